@@ -1,0 +1,84 @@
+"""One JupyterLab, one Chromium and one page for all browser tests; `lab(*cells)` gives a notebook of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from labharness import DESKTOP, LIGHT, Browser, Lab, NotebookPage, find_browser
+
+MISSING = "no Chromium launches here; get one with: python tests/browser/install_browser.py"
+
+# Without it JupyterLab opens a "Select Kernel" dialog.
+KERNELSPEC = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A running Chromium. Where none can run, tests are skipped; under CI they fail, for a skip there would hide it."""
+    if (executable := find_browser()) is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(MISSING)
+    with Browser(executable) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def lab_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A JupyterLab server over an empty folder."""
+    with Lab(tmp_path_factory.mktemp("lab")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def notebook_page(browser: Browser, lab_server: Lab) -> NotebookPage:
+    """The one page that all tests share; tests ask for `lab` instead."""
+    return NotebookPage.start(browser, lab_server)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """The report as it came; a failure is noted on the item, where `lab` finds it."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
+@pytest.fixture
+def lab_folder(request: pytest.FixtureRequest, lab_server: Lab) -> Path:
+    """An empty folder that the server serves, this test's own, so that no test finds the jobs and clips of another."""
+    folder = lab_server.root / re.sub(r"[^\w.-]+", "-", request.node.name)[:80]
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def lab(
+    request: pytest.FixtureRequest, notebook_page: NotebookPage, lab_folder: Path
+) -> Iterator[Callable[..., NotebookPage]]:
+    """`lab(*cells, run=True)`: the page with a new notebook of these code cells in front, already run.
+
+    The notebooks lie in `lab_folder`. When a test fails, a screenshot, the server's log, the browser's console and the
+    notebook are kept in `test-artifacts/`.
+    """
+
+    def open_notebook(*cells: str, run: bool = True) -> NotebookPage:
+        path = lab_folder / f"notebook-{len(list(lab_folder.glob('*.ipynb'))) + 1}.ipynb"
+        code_cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
+        nbformat.write(nbformat.v4.new_notebook(cells=code_cells, metadata={"kernelspec": KERNELSPEC}), path)
+        notebook_page.open(path.relative_to(notebook_page.server.root).as_posix())
+        if run:
+            notebook_page.run_all()
+        return notebook_page
+
+    yield open_notebook
+    if request.node.stash.get(FAILED, False):
+        notebook_page.keep_evidence(request.config.rootpath / "test-artifacts" / lab_folder.name)
+    notebook_page.close_all()
+    notebook_page.viewport(DESKTOP)
+    notebook_page.theme(LIGHT)

@@ -1,0 +1,125 @@
+"""A finished job's video: what a cell shows, and where its frames, measures and recipe are read."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vidnb.errors import StoreError
+from vidnb.files import Files
+from vidnb.records import ClipInfo, Cost, Job
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+class Clip:
+    """The video of a done job; as the last value of a cell it plays there.
+
+    Example:
+        >>> clip = vidnb.generate("a koala in a meadow", model="leonardo/motion_2.0", seed=7)
+        >>> clip.path, clip.info.duration_s
+        >>> vidnb.generate("it runs away", model="leonardo/grok-imagine-1.5", start_image=clip.last_frame)
+    """
+
+    def __init__(self, job: Job, files: Files) -> None:
+        if job.clip is None:
+            raise StoreError(f"job {job.id} is {job.state}, it has no clip")
+        self.job = job
+        self._files = files
+
+    @property
+    def model(self) -> str:
+        """Id of the model."""
+        return self.job.model
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """The recipe's params."""
+        return self.job.params
+
+    @property
+    def prompt(self) -> str:
+        """The prompt, or ""."""
+        return self.job.prompt
+
+    @property
+    def seed(self) -> int | None:
+        """The seed that was sent, or None."""
+        return self.job.params.get("seed")
+
+    @property
+    def cost(self) -> Cost | None:
+        """What the service said that it charged, or None where it says nothing."""
+        return self.job.cost
+
+    @property
+    def emulated(self) -> bool:
+        """True where no real service made it."""
+        return self.job.emulated
+
+    @property
+    def info(self) -> ClipInfo:
+        """What was measured of the file: pixels, frames a second, seconds, codec."""
+        assert self.job.clip is not None
+        return self.job.clip
+
+    @property
+    def path(self) -> Path:
+        """The file on this machine (fetched to a cache where the data folder is remote)."""
+        return self._files.path(self.info.sha256, "mp4")
+
+    @property
+    def served_path(self) -> Path | None:
+        """The file in the data folder, or None where that is not on this machine."""
+        return self._files.local_path(self.info.sha256, "mp4")
+
+    def read(self) -> bytes:
+        """The file's bytes."""
+        return self._files.read(self.info.sha256, "mp4")
+
+    @functools.cached_property
+    def poster(self) -> bytes:
+        """A small WebP of the first frame, at most 320 pixels wide; made once and kept beside the clip."""
+        from vidnb import media
+
+        return self._files.derived(self.info.sha256, "poster.webp", lambda: media.poster(self.path))
+
+    @property
+    def first_frame(self) -> Image:
+        """The first frame as a PIL image."""
+        return self.frame(0.0)
+
+    @property
+    def last_frame(self) -> Image:
+        """The last frame as a PIL image: what a next clip can start from."""
+        return self.frame("last")
+
+    def frame(self, at: float | str) -> Image:
+        """The frame that is shown `at` seconds (or `"first"`, `"last"`) as a PIL image."""
+        from vidnb import media
+
+        return media.frame(self.path, at)
+
+    def save(self, path: str | Path) -> Path:
+        """The path to which a copy of the file was written; an existing file is not overwritten.
+
+        Raises:
+            FileExistsError: there is a file already.
+        """
+        target = Path(path)
+        with target.open("xb") as file:
+            file.write(self.read())
+        return target
+
+    def __repr__(self) -> str:
+        info, mark = self.info, "EMULATED " if self.emulated else ""
+        seed = f", seed {self.seed}" if self.seed is not None else ""
+        return f"<Clip {mark}{self.model}{seed}: {info.width_px}x{info.height_px}, {info.duration_s:g} s, {info.fps:g} fps>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        from vidnb import display
+
+        return {"text/plain": repr(self), "text/html": display.clip_html(self)}

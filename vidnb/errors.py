@@ -1,0 +1,181 @@
+"""The error tree: one root, so that `except vidnb.VidnbError` catches all of vidnb and nothing else.
+
+    VidnbError
+      ConfigError                 a setting is missing or wrong (a key, a folder, an option)
+      ParamsError (ValueError)    values that the model does not take; carries every problem at once
+      TransportError              the network failed; `sent` says whether the service may have received the request
+      MediaError                  a file is not the image or video that it should be
+      StoreError                  the data folder or the database refused
+      ProviderError               the service answered with an error
+        AuthError                 the key is missing, wrong or blocked
+        CreditError               no balance
+        RateLimitError            too many requests; `retry_after_s` if the service said
+        RejectedError             this request will never be accepted (moderation, bad value, retired model)
+        UnavailableError          the service is down or busy; the same request may pass later
+        UnexpectedReplyError      an answer that fits no documented shape
+      JobError                    carries the job
+        JobFailedError            the service gave up on the job
+        JobCancelledError         it was cancelled
+        JobTimeoutError (TimeoutError)   the wait ended, the job did not
+        JobAmbiguousError         nobody knows whether the service received the submit; a person decides
+
+Messages say what happened, to which job or field, and what to do next. They never hold a key or a signed URL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vidnb.records import Job
+
+
+class VidnbError(Exception):
+    """The root of every error that vidnb raises on purpose."""
+
+
+class ConfigError(VidnbError):
+    """A setting is missing or wrong; the message names it and what to set."""
+
+
+class RetiredModelWarning(UserWarning):
+    """The model was taken out of service by its vendor; only the emulator still answers."""
+
+
+class OlderFormWarning(UserWarning):
+    """A value has the form of an older vendor page: still accepted, but a newer form exists."""
+
+
+class TransportError(VidnbError):
+    """The network failed before a complete answer came.
+
+    Attributes:
+        sent: False only where the service cannot have received the request (no connection was made).
+    """
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class MediaError(VidnbError):
+    """A file is not the image or video that it should be; the message says what was found and what is accepted."""
+
+
+class StoreError(VidnbError):
+    """The data folder or the database cannot do what was asked."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with one value: which field, what was given, what is allowed and what to do."""
+
+    field: str
+    given: Any
+    allowed: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        given = repr(self.given)
+        shown = given if len(given) <= 80 else given[:77] + "..."
+        text = f"{self.field}: {shown} given; {self.allowed}"
+        return f"{text}. {self.advice}" if self.advice else text
+
+
+class ParamsError(VidnbError, ValueError):
+    """Values that the model does not take, found before anything was sent.
+
+    Attributes:
+        model: id of the model, as in `leonardo/motion_2.0`.
+        problems: every problem of the request, not only the first.
+    """
+
+    def __init__(self, model: str, problems: Sequence[Problem]) -> None:
+        self.model = model
+        self.problems = tuple(problems)
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        super().__init__(f"{model}: {count}, nothing was sent\n{lines}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.model, self.problems)
+
+
+class ProviderError(VidnbError):
+    """The service answered with an error.
+
+    Attributes:
+        provider: name of the service.
+        status_code: HTTP status; v2 of Leonardo sends errors with 200.
+        code: the service's own error code, where it gave one.
+        charged: True, False, or None where nobody knows.
+    """
+
+    charged: bool | None = None
+
+    def __init__(
+        self, message: str, *, provider: str = "", status_code: int | None = None, code: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.provider = provider
+        self.status_code = status_code
+        self.code = code
+
+
+class AuthError(ProviderError):
+    """The key is missing, wrong or blocked."""
+
+    charged = False
+
+
+class CreditError(ProviderError):
+    """The account has no balance for this request."""
+
+    charged = False
+
+
+class RateLimitError(ProviderError):
+    """Too many requests; wait `retry_after_s` seconds where the service said so."""
+
+    charged = False
+    retry_after_s: float | None = None
+
+
+class RejectedError(ProviderError):
+    """This request will never be accepted as it is: moderation, a bad value, a retired model."""
+
+    charged = False
+
+
+class UnavailableError(ProviderError):
+    """The service is down or busy; whether it took the request is not always known."""
+
+
+class UnexpectedReplyError(ProviderError):
+    """An answer that fits no documented shape; for a submit it may have been charged."""
+
+
+class JobError(VidnbError):
+    """Something about one job; `job` is its row."""
+
+    def __init__(self, message: str, job: Job) -> None:
+        super().__init__(message)
+        self.job = job
+
+
+class JobFailedError(JobError):
+    """The service gave up on the job; `job.error` says why, as far as the service told."""
+
+
+class JobCancelledError(JobError):
+    """The job was cancelled before the service finished it."""
+
+
+class JobTimeoutError(JobError, TimeoutError):
+    """The wait ended, the job did not: it goes on at the service and can be taken up again."""
+
+
+class JobAmbiguousError(JobError):
+    """The reply to the submit was lost, so nobody knows whether the service has the job."""

@@ -1,0 +1,431 @@
+"""The life of a job, written once and async: submit, poll, download.
+
+This is the only module that holds both a provider and a transport. The promises it keeps:
+
+- the row is written before the POST, and the POST is sent once: again only where nothing can have been received, or
+  after a plain 429;
+- a lost reply makes the job `ambiguous`; `reconcile` looks for it in the provider's own list, or a person decides;
+- a timeout, an unknown status word or a network failure while polling means "still running", never "failed";
+- the clip is fetched the moment the job completes, verified as video and stored under its hash;
+- any process may take up any unfinished job, and a lease keeps two of them from doing so at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import socket
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from vidnb import catalog, media
+from vidnb.errors import (
+    AuthError,
+    ConfigError,
+    CreditError,
+    MediaError,
+    ProviderError,
+    RateLimitError,
+    StoreError,
+    TransportError,
+    UnavailableError,
+    UnexpectedReplyError,
+    VidnbError,
+)
+from vidnb.files import Files
+from vidnb.limits import Schedule
+from vidnb.records import ClipInfo, Job, MediaFile, RemoteJob, RemoteMedia, State, Status
+from vidnb.store import Store, utcnow
+from vidnb.transport import Wire
+
+log = logging.getLogger("vidnb")
+
+Sleep = Callable[[float], Awaitable[None]]
+
+LEASE_S = 20.0
+SUBMIT_TRIES = 6
+DOWNLOAD_TRIES = 5
+FORGOTTEN_AFTER_S = 60.0
+"""A provider may not know a new job at once; after this long, "unknown" is final."""
+RECONCILE_LOOKBACK = 100
+
+
+def process_name() -> str:
+    """A name for this process that a later one on the same host can check for life."""
+    return f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
+
+
+class Engine:
+    """Drives jobs to their end for one data folder.
+
+    Args:
+        store: the rows.
+        files: the clips and inputs.
+        wire_for: the connection for a job's provider, or ConfigError where there is no key for it.
+        sleep: how to wait; tests pass a virtual one.
+        on_change: called with the new row after every change.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        files: Files,
+        wire_for: Callable[[Job], Wire],
+        *,
+        sleep: Sleep = asyncio.sleep,
+        on_change: Callable[[Job], None] = lambda job: None,
+        lease_s: float = LEASE_S,
+    ) -> None:
+        self.store = store
+        self.files = files
+        self.owner = process_name()
+        self._wire_for = wire_for
+        self._sleep = sleep
+        self._on_change = on_change
+        self._lease_s = lease_s
+        self._held: set[str] = set()
+        self._heart: asyncio.Task[None] | None = None
+        self._uploads: dict[str, asyncio.Lock] = {}
+        self._slots: dict[str, asyncio.Semaphore] = {}
+
+    async def run(self, job: Job) -> Job:
+        """The job's row once it is at its end, or ambiguous.
+
+        Raises:
+            AuthError, CreditError: the key cannot go on; the job waits for a better one.
+            ConfigError: no key, or no provider of that name, here.
+            StoreError: the data folder refuses.
+        """
+        while not job.is_terminal:
+            if not self.store.lease(job.id, self.owner, self._lease_s):
+                job = await self._watch_other(job)
+                continue
+            self._hold(job.id)
+            try:
+                job = await self._drive(self.store.get(job.id))
+            finally:
+                self._held.discard(job.id)
+                self.store.release(job.id, self.owner)
+            if job.state is State.AMBIGUOUS:
+                break
+        return job
+
+    async def _drive(self, job: Job) -> Job:
+        """Take the job as far as it goes; it is leased."""
+        wire = self._wire_for(job)
+        if job.state is State.SUBMITTING:
+            # Whoever sent the POST is gone (we have its lease) and left no reply.
+            job = self._move(job, State.AMBIGUOUS, note="the process that sent the submit ended before the reply")
+        if job.state is State.AMBIGUOUS:
+            job = await self.reconcile(job)
+        if job.state is State.INTENDED:
+            async with self._slot(wire):
+                job = await self._submit(job, wire)
+                return await self._follow(job, wire)
+        return await self._follow(job, wire)
+
+    async def _follow(self, job: Job, wire: Wire) -> Job:
+        """Poll and download until the end."""
+        video_url: str | None = None
+        while job.state in (State.QUEUED, State.RUNNING, State.DOWNLOADING):
+            if job.state is not State.DOWNLOADING or video_url is None:
+                job, video_url = await self._poll(job, wire)
+            if job.state is State.DOWNLOADING and video_url is not None:
+                job = await self._download(job, wire, video_url)
+                video_url = None
+        return job
+
+    def _slot(self, wire: Wire) -> asyncio.Semaphore:
+        """Submits wait here while the provider already works on as many jobs as it takes at once."""
+        target = wire.target
+        return self._slots.setdefault(
+            f"{target.base_url} {target.account}", asyncio.Semaphore(self.in_flight or target.provider.rates.in_flight)
+        )
+
+    in_flight: int | None = None
+    """How many jobs of one account to have at the provider at once; None for what the provider publishes."""
+
+    # -- submit ------------------------------------------------------------------------------------------------------
+
+    async def _submit(self, job: Job, wire: Wire) -> Job:
+        """Upload the inputs and send the POST, once."""
+        model = catalog.find(job.model)
+        try:
+            inputs = await self._inputs(job, wire)
+            call = wire.target.provider.submit(model, _plain(job.params), inputs)
+        except (ProviderError, MediaError) as error:
+            return self._fail(job, error)
+        for attempt in range(SUBMIT_TRIES):
+            job = self._move(job, State.SUBMITTING, account=wire.target.account, submitted_at=utcnow())
+            try:
+                reply = await wire.call(call, submit=True)
+            except TransportError as error:
+                if error.sent:
+                    return await self._ambiguous(job, str(error))
+                self._move(job, State.INTENDED, note=str(error))
+                raise
+            except asyncio.CancelledError:
+                # The request was on its way and the loop is ending: nobody will read the reply.
+                self._move(job, State.AMBIGUOUS, note="the submit was interrupted before the reply")
+                raise
+            try:
+                status = wire.target.provider.submitted(reply)
+            except RateLimitError as error:
+                job = self._move(job, State.INTENDED, note=str(error))
+                await self._sleep(error.retry_after_s or min(60.0, 2.0 * 2**attempt))
+                continue
+            except (UnexpectedReplyError, UnavailableError) as error:
+                # The service may have taken the job although its answer cannot be read.
+                return await self._ambiguous(job, str(error))
+            except ProviderError as error:
+                return self._fail(job, error)
+            return self._accepted(job, status)
+        return self._fail(job, RateLimitError("the service said 429 to every try; nothing was charged", provider=job.provider))
+
+    def _accepted(self, job: Job, status: Status) -> Job:
+        state = status.state if status.state in (State.QUEUED, State.RUNNING, State.DOWNLOADING) else State.RUNNING
+        return self._move(
+            job, state, remote_id=status.remote_id, wire_status=status.word, cost=status.cost, asset_id=status.asset_id
+        )
+
+    async def _ambiguous(self, job: Job, why: str) -> Job:
+        job = self._move(job, State.AMBIGUOUS, note=why)
+        with contextlib.suppress(VidnbError):
+            job = await self.reconcile(job)
+        return job
+
+    async def _inputs(self, job: Job, wire: Wire) -> dict[str, list[RemoteMedia]]:
+        """The provider's handles for all inputs, uploading what it does not have yet."""
+        return {
+            name: [await self._input(item, wire) for item in items if isinstance(item, Mapping)]
+            for name, items in job.images.items()
+        }
+
+    async def _input(self, item: Mapping[str, Any], wire: Wire) -> RemoteMedia:
+        if "id" in item:
+            return RemoteMedia(item["provider"], item["id"], item["kind"])
+        target = wire.target
+        async with self._uploads.setdefault(f"{target.base_url} {item['sha256']}", asyncio.Lock()):
+            key = (target.provider.name, target.account, target.base_url, item["sha256"])
+            known = self.store.uploaded(*key)
+            if known is None:
+                content = self.files.read(item["sha256"], item["extension"])
+                file = media.stored_file(content, item["sha256"], item["extension"])
+                known = await self._exchange(wire, file)
+                self.store.remember_upload(*key, known)
+            return known
+
+    async def _exchange(self, wire: Wire, file: MediaFile) -> RemoteMedia:
+        return await converse(wire, wire.target.provider.upload(file))  # type: ignore[no-any-return]
+
+    # -- poll --------------------------------------------------------------------------------------------------------
+
+    async def _poll(self, job: Job, wire: Wire) -> tuple[Job, str | None]:
+        """Ask until something changes; the second value is the clip's link once there is one."""
+        provider = wire.target.provider
+        schedule = Schedule(self.store.latencies(job.model, job.emulated), provider.rates, emulated=job.emulated)
+        since = job.submitted_at or job.created_at
+        polls, word, failures = job.polls, job.wire_status, 0
+        while True:
+            assert job.remote_id is not None
+            try:
+                status = provider.polled(await wire.call(provider.poll(job.remote_id)), job.remote_id)
+                failures = 0
+            except AuthError:
+                raise
+            except (TransportError, UnavailableError, RateLimitError, UnexpectedReplyError) as error:
+                failures += 1
+                status = Status(job.remote_id, None, word=f"no answer: {error}"[:200])
+            except ProviderError as error:
+                if _age_s(since) > FORGOTTEN_AFTER_S or not _is_unknown(error):
+                    return self._fail(job, error, polls=polls + 1), None
+                status = Status(job.remote_id, None, word="not known yet")
+            polls += 1
+            if status.word == "null record" and _age_s(since) > FORGOTTEN_AFTER_S:
+                return self._fail(job, ProviderError("the service no longer knows this job", provider=job.provider)), None
+            if status.state is State.FAILED:
+                return self._fail(job, ProviderError(status.error or "the service gave no reason", provider=job.provider),
+                                  polls=polls, wire_status=status.word, nsfw=status.nsfw), None  # fmt: skip
+            if status.state is State.CANCELLED:
+                return self._move(job, State.CANCELLED, polls=polls, wire_status=status.word, done_at=utcnow()), None
+            if status.state is State.DOWNLOADING:
+                return self._finished(job, status, polls), status.video_url
+            if status.state in (State.QUEUED, State.RUNNING) and status.state is not job.state:
+                job = self._move(job, status.state, wire_status=status.word, polls=polls)
+            elif status.word != word:
+                self.store.update(job.id, wire_status=status.word, polls=polls)
+                job = replace(job, wire_status=status.word, polls=polls)
+                self._on_change(job)
+            word = status.word
+            await self._rest(job, schedule.delay(_age_s(since), failures=failures))
+
+    def _finished(self, job: Job, status: Status, polls: int) -> Job:
+        columns: dict[str, Any] = {"polls": polls, "wire_status": status.word, "nsfw": status.nsfw}
+        columns |= {"asset_id": status.asset_id} if status.asset_id else {}
+        columns |= {"cost": status.cost} if status.cost else {}
+        if job.state is State.DOWNLOADING:
+            self.store.update(job.id, **columns)
+            return self.store.get(job.id)
+        return self._move(job, State.DOWNLOADING, finished_at=utcnow(), **columns)
+
+    async def _rest(self, job: Job, seconds: float) -> None:
+        """Wait before the next poll; a webhook ends the wait."""
+        step = 1.0
+        while seconds > 0:
+            await self._sleep(min(step, seconds))
+            seconds -= step
+            if seconds > 0 and self.store.woken(job.id):
+                return
+
+    # -- download ----------------------------------------------------------------------------------------------------
+
+    async def _download(self, job: Job, wire: Wire, url: str) -> Job:
+        """Fetch, verify and store the clip; on a dead link the caller polls for a fresh one."""
+        last: Exception | None = None
+        for attempt in range(DOWNLOAD_TRIES):
+            try:
+                async with wire.download(url) as chunks:
+                    sha256, info = await self.files.receive(chunks, "mp4", media.verify_video)
+                return self._stored(job, wire, replace(info, sha256=sha256))
+            except (TransportError, MediaError) as error:
+                last = error
+                await self._sleep(min(8.0, 0.25 * 2**attempt) if job.emulated else min(30.0, 1.0 * 2**attempt))
+                if attempt < DOWNLOAD_TRIES - 1:
+                    job, fresh = await self._poll(job, wire)
+                    if fresh is None:
+                        return job
+                    url = fresh
+        if isinstance(last, MediaError):
+            return self._fail(job, last)
+        assert last is not None
+        raise last
+
+    def _stored(self, job: Job, wire: Wire, info: ClipInfo) -> Job:
+        done = self._move(job, State.DONE, done_at=utcnow(), clip=info)
+        if job.asset_id:  # the provider already has this file: a later job may refer to it without an upload
+            target, handle = wire.target, RemoteMedia(job.provider, job.asset_id, "GENERATED")
+            self.store.remember_upload(job.provider, target.account, target.base_url, info.sha256, handle)
+        return done
+
+    # -- reconcile ---------------------------------------------------------------------------------------------------
+
+    async def reconcile(self, job: Job) -> Job:
+        """Look for an ambiguous job in the provider's list of recent jobs, and attach it when exactly one fits.
+
+        A provider without such a list, or a list without the job, leaves it ambiguous: a person decides.
+        """
+        if job.state is not State.AMBIGUOUS:
+            return job
+        wire = self._wire_for(job)
+        exchange = wire.target.provider.recent(RECONCILE_LOOKBACK)
+        if exchange is None:
+            return job
+        listed: list[RemoteJob] = await converse(wire, exchange)
+        model = catalog.find(job.model)
+        fitting = [remote for remote in listed if _fits(job, remote, bool(model.sizes)) and self._is_free(job, remote)]
+        # Several that fit are interchangeable only when all of them come from takes of this very recipe.
+        rivals = [other for other in self.store.unfinished(job.provider)
+                  if other.state is State.AMBIGUOUS and other.prompt == job.prompt and other.recipe_hash != job.recipe_hash]  # fmt: skip
+        if not fitting or (rivals and not _is_told_apart(job, rivals)):
+            return job
+        chosen = min(fitting, key=lambda remote: abs(((remote.created_at or utcnow()) - (job.submitted_at or job.created_at)).total_seconds()))
+        try:
+            return self._move(job, State.RUNNING, remote_id=chosen.remote_id, note="found in the provider's list of recent jobs")
+        except StoreError:
+            return self.store.get(job.id)
+
+    def _is_free(self, job: Job, remote: RemoteJob) -> bool:
+        other = self.store.by_remote(job.provider, remote.remote_id)
+        return other is None or other.id == job.id
+
+    # -- shared ------------------------------------------------------------------------------------------------------
+
+    def _move(self, job: Job, to: State, **columns: Any) -> Job:
+        moved = self.store.move(job.id, to, **columns)
+        log.debug("job %s: %s -> %s", job.id, job.state, to)
+        self._on_change(moved)
+        return moved
+
+    def _fail(self, job: Job, error: Exception, **columns: Any) -> Job:
+        return self._move(job, State.FAILED, error=describe(error, job), done_at=utcnow(), **columns)
+
+    async def _watch_other(self, job: Job) -> Job:
+        """Another process has the job: wait for it to change, finish, or let go."""
+        await self._sleep(0.2 if job.emulated else 1.0)
+        fresh = self.store.get(job.id)
+        if fresh.state is not job.state:
+            self._on_change(fresh)
+        return fresh
+
+    def _hold(self, job_id: str) -> None:
+        self._held.add(job_id)
+        if self._heart is None or self._heart.done():
+            self._heart = asyncio.create_task(self._beat())
+
+    async def _beat(self) -> None:
+        """Keep the leases of the jobs in hand, for as long as there are any."""
+        while self._held:
+            await asyncio.sleep(self._lease_s / 4)
+            if self._held:
+                self.store.renew(list(self._held), self.owner, self._lease_s)
+
+
+async def converse(wire: Wire, exchange: Any) -> Any:
+    """The value that a provider's exchange returns once every call it yields was answered."""
+    try:
+        call = next(exchange)
+        while True:
+            call = exchange.send(await wire.call(call))
+    except StopIteration as end:
+        return end.value
+
+
+def describe(error: Exception, job: Job) -> dict[str, Any]:
+    """What a failed job's row says: kind, message, whether it was charged, and what to do next."""
+    kinds: list[tuple[type[Exception], str, str]] = [
+        (AuthError, "key", "check the key, then run the cell again"),
+        (CreditError, "credit", "top up the account, then run the cell again"),
+        (RateLimitError, "rate", "wait a minute, then run the cell again"),
+        (MediaError, "clip", "the service delivered something that is not a video; ask its support, or try another take"),
+    ]
+    kind, advice = next(((k, a) for cls, k, a in kinds if isinstance(error, cls)), ("service", ""))
+    charged = getattr(error, "charged", None)
+    if kind == "service":
+        refused = charged is False
+        kind = "refused" if refused else "service"
+        advice = "change the prompt, input or value that it names" if refused else "try another take, or another model"
+    return {"kind": kind, "type": type(error).__name__, "message": str(error), "charged": charged, "advice": advice}
+
+
+def _fits(job: Job, remote: RemoteJob, has_sizes: bool) -> bool:
+    """True where a listed job can be this one: same prompt, seed and size, created after the submit began."""
+    started = (job.submitted_at or job.created_at) - timedelta(seconds=120)  # clocks differ
+    if remote.prompt != job.prompt or (remote.created_at is not None and remote.created_at < started):
+        return False
+    wanted = {name: job.params.get(name) for name in ("seed", "width_px", "height_px")}
+    told = {"seed": remote.seed, "width_px": remote.width_px, "height_px": remote.height_px}
+    return all(told[name] is None or value in (None, 0) or told[name] == value for name, value in wanted.items())
+
+
+def _is_told_apart(job: Job, rivals: list[Job]) -> bool:
+    """True where the list shows a difference (seed or size) between this job and every rival with the same prompt."""
+    shown = [tuple(other.params.get(name) for name in ("seed", "width_px", "height_px")) for other in (job, *rivals)]
+    return all(shown[0] != other for other in shown[1:])
+
+
+def _is_unknown(error: ProviderError) -> bool:
+    return error.code == "unknown-job"
+
+
+def _age_s(since: datetime) -> float:
+    return (utcnow() - since).total_seconds()
+
+
+def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if value is not None}

@@ -1,0 +1,158 @@
+"""Reading what a service answered: lenient look-ups, text made fit for a person, and no secret in any of it.
+
+Strict response models broke the vendors' own SDKs, so nothing here assumes that a field is there or has its type.
+Everything a service says is hostile input: keys, user ids and signed links are cut before it becomes a message.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from math import isfinite
+from typing import Any, TypeVar
+
+from vidnb.errors import ProviderError, RateLimitError
+from vidnb.records import Reply
+
+SomeError = TypeVar("SomeError", bound=ProviderError)
+
+LONGEST_TEXT = 600
+LONGEST_WAIT_S = 24 * 3600.0
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}")
+_CUTS = (
+    (re.compile(r"\b[a-z][a-z0-9+.-]{0,20}://[^\s\"'<>]+", re.IGNORECASE), "[link]"),
+    (re.compile(r"[?&]?X-Amz-[^\s\"'<>]+", re.IGNORECASE), "[link]"),
+    (re.compile(r"\bbearer\s+\S+", re.IGNORECASE), "[key]"),
+    # "api-key": "...", token=..., userId: ...; "api tokens userId: ..." keeps its first two words.
+    (
+        re.compile(
+            r"[\"']?\b(api[-_ ]?key|x-auth-token|authorization|secret|password|token|user-?_?id|team-?_?id)\b[\"']?"
+            r"\s*[:=]\s*[\"']?[^\s\"',}]+[\"']?",
+            re.IGNORECASE,
+        ),
+        "[id]",
+    ),
+    (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE), "[id]"),
+    (re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[a-z])[\w-]{28,}", re.IGNORECASE), "[id]"),
+)
+
+
+def dig(value: Any, *path: str | int) -> Any:
+    """What lies at the path of keys and indexes, or None where any step is missing or of another type."""
+    for step in path:
+        if isinstance(step, str) and isinstance(value, Mapping):
+            value = value.get(step)
+        elif isinstance(step, int) and isinstance(value, list) and -len(value) <= step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value
+
+
+def text_at(value: Any, *path: str | int) -> str:
+    """The text at the path, or "" where there is none."""
+    found = dig(value, *path)
+    return found if isinstance(found, str) else ""
+
+
+def number_at(value: Any, *path: str | int) -> float | None:
+    """The number at the path, also where the service writes it as text; None where there is none."""
+    found = dig(value, *path)
+    if isinstance(found, bool) or not isinstance(found, int | float | str):
+        return None
+    try:
+        number = float(found)
+    except (ValueError, OverflowError):
+        return None
+    return number if isfinite(number) else None
+
+
+def whole_at(value: Any, *path: str | int) -> int | None:
+    """The whole number at the path, or None."""
+    found = number_at(value, *path)
+    return int(found) if found is not None and found.is_integer() else None
+
+
+def id_at(value: Any, *path: str | int) -> str | None:
+    """The id at the path, or None where there is none that can safely be part of a URL's path."""
+    found = dig(value, *path)
+    return found if isinstance(found, str) and _ID.fullmatch(found) else None
+
+
+def link_at(value: Any, *path: str | int) -> str | None:
+    """The http(s) link at the path, or None: a relative one would be sent with the key."""
+    found = text_at(value, *path)
+    return found if found.startswith(("https://", "http://")) and not re.search(r"\s", found) else None
+
+
+def word_at(value: Any, *path: str | int) -> str:
+    """The status word at the path, short and clean, or ""."""
+    return clean(text_at(value, *path))[:60]
+
+
+def time_at(value: Any, *path: str | int) -> datetime | None:
+    """The moment at the path, UTC where it names no zone, or None."""
+    try:
+        found = datetime.fromisoformat(text_at(value, *path))
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def decoded(value: Any) -> Any:
+    """The JSON inside a text (both services put JSON into strings), or the value itself where there is none."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def clean(text: str) -> str:
+    """The text on one line, of bounded length, without links, keys and ids."""
+    text = "".join(char if char.isprintable() else " " for char in text[: 4 * LONGEST_TEXT])
+    for pattern, instead in _CUTS:
+        text = pattern.sub(instead, text)
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 3]}..."
+
+
+def is_page(reply: Reply) -> bool:
+    """True where a gateway in front of the service answered: HTML or plain text instead of JSON."""
+    return reply.json is None and bool(reply.text.strip())
+
+
+def header(reply: Reply, name: str) -> str:
+    """The header's value whatever its case, or ""."""
+    return next((str(value) for key, value in reply.headers.items() if str(key).lower() == name.lower()), "")
+
+
+def retry_after_s(reply: Reply, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
+    """The seconds to wait that `Retry-After` asks for, in either of its forms, or None."""
+    value = header(reply, "retry-after").strip()
+    seconds = number_at(value)
+    if seconds is None and (until := _http_date(value)):
+        # The service's own clock counts: a laptop's may be minutes off.
+        seconds = (until - (_http_date(header(reply, "date")) or now())).total_seconds()
+    return None if seconds is None else min(max(seconds, 0.0), LONGEST_WAIT_S)
+
+
+def error(kind: type[SomeError], message: str, reply: Reply, provider: str, code: str = "") -> SomeError:
+    """The error with everything that the reply tells besides the message."""
+    made = kind(message, provider=provider, status_code=reply.status_code, code=clean(code) or None)
+    if isinstance(made, RateLimitError):
+        made.retry_after_s = retry_after_s(reply)
+    return made
+
+
+def _http_date(value: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(value)
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None

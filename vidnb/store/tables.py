@@ -1,0 +1,220 @@
+"""The tables of the data folder's database, the same on SQLite and PostgreSQL.
+
+A row of `jobs` is a `records.Job` laid flat: `cost` and `clip` become columns, the recipe is JSON text. There is no column
+for a key or for the address of a clip at the provider: that address is signed, and the next poll gives a new one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, Double, ForeignKey, Index, Integer, MetaData, Table, Text, text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+from vidnb.records import TERMINAL, ClipInfo, Cost, Job, State
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A time as ISO-8601 text in UTC with a fixed width: sorts as text and reads the same in every database."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        """The text to store."""
+        return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
+        """The time, aware and in UTC."""
+        return None if value is None else datetime.fromisoformat(value)
+
+
+class JsonText(TypeDecorator[Any]):
+    """A JSON value as ASCII text, so that no prompt can hold a character that a database refuses."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """The text to store."""
+        return None if value is None else json.dumps(value, default=dict, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """The value as it was stored."""
+        return None if value is None else json.loads(value)
+
+
+class OutsideText(TypeDecorator[str]):
+    """Text that a person or a service wrote: NUL and lone surrogates, which databases refuse, are replaced."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """The text to store."""
+        return None if value is None else storable(value)
+
+
+def storable(value: str) -> str:
+    """The text with every character that no database takes replaced by a question mark."""
+    return value.replace("\0", "?").encode(errors="replace").decode()
+
+
+METADATA = MetaData()
+
+JOBS = Table(
+    "jobs",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("provider", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("base_url", Text, nullable=False),
+    Column("recipe_hash", Text, nullable=False),
+    Column("take", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("params", JsonText, nullable=False),
+    Column("images", JsonText, nullable=False),
+    Column("dropped", JsonText, nullable=False),
+    # For the search only: `params` has the words. SQLite folds the case of ASCII letters only, Python of all.
+    Column("prompt_folded", OutsideText, nullable=False),
+    Column("seed", BigInteger),
+    Column("emulated", Boolean, nullable=False),
+    Column("account", OutsideText),
+    Column("remote_id", OutsideText),
+    Column("asset_id", OutsideText),
+    Column("wire_status", OutsideText),
+    Column("created_at", UtcTime, nullable=False),
+    Column("submitted_at", UtcTime),
+    Column("finished_at", UtcTime),
+    Column("done_at", UtcTime),
+    Column("polls", Integer, nullable=False),
+    Column("cost_amount", Double),
+    Column("cost_unit", Text),
+    Column("nsfw", Boolean),
+    Column("error", JsonText),
+    Column("clip_sha256", Text),
+    Column("size_bytes", BigInteger),
+    Column("actual_width_px", Integer),
+    Column("actual_height_px", Integer),
+    Column("actual_fps", Double),
+    Column("actual_duration_s", Double),
+    Column("actual_frames", Integer),
+    Column("codec", Text),
+    Column("has_audio", Boolean),
+    Column("lease_owner", Text),
+    Column("lease_until", UtcTime),
+    Column("woken_at", UtcTime),
+)
+
+LIVE = text("state NOT IN ('failed', 'cancelled')")
+"""Rows that stand for their take; a failed or cancelled one leaves it free. Literal, as partial indexes need it."""
+
+UNFINISHED = text("state NOT IN ({})".format(", ".join(f"'{state}'" for state in sorted(TERMINAL))))
+
+Index(
+    "uq_jobs_take",
+    JOBS.c.base_url,
+    JOBS.c.recipe_hash,
+    JOBS.c.take,
+    unique=True,
+    sqlite_where=LIVE,
+    postgresql_where=LIVE,
+)
+Index("ix_jobs_unfinished", JOBS.c.created_at, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
+Index("ix_jobs_created_at", JOBS.c.created_at)
+Index("ix_jobs_recipe_hash", JOBS.c.recipe_hash)
+Index("ix_jobs_remote_id", JOBS.c.remote_id)
+Index("ix_jobs_state", JOBS.c.state, JOBS.c.created_at)
+Index("ix_jobs_model", JOBS.c.model, JOBS.c.created_at)
+
+EVENTS = Table(
+    "events",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("job_id", Text, ForeignKey("jobs.id"), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("note", OutsideText, nullable=False),
+)
+Index("ix_events_job_id", EVENTS.c.job_id)
+
+UPLOADS = Table(
+    "uploads",
+    METADATA,
+    Column("provider", Text, primary_key=True),
+    Column("account", OutsideText, primary_key=True),
+    Column("base_url", Text, primary_key=True),
+    Column("sha256", Text, primary_key=True),
+    Column("remote_id", OutsideText, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+CLIP_COLUMNS: Mapping[str, str] = {
+    "clip_sha256": "sha256",
+    "size_bytes": "size_bytes",
+    "actual_width_px": "width_px",
+    "actual_height_px": "height_px",
+    "actual_fps": "fps",
+    "actual_duration_s": "duration_s",
+    "actual_frames": "frames",
+    "codec": "codec",
+    "has_audio": "has_audio",
+}
+"""Column of `jobs` -> field of `ClipInfo`: what was measured, beside what was asked for."""
+
+PLAIN = tuple(
+    name
+    for name in Job.__dataclass_fields__
+    if name in JOBS.c and name != "state"  # the state becomes an enum member again
+)
+"""Fields of a job that are columns as they are."""
+
+JOB_COLUMNS = tuple(
+    JOBS.c[name] for name in (*PLAIN, "state", "cost_amount", "cost_unit", *CLIP_COLUMNS)
+)
+
+
+def flat(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that hold these fields of a job.
+
+    Raises:
+        TypeError: for a name that is no field of a job, or one that is never stored.
+    """
+    columns: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name == "cost":
+            columns["cost_amount"], columns["cost_unit"] = (value.amount, value.unit) if value else (None, None)
+        elif name == "clip":
+            columns |= {column: getattr(value, field, None) for column, field in CLIP_COLUMNS.items()}
+        elif name in PLAIN:
+            columns[name] = value
+        else:
+            raise TypeError(f"{name!r} is no stored field of a job; known: {', '.join((*PLAIN, 'cost', 'clip'))}")
+    return columns
+
+
+def job_row(job: Job) -> dict[str, Any]:
+    """The whole row of a new job, with the two columns that exist for searching."""
+    fields = {name: getattr(job, name) for name in (*PLAIN, "cost", "clip")}
+    seed = job.params.get("seed")
+    return flat(fields) | {
+        "state": job.state.value,
+        "prompt_folded": job.prompt.casefold(),
+        "seed": seed if isinstance(seed, int) and abs(seed) < 2**63 else None,
+    }
+
+
+def job_of(values: Mapping[str, Any]) -> Job:
+    """The job in a row that holds JOB_COLUMNS."""
+    unit, sha256 = values["cost_unit"], values["clip_sha256"]
+    return Job(
+        **{name: values[name] for name in PLAIN},
+        state=State(values["state"]),
+        cost=None if unit is None else Cost(values["cost_amount"], unit),
+        clip=None if sha256 is None else ClipInfo(**{to: values[name] for name, to in CLIP_COLUMNS.items()}),
+    )

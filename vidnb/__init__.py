@@ -1,0 +1,156 @@
+"""vidnb: AI video in a notebook.
+
+    import vidnb
+    clip = vidnb.generate("a koala and a cat in a meadow", model="leonardo/motion_2.0", seed=7)
+    clip                        # plays in the cell
+    vidnb.history().df          # every job, with cost, timing and what was measured
+    vidnb.Studio()              # the same with a form
+
+Reading order for the code, along the path of one clip: `catalog` (every model's limits, as data), `params` (validation,
+recipe), `providers` (values to wire format and back), `jobs` (submit, poll, download), `store`, `files` and `media`
+(rows and bytes), `client` (the verbs), then `history`, `display` and `widgets` (what a person sees). `emulator` stands
+beside it all and is reached only as a transport.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vidnb.client import (
+        AsyncClient,
+        Client,
+        cancel,
+        clip,
+        generate,
+        history,
+        job,
+        jobs,
+        model,
+        models,
+        reconcile,
+        resume,
+        settle,
+        stop_waiting,
+        submit,
+        wait,
+        watch,
+    )
+    from vidnb.clip import Clip
+    from vidnb.emulator import Emulator
+    from vidnb.errors import (
+        AuthError,
+        ConfigError,
+        CreditError,
+        JobAmbiguousError,
+        JobCancelledError,
+        JobError,
+        JobFailedError,
+        JobTimeoutError,
+        MediaError,
+        OlderFormWarning,
+        ParamsError,
+        Problem,
+        ProviderError,
+        RateLimitError,
+        RejectedError,
+        StoreError,
+        TransportError,
+        UnavailableError,
+        UnexpectedReplyError,
+        VidnbError,
+    )
+    from vidnb.history import History
+    from vidnb.loops import allow_nested_loops
+    from vidnb.providers import Provider
+    from vidnb.records import Job, RemoteMedia, State
+    from vidnb.webhook import webhook_app
+    from vidnb.widgets import Form, Studio
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "vidnb.client": (
+        "AsyncClient Client cancel clip generate history job jobs model models reconcile resume settle stop_waiting "
+        "submit wait watch"
+    ),
+    "vidnb.clip": "Clip",
+    "vidnb.emulator": "Emulator",
+    "vidnb.errors": (
+        "AuthError ConfigError CreditError JobAmbiguousError JobCancelledError JobError JobFailedError JobTimeoutError "
+        "MediaError OlderFormWarning ParamsError Problem ProviderError RateLimitError RejectedError StoreError "
+        "TransportError UnavailableError UnexpectedReplyError VidnbError"
+    ),
+    "vidnb.history": "History",
+    "vidnb.loops": "allow_nested_loops",
+    "vidnb.providers": "Provider",
+    "vidnb.records": "Job RemoteMedia State",
+    "vidnb.webhook": "webhook_app",
+    "vidnb.widgets": "Form Studio",
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
+
+__all__ = [
+    "AsyncClient",
+    "AuthError",
+    "Client",
+    "Clip",
+    "ConfigError",
+    "CreditError",
+    "Emulator",
+    "Form",
+    "History",
+    "Job",
+    "JobAmbiguousError",
+    "JobCancelledError",
+    "JobError",
+    "JobFailedError",
+    "JobTimeoutError",
+    "MediaError",
+    "OlderFormWarning",
+    "ParamsError",
+    "Problem",
+    "Provider",
+    "ProviderError",
+    "RateLimitError",
+    "RejectedError",
+    "RemoteMedia",
+    "State",
+    "StoreError",
+    "Studio",
+    "TransportError",
+    "UnavailableError",
+    "UnexpectedReplyError",
+    "VidnbError",
+    "allow_nested_loops",
+    "cancel",
+    "clip",
+    "generate",
+    "history",
+    "job",
+    "jobs",
+    "model",
+    "models",
+    "reconcile",
+    "resume",
+    "settle",
+    "stop_waiting",
+    "submit",
+    "wait",
+    "watch",
+    "webhook_app",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use, so that `import vidnb` stays light."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'vidnb' has no attribute {name!r}")
+    value = getattr(import_module(_MODULE_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -68,17 +68,24 @@ class Clip:
 
     @property
     def path(self) -> Path:
-        """The file on this machine (fetched to a cache where the data folder is remote)."""
-        return self._files.path(self.info.sha256, "mp4")
+        """The file on this machine (fetched to a cache where the data folder is remote).
+
+        Raises:
+            StoreError: somebody deleted it.
+        """
+        found = self._files.path(self.info.sha256, ".mp4")
+        if found is None:
+            raise StoreError(f"the file of job {self.job.id[:8]} is no longer in the data folder")
+        return found
 
     @property
     def served_path(self) -> Path | None:
         """The file in the data folder, or None where that is not on this machine."""
-        return self._files.local_path(self.info.sha256, "mp4")
+        return self._files.local_path(self.info.sha256, ".mp4")
 
     def read(self) -> bytes:
         """The file's bytes."""
-        return self._files.read(self.info.sha256, "mp4")
+        return self._files.read(self.info.sha256, ".mp4")
 
     @functools.cached_property
     def poster(self) -> bytes:
@@ -117,7 +124,8 @@ class Clip:
     def __repr__(self) -> str:
         info, mark = self.info, "EMULATED " if self.emulated else ""
         seed = f", seed {self.seed}" if self.seed is not None else ""
-        return f"<Clip {mark}{self.model}{seed}: {info.width_px}x{info.height_px}, {info.duration_s:g} s, {info.fps:g} fps>"
+        size = f"{info.width_px}x{info.height_px}"
+        return f"<Clip {mark}{self.model}{seed}: {size}, {info.duration_s:g} s, {info.fps:g} fps>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         from vidnb import display

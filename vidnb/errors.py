@@ -4,8 +4,9 @@
       ConfigError                 a setting is missing or wrong (a key, a folder, an option)
       ParamsError (ValueError)    values that the model does not take; carries every problem at once
       TransportError              the network failed; `sent` says whether the service may have received the request
-      MediaError                  a file is not the image or video that it should be
       StoreError                  the data folder or the database refused
+        IllegalTransitionError    the job is not in a state from which it may move there
+      MediaError (ValueError)     a file or value is not the picture, clip or sound that it should be
       ProviderError               the service answered with an error
         AuthError                 the key is missing, wrong or blocked
         CreditError               no balance
@@ -40,10 +41,6 @@ class ConfigError(VidnbError):
     """A setting is missing or wrong; the message names it and what to set."""
 
 
-class RetiredModelWarning(UserWarning):
-    """The model was taken out of service by its vendor; only the emulator still answers."""
-
-
 class OlderFormWarning(UserWarning):
     """A value has the form of an older vendor page: still accepted, but a newer form exists."""
 
@@ -60,12 +57,16 @@ class TransportError(VidnbError):
         self.sent = sent
 
 
-class MediaError(VidnbError):
-    """A file is not the image or video that it should be; the message says what was found and what is accepted."""
-
-
 class StoreError(VidnbError):
     """The data folder or the database cannot do what was asked."""
+
+
+class IllegalTransitionError(StoreError):
+    """The job is not in a state from which it may move there; often another process was quicker."""
+
+
+class MediaError(VidnbError, ValueError):
+    """A file or value is not the picture, clip or sound that it should be; the message says what it is."""
 
 
 @dataclass(frozen=True)

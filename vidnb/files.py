@@ -1,7 +1,7 @@
 """The files of the data folder: clips and posters, named by their content.
 
-Bytes come in through a local part file, are hashed and checked there, and only then get their name, in one step. So a file
-under a hash is complete, whatever was killed in between. The folder is local, or anything that fsspec reaches
+Bytes come in through a local part file, are hashed and checked there, and only then get their name, in one step. So a
+file under a hash is complete, whatever was killed in between. The folder is local, or anything that fsspec reaches
 (`VIDNB_FILES_URL=s3://bucket/folder`); files of a remote one are kept in a local copy once they were read.
 """
 
@@ -40,13 +40,13 @@ def data_home() -> Path:
     return Path(chosen).expanduser().resolve() if chosen else Path.cwd() / "vidnb-data"
 
 
-def open_home() -> Path:
+def open_home(home: Path | None = None) -> Path:
     """The data folder, made if it was missing, with a note for people and one for git.
 
     Raises:
         StoreError: the folder cannot be made.
     """
-    home = data_home()
+    home = home or data_home()
     with disk_errors(home):
         home.mkdir(parents=True, exist_ok=True)
         for name, text in (("README.txt", README), (".gitignore", "*\n")):
@@ -82,13 +82,13 @@ class Files:
         given = url or os.environ.get("VIDNB_FILES_URL") or open_home() / "files"
         remote = isinstance(given, str) and "://" in given and not given.startswith("file://")
         self._remote = _remote_folder(str(given)) if remote else None
-        self.folder = open_home() / "cache" if remote else Path(str(given).removeprefix("file://")).expanduser().resolve()
+        self.folder = (
+            open_home() / "cache" if remote else Path(str(given).removeprefix("file://")).expanduser().resolve()
+        )
         """Where files lie on this machine: all of them, or the copies of remote ones."""
         self._swept = False
 
-    async def receive(
-        self, chunks: AsyncIterator[bytes], suffix: str, check: Callable[[Path], T]
-    ) -> tuple[str, T]:
+    async def receive(self, chunks: AsyncIterator[bytes], suffix: str, check: Callable[[Path], T]) -> tuple[str, T]:
         """The hash of what came in and what `check` said of it; only then does the file exist under its name.
 
         Args:
@@ -147,9 +147,22 @@ class Files:
         """
         path = self.path(sha256, suffix)
         if path is None:
-            raise StoreError(f"the file {file_name(sha256, suffix)} is not in {self._remote or self.folder}; was it deleted?")
+            raise StoreError(f"{file_name(sha256, suffix)} is not in {self._remote or self.folder}; was it deleted?")
         with disk_errors(path):
             return path.read_bytes()
+
+    def derived(self, sha256: str, suffix: str, make: Callable[[], bytes]) -> bytes:
+        """What was made from a file, as `poster.webp`: made once, then kept on this machine beside the file."""
+        path = self.folder / file_name(sha256, suffix)
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            data = make()
+        with self._part() as (part, file), disk_errors(self.folder):
+            file.write(data)
+            file.close()
+            publish(part, path)
+        return data
 
     @contextmanager
     def _part(self) -> Iterator[tuple[Path, BinaryIO]]:
@@ -217,7 +230,7 @@ def file_name(sha256: str, suffix: str) -> str:
         ValueError: for anything that is no hash or no suffix.
     """
     extension = suffix.removeprefix(".")
-    if not re.fullmatch(r"[0-9a-f]{64}", sha256) or not re.fullmatch(r"[a-z0-9]{1,8}", extension):
+    if not re.fullmatch(r"[0-9a-f]{64}", sha256) or not re.fullmatch(r"([a-z0-9]{1,8}\.)?[a-z0-9]{1,8}", extension):
         raise ValueError(f"{sha256!r} with {suffix!r} is no name of a file here")
     return f"{sha256[:2]}/{sha256}.{extension}"
 

@@ -16,10 +16,9 @@ import asyncio
 import contextlib
 import logging
 import os
-import random
 import socket
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,7 +26,6 @@ from typing import Any
 from vidnb import catalog, media
 from vidnb.errors import (
     AuthError,
-    ConfigError,
     CreditError,
     MediaError,
     ProviderError,
@@ -54,6 +52,8 @@ DOWNLOAD_TRIES = 5
 FORGOTTEN_AFTER_S = 60.0
 """A provider may not know a new job at once; after this long, "unknown" is final."""
 RECONCILE_LOOKBACK = 100
+CLOCKS_DIFFER_S = 120
+NO_ANSWER = "no answer"
 
 
 def process_name() -> str:
@@ -186,7 +186,9 @@ class Engine:
             except ProviderError as error:
                 return self._fail(job, error)
             return self._accepted(job, status)
-        return self._fail(job, RateLimitError("the service said 429 to every try; nothing was charged", provider=job.provider))
+        return self._fail(
+            job, RateLimitError("the service said 429 to every try; nothing was charged", provider=job.provider)
+        )
 
     def _accepted(self, job: Job, status: Status) -> Job:
         state = status.state if status.state in (State.QUEUED, State.RUNNING, State.DOWNLOADING) else State.RUNNING
@@ -215,7 +217,7 @@ class Engine:
             key = (target.provider.name, target.account, target.base_url, item["sha256"])
             known = self.store.uploaded(*key)
             if known is None:
-                content = self.files.read(item["sha256"], item["extension"])
+                content = self.files.read(item["sha256"], "." + item["extension"])
                 file = media.stored_file(content, item["sha256"], item["extension"])
                 known = await self._exchange(wire, file)
                 self.store.remember_upload(*key, known)
@@ -227,52 +229,53 @@ class Engine:
     # -- poll --------------------------------------------------------------------------------------------------------
 
     async def _poll(self, job: Job, wire: Wire) -> tuple[Job, str | None]:
-        """Ask until something changes; the second value is the clip's link once there is one."""
+        """Ask until something is settled; the second value is the clip's link once there is one."""
         provider = wire.target.provider
         schedule = Schedule(self.store.latencies(job.model, job.emulated), provider.rates, emulated=job.emulated)
-        since = job.submitted_at or job.created_at
-        polls, word, failures = job.polls, job.wire_status, 0
+        since, failures = job.submitted_at or job.created_at, 0
         while True:
-            assert job.remote_id is not None
-            try:
-                status = provider.polled(await wire.call(provider.poll(job.remote_id)), job.remote_id)
-                failures = 0
-            except AuthError:
-                raise
-            except (TransportError, UnavailableError, RateLimitError, UnexpectedReplyError) as error:
-                failures += 1
-                status = Status(job.remote_id, None, word=f"no answer: {error}"[:200])
-            except ProviderError as error:
-                if _age_s(since) > FORGOTTEN_AFTER_S or not _is_unknown(error):
-                    return self._fail(job, error, polls=polls + 1), None
-                status = Status(job.remote_id, None, word="not known yet")
-            polls += 1
-            if status.word == "null record" and _age_s(since) > FORGOTTEN_AFTER_S:
-                return self._fail(job, ProviderError("the service no longer knows this job", provider=job.provider)), None
-            if status.state is State.FAILED:
-                return self._fail(job, ProviderError(status.error or "the service gave no reason", provider=job.provider),
-                                  polls=polls, wire_status=status.word, nsfw=status.nsfw), None  # fmt: skip
-            if status.state is State.CANCELLED:
-                return self._move(job, State.CANCELLED, polls=polls, wire_status=status.word, done_at=utcnow()), None
-            if status.state is State.DOWNLOADING:
-                return self._finished(job, status, polls), status.video_url
-            if status.state in (State.QUEUED, State.RUNNING) and status.state is not job.state:
-                job = self._move(job, status.state, wire_status=status.word, polls=polls)
-            elif status.word != word:
-                self.store.update(job.id, wire_status=status.word, polls=polls)
-                job = replace(job, wire_status=status.word, polls=polls)
-                self._on_change(job)
-            word = status.word
+            status = await self._ask(job, wire, _age_s(since))
+            failures = failures + 1 if status.word.startswith(NO_ANSWER) else 0
+            job = self._heard(replace(job, polls=job.polls + 1), status)
+            if job.is_terminal or job.state is State.DOWNLOADING:
+                return job, status.video_url
             await self._rest(job, schedule.delay(_age_s(since), failures=failures))
 
-    def _finished(self, job: Job, status: Status, polls: int) -> Job:
-        columns: dict[str, Any] = {"polls": polls, "wire_status": status.word, "nsfw": status.nsfw}
-        columns |= {"asset_id": status.asset_id} if status.asset_id else {}
-        columns |= {"cost": status.cost} if status.cost else {}
-        if job.state is State.DOWNLOADING:
-            self.store.update(job.id, **columns)
+    async def _ask(self, job: Job, wire: Wire, age_s: float) -> Status:
+        """What the service says of the job now; a network failure or an odd answer is no verdict on the job."""
+        provider, remote_id = wire.target.provider, job.remote_id or ""
+        forgotten = Status(remote_id, State.FAILED, word="unknown", error="the service no longer knows this job")
+        try:
+            status = provider.polled(await wire.call(provider.poll(remote_id)), remote_id)
+        except AuthError:
+            raise
+        except (TransportError, UnavailableError, RateLimitError, UnexpectedReplyError) as error:
+            return Status(remote_id, None, word=f"{NO_ANSWER}: {error}"[:200])
+        except ProviderError as error:
+            if age_s < FORGOTTEN_AFTER_S:  # a new job may not be known everywhere at once
+                return Status(remote_id, None, word=f"not known yet: {error}"[:200])
+            return replace(forgotten, error=str(error))
+        return forgotten if status.word == "null record" and age_s > FORGOTTEN_AFTER_S else status
+
+    def _heard(self, job: Job, status: Status) -> Job:
+        """The job's row after what the service said; the row is written only where something changed."""
+        told: dict[str, Any] = {"wire_status": status.word, "polls": job.polls}
+        told |= {name: value for name in ("asset_id", "cost", "nsfw") if (value := getattr(status, name)) is not None}
+        if status.state is State.FAILED:
+            reason = status.error or "the service gave no reason"
+            return self._fail(job, ProviderError(reason, provider=job.provider), **told)
+        if status.state is State.DOWNLOADING and job.state is State.DOWNLOADING:
+            self.store.update(job.id, **told)
             return self.store.get(job.id)
-        return self._move(job, State.DOWNLOADING, finished_at=utcnow(), **columns)
+        if status.state is State.DOWNLOADING:
+            return self._move(job, State.DOWNLOADING, finished_at=utcnow(), **told)
+        if status.state is not None and status.state is not job.state:
+            return self._move(job, status.state, **told)
+        if status.word != job.wire_status:
+            self.store.update(job.id, **told)
+            job = replace(job, wire_status=status.word)
+            self._on_change(job)
+        return job
 
     async def _rest(self, job: Job, seconds: float) -> None:
         """Wait before the next poll; a webhook ends the wait."""
@@ -291,7 +294,7 @@ class Engine:
         for attempt in range(DOWNLOAD_TRIES):
             try:
                 async with wire.download(url) as chunks:
-                    sha256, info = await self.files.receive(chunks, "mp4", media.verify_video)
+                    sha256, info = await self.files.receive(chunks, ".mp4", media.verify_video)
                 return self._stored(job, wire, replace(info, sha256=sha256))
             except (TransportError, MediaError) as error:
                 last = error
@@ -327,22 +330,20 @@ class Engine:
         if exchange is None:
             return job
         listed: list[RemoteJob] = await converse(wire, exchange)
-        model = catalog.find(job.model)
-        fitting = [remote for remote in listed if _fits(job, remote, bool(model.sizes)) and self._is_free(job, remote)]
-        # Several that fit are interchangeable only when all of them come from takes of this very recipe.
-        rivals = [other for other in self.store.unfinished(job.provider)
-                  if other.state is State.AMBIGUOUS and other.prompt == job.prompt and other.recipe_hash != job.recipe_hash]  # fmt: skip
-        if not fitting or (rivals and not _is_told_apart(job, rivals)):
+        others = [other for other in self.store.unfinished(job.provider) if other.id != job.id]
+        if any(_is_rival(job, other) for other in others):
             return job
-        chosen = min(fitting, key=lambda remote: abs(((remote.created_at or utcnow()) - (job.submitted_at or job.created_at)).total_seconds()))
-        try:
-            return self._move(job, State.RUNNING, remote_id=chosen.remote_id, note="found in the provider's list of recent jobs")
-        except StoreError:
-            return self.store.get(job.id)
-
-    def _is_free(self, job: Job, remote: RemoteJob) -> bool:
-        other = self.store.by_remote(job.provider, remote.remote_id)
-        return other is None or other.id == job.id
+        began = job.submitted_at or job.created_at
+        fitting = [remote for remote in listed if _fits(job, remote)]
+        for remote in sorted(fitting, key=lambda remote: abs(((remote.created_at or began) - began).total_seconds())):
+            taken = self.store.by_remote(job.provider, remote.remote_id)
+            if taken is None or taken.id == job.id:
+                # The database takes one job for a remote id, so two processes cannot attach the same one.
+                with contextlib.suppress(StoreError):
+                    return self._move(
+                        job, State.RUNNING, remote_id=remote.remote_id, note="found in the provider's list"
+                    )
+        return self.store.get(job.id)
 
     # -- shared ------------------------------------------------------------------------------------------------------
 
@@ -392,7 +393,11 @@ def describe(error: Exception, job: Job) -> dict[str, Any]:
         (AuthError, "key", "check the key, then run the cell again"),
         (CreditError, "credit", "top up the account, then run the cell again"),
         (RateLimitError, "rate", "wait a minute, then run the cell again"),
-        (MediaError, "clip", "the service delivered something that is not a video; ask its support, or try another take"),
+        (
+            MediaError,
+            "clip",
+            "the service delivered something that is not a video; ask its support, or try another take",
+        ),
     ]
     kind, advice = next(((k, a) for cls, k, a in kinds if isinstance(error, cls)), ("service", ""))
     charged = getattr(error, "charged", None)
@@ -403,24 +408,28 @@ def describe(error: Exception, job: Job) -> dict[str, Any]:
     return {"kind": kind, "type": type(error).__name__, "message": str(error), "charged": charged, "advice": advice}
 
 
-def _fits(job: Job, remote: RemoteJob, has_sizes: bool) -> bool:
+def _fits(job: Job, remote: RemoteJob) -> bool:
     """True where a listed job can be this one: same prompt, seed and size, created after the submit began."""
-    started = (job.submitted_at or job.created_at) - timedelta(seconds=120)  # clocks differ
-    if remote.prompt != job.prompt or (remote.created_at is not None and remote.created_at < started):
+    began = (job.submitted_at or job.created_at) - timedelta(seconds=CLOCKS_DIFFER_S)
+    if remote.prompt != job.prompt or (remote.created_at is not None and remote.created_at < began):
         return False
-    wanted = {name: job.params.get(name) for name in ("seed", "width_px", "height_px")}
     told = {"seed": remote.seed, "width_px": remote.width_px, "height_px": remote.height_px}
-    return all(told[name] is None or value in (None, 0) or told[name] == value for name, value in wanted.items())
+    asked = {name: job.params.get(name) for name in told}
+    return all(told[name] is None or not value or told[name] == value for name, value in asked.items())
 
 
-def _is_told_apart(job: Job, rivals: list[Job]) -> bool:
-    """True where the list shows a difference (seed or size) between this job and every rival with the same prompt."""
-    shown = [tuple(other.params.get(name) for name in ("seed", "width_px", "height_px")) for other in (job, *rivals)]
-    return all(shown[0] != other for other in shown[1:])
+def _is_rival(job: Job, other: Job) -> bool:
+    """True where a listed job could as well be that other one, so that nobody can say whose it is.
 
-
-def _is_unknown(error: ProviderError) -> bool:
-    return error.code == "unknown-job"
+    Ambiguous takes of one recipe are no rivals: their clips are interchangeable. A submit under way is one always, as
+    its remote id will be known in a moment.
+    """
+    if other.prompt != job.prompt or other.state not in (State.SUBMITTING, State.AMBIGUOUS):
+        return False
+    if other.state is State.AMBIGUOUS and other.recipe_hash == job.recipe_hash:
+        return False
+    told = ("seed", "width_px", "height_px")
+    return all(job.params.get(name) == other.params.get(name) for name in told)
 
 
 def _age_s(since: datetime) -> float:

@@ -17,7 +17,8 @@ class Schedule:
     """The delays between the polls of one job.
 
     Without history each wait is a tenth of the time gone by, so an answer is never more than a tenth late. With
-    history the first wait reaches to just before the earliest finish seen, and the next ones are a fiftieth of the usual time.
+    history the first wait reaches to just before the earliest finish seen, and the next ones are a fiftieth of the
+    usual time.
 
     Args:
         latencies: seconds from submit to finish of earlier jobs of the model.

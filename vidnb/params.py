@@ -73,9 +73,7 @@ class Request:
         return Recipe(self.model.id, dict(self.params), images)
 
 
-def validate(
-    model: Model, values: Mapping[str, Any], *, unsupported: Literal["error", "drop"] = "error"
-) -> Request:
+def validate(model: Model, values: Mapping[str, Any], *, unsupported: Literal["error", "drop"] = "error") -> Request:
     """The request for these values, in canonical form.
 
     Args:
@@ -121,7 +119,7 @@ def _fields_of(model_id: str) -> type[BaseModel]:
 
 
 def fields_of(model: Model) -> type[BaseModel]:
-    """A pydantic model with one optional field for each param that is not media: types, bounds and help of the entry."""
+    """A pydantic model with an optional field for each param that is not media: types, bounds and help of the entry."""
     made: dict[str, Any] = {
         name: (_annotation(param, model) | None, Field(default=None, description=param.help or None))
         for name, param in model.params.items()
@@ -187,7 +185,7 @@ def _element(value: Any) -> Any:
 
 
 def _one_of(param: Param, model: Model) -> Callable[[Any], Any]:
-    """A check that gives back the listed spelling of a choice: case, 720 for "720p", true for "on", a UUID for its name."""
+    """A check that gives back the listed spelling of a choice: of another case, of 720, of true, of a UUID."""
     older = model.older_names.get(param.names or "", {})
     table = model.names.get(param.names or "", {})
     by_key: dict[str, Any] = {}
@@ -222,7 +220,11 @@ def _key(value: Any) -> str:
 
 def _checked(model: Model, values: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
     """The valid ones of the values, in canonical form; what is wrong goes to `problems`."""
-    schema = fields_of(model) if model.id not in catalog.load() or catalog.load()[model.id] is not model else _fields_of(model.id)
+    schema = (
+        fields_of(model)
+        if model.id not in catalog.load() or catalog.load()[model.id] is not model
+        else _fields_of(model.id)
+    )
     try:
         found = schema.model_validate(dict(values))
         bad: set[str] = set()
@@ -247,8 +249,13 @@ def _refused(param: Param, value: Any, error: ValidationError) -> Problem:
         advice = f"did you mean {close[0]!r}?" if close else ""
     elif details and details[0]["type"] == "value_error":
         advice = details[0]["msg"].removeprefix("Value error, ")
-    kind = {"integer": "a whole number, ", "number": "a number, "}.get(param.kind, "")
-    bounds = param.bounds if param.bounds.startswith(("a ", "one of", "at most", "any of", "true", "text")) else kind + param.bounds
+    whole = param.kind == "integer" or param.integer
+    kind = "a whole number, " if whole else "a number, " if param.kind == "number" else ""
+    bounds = (
+        param.bounds
+        if param.bounds.startswith(("a ", "one of", "at most", "any of", "true", "text"))
+        else kind + param.bounds
+    )
     return Problem(param.name, value, f"allowed: {bounds}", advice)
 
 
@@ -296,7 +303,9 @@ def _broken(rule: Rule, values: Mapping[str, Any], model: Model) -> list[Problem
         found.append(Problem(" or ".join(rule.require_any), None, f"one of them is required {why}"))
     found += [Problem(name, _shown(values[name]), f"not allowed {why}") for name in rule.forbid if name in there]
     if rule.refuse:
-        found.append(Problem(" with ".join(rule.when), tuple(values.get(name) for name in rule.when), "not allowed", why))
+        found.append(
+            Problem(" with ".join(rule.when), tuple(values.get(name) for name in rule.when), "not allowed", why)
+        )
     if rule.param is None or rule.param not in there:
         return found
     value = values[rule.param]
@@ -342,10 +351,14 @@ def _check_pair(model: Model, given: Mapping[str, Any], values: dict[str, Any], 
         values["aspect_ratio"] = "auto"
         return
     if "resolution" not in listed and not _beyond_list(model, width, height):
-        problems.append(Problem("width_px, height_px", f"{width}x{height}", f"allowed: {_offer(model)}", _nearest(model, width, height)))
+        problems.append(
+            Problem(
+                "width_px, height_px", f"{width}x{height}", f"allowed: {_offer(model)}", _nearest(model, width, height)
+            )
+        )
         return
     if "resolution" not in listed and model.sizes:
-        _warn(f"{model.id}: {width}x{height} is not among the sizes that the vendor lists now ({_offer(model)}). {model.size_note}")
+        _warn(f"{model.id}: {width}x{height} is not among the sizes listed now ({_offer(model)}). {model.size_note}")
     for name in ("resolution", "aspect_ratio"):
         if name in listed and given.get(name) is not None and values.get(name) != listed[name]:
             problems.append(Problem(name, values[name], f"{width}x{height} is {listed[name]}", "leave it out"))
@@ -437,9 +450,13 @@ def _limits(model: Model, param: Param, file: MediaFile) -> list[Problem]:
         return []
     found = []
     if "types" in limits and file.extension not in limits["types"]:
-        found.append(Problem(param.name, file.extension, f"allowed types: {', '.join(limits['types'])}", "convert it first"))
+        found.append(
+            Problem(param.name, file.extension, f"allowed types: {', '.join(limits['types'])}", "convert it first")
+        )
     if size > limits.get("max_bytes", size):
-        found.append(Problem(param.name, f"{size:,} bytes", f"allowed: at most {limits['max_bytes']:,} bytes", "make it smaller"))
+        found.append(
+            Problem(param.name, f"{size:,} bytes", f"allowed: at most {limits['max_bytes']:,} bytes", "make it smaller")
+        )
     if file.width_px and file.height_px:
         low, high = limits.get("min_side_px", 1), limits.get("max_side_px", 10**6)
         shape = f"{file.width_px}x{file.height_px}"
@@ -447,7 +464,14 @@ def _limits(model: Model, param: Param, file: MediaFile) -> list[Problem]:
             found.append(Problem(param.name, shape, f"allowed: sides of {low} to {high} pixels", "resize it"))
         ratio = file.width_px / file.height_px
         if not limits.get("min_aspect", 0) <= ratio <= limits.get("max_aspect", 10**6):
-            found.append(Problem(param.name, shape, f"allowed: width/height of {limits['min_aspect']} to {limits['max_aspect']}", "crop it"))
+            found.append(
+                Problem(
+                    param.name,
+                    shape,
+                    f"allowed: width/height of {limits['min_aspect']} to {limits['max_aspect']}",
+                    "crop it",
+                )
+            )
     return found
 
 
@@ -463,7 +487,9 @@ def _ordered(model: Model, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tell_older(model: Model, param: Param, value: Any) -> None:
     older = model.older_names.get(param.names or "", {})
-    names = [name for name in (value if isinstance(value, list) else [value]) if isinstance(name, str) and name in older]
+    names = [
+        name for name in (value if isinstance(value, list) else [value]) if isinstance(name, str) and name in older
+    ]
     if names:
         _warn(f"{model.id}: {', '.join(names)} is no longer in the vendor's list of {param.name}; it may be refused.")
     if param.older:

@@ -30,9 +30,15 @@ EMULATOR_HOST = "emulator.vidnb.invalid"
 EMULATOR_KEY = "00000000-0000-4000-8000-000000000000"
 
 NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-READ = Retry(total=4, backoff_factor=0.4, max_backoff_wait=30.0, total_timeout=90.0, status_forcelist=[429, 502, 503, 504])
+READ = Retry(
+    total=4, backoff_factor=0.4, max_backoff_wait=30.0, total_timeout=90.0, status_forcelist=[429, 502, 503, 504]
+)
 SUBMIT = Retry(
-    total=3, backoff_factor=0.4, max_backoff_wait=30.0, allowed_methods=["POST"], status_forcelist=[429],
+    total=3,
+    backoff_factor=0.4,
+    max_backoff_wait=30.0,
+    allowed_methods=["POST"],
+    status_forcelist=[429],
     retry_on_exceptions=NOTHING_SENT,
 )
 UPLOAD = Retry(total=3, backoff_factor=0.4, allowed_methods=["POST"], status_forcelist=[429, 500, 502, 503, 504])
@@ -94,7 +100,7 @@ def target(provider: Provider, *, live: bool | None = None, key: str | None = No
 
 
 def emulator_base_url(provider: Provider) -> str:
-    """The address under which the in-process emulator answers for this provider: the live path on the emulator's host."""
+    """Where the in-process emulator answers for this provider: the live path on the emulator's host."""
     return f"http://{EMULATOR_HOST}{urlsplit(provider.base_url).path}"
 
 
@@ -107,7 +113,9 @@ class Wire:
         self.target = target
         self._limiter = AsyncLimiter(target.provider.rates.requests_per_minute, 60.0)
         self._limited = not target.emulated
-        below = transport or httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=100, max_keepalive_connections=40))
+        below = transport or httpx.AsyncHTTPTransport(
+            limits=httpx.Limits(max_connections=100, max_keepalive_connections=40)
+        )
         self._client = httpx.AsyncClient(
             transport=RetryTransport(transport=below, retry=READ) if retries else below,
             timeout=_TIMEOUT,
@@ -244,8 +252,14 @@ def _lost(call: Call, error: httpx.TransportError, target: Target) -> TransportE
     sent = not isinstance(error, NOTHING_SENT)
     what = f"{call.method} {urlsplit(call.url).path}" if call.authorized else "the upload"
     said = redact(str(error)) or type(error).__name__
-    hint = "the service may have received it" if sent else f"no connection to {urlsplit(target.base_url).hostname}; nothing was sent"
-    return TransportError(f"{target.provider.title}: {what} got no answer ({type(error).__name__}: {said}); {hint}", sent=sent)
+    hint = (
+        "the service may have received it"
+        if sent
+        else f"no connection to {urlsplit(target.base_url).hostname}; nothing was sent"
+    )
+    return TransportError(
+        f"{target.provider.title}: {what} got no answer ({type(error).__name__}: {said}); {hint}", sent=sent
+    )
 
 
 class _RedactUrls(logging.Filter):

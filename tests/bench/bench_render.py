@@ -1,5 +1,6 @@
-"""Measure what a clip costs against encoding its frames alone, in one run: `python tests/bench/bench_render.py [--smoke]`.
+"""Measure what a clip costs against encoding its frames alone, in one run.
 
+Run it with `python tests/bench/bench_render.py [--smoke]`.
 Each row renders a scene from nothing to a finished MP4, then lets x264 with the same settings encode the very same
 pictures, already painted. Exits 1 if the text scene of 5 s at 848x480 takes more than twice the encoding.
 """
@@ -24,7 +25,8 @@ LIMIT = 2.0
 def start_image() -> bytes:
     """Return a colourful PNG to animate."""
     sink = io.BytesIO()
-    Image.merge("RGB", [Image.radial_gradient("L"), Image.linear_gradient("L"), Image.effect_noise((256, 256), 40)]).save(sink, "PNG")
+    channels = [Image.radial_gradient("L"), Image.linear_gradient("L"), Image.effect_noise((256, 256), 40)]
+    Image.merge("RGB", channels).save(sink, "PNG")
     return sink.getvalue()
 
 
@@ -60,10 +62,13 @@ def encode_only(scene: Scene, pictures: list[av.VideoFrame]) -> bytes:
 
 
 def measure(scene: Scene, repeats: int) -> tuple[float, float]:
-    """Return the median seconds of rendering and of encoding alone, taken in turns so that a busy machine slows both."""
+    """Return the median seconds of rendering and of encoding alone, in turns: a busy machine slows both."""
     pictures = list(clips.frames(scene, scene.frames))
-    pairs = [(seconds(lambda: clips.render(scene)), seconds(lambda: encode_only(scene, pictures))) for _ in range(repeats)]
-    return statistics.median(r for r, _ in pairs), statistics.median(e for _, e in pairs)
+    whole, alone = [], []
+    for _ in range(repeats):
+        whole.append(seconds(lambda: clips.render(scene)))
+        alone.append(seconds(lambda: encode_only(scene, pictures)))
+    return statistics.median(whole), statistics.median(alone)
 
 
 def main() -> int:

@@ -105,11 +105,10 @@ class Param:
         if self.kind == "text":
             return f"at most {self.max_length} characters" if self.max_length else "text"
         if self.kind in ("integer", "number") and (self.min is not None or self.max is not None):
-            low, high = _tidy(self.min), _tidy(self.max)
-            return f"{low} to {high}" if None not in (low, high) else f"at least {low}" if high is None else f"at most {high}"
+            return _range(self.min, self.max)
         if self.kind in ("images", "videos", "audios", "elements") and self.max_items:
             return f"at most {self.max_items} {self.kind}"
-        return {"boolean": "true or false", "integer": "a whole number", "number": "a number"}.get(self.kind, f"{self.kind}")
+        return {"boolean": "true or false", "integer": "a whole number", "number": "a number"}.get(self.kind, self.kind)
 
 
 @dataclass(frozen=True)
@@ -143,6 +142,7 @@ class Rule:
     refuse: bool = False
     """The combination in `when` is itself not allowed."""
     why: str = ""
+    """How the sentence "not allowed ..." or "allowed: 4, 6 ..." goes on: "with an end image"."""
 
     def holds(self, values: Mapping[str, Any], mode: str) -> bool:
         """True where the rule applies to these values."""
@@ -189,7 +189,8 @@ class Model:
     image_limits: Mapping[str, Any] = field(default_factory=dict)
     """Of an input image: `types`, `max_bytes`, `min_side_px`, `max_side_px`, `min_aspect`, `max_aspect`."""
     price: Mapping[str, Any] = field(default_factory=dict)
-    """`amount`, `unit` (USD or CREDITS), `basis` ("clip", or "5s": scaled by duration) and `confidence`; empty where none is published."""
+    """`amount`, `unit` (USD or CREDITS), `basis` ("clip", or "5s": scaled by duration) and `confidence`; empty where
+    none is published."""
     aliases: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
@@ -212,7 +213,7 @@ class Model:
         return found is not None and (mode is None or not found.modes or mode in found.modes)
 
     def mode_of(self, values: Mapping[str, Any]) -> str:
-        """The mode that these values ask for: `image` with a start image (or where nothing else exists), else `text`."""
+        """The mode that these values ask for: `image` with a start image or where nothing else exists, else `text`."""
         wanted = "image" if values.get("start_image") is not None else "text"
         return wanted if wanted in self.modes else self.modes[0]
 
@@ -284,6 +285,7 @@ def find(model_id: str) -> Model:
     return load().find(model_id)
 
 
+@functools.lru_cache(maxsize=512)
 def aspect_ratio(width_px: int, height_px: int) -> str:
     """The usual label that comes closest to a size: `16:9` for 832x480."""
 
@@ -301,6 +303,12 @@ def _own() -> list[Path]:
         return []
     path = Path(told)
     return sorted(path.glob("*.toml")) if path.is_dir() else [path]
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return f"at most {_tidy(high)}" if low is None else f"at least {_tidy(low)}"
+    return f"{_tidy(low)} to {_tidy(high)}"
 
 
 def _tidy(number: float | None) -> float | int | None:

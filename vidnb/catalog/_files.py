@@ -135,7 +135,9 @@ def _model(model_id: str, entry: dict[str, Any], shared: _Shared) -> Model:
     common = shared.params(provider, entry.get("api", ""))
     sizes = tuple(_sizes(entry.get("sizes", {})))
     told = {**_size_params(entry, sizes), **entry.get("params", {})}
+    modes, endpoints = entry.get("modes", ["text"]), entry.get("endpoints", {})
     ordered = sorted(told, key=lambda param: shared.order.get(param, len(shared.order)))
+    params = {key: _param(key, {**common.get(key, {}), **told[key]}, names) for key in ordered}
     return Model(
         **{
             "wire": name,
@@ -144,7 +146,9 @@ def _model(model_id: str, entry: dict[str, Any], shared: _Shared) -> Model:
             **{key: _freeze(entry[key]) for key in _PLAIN_KEYS & entry.keys()},
             "id": model_id,
             "provider": provider,
-            "params": MappingProxyType({key: _param(key, {**common.get(key, {}), **told[key]}, names) for key in ordered}),
+            # Those that every_model adds for a mode which this model lacks would only mislead.
+            "endpoints": MappingProxyType({mode: endpoints[mode] for mode in modes if mode in endpoints}),
+            "params": MappingProxyType(params),
             "sizes": sizes,
             "rules": tuple(_rule(rule) for rule in entry.get("rules", [])),
             "names": names,
@@ -169,8 +173,9 @@ def _size_params(entry: Table, sizes: tuple[Size, ...]) -> dict[str, dict[str, A
         return {}
     resolutions = list(dict.fromkeys(size.resolution for size in sizes))
     ratios = ["auto"] * bool(entry.get("size_auto")) + list(dict.fromkeys(size.aspect_ratio for size in sizes))
-    labels = {"resolution": {"choices": resolutions}, "aspect_ratio": {"choices": ratios}} if sizes else {}
-    return {**labels, "width_px": {}, "height_px": {}}
+    # No field of the service, even where another of its models has one: width and height say it.
+    labels = {"resolution": {"choices": resolutions, "wire": None}, "aspect_ratio": {"choices": ratios, "wire": None}}
+    return {**(labels if sizes else {}), "width_px": {}, "height_px": {}}
 
 
 def _sizes(table: Mapping[str, list[list[int]]]) -> Iterator[Size]:
@@ -219,6 +224,8 @@ def _problems(model: Model) -> Iterator[str]:
 def _param_problems(model: Model, param: Param) -> Iterator[str]:
     if param.wire_values and len(param.wire_values) != len(param.choices):
         yield f"the param {param.name!r}: wire_values and choices differ in length"
+    if param.kind in ("choice", "choices") and not param.choices:
+        yield f"the param {param.name!r} is a choice without choices"
     if unknown := set(param.modes) - set(model.modes):
         yield f"the param {param.name!r}: the model has no mode {', '.join(sorted(unknown))}"
     for key, value in (("default", param.default), ("service_default", param.service_default)):

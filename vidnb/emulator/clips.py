@@ -1,8 +1,9 @@
 """Render the emulator's clips: real H.264 MP4s that react to the request they answer.
 
-A `Scene` passes through here in four steps: a *painter* turns a time into one small packed yuv420p picture (a landscape for
-a prompt, the warped picture itself for a start or end image), libswscale enlarges it, the badge is laid over it at full size,
-and x264 encodes it in memory. Everything random comes from a hash of the request, so the same scene gives the same bytes.
+A `Scene` passes through here in four steps: a *painter* turns a time into one small packed yuv420p picture (a landscape
+for a prompt, the warped picture itself for a start or end image), libswscale enlarges it, the badge is laid over it at
+full size, and x264 encodes it in memory. Everything random comes from a hash of the request, so the same scene gives
+the same bytes.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import av
@@ -28,8 +30,10 @@ Painter = Callable[[float], Bytes]
 
 MAX_IMAGE_PX = 64_000_000
 AUDIO_RATE = 48_000
-# One thread: x264 writes its thread count into the stream, so any other choice would make the bytes depend on the machine.
-X264 = {"preset": "veryfast", "crf": "21", "bf": "0", "threads": "1", "aq-mode": "3"}
+BADGE = "EMULATED"
+# One thread: x264 writes its thread count into the stream; left to itself the bytes would depend on the machine.
+# No psy, no mbtree: both spend bits on what looks sharp and let slow, soft movement freeze and jump.
+X264 = {"preset": "veryfast", "crf": "16", "bf": "0", "threads": "1", "aq-mode": "3", "psy": "0", "mbtree": "0"}
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,9 @@ class Scene:
         """Refuse what no clip can be made of."""
         size = (self.width_px, self.height_px)
         if any(side % 2 or not 64 <= side <= 3840 for side in size) or math.prod(size) > 3840 * 2160:
-            raise ValueError(f"a clip's sides are even, at least 64 px and at most 3840x2160 in all, not {size[0]}x{size[1]}")
+            raise ValueError(
+                f"a clip's sides are even, 64 px to 3840 px, and 3840x2160 at most, not {size[0]}x{size[1]}"
+            )
         if not 1 <= self.motion_strength <= 10:
             raise ValueError(f"motion_strength runs from 1 to 10, not {self.motion_strength!r}")
         if not 1 <= self.fps <= 120 or not 0 < self.duration_s <= 120 or self.frames < 1:
@@ -124,7 +130,7 @@ def frames(scene: Scene, count: int) -> Iterator[av.VideoFrame]:
         yield frame
 
 
-# --- chance and movement -------------------------------------------------------------------------------------------------
+# --- chance and movement ------------------------------------------------------------------------------------
 
 
 def chance(*parts: object) -> np.random.Generator:
@@ -156,6 +162,11 @@ class Camera(NamedTuple):
         return cls(*named) if any(named) else cls(1.0 - 2.0 * int(chance("camera", scene.seed).integers(2)), 0.0, 0.5)
 
 
+def amount(scene: Scene) -> float:
+    """Return how much everything moves, on a curve that keeps even the last steps of motion strength well apart."""
+    return 1.4 * math.pow(scene.motion_strength / 10, 1.25)
+
+
 def travel(t: float) -> float:
     """Return how far a steady move has come: it starts at full speed and never runs off the scene."""
     return t / (1 + abs(t) / 12)
@@ -166,29 +177,38 @@ def swing(t: float, rate: float, phase: float) -> float:
     return math.sin(rate * t + phase) - math.sin(phase)
 
 
-# --- colour --------------------------------------------------------------------------------------------------------------
+# --- colour -------------------------------------------------------------------------------------------------
 
-TO_YUV = np.array([[0.2126, 0.7152, 0.0722], [-0.1146, -0.3854, 0.5], [0.5, -0.4542, -0.0458]]) * [[219], [224], [224]]
+TO_YUV = np.array([[0.2126, 0.7152, 0.0722], [-0.1146, -0.3854, 0.5], [0.5, -0.4542, -0.0458]], np.float32) * np.array(
+    [[219], [224], [224]], np.float32
+)
+YUV_ZERO = np.array([16, 128, 128], np.float32)
 
 
 def to_yuv(rgb: Any) -> Floats:
     """Return BT.709 limited-range YUV for RGB of 0..1; the last axis is the colour."""
-    return (np.asarray(rgb, np.float32) @ TO_YUV.T.astype(np.float32) + np.float32([16, 128, 128])).astype(np.float32)
+    yuv: Floats = np.asarray(rgb, np.float32) @ TO_YUV.T + YUV_ZERO
+    return yuv
 
 
 def oklch(light: float, chroma: float, hue: float) -> RGB:
     """Return the sRGB of a colour given as people see it: equal steps of lightness look equal in every hue."""
     a, b = chroma * math.cos(math.radians(hue)), chroma * math.sin(math.radians(hue))
-    l = (light + 0.3963377774 * a + 0.2158037573 * b) ** 3
-    m = (light - 0.1055613458 * a - 0.0638541728 * b) ** 3
-    s = (light - 0.0894841775 * a - 1.2914855480 * b) ** 3
+    long = (light + 0.3963377774 * a + 0.2158037573 * b) ** 3
+    medium = (light - 0.1055613458 * a - 0.0638541728 * b) ** 3
+    short = (light - 0.0894841775 * a - 1.2914855480 * b) ** 3
     linear = (
-        4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s,
-        -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
-        -0.0041960863 * l - 0.7034186147 * m + 1.7076147010 * s,
+        4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short,
+        -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short,
+        -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short,
     )
-    r, g, b = (12.92 * c if c < 0.0031308 else 1.055 * min(c, 1.0) ** (1 / 2.4) - 0.055 for c in (max(c, 0.0) for c in linear))
-    return r, g, b
+    red, green, blue = (min(max(c, 0.0), 1.0) for c in linear)
+    return encoded(red), encoded(green), encoded(blue)
+
+
+def encoded(linear: float) -> float:
+    """Return the sRGB value of an amount of light."""
+    return 12.92 * linear if linear < 0.0031308 else 1.055 * linear ** (1 / 2.4) - 0.055
 
 
 def mix(one: RGB, two: RGB, share: float) -> RGB:
@@ -260,15 +280,15 @@ class Palette:
         )
 
 
-# --- sheets: where shapes are drawn --------------------------------------------------------------------------------------
+# --- sheets: where shapes are drawn -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Sheet:
     """One sampling of the picture plane: luma, or both chroma planes at half its size.
 
-    Shapes are drawn in heights (y from 0 to 1, x from the middle), so one description serves every size. The spare arrays
-    are written over by every shape: fresh ones of this size cost more than the arithmetic in them.
+    Shapes are drawn in heights (y from 0 to 1, x from the middle), so one description serves every size. The spare
+    arrays are written over by every shape: fresh ones of this size cost more than the arithmetic in them.
     """
 
     pixels: Floats
@@ -345,7 +365,7 @@ class Sheet:
         np.add(self.pixels, np.float32(0.5), out=out.reshape(self.pixels.shape), casting="unsafe")
 
 
-# --- subjects ------------------------------------------------------------------------------------------------------------
+# --- subjects -----------------------------------------------------------------------------------------------
 
 
 class Animal(NamedTuple):
@@ -374,7 +394,7 @@ ALIASES = {"kitten": "cat", "puppy": "dog", "bunny": "rabbit", "hare": "rabbit",
 
 
 class Pen:
-    """A drawing in the unit square, mirrored where animals are, four times too large so that its edges come out smooth."""
+    """A drawing in the unit square, made four times too large so that its edges come out smooth."""
 
     def __init__(self, size_px: int) -> None:
         self.size_px, self.scale = size_px, size_px * 4
@@ -394,7 +414,12 @@ class Pen:
     def spikes(self, points: list[tuple[float, float]], colour: RGB) -> None:
         """Draw a polygon left and right of the middle."""
         for side in (-1, 1):
-            self.draw.polygon([((0.5 + side * x) * self.scale, y * self.scale) for x, y in points], fill=self._fill(colour))
+            self.shape([(side * x, y) for x, y in points], colour)
+
+    def shape(self, points: list[tuple[float, float]], colour: RGB) -> None:
+        """Draw a polygon whose x is measured from the middle."""
+        corners = [((0.5 + x) * self.scale, y * self.scale) for x, y in points]
+        self.draw.polygon(corners, fill=self._fill(colour))
 
     def sprite(self) -> Image.Image:
         """Return the drawing as premultiplied Y, U, V and coverage."""
@@ -443,7 +468,7 @@ def draw_sphere(pen: Pen, _kind: object, tint: RGB) -> None:
     """Draw a lit ball."""
     for i in range(48):
         share = i / 47
-        offset, radius = 0.13 * share, 0.48 * (1 - share) + 0.02
+        offset, radius = 0.13 * share, 0.43 * (1 - share) + 0.02
         colour = mix(mix(tint, DARK, 0.45), mix(tint, (1.0, 1.0, 1.0), 0.65), share**0.8)
         pen.oval(0.5 - offset, 0.5 - offset, radius, radius, colour)
 
@@ -465,7 +490,7 @@ def draw_boat(pen: Pen, _kind: object, tint: RGB) -> None:
         ([(-0.02, 0.16), (-0.02, 0.74), (-0.30, 0.74)], mix(tint, CREAM, 0.25)),
         ([(-0.42, 0.78), (0.46, 0.78), (0.30, 0.96), (-0.30, 0.96)], oklch(0.42, 0.06, 40)),
     ):
-        pen.draw.polygon([((0.5 + x) * pen.scale, y * pen.scale) for x, y in points], fill=Pen._fill(colour))
+        pen.shape(points, colour)
 
 
 SAILING = {"boat", "sailboat", "ship", "sail", "sailing", "yacht"}
@@ -523,7 +548,7 @@ def subjects(scene: Scene, accent: RGB, rows: int, half_width: float) -> list[Su
     dice = chance("subjects", scene.seed, scene.prompt)
     found = found[:3] or [(draw_sphere, None, False)] * int(dice.integers(1, 4))
     slots = dice.permutation(len(found))
-    placed = []
+    placed: list[Subject] = []
     for (draw, kind, grounded), slot in zip(found, slots, strict=True):
         size = float(dice.uniform(0.27, 0.35)) if grounded else float(dice.uniform(0.15, 0.30))
         size *= min(1.0, half_width * 1.7 / len(found) / 0.4)
@@ -536,7 +561,7 @@ def subjects(scene: Scene, accent: RGB, rows: int, half_width: float) -> list[Su
     return placed
 
 
-# --- the landscape -------------------------------------------------------------------------------------------------------
+# --- the landscape ------------------------------------------------------------------------------------------
 
 
 def smooth_hills(a: Floats) -> Floats:
@@ -551,7 +576,8 @@ def sharp_peaks(a: Floats) -> Floats:
 
 def soft_dunes(a: Floats) -> Floats:
     """Return dunes: round below, edged above."""
-    return 1 - 2 * np.abs(np.sin(a / 2))
+    dunes: Floats = 1 - 2 * np.abs(np.sin(a / 2))
+    return dunes
 
 
 def rolling_waves(a: Floats) -> Floats:
@@ -575,13 +601,16 @@ class Ridge:
 
     def line(self, x: Floats) -> Floats:
         """Return the skyline over the given world positions."""
-        rise = sum((self.profile(x * np.float32(f) + np.float32(p)) * np.float32(h) for f, h, p in self.waves), np.float32(0))
-        return np.float32(self.base) - rise
+        line = np.full_like(x, self.base)
+        for pitch, height, phase in self.waves:
+            line -= self.profile(x * np.float32(pitch) + np.float32(phase)) * np.float32(height)
+        return line
 
     def sheen(self, x: Floats) -> Floats:
         """Return the light and shade that run down the slopes."""
-        f, _, p = self.waves[0]
-        return (np.sin(x * np.float32(f * 3.1) + np.float32(p)) * np.float32(0.16)).astype(np.float32)
+        pitch, _, phase = self.waves[0]
+        shade: Floats = np.sin(x * np.float32(pitch * 3.1) + np.float32(phase)) * np.float32(0.16)
+        return shade
 
 
 def ridges(scene: Scene, palette: Palette) -> list[Ridge]:
@@ -614,7 +643,7 @@ class Landscape:
         share = 1 if area < 100_000 else 2 if area <= 2_100_000 else 3
         w, h = (side // share // 4 * 4 for side in (scene.width_px, scene.height_px))
         self.luma, self.chroma = self.sheets = Sheet.pair(w, h)
-        self.half, self.amount = w / h / 2, scene.motion_strength / 10
+        self.half, self.amount = w / h / 2, amount(scene)
         self.camera, palette = Camera.of(scene), Palette.of(scene)
         self.ridges = ridges(scene, palette)
         self.subjects = subjects(scene, palette.accent, h, self.half)
@@ -633,12 +662,13 @@ class Landscape:
         self.sun_ink = to_yuv(palette.sun)
         self.cloud_ink = to_yuv(mix(palette.horizon, palette.sun, 0.5))
         self.clouds = [
-            (float(u(-1, 1)) * self.half, float(u(0.08, 0.42)), float(u(0.22, 0.5)), float(u(0.018, 0.045))) for _ in range(4)
+            (float(u(-1, 1)) * self.half, float(u(0.08, 0.42)), float(u(0.22, 0.5)), float(u(0.018, 0.045)))
+            for _ in range(4)
         ]
         motes = int(style.integers(4, 11))
-        big = float(style.uniform(0.6, 1.8))
+        big, half = float(style.uniform(0.6, 1.8)), self.half
         self.motes = [
-            (float(u(-1.05, 1.05)) * self.half, float(u(0.2, 0.95)), float(u(0.008, 0.022)) * big, float(u(0, math.tau)))
+            (float(u(-1.05, 1.05)) * half, float(u(0.2, 0.95)), float(u(0.008, 0.022)) * big, float(u(0, math.tau)))
             for _ in range(motes)
         ]
         self.mote_ink = to_yuv(mix(palette.accent, palette.sun, 0.6))
@@ -710,7 +740,7 @@ class Landscape:
         return out
 
 
-# --- pictures ------------------------------------------------------------------------------------------------------------
+# --- pictures -----------------------------------------------------------------------------------------------
 
 
 def open_image(data: bytes, width: int, height: int) -> Image.Image:
@@ -726,8 +756,9 @@ def open_image(data: bytes, width: int, height: int) -> Image.Image:
                 raise ValueError(f"{probe.width}x{probe.height} is more than {MAX_IMAGE_PX // 10**6} megapixels")
             probe.verify()
         with Image.open(io.BytesIO(data), formats=kinds) as image:
-            return ImageOps.fit(ImageOps.exif_transpose(image).convert("RGB"), (width, height), Image.Resampling.LANCZOS)
-    except Exception as error:  # noqa: BLE001  hostile bytes make Pillow raise almost anything, SyntaxError included
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+            return ImageOps.fit(upright, (width, height), Image.Resampling.LANCZOS)
+    except Exception as error:  # hostile bytes make Pillow raise almost anything, SyntaxError included
         raise ValueError(f"the image cannot be used: {str(error)[:120] or type(error).__name__}") from error
 
 
@@ -735,10 +766,11 @@ class Picture:
     """A picture as three planes with a mirrored border, that can be painted through a warp."""
 
     NODES = 8
-    BORDER = 0.16
+    BORDER = 0.28
 
     def __init__(self, data: bytes, width: int, height: int) -> None:
-        yuv = np.clip(to_yuv(np.asarray(open_image(data, width, height), np.float32) / 255) + 0.5, 0, 255).astype(np.uint8)
+        rgb = np.asarray(open_image(data, width, height), np.float32) / 255
+        yuv = np.round(to_yuv(rgb)).astype(np.uint8)
         chroma = yuv.reshape(height // 2, 2, width // 2, 2, 3)[..., 1:].mean(axis=(1, 3))
         self.size, self.aspect = (width, height), width / height
         self.planes = [self._bordered(p) for p in (yuv[..., 0], *np.moveaxis(chroma, -1, 0))]
@@ -768,7 +800,14 @@ class Picture:
 
     @staticmethod
     def _mesh(px: Floats, py: Floats, xs: Floats, ys: Floats) -> list[tuple[tuple[int, ...], tuple[float, ...]]]:
-        corners = np.stack([px[:-1, :-1], py[:-1, :-1], px[1:, :-1], py[1:, :-1], px[1:, 1:], py[1:, 1:], px[:-1, 1:], py[:-1, 1:]], -1)
+        low, high = slice(None, -1), slice(1, None)
+        order = (
+            (low, low),
+            (high, low),
+            (high, high),
+            (low, high),
+        )  # as Pillow wants them: counter-clockwise from top left
+        corners = np.stack([plane[corner] for corner in order for plane in (px, py)], -1)
         lefts, tops = xs.astype(int).tolist(), ys.astype(int).tolist()
         quads = corners.tolist()
         return [
@@ -784,13 +823,13 @@ def picture_painter(scene: Scene) -> Painter:
     size = int(scene.width_px / share) // 2 * 2, int(scene.height_px / share) // 2 * 2
     first, last = (Picture(data, *size) if data else None for data in (scene.start_image, scene.end_image))
     end_s = max(scene.frames - 1, 1) / scene.fps
-    camera, amount = Camera.of(scene), scene.motion_strength / 10
+    camera, strength = Camera.of(scene), amount(scene)
     dice = chance("ripple", scene.seed, scene.model)
     phases = [float(p) for p in dice.uniform(0, math.tau, 4)]
 
     def warp_at(t: float) -> Callable[[Floats, Floats], tuple[Floats, Floats]]:
-        go = amount * travel(t)
-        ripple = [0.009 * amount * k for k in (1.0, 0.8)]
+        go = strength * travel(t)
+        ripple = [0.009 * strength * k for k in (1.0, 0.8)]
 
         def warp(x: Floats, y: Floats) -> tuple[Floats, Floats]:
             near = 1 + 0.7 * np.exp(-3.0 * (x**2 + y**2))
@@ -817,7 +856,7 @@ def picture_painter(scene: Scene) -> Painter:
     return paint
 
 
-# --- badge, sound, container ---------------------------------------------------------------------------------------------
+# --- badge, sound, container --------------------------------------------------------------------------------
 
 
 def fitted(text: str, tail: str, font: Any, room: float) -> str:
@@ -833,22 +872,24 @@ def badge_image(scene: Scene) -> Image.Image:
     """Return the strip every frame carries: EMULATED, and the model, seed and motion strength."""
     size = max(10.0, min(scene.height_px, scene.width_px) * 0.030)
     bold, plain = ImageFont.load_default(size), ImageFont.load_default(size * 0.94)
-    pad, gap, room = size * 0.62, size * 0.8, scene.width_px * 0.95
-    title = "EMULATED"
+    pad, row, room, spacing = size * 0.62, size * 1.9, scene.width_px * 0.95, size * 0.12
     name = f"{scene.model} · {scene.label}" if scene.label else scene.model
     tail = f" · seed {scene.seed} · motion {scene.motion_strength:g}"
-    lead = bold.getlength(title) + size * 0.12 * len(title)
-    line = fitted(name, tail, plain, room - lead - gap - 3.2 * pad)
-    width, height = lead + gap + plain.getlength(line) + 3.2 * pad, size * 1.9
+    lead = bold.getlength(BADGE) + spacing * len(BADGE) + 2 * pad
+    below = room - lead - 2 * pad < plain.getlength(tail) * 1.3
+    line = fitted(name, tail, plain, room - 2 * pad - (0 if below else lead))
+    width, height = plain.getlength(line) + 2 * pad, row
+    width, height = (max(lead, width), 2 * row) if below else (lead + width, row)
     image = Image.new("RGBA", (int(width) // 2 * 2 + 2, int(height) // 2 * 2 + 2))
     draw = ImageDraw.Draw(image)
-    draw.rounded_rectangle((0, 0, width, height), height * 0.32, fill=(14, 16, 24, 205))
-    draw.rounded_rectangle((0, 0, lead + 2 * pad, height), height * 0.32, fill=(255, 255, 255, 235))
+    draw.rounded_rectangle((0, 0, width, height), row * 0.32, fill=(14, 16, 24, 205))
+    draw.rounded_rectangle((0, 0, lead, row), row * 0.32, fill=(255, 255, 255, 235))
     x = pad
-    for letter in title:
-        draw.text((x, height / 2), letter, font=bold, fill=(14, 16, 24, 255), anchor="lm")
-        x += bold.getlength(letter) + size * 0.12
-    draw.text((lead + 2 * pad + gap * 0.8, height / 2), line, font=plain, fill=(236, 240, 248, 255), anchor="lm")
+    for letter in BADGE:
+        draw.text((x, row / 2), letter, font=bold, fill=(14, 16, 24, 255), anchor="lm")
+        x += bold.getlength(letter) + spacing
+    place = (pad, row * 1.5) if below else (lead + pad, row / 2)
+    draw.text(place, line, font=plain, fill=(236, 240, 248, 255), anchor="lm")
     return image
 
 
@@ -880,14 +921,14 @@ def music(scene: Scene) -> Iterator[av.AudioFrame]:
     t = np.arange(total, dtype=np.float32) / AUDIO_RATE
     dice = chance("music", scene.prompt, scene.seed)
     root = 110 * 2 ** (int(dice.integers(0, 12)) / 12)
-    chord = sum(
-        np.sin(np.float32(math.tau * root * 2 ** (step / 12)) * t) * (1 + 0.4 * np.sin(np.float32(dice.uniform(0.6, 2)) * t)) / (i + 2)
-        for i, step in enumerate((0, 7, 12, 16, 19))
-    )
+    chord = np.zeros_like(t)
+    for i, step in enumerate((0, 7, 12, 16, 19)):
+        tremolo = 1 + 0.4 * np.sin(np.float32(dice.uniform(0.6, 2)) * t)
+        chord += np.sin(np.float32(math.tau * root * 2 ** (step / 12)) * t) * tremolo / (i + 2)
     fade = np.clip(np.minimum(t, t[-1] - t) / 0.4, 0, 1)
     wave = (0.12 * chord * fade).astype(np.float32)
     cuts = [round(i * AUDIO_RATE / scene.fps) for i in range(scene.frames + 1)]
-    for start, stop in zip(cuts, cuts[1:], strict=False):
+    for start, stop in pairwise(cuts):
         piece = av.AudioFrame.from_ndarray(wave[None, start:stop], format="fltp", layout="mono")
         piece.sample_rate, piece.pts, piece.time_base = AUDIO_RATE, start, Fraction(1, AUDIO_RATE)
         yield piece

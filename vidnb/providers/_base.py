@@ -20,7 +20,7 @@ Exchange = Generator[Call, Reply, Any]
 
 
 class Provider(ABC):
-    """One hosted service. Subclass it, name the class in the entry-point group `vidnb.providers`, ship a catalogue file.
+    """One hosted service. Subclass it, name it in the entry-point group `vidnb.providers`, ship a catalogue file.
 
     Run `vidnb.providers.conformance.ProviderConformance` over it: the suite that the built-in providers pass.
     """

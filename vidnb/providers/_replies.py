@@ -14,7 +14,16 @@ from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import Any, TypeVar
 
-from vidnb.errors import ProviderError, RateLimitError
+from vidnb.errors import (
+    AuthError,
+    CreditError,
+    ProviderError,
+    RateLimitError,
+    RejectedError,
+    UnavailableError,
+    UnexpectedReplyError,
+)
+from vidnb.providers._base import Provider
 from vidnb.records import Reply
 
 SomeError = TypeVar("SomeError", bound=ProviderError)
@@ -142,12 +151,25 @@ def retry_after_s(reply: Reply, now: Callable[[], datetime] = lambda: datetime.n
     return None if seconds is None else min(max(seconds, 0.0), LONGEST_WAIT_S)
 
 
-def error(kind: type[SomeError], message: str, reply: Reply, provider: str, code: str = "") -> SomeError:
+def error(provider: Provider, kind: type[SomeError], message: str, reply: Reply, code: str = "") -> SomeError:
     """The error with everything that the reply tells besides the message."""
-    made = kind(message, provider=provider, status_code=reply.status_code, code=clean(code) or None)
+    text = f"{provider.title}: {message}"
+    made = kind(text, provider=provider.name, status_code=reply.status_code, code=clean(code) or None)
     if isinstance(made, RateLimitError):
         made.retry_after_s = retry_after_s(reply)
     return made
+
+
+def advice(provider: Provider, kind: type[ProviderError]) -> str:
+    """What an error of this kind means and what to do next, for a person."""
+    return {
+        AuthError: f"the key was refused; check {provider.key_env} ({provider.key_page})",
+        CreditError: "the balance does not suffice; top it up",
+        RateLimitError: "too many requests; slow down",
+        RejectedError: "the request was refused",
+        UnavailableError: "the service is unavailable; a submit may have been charged all the same",
+        UnexpectedReplyError: "the answer has an unknown shape; a submit may have been charged all the same",
+    }[kind]
 
 
 def _http_date(value: str) -> datetime | None:

@@ -23,6 +23,7 @@ from vidnb.errors import (
 )
 from vidnb.providers._base import Provider
 from vidnb.providers._replies import (
+    advice,
     clean,
     decoded,
     dig,
@@ -175,15 +176,8 @@ class Leonardo(Provider):
         """The error behind a refusal; the text decides before the HTTP status, which is often 200 or 500."""
         text, code, status = _complaint(reply)
         kind = _kind(text.lower(), code.lower(), status, is_page(reply))
-        advice = {
-            AuthError: f"refused the key; check {self.key_env} ({self.key_page})",
-            CreditError: "says that the balance does not suffice; top up the API balance",
-            RateLimitError: "asks to slow down",
-            RejectedError: "refused the request",
-            UnavailableError: "is unavailable; a submit may have been charged all the same",
-            UnexpectedReplyError: "sent an answer of an unknown shape",
-        }[kind]
-        return error(kind, f"Leonardo.AI {advice} (HTTP {status}){f': {text}' if text else ''}", reply, self.name, code)
+        told = f"{advice(self, kind)} (HTTP {status})"
+        return error(self, kind, f"{told}: {text}" if text else told, reply, code)
 
     def _read(self, reply: Reply) -> Reply:
         if _failed(reply):
@@ -191,27 +185,33 @@ class Leonardo(Provider):
         return reply
 
     def _unexpected(self, reply: Reply, what: str) -> UnexpectedReplyError:
-        return error(UnexpectedReplyError, f"Leonardo.AI: {what} (HTTP {reply.status_code})", reply, self.name)
+        return error(self, UnexpectedReplyError, f"{what} (HTTP {reply.status_code})", reply)
 
     def _refused_upload(self, reply: Reply) -> ProviderError:
         # S3 answers XML; its form is good for two minutes, so a late upload may pass when asked for anew.
         again = reply.status_code in (403, 429) or reply.status_code >= 500
         kind: type[ProviderError] = UnavailableError if again else RejectedError
         late = "; the upload form is good for two minutes only" if reply.status_code == 403 else ""
-        refusal = error(kind, f"the upload to Leonardo.AI failed (HTTP {reply.status_code}){late}", reply, self.name)
+        refusal = error(self, kind, f"the upload failed (HTTP {reply.status_code}){late}", reply)
         refusal.charged = False
         return refusal
 
 
 def _v2_body(model: Model, params: Mapping[str, Any], media: Mapping[str, list[RemoteMedia]]) -> dict[str, Any]:
     inside = {**_flat(model, params), "quantity": 1}
-    if (params.get("width_px"), params.get("height_px")) in {(size.width_px, size.height_px) for size in model.sizes}:
+    listed = (params.get("width_px"), params.get("height_px")) in {
+        (size.width_px, size.height_px) for size in model.sizes
+    }
+    if listed and "resolution" in model.params:
         # v2 OpenAPI, 2026-10-08: width and height are canonical, `mode` and `resolution` serve only without them.
         inside.pop(model.params["resolution"].wire or "resolution", None)
     controls, elements = _controls(model, params), _elements(params)
     guidances = {_guidance(model, name): _items(model, name, items) for name, items in media.items() if items}
     structured = {
-        "controls": controls, "elements": elements, "style_ids": _styles(model, params), "guidances": guidances
+        "controls": controls,
+        "elements": elements,
+        "style_ids": _styles(model, params),
+        "guidances": guidances,
     }
     inside.update({key: value for key, value in structured.items() if value})
     return {"model": model.wire, "public": bool(params.get("public", False)), "parameters": inside}
@@ -295,7 +295,8 @@ def _created(body: Any) -> Any:
     if not isinstance(body, dict):
         return None
     named = (body.get(key) for key in ("generate", "motionVideoGenerationJob", "motionSvdGenerationJob"))
-    only = next(iter(body.values())) if len(body) == 1 else None
+    objects = [value for value in body.values() if isinstance(value, dict)]
+    only = objects[0] if len(objects) == 1 else None
     return next((found for found in (*named, body, only) if id_at(found, "generationId")), None)
 
 
@@ -368,7 +369,7 @@ def _details(details: Any) -> str:
 def _kind(text: str, code: str, status: int, page: bool) -> type[ProviderError]:
     if any(hook in text for hook in ("authorization hook", "authentication hook")) or code == "access-denied":
         return AuthError  # comes with HTTP 500; waiting does not help
-    if "not enough api tokens" in text or "insufficient" in text and ("credit" in text or "balance" in text):
+    if "not enough api tokens" in text or ("insufficient" in text and ("credit" in text or "balance" in text)):
         return CreditError
     if "moderation" in text or "inappropriate content" in text:
         return RejectedError  # HTTP 400 in one guide, 403 in another
@@ -381,6 +382,6 @@ def _kind(text: str, code: str, status: int, page: bool) -> type[ProviderError]:
         return by_status[status]
     if status >= 500 or "internal" in code or "timeout" in code or "unavailable" in code:
         return UnavailableError
-    if 400 <= status < 500:
-        return UnavailableError if page and status == 403 else RejectedError
-    return RejectedError if text and not page else UnexpectedReplyError
+    if page and status in (200, 403):
+        return UnavailableError  # a gateway's page, not the service's word
+    return RejectedError if status >= 400 or text else UnexpectedReplyError

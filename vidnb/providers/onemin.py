@@ -24,13 +24,30 @@ from vidnb.errors import (
     UnexpectedReplyError,
 )
 from vidnb.providers._base import Provider
-from vidnb.providers._replies import clean, decoded, dig, error, id_at, is_page, link_at, text_at, whole_at, word_at
+from vidnb.providers._replies import (
+    advice,
+    clean,
+    decoded,
+    dig,
+    error,
+    id_at,
+    is_page,
+    link_at,
+    text_at,
+    whole_at,
+    word_at,
+)
 from vidnb.records import Call, FilePart, MediaFile, Rates, RemoteMedia, Reply, State, Status
 
 NOBODYS_RECORD = "6f1c9a52-3c0b-4d57-9a34-0b9f2f7f6f0e"
 """A random uuid: the service answers it with null for a good key and with 401 for a bad one."""
 UPSTREAM = "EXTERNAL_API_RESPONSE_WITH_ERROR"
 IMAGE_TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp"}
+
+EDGE = {
+    "error code: 1010": "Cloudflare, in front of 1min.ai, blocks this client (error code: 1010)",
+    "error code: 1015": "Cloudflare, in front of 1min.ai, limits the rate (error code: 1015)",
+}
 
 _CREDITS = re.compile(r"requires\s+([\d,]+)\s+credits?.*?\bhas\s+([\d,]+)\s+credits?", re.IGNORECASE | re.DOTALL)
 
@@ -101,7 +118,7 @@ class OneMin(Provider):
 
     def checked(self, reply: Reply) -> str:
         """That the key is good: the service has no call for the balance."""
-        if "aiRecord" not in (self._read(reply).json or {}):
+        if "aiRecord" not in self._read(reply).json:
             raise self._unexpected(reply, "the answer to the key check holds no record")
         return "the key is good; 1min.ai has no call for the balance"
 
@@ -109,21 +126,11 @@ class OneMin(Provider):
         """The error behind a refusal; `errorCode` decides before the HTTP status, `details` before the text."""
         code, text, cause, upstream = _complaint(reply)
         if credits_ := _CREDITS.search(text):
-            return error(CreditError, f"1min.ai: {_needed(credits_)}; nothing was charged", reply, self.name, code)
+            return error(self, CreditError, f"{_needed(credits_)}; nothing was charged", reply, code)
         kind = _kind(code, f"{text} {cause}".lower(), reply, upstream)
-        said = cause or text
-        advice = {
-            AuthError: f"refused the key; check {self.key_env} ({self.key_page})",
-            CreditError: "says that the credits do not suffice",
-            RateLimitError: "asks to slow down",
-            RejectedError: "refused the request",
-            UnavailableError: "is unavailable; a submit may have been charged all the same",
-            UnexpectedReplyError: "sent an answer of an unknown shape",
-        }[kind]
-        if upstream:
-            advice += f"; the model's own service answered {upstream}"
-        shown = f": {said}" if said else ""
-        return error(kind, f"1min.ai {advice} (HTTP {reply.status_code}){shown}", reply, self.name, code)
+        origin = f", the model's own service HTTP {upstream}" if upstream else ""
+        told = f"{advice(self, kind)} (HTTP {reply.status_code}{origin})"
+        return error(self, kind, f"{told}: {cause or text}" if cause or text else told, reply, code)
 
     def _status(self, reply: Reply, remote_id: str) -> Status:
         record = dig(reply.json, "aiRecord")
@@ -144,24 +151,22 @@ class OneMin(Provider):
 
     def _read(self, reply: Reply) -> Reply:
         body = reply.json
-        told = isinstance(body, dict) and bool(body.get("errorCode") or body.get("error") or body.get("success") is False)
-        if told or not 200 <= reply.status_code < 300 or not isinstance(body, dict):
+        fine = isinstance(body, dict) and 200 <= reply.status_code < 300
+        if not fine or body.get("errorCode") or body.get("error") or body.get("success") is False:
             raise self.explain(reply)
         return reply
 
     def _unexpected(self, reply: Reply, what: str) -> UnexpectedReplyError:
-        return error(UnexpectedReplyError, f"1min.ai: {what} (HTTP {reply.status_code})", reply, self.name)
+        return error(self, UnexpectedReplyError, f"{what} (HTTP {reply.status_code})", reply)
 
 
 def _flat(model: Model, params: Mapping[str, Any]) -> dict[str, Any]:
     """Single values under the provider's names; a size in pixels becomes `size`, as only the Sora models have it."""
     flat: dict[str, Any] = {}
     for name, value in params.items():
-        if value is None or name in ("width_px", "height_px"):
-            continue
+        if value is None or (name in SIZE_PARAMS and model.sizes):
+            continue  # a size in pixels says it all: resolution and aspect ratio were filled in from it
         param = model.params[name]
-        if param.wire is None and name in SIZE_PARAMS and model.sizes:
-            continue  # filled in from the size, and not a field of the service
         flat[param.wire or name] = param.to_wire(value)
     if params.get("width_px") is not None and params.get("height_px") is not None:
         flat["size"] = f"{params['width_px']}x{params['height_px']}"
@@ -188,10 +193,10 @@ def _reference(path: str) -> dict[str, Any]:
 
 def _refusal(record: Any) -> dict[str, Any] | None:
     """The error object that a record holds where an array of results belongs, or None."""
-    objects = (dig(record, "aiRecordDetail", key) for key in ("resultObject", "responseObject"))
-    return next((found for found in objects if isinstance(found, dict) and found.get("code")), None) or next(
-        (found for found in [dig(record, "aiRecordDetail", "resultObject")] if isinstance(found, dict)), None
-    )
+    result, response = (dig(record, "aiRecordDetail", key) for key in ("resultObject", "responseObject"))
+    if isinstance(result, dict):
+        return result
+    return response if isinstance(response, dict) and response.get("code") else None
 
 
 def _failure(record: Any, refusal: dict[str, Any] | None) -> str:
@@ -211,6 +216,7 @@ def _complaint(reply: Reply) -> tuple[str, str, str, int | None]:
     code = text_at(told, "errorCode") or text_at(told, "code")
     text = text_at(told, "message") or (inner if isinstance(inner, str) else "")
     text = text or (reply.text if is_page(reply) and "<" not in reply.text else "")
+    text = next((said for mark, said in EDGE.items() if mark in text), text)
     cause, upstream = _details(told)
     return code, clean(text), cause, upstream
 
@@ -223,7 +229,12 @@ def _details(told: Any) -> tuple[str, int | None]:
     status = whole_at(details, "response", "status") or whole_at(details, "status")
     data = decoded(dig(details, "response", "data"))
     places = (
-        (data, "message"), (data, "error", "message"), (data, "error"), (data, "detail"), (data,), (details, "message")
+        (data, "message"),
+        (data, "error", "message"),
+        (data, "error"),
+        (data, "detail"),
+        (data,),
+        (details, "message"),
     )
     cause = next((found for place in places if (found := text_at(*place))), text_at(details))
     return clean(cause), status
@@ -233,7 +244,7 @@ def _kind(code: str, text: str, reply: Reply, upstream: int | None) -> type[Prov
     status = reply.status_code
     if code == "INSUFFICIENT_CREDITS" or status == 402:
         return CreditError
-    if status == 401 or code == "INVALID_AUTH_TOKEN" or "api key" in text and code == "HTTP_EXCEPTION":
+    if status == 401 or code == "INVALID_AUTH_TOKEN" or (status == 403 and "api key" in text):
         return AuthError
     if status == 429 or "error code: 1015" in text:
         return RateLimitError
@@ -244,11 +255,10 @@ def _kind(code: str, text: str, reply: Reply, upstream: int | None) -> type[Prov
         return UnavailableError if passing else RejectedError
     if "open_ai_unexpected_error" in f"{code.lower()} {text}":
         return RejectedError if "invalid" in text else UnavailableError
-    if status >= 500 or status == 408:
+    gateway = is_page(reply) and "<" in reply.text and status in (200, 403)
+    if status >= 500 or status == 408 or gateway:
         return UnavailableError
-    if status >= 400 or code:
-        return RejectedError
-    return UnavailableError if is_page(reply) and "<" in reply.text else UnexpectedReplyError
+    return RejectedError if status >= 400 or code or text.strip() else UnexpectedReplyError
 
 
 def _needed(found: re.Match[str]) -> str:

@@ -37,15 +37,15 @@ ADVICE = {
 }
 
 
-def database_url(given: str | None) -> URL:
-    """The address of the database: as given, else VIDNB_DATABASE_URL, else SQLite in the data folder.
+def database_url(given: str | Path | None) -> URL:
+    """The address of the database: as given or in the folder given, else VIDNB_DATABASE_URL, else in the data folder.
 
     Raises:
         ConfigError: for an address that is none, or of another kind of database.
     """
     chosen = given or os.environ.get("VIDNB_DATABASE_URL")
-    if not chosen:
-        return URL.create("sqlite", database=str(open_home() / "vidnb.db"))
+    if not isinstance(chosen, str) or not chosen:
+        return URL.create("sqlite", database=str(open_home(chosen or None) / "vidnb.db"))
     try:
         url = make_url(chosen)
     except ArgumentError as error:
@@ -57,7 +57,7 @@ def database_url(given: str | None) -> URL:
         return url.set(drivername="postgresql+psycopg")
     if backend == "sqlite" and url.database not in (None, "", ":memory:"):
         return url
-    raise ConfigError(f"a {backend} database {url.database!r} cannot hold the history; use an SQLite file or PostgreSQL")
+    raise ConfigError(f"the history cannot lie in {backend} {url.database!r}; use an SQLite file or PostgreSQL")
 
 
 def open_engine(url: URL) -> Engine:
@@ -85,7 +85,7 @@ def _sqlite(url: URL) -> Engine:
     def begin(connection: Connection) -> None:
         # A transaction that starts as a reader and then writes fails at once when another writer was quicker.
         if not connection.get_execution_options().get("reads"):
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            connection.connection.cursor().execute("BEGIN IMMEDIATE")
 
     return engine
 
@@ -148,12 +148,12 @@ def mapped_errors() -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise StoreError(explain(str(error.orig))) from error.orig
-    except (SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise StoreError(explain(str(error))) from error
 
 
 def explain(message: str) -> str:
     """What went wrong and what to do about it, in one line."""
     said = " ".join(message.split())
-    advice = next((advice for sign, advice in ADVICE.items() if sign in said.lower()), "see the message of the database")
+    advice = next((advice for sign, advice in ADVICE.items() if sign in said.lower()), "the database refused")
     return f"the history cannot be read or written: {advice} ({said})"

@@ -1,7 +1,7 @@
 """The tables of the data folder's database, the same on SQLite and PostgreSQL.
 
-A row of `jobs` is a `records.Job` laid flat: `cost` and `clip` become columns, the recipe is JSON text. There is no column
-for a key or for the address of a clip at the provider: that address is signed, and the next poll gives a new one.
+A row of `jobs` is a `records.Job` laid flat: `cost` and `clip` become columns, the recipe is JSON text. There is no
+column for a key, or for a clip's address at the provider: that address is signed, and the next poll gives a new one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, ForeignKey, Index, Integer, MetaData, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Double, ForeignKey, Index, Integer, MetaData, Row, Table, Text, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -167,16 +167,14 @@ CLIP_COLUMNS: Mapping[str, str] = {
 }
 """Column of `jobs` -> field of `ClipInfo`: what was measured, beside what was asked for."""
 
-PLAIN = tuple(
-    name
-    for name in Job.__dataclass_fields__
-    if name in JOBS.c and name != "state"  # the state becomes an enum member again
-)
-"""Fields of a job that are columns as they are."""
+PLAIN = tuple(name for name in Job.__dataclass_fields__ if name in JOBS.c and name != "state")
+"""Fields of a job that are columns as they are; the state is apart, as only `move` may set it."""
 
-JOB_COLUMNS = tuple(
-    JOBS.c[name] for name in (*PLAIN, "state", "cost_amount", "cost_unit", *CLIP_COLUMNS)
-)
+JOB_NAMES = (*PLAIN, "state", "cost_amount", "cost_unit", *CLIP_COLUMNS)
+JOB_COLUMNS = tuple(JOBS.c[name] for name in JOB_NAMES)
+
+ROW_COLUMNS = tuple(column for column in JOB_COLUMNS if not column.name.startswith("lease_"))
+"""What the history shows of a job."""
 
 
 def flat(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,8 +207,9 @@ def job_row(job: Job) -> dict[str, Any]:
     }
 
 
-def job_of(values: Mapping[str, Any]) -> Job:
-    """The job in a row that holds JOB_COLUMNS."""
+def job_of(row: Row[Any]) -> Job:
+    """The job in a row of JOB_COLUMNS."""
+    values = dict(zip(JOB_NAMES, row, strict=True))
     unit, sha256 = values["cost_unit"], values["clip_sha256"]
     return Job(
         **{name: values[name] for name in PLAIN},

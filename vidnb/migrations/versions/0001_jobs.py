@@ -63,9 +63,7 @@ def jobs() -> None:
     )
     take = ["base_url", "recipe_hash", "take"]
     op.create_index("uq_jobs_take", "jobs", take, unique=True, sqlite_where=LIVE, postgresql_where=LIVE)
-    op.create_index(
-        "ix_jobs_unfinished", "jobs", ["created_at"], sqlite_where=UNFINISHED, postgresql_where=UNFINISHED
-    )
+    op.create_index("ix_jobs_unfinished", "jobs", ["created_at"], sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
     op.create_index("ix_jobs_created_at", "jobs", ["created_at"])
     op.create_index("ix_jobs_recipe_hash", "jobs", ["recipe_hash"])
     op.create_index("ix_jobs_remote_id", "jobs", ["remote_id"])

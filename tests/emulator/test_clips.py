@@ -1,0 +1,296 @@
+"""The emulator's clips are real, exact and repeatable, and they react to what was asked."""
+
+import functools
+import io
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from vidnb.emulator.clips import Scene, atoms, badge_image, faststart, open_image, poster, render
+
+cv2 = pytest.importorskip("cv2", reason="optical flow is measured with OpenCV")
+
+Picture = NDArray[Any]
+MEADOW = Scene("leonardo/motion_2.0", "a koala in a meadow", seed=7, width_px=320, height_px=180, duration_s=2)
+
+
+def drawing(hue: int, width: int = 400, height: int = 300, kind: str = "PNG") -> bytes:
+    """Return a picture with gradients and edges."""
+    channels = [Image.radial_gradient("L"), Image.linear_gradient("L"), Image.new("L", (256, 256), hue)]
+    image = Image.merge("RGB", channels).resize((width, height))
+    draw = ImageDraw.Draw(image)
+    for i in range(6):
+        x, y = width * (i * 37 % 100) // 100, height * (i * 61 % 100) // 100
+        draw.ellipse((x, y, x + width // 6, y + width // 6), fill=(40 * i, 255 - 40 * i, hue))
+    sink = io.BytesIO()
+    image.save(sink, kind)
+    return sink.getvalue()
+
+
+PICTURE = replace(MEADOW, start_image=drawing(60))
+
+
+@functools.cache
+def rendered(scene: Scene) -> bytes:
+    """Return the clip of a scene, rendered once for all tests."""
+    return render(scene)
+
+
+def opened(scene: Scene) -> Any:
+    """Return the scene's clip, open for reading."""
+    return av.open(io.BytesIO(rendered(scene)))
+
+
+def decoded(scene: Scene, form: str = "rgb24") -> list[Picture]:
+    """Return every frame of the scene's clip."""
+    with opened(scene) as clip:
+        return [frame.to_ndarray(format=form) for frame in clip.decode(video=0)]
+
+
+def apart(one: Picture, two: Picture) -> float:
+    """Return the mean difference of two pictures, 0 to 255, above the badge."""
+    rows = round(len(one) * 0.84)
+    return float(np.abs(one[:rows].astype(int) - two[:rows]).mean())
+
+
+def cover(data: bytes, scene: Scene) -> Picture:
+    """Return the picture as the clip should show it."""
+    return np.asarray(open_image(data, scene.width_px, scene.height_px))
+
+
+def flow(scene: Scene) -> float:
+    """Return the mean optical flow of the scene's clip, in pixels from one frame to the fourth after it."""
+    grey, method = decoded(scene, "gray"), cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    pairs = [(grey[i], grey[i + 4]) for i in range(0, len(grey) - 4, 6)]
+    return float(np.mean([np.linalg.norm(method.calc(a, b, None), axis=-1).mean() for a, b in pairs]))
+
+
+@pytest.mark.parametrize("scene", [MEADOW, PICTURE, replace(MEADOW, audio=True)], ids=["text", "image", "audio"])
+def test_the_same_scene_gives_the_same_bytes_on_every_thread(scene: Scene) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        assert set(pool.map(render, [scene] * 3)) == {rendered(scene)}
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "fps", "duration_s"),
+    [(320, 180, 24, 2), (178, 318, 30, 1.5), (512, 512, 8, 1), (854, 480, 25, 0.4)],
+)
+@pytest.mark.parametrize("image", [None, drawing(90)], ids=["text", "image"])
+def test_size_frames_rate_and_duration_are_exact(
+    width: int, height: int, fps: int, duration_s: float, image: bytes | None
+) -> None:
+    scene = replace(MEADOW, width_px=width, height_px=height, fps=fps, duration_s=duration_s, start_image=image)
+    with opened(scene) as clip:
+        (video,) = clip.streams
+        assert (video.codec_context.name, video.pix_fmt) == ("h264", "yuv420p")
+        assert (video.width, video.height, video.average_rate) == (width, height, fps)
+        assert video.duration * video.time_base == Fraction(round(duration_s * fps), fps)
+        times = [frame.pts * frame.time_base for frame in clip.decode(video)]
+    assert times == [Fraction(i, fps) for i in range(round(duration_s * fps))]
+
+
+def test_a_clip_in_4k_is_a_clip_in_4k() -> None:
+    scene = replace(MEADOW, width_px=3840, height_px=2160, duration_s=0.1)
+    assert [frame.shape for frame in decoded(scene)] == [(2160, 3840, 3)] * 2
+
+
+@pytest.mark.parametrize("scene", [MEADOW, replace(MEADOW, audio=True)], ids=["silent", "audio"])
+def test_the_index_comes_first_and_points_at_the_pictures(scene: Scene) -> None:
+    clip = rendered(scene)
+    kinds = [kind for kind, _, _ in atoms(clip, 0, len(clip))]
+    assert kinds.index(b"moov") < kinds.index(b"mdat")
+    assert faststart(clip) == clip
+    assert len(decoded(scene)) == scene.frames
+
+
+def test_audio_is_there_when_asked_and_as_long_as_the_pictures() -> None:
+    with opened(MEADOW) as clip:
+        assert not clip.streams.audio
+    with opened(replace(MEADOW, audio=True)) as clip:
+        (sound,) = clip.streams.audio
+        assert sound.codec_context.name == "aac"
+        assert float(sound.duration * sound.time_base) == pytest.approx(2, abs=1 / 48)
+        heard = np.concatenate([frame.to_ndarray() for frame in clip.decode(sound)], axis=1)
+    assert 0.02 < np.abs(heard).max() < 0.9
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 8}, {"prompt": "a neon city at night"}, {"negative_prompt": "meadow koala"}]
+)
+def test_another_seed_or_prompt_looks_different(change: dict[str, Any]) -> None:
+    other = replace(MEADOW, **change)
+    assert apart(decoded(MEADOW)[0], decoded(other)[0]) > 6
+
+
+def test_every_two_models_look_different() -> None:
+    names = [
+        "motion_2.0",
+        "grok-imagine-1.5",
+        "MOTION2",
+        "MOTION2FAST",
+        "VEO3",
+        "VEO3FAST",
+        "KLING2_1",
+        "KLING2_5",
+        "SVD",
+    ]
+    models = [f"leonardo/{name}" for name in names] + ["1min/leonardo-motion", "1min/luma"]
+    firsts = [decoded(replace(MEADOW, model=model, duration_s=0.1))[0] for model in models]
+    assert min(apart(a, b) for a, b in itertools.combinations(firsts, 2)) > 4
+
+
+def test_words_choose_the_colours() -> None:
+    sea, sunset = (
+        decoded(replace(MEADOW, prompt=p, duration_s=0.1))[0].mean((0, 1)) for p in ("blue sea", "sunset desert")
+    )
+    assert sea[2] > sea[0] + 20
+    assert sunset[0] > sunset[2] + 20
+
+
+@pytest.mark.parametrize(
+    "scene", [MEADOW, replace(MEADOW, prompt="", camera="Dolly In"), PICTURE], ids=["text", "in", "image"]
+)
+def test_every_step_of_motion_strength_moves_more(scene: Scene) -> None:
+    amounts = [flow(replace(scene, motion_strength=strength)) for strength in range(1, 11)]
+    assert all(more > less * 1.02 for less, more in itertools.pairwise(amounts)), amounts
+    assert amounts[-1] > 4 * amounts[0]
+
+
+@pytest.mark.parametrize("scene", [MEADOW, PICTURE], ids=["text", "image"])
+def test_motion_strength_leaves_the_first_frame_as_it_is(scene: Scene) -> None:
+    calm, wild = (decoded(replace(scene, motion_strength=strength)) for strength in (1, 10))
+    assert apart(calm[0], wild[0]) < 1
+    assert apart(calm[-1], wild[-1]) > 3
+
+
+@pytest.mark.parametrize("scene", [MEADOW, PICTURE], ids=["text", "image"])
+@pytest.mark.parametrize(("camera", "axis"), [("Dolly {}", 0), ("Orbit {}", 0), ("Tilt {}", 1), ("Crane {}", 1)])
+def test_a_motion_control_steers_the_picture(scene: Scene, camera: str, axis: int) -> None:
+    method, means = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST), []
+    for way in (("Left", "Right"), ("Up", "Down"))[axis]:
+        grey = decoded(replace(scene, camera=camera.format(way), motion_strength=8), "gray")
+        means.append(method.calc(grey[0], grey[8], None)[..., axis].mean())
+    assert means[0] > 0 > means[1]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_the_clip_goes_from_the_start_image_to_the_end_image(kind: str) -> None:
+    start, end = drawing(20, kind=kind), drawing(220, 300, 500, kind=kind)
+    scene = replace(MEADOW, start_image=start, end_image=end, motion_strength=9)
+    frames = decoded(scene)
+    assert apart(frames[0], cover(start, scene)) < 5 < 20 < apart(frames[0], cover(end, scene))
+    assert apart(frames[-1], cover(end, scene)) < 5 < 20 < apart(frames[-1], cover(start, scene))
+
+
+def test_an_end_image_alone_is_where_the_clip_arrives() -> None:
+    scene = replace(MEADOW, end_image=drawing(220), motion_strength=9)
+    frames = decoded(scene)
+    assert apart(frames[-1], cover(drawing(220), scene)) < 5 < apart(frames[0], cover(drawing(220), scene))
+
+
+@pytest.mark.parametrize("size", [(320, 180), (180, 320), (848, 480)])
+@pytest.mark.parametrize("image", [None, drawing(90)], ids=["text", "image"])
+def test_every_frame_says_emulated(size: tuple[int, int], image: bytes | None) -> None:
+    scene = replace(MEADOW, width_px=size[0], height_px=size[1], duration_s=0.5, start_image=image, motion_strength=10)
+    badge, margin = badge_image(scene), int(min(size) * 0.025) // 2 * 2
+    assert badge.width + margin <= size[0]
+    wanted = np.asarray(badge.convert("LA"), float)
+    solid = wanted[..., 1] > 200
+    for frame in decoded(scene, "gray"):
+        seen = frame[size[1] - margin - badge.height : size[1] - margin, margin : margin + badge.width]
+        assert np.corrcoef(wanted[..., 0][solid], seen[solid])[0, 1] > 0.95
+
+
+def test_the_badge_reads_emulated_and_names_model_seed_and_strength() -> None:
+    plain = np.asarray(badge_image(MEADOW).convert("L"), int)
+    for change in ({"model": "leonardo/motion_3.0"}, {"seed": 1}, {"motion_strength": 6.0}, {"label": "Motion"}):
+        other = np.asarray(badge_image(replace(MEADOW, **change)).convert("L"), int)
+        assert plain.shape != other.shape or np.abs(plain - other).max() > 60
+    word = Image.new("L", (12, 12), 255)
+    ImageDraw.Draw(word).text((1, 6), "E", font=ImageFont.load_default(10.0), fill=14, anchor="lm")
+    match = cv2.matchTemplate(plain[:, :30].astype(np.uint8), np.asarray(word)[2:10, 1:8].copy(), cv2.TM_CCOEFF_NORMED)
+    assert match.max() > 0.8
+
+
+def test_a_long_or_hostile_name_keeps_the_badge_inside_the_frame() -> None:
+    scene = replace(MEADOW, model="m\n\x00\u202e" * 90, label="<b>" * 99, prompt="\ud800\x00", duration_s=0.1)
+    assert badge_image(scene).width <= scene.width_px
+    assert len(decoded(scene)) == 2
+
+
+@pytest.mark.parametrize("scene", [replace(MEADOW, motion_strength=10), replace(PICTURE, end_image=drawing(240))])
+def test_no_large_area_flashes(scene: Scene) -> None:
+    light = np.array(
+        [cv2.resize(frame, (8, 4), interpolation=cv2.INTER_AREA) for frame in decoded(scene, "gray")], float
+    )
+    steps = np.diff(light, axis=0)
+    assert np.abs(light[8:] - light[:-8]).mean((1, 2)).max() < 25  # a third of a second
+    assert np.abs(steps).mean((1, 2)).max() < 6
+
+
+def test_the_poster_is_the_first_frame() -> None:
+    image = Image.open(io.BytesIO(poster(MEADOW)))
+    assert (image.format, image.size) == ("JPEG", (320, 180))
+    assert apart(np.asarray(image), decoded(MEADOW)[0]) < 3
+
+
+def bomb() -> bytes:
+    """Return a small PNG that says it has 10,000 megapixels."""
+    png = bytearray(drawing(1))
+    png[16:24] = (100_000).to_bytes(4, "big") * 2
+    return bytes(png)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x00",
+        b"GIF89a" + bytes(50),
+        b"<svg/>",
+        drawing(1)[:-400],
+        drawing(1, kind="JPEG")[:300],
+        bomb(),
+        drawing(1, 8200, 8200),
+    ],
+    ids=["nothing", "gif", "svg", "cut png", "cut jpeg", "bomb", "67 megapixels"],
+)
+@pytest.mark.parametrize("role", ["start_image", "end_image"])
+def test_hostile_image_bytes_are_refused_with_a_reason(data: bytes, role: str) -> None:
+    asked: dict[str, Any] = {role: data}
+    scene = replace(MEADOW, **asked)
+    with pytest.raises(ValueError, match=r"the image cannot be used: ."):
+        render(scene)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"width_px": 321},
+        {"height_px": 0},
+        {"width_px": -2},
+        {"width_px": 4096},
+        {"motion_strength": 0},
+        {"motion_strength": float("nan")},
+        {"fps": 0},
+        {"duration_s": 0},
+        {"duration_s": float("inf")},
+    ],
+    ids=str,
+)
+def test_a_scene_no_clip_can_be_made_of_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"not .*\d|not nan|not inf"):
+        replace(MEADOW, **change)
+
+
+@pytest.mark.parametrize("data", [b"", b"moov", b"\x00\x00\x00\x09moov", bytes(32)])
+def test_bytes_that_are_no_mp4_are_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="not an MP4"):
+        faststart(data)

@@ -1,0 +1,53 @@
+"""Named fakes that several tests share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from vidnb.client import AsyncClient
+from vidnb.emulator import Emulator
+
+CANARY = "c0ffee00-dead-4bee-8f00-0123456789ab"
+"""A key that must never be seen anywhere but on the provider's own host."""
+
+
+class Recorder(httpx.AsyncBaseTransport):
+    """A transport that keeps every request and hands it on."""
+
+    def __init__(self, below: httpx.AsyncBaseTransport) -> None:
+        self.below = below
+        self.requests: list[httpx.Request] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        return await self.below.handle_async_request(request)
+
+    def sent(self, method: str, path_end: str = "") -> list[httpx.Request]:
+        """The requests with this method whose path ends like that."""
+        return [r for r in self.requests if r.method == method and r.url.path.endswith(path_end)]
+
+
+class Scripted(httpx.AsyncBaseTransport):
+    """A transport that answers from a function, for replies that no emulator gives."""
+
+    def __init__(self, answer: Callable[[httpx.Request], httpx.Response]) -> None:
+        self.answer = answer
+        self.requests: list[httpx.Request] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await request.aread()
+        self.requests.append(request)
+        return self.answer(request)
+
+
+@asynccontextmanager
+async def emulated(home: Path, emulator: Emulator | None = None, **options: Any) -> AsyncIterator[AsyncClient]:
+    """A client on a data folder, with the emulator for every provider and quick clips."""
+    chosen = emulator or Emulator(home / "emulator", speed=1000.0)
+    async with AsyncClient(home, emulator=chosen, **options) as client:
+        yield client

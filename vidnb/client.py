@@ -1,0 +1,748 @@
+"""The verbs: `AsyncClient`, and its sync face `Client`, which runs the same coroutines on one background loop.
+
+A client belongs to one data folder. It validates, writes the row, hands the job to the engine and waits; when the wait
+is interrupted, the job goes on. Asking again for the same recipe finds the same job, finished or not, at no cost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import os
+import threading
+import uuid
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, cast
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import SecretStr
+
+from vidnb import _bridge, catalog, display, params, providers
+from vidnb.clip import Clip
+from vidnb.errors import (
+    ConfigError,
+    JobAmbiguousError,
+    JobCancelledError,
+    JobError,
+    JobFailedError,
+    JobTimeoutError,
+    ParamsError,
+    Problem,
+)
+from vidnb.files import Files, data_home
+from vidnb.history import History
+from vidnb.jobs import Engine
+from vidnb.records import Job, MediaFile, State
+from vidnb.store import Store, utcnow
+from vidnb.transport import EMULATOR_KEY, Target, Wire, target
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vidnb.emulator import Emulator
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+DEFAULT_MODEL = "leonardo/motion_2.0"
+Unsupported = Literal["error", "drop"]
+_noticed: set[str] = set()
+
+
+class Jobs(list[Job]):
+    """Jobs, newest first; as the last value of a cell they show as a table."""
+
+    def _repr_html_(self) -> str:
+        return display.jobs_html(self)
+
+
+class AsyncClient:
+    """The verbs as coroutines; use one client on one event loop.
+
+    Args:
+        home: the data folder; default `VIDNB_HOME`, else `vidnb-data` in the working directory.
+        live: True makes a missing key an error; default `VIDNB_LIVE`, else a provider without a key is emulated.
+        keys: keys by provider name; default `LEONARDO_API_KEY`, `ONEMIN_API_KEY`.
+        emulator: the emulator to ask where there is no key; default one with its state in the data folder.
+        max_in_flight: jobs of one account to have at the provider at once; default what the provider publishes.
+        transport: an httpx transport below the retries, for every live target.
+        database_url: default `VIDNB_DATABASE_URL`, else SQLite in the data folder.
+        files_url: default `VIDNB_FILES_URL`, else the data folder.
+
+    Example:
+        >>> async with vidnb.AsyncClient() as client:
+        ...     clip = await client.generate("a koala in a meadow", seed=7)
+    """
+
+    def __init__(
+        self,
+        home: str | Path | None = None,
+        *,
+        live: bool | None = None,
+        keys: Mapping[str, str] | None = None,
+        emulator: Emulator | None = None,
+        max_in_flight: int | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        database_url: str | None = None,
+        files_url: str | None = None,
+    ) -> None:
+        self.home = Path(home) if home is not None else data_home()
+        self._live = live
+        self._keys = {name: SecretStr(key) for name, key in (keys or {}).items()}
+        self._emulator = emulator
+        self._max_in_flight = max_in_flight
+        self._transport = transport
+        self._database_url = database_url or os.environ.get("VIDNB_DATABASE_URL")
+        self._files_url = files_url or os.environ.get("VIDNB_FILES_URL")
+        self._wires: dict[tuple[str, str, str], Wire] = {}
+        self._runners: dict[str, asyncio.Task[Job]] = {}
+        self._watchers: dict[str, list[asyncio.Queue[Job]]] = {}
+        self._opening = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.home}>"
+
+    # -- generate ----------------------------------------------------------------------------------------------------
+
+    async def generate(
+        self,
+        /,
+        prompt: str | None = None,
+        *,
+        model: str = DEFAULT_MODEL,
+        take: int | None = None,
+        fresh: bool = False,
+        timeout_s: float | None = 1800.0,
+        unsupported: Unsupported = "error",
+        **values: Any,
+    ) -> Clip:
+        """The clip for a prompt and params: made now, or the one that this recipe made before.
+
+        Args:
+            prompt: what to show; some models take none.
+            model: id from `vidnb.models()`.
+            take: index of a repeat of the same recipe (0, 1, 2 ...), for another sample of a model without a seed.
+            fresh: make the next take, whatever exists.
+            timeout_s: how long to wait; the job itself goes on. None waits for ever.
+            unsupported: `drop` leaves out params that this model lacks and other models have.
+            **values: params under vidnb's names; `vidnb.model(id)` lists them. Images may be a path, URL, bytes, PIL
+                image, numpy array, or a frame of an earlier clip (`clip.last_frame`).
+
+        Returns:
+            The clip, playable as the last value of a cell.
+
+        Raises:
+            ParamsError: values that the model does not take; nothing was sent.
+            JobFailedError, JobCancelledError, JobAmbiguousError: the end of the job.
+            JobTimeoutError: the wait ended, the job did not.
+            ProviderError, TransportError, ConfigError, StoreError: as they say.
+
+        Example:
+            >>> vidnb.generate("a koala and a cat in a meadow", model="leonardo/motion_2.0", seed=7)
+        """
+        job = await self.submit(
+            prompt, model=model, take=take, fresh=fresh, unsupported=unsupported, **values
+        )  # fmt: skip
+        with display.Progress(job) as progress:
+            return await self._wait(job, timeout_s, progress.update)
+
+    async def submit(
+        self,
+        /,
+        prompt: str | None = None,
+        *,
+        model: str = DEFAULT_MODEL,
+        take: int | None = None,
+        fresh: bool = False,
+        unsupported: Unsupported = "error",
+        **values: Any,
+    ) -> Job:
+        """The job for a prompt and params, on its way: like `generate`, without waiting for the clip.
+
+        Args:
+            prompt: what to show; some models take none.
+            model: id from `vidnb.models()`.
+            take: index of a repeat of the same recipe.
+            fresh: make the next take, whatever exists.
+            unsupported: `drop` leaves out params that this model lacks and other models have.
+            **values: params under vidnb's names.
+
+        Returns:
+            The job's row as it is now; `wait(job)` gives the clip.
+
+        Raises:
+            ParamsError: values that the model does not take; nothing was sent.
+        """
+        entry = catalog.find(model)
+        if prompt is not None:
+            values["prompt"] = prompt
+        request = params.validate(entry, await self._fetched(entry, values), unsupported=unsupported)
+        where = self._target(entry.provider)
+        self._check_retired(entry, where)
+        if where.in_process:
+            _notice(where)
+        for items in request.media.values():
+            for item in items:
+                if isinstance(item, MediaFile):
+                    self.files.put(item.content, "." + item.extension)
+        job, _ = self.store.intend(self._row(request, where, take, fresh))
+        self._start(job)
+        return job
+
+    def _row(self, request: params.Request, where: Target, take: int | None, fresh: bool) -> Job:
+        recipe = request.recipe
+        if fresh:
+            take = self.store.next_take(where.base_url, recipe.recipe_hash)
+        return Job(
+            id=uuid.uuid4().hex, provider=request.model.provider, model=request.model.id,
+            recipe_hash=recipe.recipe_hash,
+            take=take or 0, state=State.INTENDED, params=recipe.params, images=recipe.images, dropped=request.dropped,
+            emulated=where.emulated, base_url=where.base_url, created_at=utcnow(),
+        )  # fmt: skip
+
+    def _check_retired(self, entry: catalog.Model, where: Target) -> None:
+        if entry.is_retired and not where.emulated:
+            instead = f"; the vendor names {entry.replacement} instead" if entry.replacement else ""
+            allowed = f"the model is out of service since {entry.retired_on or 'some time'}{instead}"
+            raise ParamsError(
+                entry.id, [Problem("model", entry.id, allowed, "without a key the emulator still plays it")]
+            )
+
+    async def _fetched(self, entry: catalog.Model, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values with every media URL replaced by its bytes, and every clip by its file."""
+
+        async def one(item: Any) -> Any:
+            if isinstance(item, Clip):
+                return item.path
+            if isinstance(item, str) and urlsplit(item).scheme in ("http", "https"):
+                return await _get(item)
+            return item
+
+        media = {name for name, param in entry.params.items() if param.kind in catalog.MEDIA_KINDS}
+        fetched = dict(values)
+        for name in media & set(values):
+            value = values[name]
+            try:
+                fetched[name] = (
+                    [await one(item) for item in value] if isinstance(value, list | tuple) else await one(value)
+                )
+            except (httpx.HTTPError, ValueError) as error:
+                problem = Problem(
+                    name, str(value)[:200], f"the address cannot be read ({type(error).__name__})", str(error)[:200]
+                )
+                raise ParamsError(entry.id, [problem]) from error
+        return fetched
+
+    # -- wait --------------------------------------------------------------------------------------------------------
+
+    async def wait(self, job: Job | str, timeout_s: float | None = 1800.0) -> Clip:
+        """The job's clip, once it is there.
+
+        Args:
+            job: a job or its id.
+            timeout_s: how long to wait; the job itself goes on. None waits for ever.
+
+        Raises:
+            JobFailedError, JobCancelledError, JobAmbiguousError: the end of the job.
+            JobTimeoutError: the wait ended, the job did not.
+        """
+        return await self._wait(self.job(job), timeout_s, lambda row: None)
+
+    async def _wait(self, job: Job, timeout_s: float | None, on_change: Callable[[Job], None]) -> Clip:
+        queue = self._subscribe(job.id)
+        runner = self._start(job)
+        forward = asyncio.create_task(_forward(queue, on_change))
+        try:
+            # The runner is shared: whoever stops waiting must not stop the job.
+            job = await asyncio.wait_for(asyncio.shield(runner), timeout_s)
+        except TimeoutError as error:
+            row = self.store.get(job.id)
+            raise JobTimeoutError(
+                f"job {row.id[:8]} is still {row.state} after {timeout_s:g} s; it goes on at {row.provider}. "
+                f"vidnb.wait({row.id[:8]!r}) waits on, vidnb.resume() takes up every unfinished job",
+                row,
+            ) from error
+        finally:
+            forward.cancel()
+            self._unsubscribe(job.id, queue)
+        return self._clip_of(job)
+
+    def _clip_of(self, job: Job) -> Clip:
+        if job.state is State.DONE:
+            return Clip(job, self.files)
+        short = f"job {job.id[:8]} ({job.model})"
+        if job.state is State.CANCELLED:
+            raise JobCancelledError(f"{short} was cancelled", job)
+        if job.state is State.AMBIGUOUS:
+            raise JobAmbiguousError(
+                f"{short}: the reply to the submit was lost and {job.provider}'s list does not settle it. It is not "
+                f"sent again by itself, as that could be paid twice. Look in the web app, then "
+                f'vidnb.settle({job.id[:8]!r}, "send_again"), "give_up", or remote_id="..."',
+                job,
+            )
+        error = job.error or {}
+        charged = {True: "charged", False: "not charged"}.get(
+            error.get("charged"), "whether it was charged is not known"
+        )  # type: ignore[arg-type]
+        raise JobFailedError(
+            f"{short} failed: {error.get('message', '')} ({charged}). {error.get('advice', '')}".strip(), job
+        )
+
+    async def watch(self, job: Job | str) -> AsyncIterator[Job]:
+        """The job's row now and after every change, until its end.
+
+        Args:
+            job: a job or its id.
+        """
+        row = self.job(job)
+        queue = self._subscribe(row.id)
+        self._start(row)
+        try:
+            yield row
+            while not (row.is_terminal or row.state is State.AMBIGUOUS):
+                row = await queue.get()
+                yield row
+        finally:
+            self._unsubscribe(row.id, queue)
+
+    async def stop_waiting(self, job: Job | str) -> Job:
+        """The job's row; this process no longer polls it. The job goes on, and `resume` takes it up again.
+
+        Args:
+            job: a job or its id.
+        """
+        row = self.job(job)
+        runner = self._runners.pop(row.id, None)
+        if runner is not None and row.state is not State.SUBMITTING:
+            runner.cancel()
+            await asyncio.wait([runner])
+        return self.store.get(row.id)
+
+    async def cancel(self, job: Job | str) -> Job:
+        """The cancelled job's row.
+
+        A job that was not sent yet is simply dropped. At the service it is cancelled where the service can do that.
+
+        Args:
+            job: a job or its id.
+
+        Raises:
+            JobError: the service has no way to cancel; the job goes on.
+        """
+        row = self.job(job)
+        if row.state is State.INTENDED:
+            await self.stop_waiting(row)
+            row = self.store.get(row.id)
+        if row.state in (State.INTENDED, State.AMBIGUOUS):
+            return self.store.move(row.id, State.CANCELLED, done_at=utcnow())
+        if row.is_terminal:
+            return row
+        wire = self._wire_for(row)
+        call = wire.target.provider.cancel(row.remote_id or "")
+        if call is None:
+            raise JobError(
+                f"job {row.id[:8]} was sent and cannot be taken back: {wire.target.provider.cancel_note}. "
+                f"vidnb.stop_waiting({row.id[:8]!r}) only stops the waiting",
+                row,
+            )
+        reply = await wire.call(call)
+        if reply.status_code >= 400:
+            raise wire.target.provider.explain(reply)
+        await self.stop_waiting(row)
+        return self.store.move(row.id, State.CANCELLED, done_at=utcnow())
+
+    # -- take up again -----------------------------------------------------------------------------------------------
+
+    async def resume(self, *, wait: bool = True, timeout_s: float | None = None) -> Jobs:
+        """All unfinished jobs of the data folder, taken up again, whichever process began them.
+
+        Args:
+            wait: wait until each is at its end (or ambiguous); else return at once.
+            timeout_s: how long to wait in all.
+
+        Returns:
+            Their rows. A job that cannot go on here (no key, say) stays as it is, and a line says why.
+        """
+        rows, runners = [], []
+        for row in self.store.unfinished():
+            try:
+                self._wire_for(row)
+            except ConfigError as error:
+                display.say(f"job {row.id[:8]} ({row.model}) stays {row.state}: {error}")
+            else:
+                runners.append(self._start(row))
+            rows.append(row)
+        if wait and runners:
+            await asyncio.wait(runners, timeout=timeout_s)
+            for runner in runners:
+                if runner.done() and not runner.cancelled() and runner.exception() is not None:
+                    display.say(f"a job could not go on: {runner.exception()}")
+        return Jobs(self.store.get(row.id) for row in rows)
+
+    async def reconcile(self, job: Job | str | None = None) -> Jobs:
+        """The ambiguous jobs after a look into the provider's list of recent jobs; those found there go on.
+
+        Args:
+            job: one job or its id; default all ambiguous ones.
+        """
+        wanted = [self.job(job)] if job is not None else self.store.unfinished()
+        rows = Jobs()
+        for row in wanted:
+            if row.state is State.AMBIGUOUS:
+                row = await self.engine.reconcile(row)
+                if row.state is not State.AMBIGUOUS:
+                    self._start(row)
+                rows.append(row)
+        return rows
+
+    async def settle(
+        self, job: Job | str, how: Literal["send_again", "give_up"] | None = None, *, remote_id: str | None = None
+    ) -> Job:
+        """The ambiguous job's row after a person's decision.
+
+        Args:
+            job: a job or its id.
+            how: `send_again` (it may then be paid twice) or `give_up`.
+            remote_id: the job's id at the provider, as its web app shows it.
+
+        Raises:
+            JobError: the job is not ambiguous.
+            ValueError: neither or both of `how` and `remote_id` were given.
+        """
+        row = self.job(job)
+        if row.state is not State.AMBIGUOUS:
+            raise JobError(f"job {row.id[:8]} is {row.state}, there is nothing to settle", row)
+        if (how is None) == (remote_id is None) or how not in (None, "send_again", "give_up"):
+            raise ValueError('say either "send_again" or "give_up", or remote_id="..."')
+        if how == "give_up":
+            return self.store.move(row.id, State.CANCELLED, done_at=utcnow(), note="given up by a person")
+        if how == "send_again":
+            row = self.store.move(row.id, State.INTENDED, note="sent again on a person's word")
+        else:
+            row = self.store.move(row.id, State.RUNNING, remote_id=remote_id, note="attached by a person")
+        self._start(row)
+        return row
+
+    # -- read --------------------------------------------------------------------------------------------------------
+
+    def job(self, job: Job | str) -> Job:
+        """The newest row of a job.
+
+        Args:
+            job: a job, its id, or the first characters of it.
+
+        Raises:
+            StoreError: there is none, or several begin like that.
+        """
+        return self.store.get(job.id) if isinstance(job, Job) else self.store.find(job)
+
+    def clip(self, job: Job | str) -> Clip:
+        """The clip of a done job.
+
+        Args:
+            job: a job, its id, or the first characters of it.
+
+        Raises:
+            StoreError: the job has no clip.
+        """
+        return Clip(self.job(job), self.files)
+
+    def jobs(self, /, *, limit: int | None = 20, **filters: Any) -> Jobs:
+        """The newest jobs; shown as a table in a cell.
+
+        Args:
+            limit: how many at most; None for all.
+            **filters: `state`, `model`, `provider`, `prompt` (a part of it), `seed`, `since`, `emulated`.
+        """
+        return Jobs(self.store.jobs(limit=limit, **filters))
+
+    def history(self, /, *, limit: int | None = 1000, **filters: Any) -> History:
+        """All jobs of the data folder as rows; `.df` is a pandas DataFrame.
+
+        Args:
+            limit: how many of the newest; None for all.
+            **filters: `state`, `model`, `provider`, `prompt` (a part of it), `seed`, `since`, `emulated`.
+
+        Example:
+            >>> vidnb.history(prompt="koala").df[["model", "seed", "cost_usd", "wait_s"]]
+        """
+        return History(self.store, self.files, limit=limit, **filters)
+
+    # -- parts -------------------------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def store(self) -> Store:
+        """The rows."""
+        with self._opening:
+            return Store(self._database_url or self.home)
+
+    @functools.cached_property
+    def files(self) -> Files:
+        """The clips and inputs."""
+        return Files(self._files_url or self.home / "files")
+
+    @functools.cached_property
+    def engine(self) -> Engine:
+        """What drives the jobs."""
+        engine = Engine(self.store, self.files, self._wire_for, on_change=self._changed)
+        engine.in_flight = self._max_in_flight
+        return engine
+
+    @functools.cached_property
+    def emulator(self) -> Emulator:
+        """The emulator that answers for providers without a key."""
+        if self._emulator is not None:
+            return self._emulator
+        from vidnb.emulator import Emulator
+
+        return Emulator.from_environment(self.home / "emulator")
+
+    def _target(self, provider: str) -> Target:
+        key = self._keys.get(provider)
+        return target(providers.get(provider), live=self._live, key=key.get_secret_value() if key else None)
+
+    def _wire_for(self, job: Job) -> Wire:
+        """The connection over which a job was, or will be, submitted."""
+        provider = providers.get(job.provider)
+        if job.emulated:
+            key = os.environ.get(provider.key_env) if urlsplit(job.base_url).port else None
+            where = Target(provider, job.base_url, SecretStr(key or EMULATOR_KEY), True)
+        else:
+            where = target(
+                provider, live=True, key=secret.get_secret_value() if (secret := self._keys.get(job.provider)) else None
+            )
+            if where.base_url != job.base_url:
+                raise ConfigError(
+                    f"it was sent to {urlsplit(job.base_url).hostname}; {provider.base_url_env} points elsewhere now"
+                )
+        slot = (where.provider.name, where.base_url, where.account)
+        if slot not in self._wires:
+            self._wires[slot] = Wire(where, self.emulator.transport() if where.in_process else self._transport)
+        return self._wires[slot]
+
+    def _start(self, job: Job) -> asyncio.Task[Job]:
+        """The task that drives the job; one for all who wait."""
+        runner = self._runners.get(job.id)
+        if runner is None or (runner.done() and not job.is_terminal):
+            runner = self._runners[job.id] = asyncio.create_task(self.engine.run(job), name=f"vidnb job {job.id[:8]}")
+            runner.add_done_callback(lambda done: self._ended(job.id, done))
+        return runner
+
+    def _ended(self, job_id: str, runner: asyncio.Task[Job]) -> None:
+        # A task nobody waits for must not complain of its error at exit; the row and the log have it.
+        if not runner.cancelled() and runner.exception() is not None:
+            display.log.warning("job %s: %s", job_id[:8], runner.exception())
+        if self._runners.get(job_id) is runner:
+            del self._runners[job_id]
+
+    def _changed(self, job: Job) -> None:
+        for queue in self._watchers.get(job.id, ()):
+            queue.put_nowait(job)
+
+    def _subscribe(self, job_id: str) -> asyncio.Queue[Job]:
+        queue: asyncio.Queue[Job] = asyncio.Queue()
+        self._watchers.setdefault(job_id, []).append(queue)
+        return queue
+
+    def _unsubscribe(self, job_id: str, queue: asyncio.Queue[Job]) -> None:
+        queues = self._watchers.get(job_id, [])
+        if queue in queues:
+            queues.remove(queue)
+        if not queues:
+            self._watchers.pop(job_id, None)
+
+    async def aclose(self) -> None:
+        """Stop polling (the jobs go on), close connections and the database."""
+        runners = list(self._runners.values())
+        for runner in runners:
+            runner.cancel()
+        if runners:
+            await asyncio.wait(runners)
+        for wire in self._wires.values():
+            await wire.aclose()
+        if "store" in self.__dict__:
+            self.store.close()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+async def _forward(queue: asyncio.Queue[Job], on_change: Callable[[Job], None]) -> None:
+    while True:
+        on_change(await queue.get())
+
+
+async def _get(url: str) -> bytes:
+    """The bytes behind a URL that the user gave as an input image; at most 50 MB."""
+    async with httpx.AsyncClient(follow_redirects=True, timeout=30.0) as client, client.stream("GET", url) as response:
+        response.raise_for_status()
+        content = bytearray()
+        async for chunk in response.aiter_bytes():
+            content += chunk
+            if len(content) > 50 * 2**20:
+                raise ValueError("the file is larger than 50 MB")
+    return bytes(content)
+
+
+def _notice(where: Target) -> None:
+    """Say once a process that a provider is emulated."""
+    name = where.provider.name
+    if name not in _noticed:
+        _noticed.add(name)
+        display.say(
+            f"No {where.provider.key_env}: the built-in emulator answers for {where.provider.title}. "
+            "Its clips cost nothing and say EMULATED."
+        )
+
+
+# -- the sync face ---------------------------------------------------------------------------------------------------
+
+
+def _sync(method: Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]) -> Callable[Concatenate[Client, P], T]:
+    """The verb that runs its async twin on the background loop; name, signature and docstring are the twin's."""
+
+    @functools.wraps(method)
+    def call(self: Client, *args: P.args, **kwargs: P.kwargs) -> T:
+        return _bridge.run_sync(method(self.asynchronous, *args, **kwargs))
+
+    return cast(Any, call)
+
+
+def _same(method: Callable[Concatenate[AsyncClient, P], T]) -> Callable[Concatenate[Client, P], T]:
+    """The verb that only reads and never waits, called directly."""
+
+    @functools.wraps(method)
+    def call(self: Client, *args: P.args, **kwargs: P.kwargs) -> T:
+        return method(self.asynchronous, *args, **kwargs)
+
+    return cast(Any, call)
+
+
+class Client:
+    """The verbs for cells, scripts, threads and callbacks: each waits for its async twin on vidnb's own loop.
+
+    Ctrl-C or "interrupt kernel" stops the waiting, not the job.
+
+    Args:
+        home: the data folder; default `VIDNB_HOME`, else `vidnb-data` in the working directory.
+        **options: as for `AsyncClient`.
+
+    Example:
+        >>> client = vidnb.Client("my-data")
+        >>> clip = client.generate("a koala in a meadow", seed=7)
+    """
+
+    def __init__(self, home: str | Path | None = None, **options: Any) -> None:
+        self.asynchronous = AsyncClient(home, **options)
+
+    def __repr__(self) -> str:
+        return f"<Client {self.asynchronous.home}>"
+
+    generate = _sync(AsyncClient.generate)
+    submit = _sync(AsyncClient.submit)
+    wait = _sync(AsyncClient.wait)
+    stop_waiting = _sync(AsyncClient.stop_waiting)
+    cancel = _sync(AsyncClient.cancel)
+    resume = _sync(AsyncClient.resume)
+    reconcile = _sync(AsyncClient.reconcile)
+    settle = _sync(AsyncClient.settle)
+    job = _same(AsyncClient.job)
+    clip = _same(AsyncClient.clip)
+    jobs = _same(AsyncClient.jobs)
+    history = _same(AsyncClient.history)
+
+    @functools.wraps(AsyncClient.watch)
+    def watch(self, job: Job | str) -> Iterator[Job]:
+        rows = self.asynchronous.watch(job)
+        try:
+            while True:
+                try:
+                    yield _bridge.run_sync(_next(rows))
+                except StopAsyncIteration:
+                    return
+        finally:
+            _bridge.run_sync(rows.aclose())  # type: ignore[attr-defined]  # an async generator, typed as its interface
+
+    def close(self) -> None:
+        """Stop polling (the jobs go on), close connections and the database."""
+        _bridge.run_sync(self.asynchronous.aclose())
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+async def _next(rows: AsyncIterator[Job]) -> Job:
+    return await anext(rows)
+
+
+@functools.cache
+def _client_of(home: Path) -> Client:
+    return Client(home)
+
+
+def default_client() -> Client:
+    """The client behind the module-level verbs: one for each data folder that was in force."""
+    return _client_of(data_home())
+
+
+def _verb(method: Callable[Concatenate[Client, P], T]) -> Callable[P, T]:
+    @functools.wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        return method(default_client(), *args, **kwargs)
+
+    signature = inspect.signature(method)
+    call.__signature__ = signature.replace(  # type: ignore[attr-defined]  # read by inspect and Jupyter's tooltips
+        parameters=[p for name, p in signature.parameters.items() if name != "self"]
+    )
+    return call
+
+
+generate = _verb(Client.generate)
+submit = _verb(Client.submit)
+wait = _verb(Client.wait)
+watch = _verb(Client.watch)
+stop_waiting = _verb(Client.stop_waiting)
+cancel = _verb(Client.cancel)
+resume = _verb(Client.resume)
+reconcile = _verb(Client.reconcile)
+settle = _verb(Client.settle)
+job = _verb(Client.job)
+clip = _verb(Client.clip)
+jobs = _verb(Client.jobs)
+history = _verb(Client.history)
+
+
+def model(model_id: str) -> catalog.Model:
+    """One model of the catalogue; in a cell it shows its params, bounds, defaults, price and status.
+
+    Args:
+        model_id: as in `leonardo/SVD`, or the bare name where only one provider has it.
+
+    Raises:
+        ConfigError: there is none; the message names the closest ones.
+    """
+    return catalog.find(model_id)
+
+
+def models(*, provider: str | None = None, retired: bool = False) -> pd.DataFrame:
+    """The catalogue as a DataFrame, one row a model.
+
+    Args:
+        provider: only this provider's.
+        retired: the retired ones too.
+    """
+    return display.models_frame(catalog.load(), provider=provider, retired=retired)

@@ -1,0 +1,311 @@
+"""A clip as HTML: the video by the best way that the page can reach it, the poster, and the recipe below.
+
+What is written here is saved in notebooks, so it has a budget: a poster of at most 10 kB always, the video itself only
+where it is small or asked for, never an absolute path and never an address on this machine.
+"""
+
+from __future__ import annotations
+
+import base64
+import pprint
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from vidnb.display.host import RELATIVE_HOSTS, Host, host, relative_path, relative_url
+from vidnb.display.page import (
+    FONT,
+    GREEN,
+    MONO,
+    MUTED,
+    RED,
+    ROW,
+    SMALL,
+    Content,
+    Html,
+    badge,
+    chip,
+    data_uri,
+    details,
+    dotted,
+    join,
+    line,
+    mono,
+    seconds,
+    shortened,
+    size,
+    tag,
+)
+from vidnb.errors import VidnbError
+from vidnb.records import Job
+
+if TYPE_CHECKING:
+    from vidnb.clip import Clip
+
+POSTER_BYTES = 10_000
+THUMB_BYTES, THUMB_PX = 4_000, 96
+EMBED_BYTES = 300_000
+"""A clip up to this size may be saved in the notebook unasked ..."""
+EMBED_ALL_BYTES = 450_000
+"""... as long as all of those of one session stay below this: 24 clips are to add less than 1 MB."""
+LARGE_BYTES = 3_000_000
+WIDE_PX, HIGH_PX = 640, 480
+PROMPT_SHOWN, PROMPT_SAVED, CODE_SAVED = 160, 2_000, 1_500
+
+
+@dataclass(frozen=True)
+class Route:
+    """How the page gets the video.
+
+    Providers' own links are no route: they are signed and expire, and the store keeps none.
+    """
+
+    kind: Literal["file", "embed", "poster"]
+    src: str = ""
+    note: str = ""
+
+
+def route(clip: Clip, host: Host, budget: int, *, embed: bool | None = None) -> Route:
+    """The way to the video: the file beside the notebook, else the bytes where they are few, else the poster alone.
+
+    Args:
+        clip: what to show.
+        host: where it will be looked at.
+        budget: how many bytes may be saved in the notebook unasked.
+        embed: True to save the bytes whatever their number, False never to.
+    """
+    served = clip.served_path
+    beside = relative_path(served) if served is not None else None
+    count = clip.info.size_bytes
+    if embed or (embed is None and count <= budget and (beside is None or host not in RELATIVE_HOSTS)):
+        note = f"{size(count)} of video are saved in this notebook" if count > LARGE_BYTES else ""
+        return Route("embed", data_uri(clip.read(), "video/mp4"), note)
+    if beside is not None and host in RELATIVE_HOSTS:
+        return Route("file", relative_url(beside))
+    where = beside.as_posix() if beside is not None else f'vidnb.clip("{clip.job.id[:8]}").path'
+    return Route("poster", note=f"The video ({size(count)}) is not saved in this notebook. The file: {where}")
+
+
+class _Embedded:
+    """What this session saved in notebooks unasked; a clip that is shown again is not counted again."""
+
+    def __init__(self) -> None:
+        self._sizes: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def budget(self, clip: Clip) -> int:
+        """How many bytes the clip may take."""
+        with self._lock:
+            if clip.info.sha256 in self._sizes:
+                return EMBED_BYTES
+            return min(EMBED_BYTES, EMBED_ALL_BYTES - sum(self._sizes.values()))
+
+    def add(self, clip: Clip) -> None:
+        """Count the clip."""
+        with self._lock:
+            self._sizes[clip.info.sha256] = clip.info.size_bytes
+
+
+_embedded = _Embedded()
+
+
+def clip_html(clip: Clip, *, embed: bool | None = None) -> str:
+    """The clip as HTML: the video with its poster, the prompt, the params and what came of them.
+
+    Args:
+        clip: a finished job's clip.
+        embed: True to save the video in the notebook, False never to; None decides by its size.
+    """
+    try:
+        way = route(clip, host(), _embedded.budget(clip), embed=embed)
+        if way.kind == "embed" and embed is None:
+            _embedded.add(clip)
+    except (VidnbError, OSError) as error:
+        way = Route("poster", note=f"The video cannot be read: {error}")
+    width = _shown_width(clip)
+    caption = (_prompt(clip.job), _chips(clip.job), _outcome(clip), _note(way.note), _code(clip))
+    return tag("div", _picture(clip, way), *caption, style=f"{FONT};max-width:{width}px;margin:2px 0 10px")
+
+
+def _shown_width(clip: Clip) -> int:
+    """The width at which the video fits a notebook, upright ones too."""
+    wide, high = max(clip.info.width_px, 1), max(clip.info.height_px, 1)
+    return max(240, min(WIDE_PX, wide, round(HIGH_PX * wide / high)))
+
+
+def _picture(clip: Clip, way: Route) -> Html | None:
+    poster = poster_of(clip)
+    image = data_uri(poster, "image/webp") if poster else None
+    # Width and height together keep the place free before anything is loaded.
+    box: dict[str, Any] = {"width": clip.info.width_px, "height": clip.info.height_px}
+    look = "display:block;width:100%;max-width:100%;height:auto;border-radius:4px"
+    if way.kind != "poster":
+        flags = {"controls": True, "loop": True, "muted": True, "playsinline": True}
+        return tag("video", **flags, preload="metadata", **box, poster=image, src=way.src, style=look)
+    return tag("img", **box, alt=shortened(clip.prompt, 80) or clip.model, src=image, style=look) if image else None
+
+
+def poster_of(clip: Clip) -> bytes | None:
+    """The clip's poster in at most 10 kB, or None where its file cannot be read."""
+    try:
+        poster = clip.poster
+        return poster if len(poster) <= POSTER_BYTES else smaller(poster, 320, POSTER_BYTES)
+    except (VidnbError, OSError):
+        return None
+
+
+def thumbnail_html(clip: Clip) -> Html | None:
+    """The poster as a small picture, for lists; None where the clip's file cannot be read."""
+    poster = poster_of(clip)
+    if poster is None:
+        return None
+    thumb = clip.derived("thumb.webp", lambda: smaller(poster, THUMB_PX * 2, THUMB_BYTES))
+    look = f"display:block;width:{THUMB_PX}px;max-width:100%;height:auto;border-radius:3px"
+    return tag("img", alt=shortened(clip.prompt, 60) or clip.model, width=THUMB_PX, src=data_uri(thumb, "image/webp"), style=look)
+
+
+def smaller(picture: bytes, width_px: int, limit: int) -> bytes:
+    """The picture as WebP, at most so wide and in at most so many bytes."""
+    import io
+
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    image.thumbnail((width_px, width_px))
+    while True:
+        for quality in (60, 40, 20):
+            sink = io.BytesIO()
+            image.save(sink, "WEBP", quality=quality)
+            if sink.tell() <= limit:
+                return sink.getvalue()
+        image.thumbnail((image.width * 2 // 3, image.height * 2 // 3))
+
+
+# -- the caption -------------------------------------------------------------------------------------------------------
+
+
+def _prompt(job: Job) -> Html | None:
+    """The prompt in a few lines, and all of it where that is longer."""
+    short = shortened(job.prompt, PROMPT_SHOWN)
+    if not short:
+        return None
+    # Its own direction, so that no right-to-left mark turns what stands beside it.
+    shown = tag("div", short, dir="auto", style="margin:6px 0 0;font-size:14px")
+    if not short.endswith("…") or len(short) > len(job.prompt):
+        return shown
+    text = job.prompt[:PROMPT_SAVED] + ("…" if len(job.prompt) > PROMPT_SAVED else "")
+    count = f"whole prompt, {len(job.prompt):,} characters"
+    return join([shown, details(count, tag("div", text, dir="auto", style="white-space:pre-wrap;margin:2px 0 4px"))])
+
+
+def _chips(job: Job) -> Html:
+    marks = [badge("EMULATED", title="made by the built-in emulator, by no real service") if job.emulated else None]
+    marks += [badge("NSFW", RED, title="the service flagged this clip")] if job.nsfw else []
+    return tag("div", *marks, mono(job.model), *(chip(name, value) for name, value in shown_params(job)), style=f"{ROW};margin:4px 0 0")
+
+
+def shown_params(job: Job) -> list[tuple[str, str]]:
+    """The recipe's params besides the prompt as short texts; width and height are one."""
+    params = {name: value for name, value in job.params.items() if value is not None and name != "prompt"}
+    if params.get("public") is False:
+        del params["public"]
+    if params.get("width_px") and params.get("height_px"):
+        params["size"] = f"{params.pop('width_px')}×{params.pop('height_px')}"
+        params.pop("aspect_ratio", None)
+    first = [name for name in ("motion_strength", "seed", "size", "resolution", "duration_s") if name in params]
+    pairs = [(name, _value(params[name])) for name in dict.fromkeys([*first, *params])]
+    pairs += [(name, ", ".join(map(media_name, items))) for name, items in job.images.items()]
+    return pairs + ([("take", str(job.take))] if job.take else [])
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list | tuple):
+        return shortened(", ".join(map(_value, value)), 60)
+    if isinstance(value, Mapping):
+        return " ".join(shortened(str(item), 12) for item in value.values())
+    return shortened(f"{value:g}" if isinstance(value, float) else str(value), 60)
+
+
+def media_name(item: Any) -> str:
+    """An input in a few letters: the start of its hash, or of its id at the provider."""
+    if not isinstance(item, Mapping):
+        return str(item)[:8]
+    return str(item["sha256"])[:8] if "sha256" in item else f"{item.get('kind', '').lower()} {str(item.get('id', ''))[:8]}"
+
+
+def _outcome(clip: Clip) -> Html | None:
+    """What the clip cost, how long it took and what was measured."""
+    info, job = clip.info, clip.job
+    asked = (job.params.get("width_px"), job.params.get("height_px"))
+    differs = all(asked) and asked != (info.width_px, info.height_px)
+    return dotted(
+        cost_words(job),
+        f"took {seconds((job.done_at - job.created_at).total_seconds())}" if job.done_at else None,
+        f"{info.width_px}×{info.height_px} px" + (f" (asked for {asked[0]}×{asked[1]})" if differs else ""),
+        f"{info.duration_s:g} s",
+        f"{info.fps:g} fps",
+        "sound" if info.has_audio else None,
+        size(info.size_bytes),
+        join(["job ", mono(job.id[:8])]),
+        style=f"{SMALL};{MUTED};margin:4px 0 0",
+    )
+
+
+def cost_words(job: Job) -> str | None:
+    """The cost as the service said it, or None where it says nothing."""
+    if job.cost is None:
+        return None
+    return f"{job.cost} (emulated, not charged)" if job.emulated else str(job.cost)
+
+
+def _note(note: Content) -> Html | None:
+    return line(note, style=f"{SMALL};font-style:italic;margin:2px 0 0") if note else None
+
+
+def _code(clip: Clip) -> Html | None:
+    code = recipe_code(clip)
+    if len(code) > CODE_SAVED:
+        return None
+    look = f"{MONO};white-space:pre-wrap;margin:2px 0 4px;padding:0;background:transparent"
+    return details("recipe as Python", tag("pre", code, style=look))
+
+
+def recipe_code(clip: Clip) -> str:
+    """The Python call that makes the clip again: the same recipe, so the same job, at no cost.
+
+    Example:
+        >>> print(recipe_code(clip))
+        vidnb.generate('a koala in a meadow', model='leonardo/motion_2.0', seed=7)
+    """
+    job = clip.job
+    values = {"model": job.model, **{k: v for k, v in job.params.items() if v is not None and k != "prompt"}}
+    arguments = [repr(job.prompt)] if job.prompt else []
+    arguments += [f"{name}={_literal(value)}" for name, value in values.items()]
+    for name, items in job.images.items():
+        sources = [_source(item, clip) for item in items]
+        arguments.append(f"{name}={sources[0] if len(sources) == 1 else '[' + ', '.join(sources) + ']'}")
+    arguments += [f"take={job.take}"] if job.take else []
+    single = f"vidnb.generate({', '.join(arguments)})"
+    return single if len(single) <= 100 else "vidnb.generate(\n" + "".join(f"    {one},\n" for one in arguments) + ")"
+
+
+def _literal(value: Any) -> str:
+    plain = _plain(value)
+    return pprint.pformat(plain, width=96, sort_dicts=False).replace("\n", "\n    ") if isinstance(plain, list | dict) else repr(plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _source(item: Mapping[str, Any], clip: Clip) -> str:
+    """An expression for one input: the stored file, or the provider's own."""
+    if "sha256" not in item:
+        return f"vidnb.RemoteMedia({item['provider']!r}, {item['id']!r}, {item['kind']!r})"
+    return f"vidnb.clip({clip.job.id[:8]!r}).input({item['sha256'][:16]!r})"

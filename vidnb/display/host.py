@@ -1,0 +1,82 @@
+"""Where the HTML will be looked at, and which files of this machine can be reached from there."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+Host = Literal["jupyter", "vscode", "colab", "marimo", "ipython", "none"]
+
+RELATIVE_HOSTS = frozenset({"jupyter", "ipython", "none"})
+"""Hosts whose pages find a file by its path from the notebook (or from an HTML file in the working folder)."""
+
+
+def host() -> Host:
+    """What shows the outputs of this process; `none` for a plain script."""
+    if "google.colab" in sys.modules:
+        return "colab"
+    marimo = sys.modules.get("marimo")
+    if marimo is not None and marimo.running_in_notebook():
+        return "marimo"
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if shell is None:
+        return "none"
+    if getattr(shell, "kernel", None) is None:
+        return "ipython"
+    return "vscode" if _in_vscode(shell.user_ns) else "jupyter"
+
+
+def _in_vscode(namespace: dict[str, object]) -> bool:
+    # A server started in a terminal of VS Code inherits its variables, but gives each kernel a session of its own.
+    from_code = "VSCODE_PID" in os.environ or "VSCODE_CWD" in os.environ
+    return "__vsc_ipynb_file__" in namespace or (from_code and "JPY_SESSION_NAME" not in os.environ)
+
+
+def notebook_folder() -> Path:
+    """The folder from which the page reads relative paths: the notebook's, else the working folder."""
+    # The kernel may have changed its working folder since; the server told it where the notebook lies.
+    session = os.environ.get("JPY_SESSION_NAME", "")
+    folder = Path(session).parent
+    return folder if session and folder.is_absolute() and folder.is_dir() else Path.cwd()
+
+
+def server_root() -> Path | None:
+    """The folder that the Jupyter server of this kernel serves, or None where there is none or it does not tell."""
+    parent = os.environ.get("JPY_PARENT_PID", "")
+    if not parent.isdigit() or "jupyter_core" not in sys.modules:
+        return None
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    try:
+        told = json.loads((Path(jupyter_runtime_dir()) / f"jpserver-{parent}.json").read_text(encoding="utf-8"))
+        return Path(told["root_dir"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def relative_path(path: Path) -> Path | None:
+    """The way from the notebook to a file, if a page can follow it; None for a file that no server reaches.
+
+    That is a file below the notebook's folder, or below the folder of its Jupyter server; hidden ones are not served.
+    """
+    start, path = notebook_folder().resolve(), path.resolve()
+    root = start
+    if not path.is_relative_to(root):
+        served = server_root()
+        if served is None or not (path.is_relative_to(served.resolve()) and start.is_relative_to(served.resolve())):
+            return None
+        root = served.resolve()
+    if any(part.startswith(".") for part in path.relative_to(root).parts):
+        return None
+    return Path(os.path.relpath(path, start))
+
+
+def relative_url(path: Path) -> str:
+    """A relative path as an address, percent-encoded."""
+    url = quote(path.as_posix(), safe="/")
+    return url if url.startswith("../") else f"./{url}"

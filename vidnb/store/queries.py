@@ -1,0 +1,132 @@
+"""The statements of the store, built once: building one costs more than running it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Update, and_, bindparam, delete, false, func, insert, or_, select, update
+
+from vidnb.records import TRANSITIONS, State
+from vidnb.store.tables import EVENTS, JOB_COLUMNS, JOBS, LIVE, ROW_COLUMNS, UNFINISHED, UPLOADS, storable
+
+TAKE = [JOBS.c.base_url, JOBS.c.recipe_hash, JOBS.c.take]
+JOB = select(*JOB_COLUMNS)
+ROW = select(*ROW_COLUMNS)
+NEWEST = (JOBS.c.created_at.desc(), JOBS.c.id.desc())
+
+IS_JOB = JOBS.c.id == bindparam("job_id")
+IS_REMOTE = and_(JOBS.c.provider == bindparam("provider_is"), JOBS.c.remote_id == bindparam("remote_id_is"))
+
+GET = JOB.where(IS_JOB)
+BY_REMOTE = JOB.where(IS_REMOTE).order_by(*NEWEST).limit(1)
+STANDING = JOB.where(*(column == bindparam(column.name) for column in TAKE)).where(LIVE)
+NEXT_TAKE = select(func.coalesce(func.max(JOBS.c.take), -1) + 1).where(
+    JOBS.c.base_url == bindparam("base_url"), JOBS.c.recipe_hash == bindparam("recipe_hash")
+)
+NOTE = insert(EVENTS)
+STEPS = (
+    select(EVENTS.c.at, EVENTS.c.state, EVENTS.c.note)
+    .where(EVENTS.c.job_id == bindparam("job_id"))
+    .order_by(EVENTS.c.id)
+)
+TIMES = (
+    select(JOBS.c.submitted_at, JOBS.c.finished_at)
+    .where(JOBS.c.model == bindparam("model_is"), JOBS.c.emulated == bindparam("emulated_is"))
+    .where(JOBS.c.state == State.DONE.value, JOBS.c.submitted_at.is_not(None), JOBS.c.finished_at.is_not(None))
+    .order_by(*NEWEST)
+    .limit(bindparam("limit"))
+)
+SPENT = (
+    select(JOBS.c.cost_unit, func.sum(JOBS.c.cost_amount))
+    .where(JOBS.c.cost_unit.is_not(None))
+    .group_by(JOBS.c.cost_unit)
+)
+
+IS_FREE = or_(
+    JOBS.c.lease_owner.is_(None), JOBS.c.lease_owner == bindparam("owner"), JOBS.c.lease_until < bindparam("now")
+)
+LEASE = update(JOBS).where(IS_JOB, IS_FREE).values(lease_owner=bindparam("owner"), lease_until=bindparam("until"))
+RENEW = (
+    update(JOBS)
+    .where(JOBS.c.id.in_(bindparam("job_ids", expanding=True)), JOBS.c.lease_owner == bindparam("owner"))
+    .values(lease_until=bindparam("until"))
+    .returning(JOBS.c.id)
+)
+RELEASE = (
+    update(JOBS).where(IS_JOB, JOBS.c.lease_owner == bindparam("owner")).values(lease_owner=None, lease_until=None)
+)
+WAKE = update(JOBS).where(IS_REMOTE, UNFINISHED).values(woken_at=bindparam("now"))
+STATE = select(JOBS.c.state).where(IS_JOB)
+IS_WOKEN = select(JOBS.c.woken_at).where(IS_JOB)
+CLEAR_WOKEN = update(JOBS).where(IS_JOB, JOBS.c.woken_at.is_not(None)).values(woken_at=None)
+
+FORGET = delete(UPLOADS).where(
+    UPLOADS.c.provider == bindparam("provider_is"), UPLOADS.c.remote_id == bindparam("remote_id_is")
+)
+UPLOADED = select(UPLOADS.c.remote_id, UPLOADS.c.kind).where(
+    *(UPLOADS.c[name] == bindparam(f"{name}_is") for name in ("provider", "account", "base_url", "sha256"))
+)
+
+
+@cache
+def update_of(names: tuple[str, ...]) -> Update:
+    """The statement that sets these columns of one job; kept, as building it costs more than running it."""
+    return update(JOBS).where(IS_JOB).values({name: bindparam(f"new_{name}") for name in names})
+
+
+@cache
+def move_of(to: State, expect: State | None, names: tuple[str, ...]) -> Update:
+    """The statement that moves one job from where it may be, if it is there."""
+    sources = [state for state, targets in TRANSITIONS.items() if to in targets and expect in (None, state)]
+    # Quicker than IN, whose list SQLAlchemy writes anew for each execution.
+    guard = or_(false(), *(JOBS.c.state == state.value for state in sources))
+    return update_of(names).where(guard).values(state=to.value).returning(*JOB_COLUMNS)
+
+
+def listed(query: Select[Any], limit: int | None, newest_first: bool, filters: dict[str, Any]) -> Select[Any]:
+    """The query with the filters of `matching`, in order."""
+    order = NEWEST if newest_first else (JOBS.c.created_at, JOBS.c.id)
+    return query.where(*matching(**filters)).order_by(*order).limit(limit)
+
+
+def matching(
+    *,
+    state: State | str | Iterable[str] | None = None,
+    model: str | Iterable[str] | None = None,
+    provider: str | Iterable[str] | None = None,
+    prompt: str | None = None,
+    seed: int | Iterable[int] | None = None,
+    since: datetime | None = None,
+    emulated: bool | None = None,
+) -> list[ColumnElement[bool]]:
+    """The conditions for these filters; one that is None lets everything pass.
+
+    Args:
+        state: one or several.
+        model: one id or several, as `leonardo/motion_2.0`.
+        provider: one name or several.
+        prompt: a part of the prompt; upper and lower case are the same.
+        seed: one or several.
+        since: only jobs made then or later.
+        emulated: only emulated jobs, or only real ones.
+    """
+    several = {JOBS.c.state: state, JOBS.c.model: model, JOBS.c.provider: provider}
+    found: list[ColumnElement[bool]] = [
+        column.in_(_texts(given)) for column, given in several.items() if given is not None
+    ]
+    if seed is not None:
+        found.append(JOBS.c.seed.in_([int(one) for one in (seed if isinstance(seed, Iterable) else [seed])]))
+    if prompt is not None:
+        found.append(JOBS.c.prompt_folded.contains(storable(prompt.casefold()), autoescape=True))
+    if since is not None:
+        found.append(JOBS.c.created_at >= since)
+    if emulated is not None:
+        found.append(JOBS.c.emulated == emulated)
+    return found
+
+
+def _texts(given: str | Iterable[str]) -> list[str]:
+    return [str(given)] if isinstance(given, str) else [str(one) for one in given]

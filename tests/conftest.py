@@ -79,3 +79,8 @@ def _no_outside_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded(socket.socket.connect))
     monkeypatch.setattr(socket.socket, "connect_ex", guarded(socket.socket.connect_ex))
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How hard to try; CI runs the defaults."""
+    parser.addoption("--kills", type=int, default=51, help="processes to kill in tests/test_kill.py")

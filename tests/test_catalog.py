@@ -332,7 +332,9 @@ def test_1min_states_image_limits_only_where_its_pages_do() -> None:
 @pytest.mark.parametrize(
     ("model_id", "values", "mode", "holding"),
     [
-        ("1min/hailuo", {"resolution": "1080p"}, "text", [("duration_s", (6,))]),
+        ("1min/hailuo", {"resolution": "1080p", "duration_s": 10}, "text", [(None, ())]),
+        ("1min/hailuo", {"resolution": "1080p", "duration_s": 6}, "text", []),
+        ("leonardo/hailuo-2_3", {"resolution": "1080p"}, "text", [("duration_s", (6,))]),
         ("1min/kling", {"variant": "2.5"}, "image", [(None, ()), ("quality", ("pro",))]),
         ("1min/veo3", {"reference_images": ["a"]}, "text", [("aspect_ratio", ("16:9",)), ("duration_s", (8,))]),
         ("1min/veo3", {"reference_images": []}, "text", []),
@@ -518,6 +520,10 @@ def test_a_wrong_entry_names_file_model_and_key(own: Callable[[str], Catalogue],
         ("[models.x]\n", "does not say `provider = ...`"),
         ("provider = 'x'\nmodles = 1\n", "the file has the unknown key 'modles'; did you mean 'models'?"),
         ("provider = ", "cannot be read"),
+        ("provider = 'x'\nparams = 5\n", "params must be a table, not 5"),
+        ("provider = 'x'\n[models]\nclip = 'a'\n", "models.clip must be a table, not 'a'"),
+        ("provider = 'x'\n[models.clip]\nparams.seed = 5\n", "the entry 'x/clip' is wrong"),
+        ("provider = 'x'\n[models.clip]\nsizes.'720p' = [[1280]]\n", "the entry 'x/clip' is wrong"),
     ],
 )
 def test_a_wrong_file_is_named(own: Callable[[str], Catalogue], text: str, complaint: str) -> None:

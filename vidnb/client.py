@@ -33,7 +33,7 @@ from vidnb.errors import (
     ParamsError,
     Problem,
 )
-from vidnb.files import Files, data_home
+from vidnb.files import Files, data_home, open_home
 from vidnb.history import History
 from vidnb.jobs import Engine
 from vidnb.records import Job, MediaFile, State
@@ -49,6 +49,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 DEFAULT_MODEL = "leonardo/motion_2.0"
+EMULATOR_SPEED = 30.0
+"""How much quicker than the real services the emulator is, unless `VIDNB_EMULATOR_SPEED` says otherwise."""
 Unsupported = Literal["error", "drop"]
 _noticed: set[str] = set()
 
@@ -478,7 +480,8 @@ class AsyncClient:
     def store(self) -> Store:
         """The rows."""
         with self._opening:
-            return Store(self._database_url or self.home)
+            open_home(self.home)
+            return Store(self._database_url or f"sqlite:///{self.home / 'vidnb.db'}")
 
     @functools.cached_property
     def files(self) -> Files:
@@ -499,7 +502,7 @@ class AsyncClient:
             return self._emulator
         from vidnb.emulator import Emulator
 
-        return Emulator.from_environment(self.home / "emulator")
+        return Emulator(self.home / "emulator", speed=float(os.environ.get("VIDNB_EMULATOR_SPEED") or EMULATOR_SPEED))
 
     def _target(self, provider: str) -> Target:
         key = self._keys.get(provider)
@@ -521,8 +524,13 @@ class AsyncClient:
                 )
         slot = (where.provider.name, where.base_url, where.account)
         if slot not in self._wires:
-            self._wires[slot] = Wire(where, self.emulator.transport() if where.in_process else self._transport)
+            self._wires[slot] = Wire(where, self._in_process() if where.in_process else self._transport)
         return self._wires[slot]
+
+    def _in_process(self) -> httpx.AsyncBaseTransport:
+        from vidnb.emulator import StreamingASGITransport
+
+        return StreamingASGITransport(self.emulator.app)
 
     def _start(self, job: Job) -> asyncio.Task[Job]:
         """The task that drives the job; one for all who wait."""

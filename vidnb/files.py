@@ -99,9 +99,9 @@ class Files:
         Raises:
             StoreError: the disk is full or the folder refuses.
         """
+        file_name("0" * 64, suffix)  # a wrong suffix is found before the download, not after it
+        digest, size = hashlib.sha256(), 0
         with self._part() as (path, file):
-            digest = hashlib.sha256()
-            size = 0
             # Written from the loop: into the page cache this is quicker than a change of thread for each chunk.
             async for chunk in chunks:
                 size += len(chunk)

@@ -223,12 +223,8 @@ def image_file(given: Any) -> MediaFile:
     if hasattr(given, "__array__"):
         return _as_png(PIL.Image.fromarray(_pixels(given)))
     data, name = _bytes(given, f"a path, bytes, PIL image or array of a picture ({PICTURES})")
-    with _picture(data, name) as image:
-        kind = "JPEG" if image.format == "MPO" else str(image.format)  # a phone's JPEG with a second picture in it
-        upright = image.getexif().get(ORIENTATION, 1) in (0, 1)
-        if kind in IMAGE_TYPES and upright and image.mode != "CMYK" and getattr(image, "n_frames", 1) == 1:
-            return _media(data, *IMAGE_TYPES[kind], image.size)
-        return _as_jpeg(image) if kind == "JPEG" else _as_png(image)
+    with _decoding(data, name):
+        return _accepted(data, _picture(data, name))
 
 
 def media_file(given: Any) -> MediaFile:
@@ -300,28 +296,46 @@ def _file_bytes(given: str | Path) -> bytes:
 
 
 @contextmanager
-def _picture(data: bytes, name: str) -> Iterator[Image]:
+def _decoding(data: bytes, name: str) -> Iterator[None]:
+    """Whatever Pillow raises of a hostile or damaged picture becomes a MediaError; its warnings add nothing to that."""
+    import PIL.Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except MediaError:
+        raise
+    except PIL.UnidentifiedImageError as error:
+        raise MediaError(f"{name} is no picture: it starts with {data[:16]!r}; give {PICTURES}") from error
+    except PIL.Image.DecompressionBombError as error:
+        raise MediaError(f"{name} has too many pixels; at most 100 megapixels are opened") from error
+    except Exception as error:  # its readers raise anything: struct.error, KeyError, OverflowError ...
+        raise MediaError(f"{name} is a damaged picture: {error}") from error
+
+
+def _picture(data: bytes, name: str) -> Image:
     """The picture, fully decoded, so that a damaged one is found before it is sent."""
     import PIL.Image
 
     _know_heic(data)
     PIL.Image.init()
     known = [kind for kind in (*IMAGE_TYPES, *CONVERTED) if kind in PIL.Image.OPEN]
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)  # our own limit follows
-            image = PIL.Image.open(io.BytesIO(data), formats=known)
-        with image:
-            if image.width * image.height > LARGEST_PIXELS:
-                raise MediaError(f"{name} has {image.width}x{image.height} pixels; at most 100 megapixels are opened")
-            image.load()
-            yield image
-    except PIL.UnidentifiedImageError as error:
-        raise MediaError(f"{name} is no picture: it starts with {data[:16]!r}; give {PICTURES}") from error
-    except PIL.Image.DecompressionBombError as error:
-        raise MediaError(f"{name} has too many pixels; at most 100 megapixels are opened") from error
-    except (OSError, SyntaxError) as error:
-        raise MediaError(f"{name} is a damaged picture: {error}") from error
+    image = PIL.Image.open(io.BytesIO(data), formats=known)
+    if image.width * image.height > LARGEST_PIXELS:
+        raise MediaError(f"{name} has {image.width}x{image.height} pixels; at most 100 megapixels are opened")
+    image.load()
+    return image
+
+
+def _accepted(data: bytes, image: Image) -> MediaFile:
+    """The bytes as they are where every provider takes them, else the picture encoded anew."""
+    kind = "JPEG" if image.format == "MPO" else str(image.format)  # a phone's JPEG with a second picture in it
+    upright = image.getexif().get(ORIENTATION, 1) in (0, 1)
+    frames = 1 if kind == "JPEG" else getattr(image, "n_frames", 1)
+    if kind in IMAGE_TYPES and upright and image.mode != "CMYK" and frames == 1:
+        return _media(data, *IMAGE_TYPES[kind], image.size)
+    return _as_jpeg(image) if kind == "JPEG" else _as_png(image)
 
 
 def _know_heic(data: bytes) -> None:

@@ -11,6 +11,7 @@ import difflib
 import functools
 import hashlib
 import json
+import math
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -151,7 +152,7 @@ def _annotation(param: Param, model: Model) -> Any:
 
 def _number(value: Any) -> Any:
     value = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
-    if isinstance(value, bool | str | bytes):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError("not a number")
     return value
 
@@ -168,11 +169,17 @@ def _boolean(value: Any) -> Any:
 
 
 def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str | Mapping) else list(value)
+    if isinstance(value, list | tuple):
+        return list(value)
+    if isinstance(value, str | Mapping):
+        return [value]
+    raise ValueError("not a list")
 
 
 def _element(value: Any) -> Any:
     """An element as `{"id", "weight"}`; a bare id weighs 1."""
+    if not isinstance(value, str | Mapping):
+        raise ValueError("an element is an id, or a table with its id and weight")
     item = {"id": value} if isinstance(value, str) else {**value}
     if "akUUID" in item:
         item["id"] = item.pop("akUUID")

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from vidnb import providers
 from vidnb.errors import ConfigError
-from vidnb.files import data_home
 from vidnb.store import Store
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def webhook_app(
     if not secret:
         raise ConfigError("webhook_app needs the secret that was set when the key was made")
     expected = f"Bearer {secret}".encode()
-    rows = store or Store(Path(home) if home is not None else data_home())
+    rows = store or Store(f"sqlite:///{Path(home) / 'vidnb.db'}" if home is not None else None)
     translator = providers.get(provider)
 
     async def called(request: Request) -> Response:

@@ -9,14 +9,13 @@ from fractions import Fraction
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from vidnb.emulator.clips import Scene, atoms, badge_image, faststart, open_image, poster, render
-
-cv2 = pytest.importorskip("cv2", reason="optical flow is measured with OpenCV")
 
 Picture = NDArray[Any]
 MEADOW = Scene("leonardo/motion_2.0", "a koala in a meadow", seed=7, width_px=320, height_px=180, duration_s=2)

@@ -142,7 +142,8 @@ class Rule:
     refuse: bool = False
     """The combination in `when` is itself not allowed."""
     why: str = ""
-    """How the sentence "not allowed ..." or "allowed: 4, 6 ..." goes on: "with an end image"."""
+    """How the sentence "not allowed ..." or "allowed: 4, 6 ..." goes on: "with an end image". For `refuse`: what is
+    allowed instead."""
 
     def holds(self, values: Mapping[str, Any], mode: str) -> bool:
         """True where the rule applies to these values."""

@@ -25,7 +25,8 @@ VOCABULARY = Path(__file__).with_name("params.toml")
 """vidnb's own param names with kind and help, the same for every provider; their order is the order of the form."""
 
 _PER_FILE = ("api", "checked", "sources", "confidence")
-_DOCUMENT_KEYS = frozenset({*_PER_FILE, "provider", "names", "older_names", "params", "every_model", "models", "path"})
+_TABLES = ("names", "older_names", "params", "every_model", "models")
+_DOCUMENT_KEYS = frozenset({*_PER_FILE, *_TABLES, "provider", "path"})
 _PARAM_KEYS = frozenset(f.name for f in fields(Param)) - {"name"}
 _RULE_KEYS = frozenset(f.name for f in fields(Rule))
 _MODEL_KEYS = frozenset(f.name for f in fields(Model)) - {"id", "provider", "names", "older_names"}
@@ -113,8 +114,17 @@ def _check_document(document: Table) -> None:
         raise ConfigError(f"the catalogue file {document['path']} does not say `provider = ...`")
     try:
         _known("the file", document, _DOCUMENT_KEYS)
+        tables = {key: document.get(key, {}) for key in _TABLES}
+        _must_be_tables(tables)
+        _must_be_tables({f"models.{name}": entry for name, entry in tables["models"].items()})
     except ValueError as error:
         raise ConfigError(f"{document['path']}: {error}") from error
+
+
+def _must_be_tables(values: Table) -> None:
+    for key, value in values.items():
+        if not isinstance(value, Mapping):
+            raise ValueError(f"{key} must be a table, not {value!r}")
 
 
 def _entry(model_id: str, entry: dict[str, Any], shared: _Shared, path: str) -> Model:

@@ -6,18 +6,15 @@ where it is small or asked for, never an absolute path and never an address on t
 
 from __future__ import annotations
 
-import base64
-import pprint
+import keyword
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from vidnb.display.host import RELATIVE_HOSTS, Host, host, relative_path, relative_url
 from vidnb.display.page import (
     FONT,
-    GREEN,
     MONO,
     MUTED,
     RED,
@@ -122,8 +119,9 @@ def clip_html(clip: Clip, *, embed: bool | None = None) -> str:
         way = route(clip, host(), _embedded.budget(clip), embed=embed)
         if way.kind == "embed" and embed is None:
             _embedded.add(clip)
-    except (VidnbError, OSError) as error:
-        way = Route("poster", note=f"The video cannot be read: {error}")
+    except (VidnbError, OSError):
+        # The message of the error names a folder of this machine, which nobody wants in a shared notebook.
+        way = Route("poster", note="The video cannot be read: its file is not in the data folder")
     width = _shown_width(clip)
     caption = (_prompt(clip.job), _chips(clip.job), _outcome(clip), _note(way.note), _code(clip))
     return tag("div", _picture(clip, way), *caption, style=f"{FONT};max-width:{width}px;margin:2px 0 10px")
@@ -161,9 +159,15 @@ def thumbnail_html(clip: Clip) -> Html | None:
     poster = poster_of(clip)
     if poster is None:
         return None
-    thumb = clip.derived("thumb.webp", lambda: smaller(poster, THUMB_PX * 2, THUMB_BYTES))
+    thumb = smaller(poster, THUMB_PX * 3 // 2, THUMB_BYTES)
     look = f"display:block;width:{THUMB_PX}px;max-width:100%;height:auto;border-radius:3px"
-    return tag("img", alt=shortened(clip.prompt, 60) or clip.model, width=THUMB_PX, src=data_uri(thumb, "image/webp"), style=look)
+    return tag(
+        "img",
+        alt=shortened(clip.prompt, 60) or clip.model,
+        width=THUMB_PX,
+        src=data_uri(thumb, "image/webp"),
+        style=look,
+    )
 
 
 def smaller(picture: bytes, width_px: int, limit: int) -> bytes:
@@ -203,7 +207,13 @@ def _prompt(job: Job) -> Html | None:
 def _chips(job: Job) -> Html:
     marks = [badge("EMULATED", title="made by the built-in emulator, by no real service") if job.emulated else None]
     marks += [badge("NSFW", RED, title="the service flagged this clip")] if job.nsfw else []
-    return tag("div", *marks, mono(job.model), *(chip(name, value) for name, value in shown_params(job)), style=f"{ROW};margin:4px 0 0")
+    return tag(
+        "div",
+        *marks,
+        mono(job.model),
+        *(chip(name, value) for name, value in shown_params(job)),
+        style=f"{ROW};margin:4px 0 0",
+    )
 
 
 def shown_params(job: Job) -> list[tuple[str, str]]:
@@ -234,7 +244,9 @@ def media_name(item: Any) -> str:
     """An input in a few letters: the start of its hash, or of its id at the provider."""
     if not isinstance(item, Mapping):
         return str(item)[:8]
-    return str(item["sha256"])[:8] if "sha256" in item else f"{item.get('kind', '').lower()} {str(item.get('id', ''))[:8]}"
+    return (
+        str(item["sha256"])[:8] if "sha256" in item else f"{item.get('kind', '').lower()} {str(item.get('id', ''))[:8]}"
+    )
 
 
 def _outcome(clip: Clip) -> Html | None:
@@ -277,35 +289,45 @@ def _code(clip: Clip) -> Html | None:
 def recipe_code(clip: Clip) -> str:
     """The Python call that makes the clip again: the same recipe, so the same job, at no cost.
 
+    An input that does not lie where the notebook can reach it is named by its hash, and the name is to be replaced.
+
     Example:
         >>> print(recipe_code(clip))
         vidnb.generate('a koala in a meadow', model='leonardo/motion_2.0', seed=7)
     """
     job = clip.job
-    values = {"model": job.model, **{k: v for k, v in job.params.items() if v is not None and k != "prompt"}}
+    values = {"model": repr(job.model)}
+    values |= {name: _literal(value) for name, value in job.params.items() if value is not None and name != "prompt"}
+    values |= {name: _inputs(items, clip) for name, items in job.images.items()}
+    values |= {"take": repr(job.take)} if job.take else {}
     arguments = [repr(job.prompt)] if job.prompt else []
-    arguments += [f"{name}={_literal(value)}" for name, value in values.items()]
-    for name, items in job.images.items():
-        sources = [_source(item, clip) for item in items]
-        arguments.append(f"{name}={sources[0] if len(sources) == 1 else '[' + ', '.join(sources) + ']'}")
-    arguments += [f"take={job.take}"] if job.take else []
+    arguments += [_argument(name, code) for name, code in values.items()]
     single = f"vidnb.generate({', '.join(arguments)})"
     return single if len(single) <= 100 else "vidnb.generate(\n" + "".join(f"    {one},\n" for one in arguments) + ")"
 
 
+def _argument(name: str, code: str) -> str:
+    # A catalogue of one's own may have any name in it.
+    return f"{name}={code}" if name.isidentifier() and not keyword.iskeyword(name) else f"**{{{name!r}: {code}}}"
+
+
 def _literal(value: Any) -> str:
-    plain = _plain(value)
-    return pprint.pformat(plain, width=96, sort_dicts=False).replace("\n", "\n    ") if isinstance(plain, list | dict) else repr(plain)
-
-
-def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+        return "{" + ", ".join(f"{key!r}: {_literal(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_literal, value)) + "]"
+    return repr(value)
+
+
+def _inputs(items: Any, clip: Clip) -> str:
+    sources = [_source(item, clip) for item in items]
+    return sources[0] if len(sources) == 1 else "[" + ", ".join(sources) + "]"
 
 
 def _source(item: Mapping[str, Any], clip: Clip) -> str:
-    """An expression for one input: the stored file, or the provider's own."""
+    """An expression for one input: the provider's own, or the stored file."""
     if "sha256" not in item:
         return f"vidnb.RemoteMedia({item['provider']!r}, {item['id']!r}, {item['kind']!r})"
-    return f"vidnb.clip({clip.job.id[:8]!r}).input({item['sha256'][:16]!r})"
+    path = clip._files.local_path(item["sha256"], f".{item['extension']}")
+    beside = relative_path(path) if path is not None else None
+    return repr(beside.as_posix() if beside is not None else f"{item['sha256'][:16]}.{item['extension']}")

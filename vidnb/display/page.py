@@ -1,8 +1,8 @@
 """The pieces of HTML that everything shown is made of: text is escaped on the way in, looks are inline.
 
 A notebook that is not trusted keeps inline styles but loses `<style>`, scripts, `var(...)` and `currentColor` (measured
-with JupyterLab 4.6). So colours are inherited from the page and only lightened with opacity: the same markup reads well on
-light and dark, in JupyterLab, VS Code, nbviewer and an exported file.
+with JupyterLab 4.6). So colours are inherited from the page and only lightened with opacity: the same markup reads
+well on light and dark, in JupyterLab, VS Code, nbviewer and an exported file.
 """
 
 from __future__ import annotations
@@ -129,7 +129,12 @@ def table(head: Iterable[Content], rows: Iterable[Iterable[Content]]) -> Html:
         tag("tr", *(tag("td", item, style=cell) for item in row), style=f"border-top:{LINE};background:transparent")
         for row in rows
     )
-    inner = tag("table", tag("thead", tag("tr", *first)), tag("tbody", *body), style=f"{SMALL};margin:0;border-collapse:collapse")
+    inner = tag(
+        "table",
+        tag("thead", tag("tr", *first)),
+        tag("tbody", *body),
+        style=f"{SMALL};margin:0;border-collapse:collapse",
+    )
     return tag("div", inner, style="overflow-x:auto;max-width:100%")
 
 

@@ -183,7 +183,7 @@ def _home(emulator: Emulator) -> Callable[[Request], Awaitable[Response]]:
     async def home(request: Request) -> Response:
         base = str(request.base_url).rstrip("/")
         return PlainTextResponse(
-            "This is vidnb's emulator of two hosted video services. Nothing here is real and nothing costs anything.\n\n"
+            "This is vidnb's emulator of two hosted video services. Nothing is real, nothing costs anything.\n\n"
             f"Leonardo.AI   LEONARDO_BASE_URL={base}/api/rest    key: any UUID\n"
             f"1min.ai       ONEMIN_BASE_URL={base}             key: any text\n\n"
             f"What it has counted: {base}/_emulator/stats\n"

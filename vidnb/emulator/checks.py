@@ -14,7 +14,7 @@ from typing import Any
 from vidnb.catalog import MEDIA_KINDS, Model, Param, Rule
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-SAYS_NOTHING = (None, [], ())
+SAYS_NOTHING: tuple[Any, ...] = (None, [], ())
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ def check(
         strict_sizes: only listed sizes, also where an older page allowed any.
     """
     given = {name: value for name, value in fields.items() if value is not None}
-    known = {wire_name(p): p for p in model.params.values() if p.wire and p.kind not in MEDIA_KINDS and model.takes(p.name, mode)}
+    taken = [param for param in model.params.values() if param.wire and model.takes(param.name, mode)]
+    known = {wire_name(param): param for param in taken if param.kind not in MEDIA_KINDS}
     complaints = list(_unknown(model, known, given))
     values: dict[str, Any] = {}
     for name, param in known.items():
@@ -200,7 +201,8 @@ def _sizes(model: Model, given: Mapping[str, Any], values: dict[str, Any], *, st
     width, height = values.get("width_px"), values.get("height_px")
     if not isinstance(width, int) or not isinstance(height, int):
         if (width is None) != (height is None) and model.sizes:
-            yield Complaint("height" if height is None else "width", "size", "must be sent together with the other dimension")
+            lacking = "height" if height is None else "width"
+            yield Complaint(lacking, "size", "must be sent together with the other dimension")
         return
     if (width, height) == (0, 0):
         if not model.size_auto and not model.size_any:
@@ -213,9 +215,8 @@ def _sizes(model: Model, given: Mapping[str, Any], values: dict[str, Any], *, st
         if said and re.findall(r"\d+", str(said)) not in ([], re.findall(r"\d+", listed.resolution)):
             yield Complaint("mode" if "mode" in given else "resolution", "size", f"does not match {width}x{height}")
         values.update(resolution=listed.resolution, aspect_ratio=listed.aspect_ratio)
-    elif (strict or not model.size_any) and not _in_range(model, width, height):
-        if model.sizes or model.size_range:
-            yield Complaint("width", "size", _pairs(model))
+    elif (strict or not model.size_any) and (model.sizes or model.size_range) and not _in_range(model, width, height):
+        yield Complaint("width", "size", _pairs(model))
 
 
 def _in_range(model: Model, width: int, height: int) -> bool:
@@ -246,7 +247,8 @@ def _broken(model: Model, rule: Rule, there: Mapping[str, Any]) -> Iterator[Comp
         return there.get(name) not in SAYS_NOTHING
 
     if rule.refuse:
-        yield Complaint(field(next(iter(rule.when), "prompt")), "rule", rule.why or "is not allowed in this combination")
+        first = next(iter(rule.when), "prompt")
+        yield Complaint(field(first), "rule", rule.why or "is not allowed in this combination")
     for name in rule.require:
         if not given(name):
             yield Complaint(field(name), "missing", "is required")

@@ -225,6 +225,7 @@ SKIES = {
     "night": ((0.24, 0.075, 275), (0.50, 0.100, 290), (0.96, 0.03, 100), 0.52),
     "mist": ((0.76, 0.030, 225), (0.93, 0.018, 200), (0.98, 0.02, 100), 0.90),
 }
+# the plainer a word is about the sky, the earlier it stands
 SKY_WORDS = {
     "sunset": "sunset dusk evening golden orange fire lava volcano autumn desert",
     "dawn": "dawn sunrise morning pink cherry blossom spring flower flowers rose lavender",
@@ -262,8 +263,9 @@ class Palette:
         """Return the palette the prompt's words ask for; a hash decides what they leave open."""
         dice, model, said = chance("palette", scene.prompt), chance("model", scene.model), words(scene)
         any_sky, any_ground = str(dice.choice(list(SKIES))), (0.11, float(dice.uniform(0, 360)), 0.5)
-        sky = next((k for w in said for k, v in SKY_WORDS.items() if w in v.split() and k != "day"), "")
-        sky = sky or next(("day" for w in said if w in SKY_WORDS["day"].split()), any_sky)
+        asked = [(v.split().index(w), k) for w in said for k, v in SKY_WORDS.items() if w in v.split()]
+        # "sunset" says more about the sky than "lavender" does, and "meadow" hardly anything.
+        sky = min(asked, key=lambda rank: (rank[1] == "day", rank), default=(0, any_sky))[1]
         chroma, hue, light = next((v for w in said for k, v in GROUND_WORDS.items() if w in k.split()), any_ground)
         turn, rich, lift = model.uniform(-26, 26), model.uniform(0.75, 1.3), model.uniform(-0.05, 0.05)
         turn += dice.uniform(-8, 8)
@@ -882,7 +884,7 @@ def badge_image(scene: Scene) -> Image.Image:
     width, height = (max(lead, width), 2 * row) if below else (lead + width, row)
     image = Image.new("RGBA", (int(width) // 2 * 2 + 2, int(height) // 2 * 2 + 2))
     draw = ImageDraw.Draw(image)
-    draw.rounded_rectangle((0, 0, width, height), row * 0.32, fill=(14, 16, 24, 205))
+    draw.rounded_rectangle((0, 0, width, height), row * 0.32, fill=(14, 16, 24, 232))
     draw.rounded_rectangle((0, 0, lead, row), row * 0.32, fill=(255, 255, 255, 235))
     x = pad
     for letter in BADGE:

@@ -55,8 +55,8 @@ class VirtualClock:
 
 async def sleep_until(clock: Clock, when_s: float) -> None:
     """Return once the clock shows that time."""
-    while (left_s := when_s - clock.now()) > 0:
-        # A clock that is moved by hand tells nobody, and it may be moved from another thread: look again soon.
+    # A clock that is moved by hand tells nobody, and it may be moved from another thread: look again soon.
+    while (left_s := when_s - clock.now()) > 0:  # noqa: ASYNC110
         await anyio.sleep(left_s if isinstance(clock, RealClock) else _LOOK_S)
 
 

@@ -145,6 +145,11 @@ class Emulator:
         """Close the database; a later call of the app fails."""
         self.state.close()
 
+    async def aclose(self) -> None:
+        """The same, after giving up the webhooks that are still to come."""
+        await self.app.state.caller.aclose()
+        self.close()
+
     @functools.cached_property
     def secret(self) -> bytes:
         """The key with which this folder's links are signed."""
@@ -173,7 +178,7 @@ class Emulator:
             "jobs_by_provider": by_provider,
             "jobs_by_prompt": self.state.jobs_by("prompt"),
             "jobs_by_body": self.state.jobs_by("body_hash"),
-            "downloads": sum(under("operation leonardo download").values()) + sum(under("operation 1min download").values()),
+            "downloads": sum(n for name, n in under("operation ").items() if name.endswith(" download")),
             "headers": self.state.headers(),
         }
 

@@ -23,7 +23,7 @@ OPERATIONS = ("submit", "poll", "upload", "bytes", "list", "account", "models", 
 
 KINDS = {
     **dict.fromkeys(STATUSES, "any"),
-    "connect_error": "any",  # refused before anything is sent (on a socket: dropped, nobody can refuse one request there)
+    "connect_error": "any",  # refused before anything is sent (on a socket only dropped: it was accepted already)
     "reset": "any",  # dropped before the service looked at it
     "lost_reply": "submit",  # done, and then dropped
     "lost_reply_midway": "submit",  # done, and dropped within the body
@@ -87,7 +87,8 @@ class Fault:
         if self.kind not in KINDS:
             raise ConfigError(f"there is no fault {self.kind!r}; there are {', '.join(KINDS)}")
         if self.on not in ("", "any", *OPERATIONS):
-            raise ConfigError(f"fault {self.kind!r}: there is no operation {self.on!r}; there are any, {', '.join(OPERATIONS)}")
+            known = ", ".join(OPERATIONS)
+            raise ConfigError(f"fault {self.kind!r}: there is no operation {self.on!r}; there are any, {known}")
         if not 0 <= self.probability <= 1:
             raise ConfigError(f"fault {self.kind!r}: a probability lies between 0 and 1, not {self.probability!r}")
         object.__setattr__(self, "on", self.on or KINDS[self.kind])
@@ -130,7 +131,7 @@ def _with(fault: Fault, part: str, text: str) -> Fault:
     if re.fullmatch(r"after\d+", part):
         return replace(fault, after=int(part[5:]))
     raise ConfigError(
-        f"fault {text!r}: {part!r} is no operation, no provider, no count (2), no chance (0.1), no time (5s), no `after3`"
+        f"fault {text!r}: {part!r} is no operation, provider, count (2), chance (0.1), time (5s) or skip (after3)"
     )
 
 
@@ -148,7 +149,8 @@ class Injector:
         """The faults of this request."""
         asked = [parse(text) for text in (header or "").split(",") if text.strip()]
         with self._lock:
-            return [fault for i, fault in enumerate(self._faults) if self._strikes(i, fault, provider, operation)] + asked
+            scripted = [fault for i, fault in enumerate(self._faults) if self._strikes(i, fault, provider, operation)]
+        return scripted + asked
 
     def _strikes(self, i: int, fault: Fault, provider: str, operation: str) -> bool:
         if not fault.matches(provider, operation):

@@ -61,7 +61,7 @@ class Hosts:
             parts = form.multi_items()
             content = parts[-1][1] if parts else None
             if not isinstance(content, UploadFile) or parts[-1][0] != "file":
-                return s3_error(400, "InvalidArgument", "POST requires exactly one file upload per request, as its last part")
+                return s3_error(400, "InvalidArgument", "POST requires exactly one file upload, as its last part")
             body = await content.read()
         file = self.emulator.state.file_of_key(str(form.get("key", "")))
         if file is None or form.get("x-amz-signature") != signature(self.emulator, file.key):

@@ -30,7 +30,7 @@ SAMPLE_KEY = "<YOUR_API_KEY>"
 """What the documents' samples have in place of a key: taken as one, so that they run as they stand."""
 IMAGE_EXTENSIONS = ("png", "jpg", "jpeg", "webp")
 MEDIA_EXTENSIONS = {"mp4": "VIDEO", "mov": "VIDEO", "mp3": "AUDIO", "wav": "AUDIO"}
-PRICES_CREDITS = {
+PRICES_CREDITS: Mapping[str, Mapping[str | None, int]] = {
     "MOTION_SVD_GENERATION": {None: 45},
     "MOTION_VIDEO_GENERATION": {"RESOLUTION_480": 100, "RESOLUTION_720": 200},
     "VEO3_MOTION_VIDEO_GENERATION": {"RESOLUTION_720": 2500, "RESOLUTION_1080": 4000},
@@ -110,7 +110,8 @@ class Leonardo:
     async def list(self, ask: Ask) -> Response:
         """An account's generations, newest first; no total and no cursor."""
         try:
-            offset, limit = (int(ask.request.query_params.get(name, default)) for name, default in (("offset", 0), ("limit", 10)))
+            query = ask.request.query_params
+            offset, limit = int(query.get("offset", 0)), int(query.get("limit", 10))
         except ValueError:
             return v1_error("expected an integer for type 'Int', but found a string", code="validation-failed")
         mine = ask.request.path_params["user"] == ask.account and offset >= 0 and limit >= 0
@@ -281,14 +282,15 @@ def enum_id(model: Model) -> str:
 
 
 def _schema(model: Model) -> dict[str, Any]:
-    plain = [param for param in model.params.values() if param.wire and param.kind not in MEDIA_KINDS and param.name != "public"]
+    own = [param for param in model.params.values() if param.wire and param.name != "public"]
+    plain = [param for param in own if param.kind not in MEDIA_KINDS]
     types = {"text": "string", "integer": "integer", "number": "number", "boolean": "boolean", "choice": "string"}
     properties: dict[str, Any] = {}
     for param in plain:
         schema: dict[str, Any] = {"type": types.get(param.kind, "array")}
         if param.choices and not param.names:
             schema["enum"] = list(param.wire_values or param.choices)
-        limits = {"minimum": param.min, "maximum": param.max, "maxLength": param.max_length, "maxItems": param.max_items}
+        limits = {"minimum": param.min, "maximum": param.max, "maxLength": param.max_length}
         properties[wire_name(param)] = schema | {key: value for key, value in limits.items() if value is not None}
     return {"type": "object", "properties": properties, "required": [wire_name(p) for p in plain if p.required]}
 

@@ -8,6 +8,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import anyio
+import anyio.lowlevel
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -28,7 +29,7 @@ class Dropped(Response):
         cut = scope.get("extensions", {}).get(DROP)
         if cut:
             cut(refused=self.refused)
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
 
 
 class CutShort(Response):
@@ -60,14 +61,16 @@ def slow_file(path: Path, *, seconds: float, media_type: str) -> StreamingRespon
 
 def s3_error(status_code: int, code: str, message: str, **more: str) -> Response:
     """An error as S3 words it."""
-    inner = "".join(f"<{tag}>{escape(text)}</{tag}>" for tag, text in {"Code": code, "Message": message, **more}.items())
+    told = {"Code": code, "Message": message, **more}
+    inner = "".join(f"<{tag}>{escape(text)}</{tag}>" for tag, text in told.items())
     body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}<RequestId>EMULATED</RequestId></Error>'
     return Response(body, status_code=status_code, media_type="application/xml")
 
 
 def gateway_page(status_code: int, title: str) -> Response:
     """The HTML that a gateway puts in front of a service that does not answer."""
-    body = f"<!DOCTYPE html>\n<html><head><title>{status_code}: {title}</title></head><body><h1>Error {status_code}</h1></body></html>\n"
+    head = f"<head><title>{status_code}: {title}</title></head>"
+    body = f"<!DOCTYPE html>\n<html>{head}<body><h1>Error {status_code}</h1></body></html>\n"
     return Response(body, status_code=status_code, media_type="text/html")
 
 

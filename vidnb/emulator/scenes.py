@@ -4,8 +4,8 @@ What the services do not say is chosen here, and none of it is a fact about them
 
 - Frame rate: 24; Kling and Sora 30; Motion 2.0 has 16 without frame interpolation; `fps` where the request says it.
 - Duration: what was asked for, else what the catalogue says the service assumes, else 5 s.
-- Size: the pair that was asked for; else the resolution in the start image's shape (or the asked aspect ratio); else the
-  model's default. 0x0 follows the start image. A size beyond 3840x2160 is scaled down to it.
+- Size: the pair that was asked for; else the resolution in the asked or the start image's shape; else the model's
+  default. 0x0 follows the start image. A size beyond 3840x2160 is scaled down to it.
 - Motion: 1 to 10 as it is, a motion bucket of 1 to 255 mapped onto it, 5 where the model has no such value.
 """
 

@@ -23,9 +23,10 @@ _TABLES = """
 create table if not exists jobs (
     id text primary key, provider text not null, account text not null, model text not null, mode text not null,
     prompt text not null, params text not null, media text not null, body text not null, body_hash text not null,
-    scene_key text not null, seed integer not null, asset_id text not null, result_key text not null, cost real not null,
-    created_at real not null, starts_at real not null, done_at real not null, outcome text not null, nsfw integer not null,
-    notes text not null, deleted integer not null default 0, called_back integer not null default 0
+    scene_key text not null, seed integer not null, asset_id text not null, result_key text not null,
+    cost real not null, created_at real not null, starts_at real not null, done_at real not null,
+    outcome text not null, nsfw integer not null, notes text not null,
+    deleted integer not null default 0, called_back integer not null default 0
 );
 create index if not exists jobs_by_account on jobs (provider, account, created_at);
 create index if not exists jobs_by_scene on jobs (scene_key);
@@ -160,11 +161,12 @@ class State:
         return job
 
     def _free_at(self, db: sqlite3.Connection, job: EmulatedJob, slots: int | None) -> float:
-        """When a slot is free: with n slots and first come, first served, that is the n-th latest end of all open jobs."""
+        """When a slot is free: with n slots, first come, first served, that is the n-th latest end of all open jobs."""
         if slots is None:
             return 0.0
         row = db.execute(
-            "select done_at from jobs where provider = ? and account = ? and done_at > ? order by done_at desc limit 1 offset ?",
+            """select done_at from jobs where provider = ? and account = ? and done_at > ?
+               order by done_at desc limit 1 offset ?""",
             (job.provider, job.account, job.created_at, slots - 1),
         ).fetchone()
         return row[0] if row else 0.0
@@ -289,7 +291,7 @@ class State:
 
 
 def derived_seed(scene_key: str, repeat: int) -> int:
-    """The seed of a request that gives none: the n-th repeat of a request looks the same everywhere, and not like the others."""
+    """The seed of a request without one: the n-th repeat looks the same everywhere, and not like the others."""
     return int.from_bytes(hashlib.sha256(f"{scene_key}:{repeat}".encode()).digest()[:4], "big") % 2_147_483_637
 
 

@@ -45,8 +45,8 @@ class Store:
     """The database of one data folder.
 
     Args:
-        url: `sqlite:///folder/vidnb.db` or `postgresql://user@host/name`, or a data folder, whose `vidnb.db` it is then;
-            without it VIDNB_DATABASE_URL, else the data folder of `files.data_home`.
+        url: `sqlite:///folder/vidnb.db` or `postgresql://user@host/name`; or the path of a data folder, for the
+            `vidnb.db` in it; or None for VIDNB_DATABASE_URL, else the data folder of `files.data_home`.
         clock: says what time it is; tests pass their own.
 
     Raises:
@@ -65,7 +65,8 @@ class Store:
                 raise
         self._reader = self._engine.execution_options(reads=True)
         self._insert = INSERT[self._engine.dialect.name]
-        self._intend = self._insert(JOBS).on_conflict_do_nothing(index_elements=queries.TAKE, index_where=LIVE)
+        free = self._insert(JOBS).on_conflict_do_nothing(index_elements=queries.TAKE, index_where=LIVE)
+        self._intend = free.returning(JOBS.c.id)
 
     def close(self) -> None:
         """Nothing; the connections are closed."""
@@ -81,7 +82,7 @@ class Store:
         row = job_row(job)
         for _ in range(10):  # the standing job may fail between the two statements
             with self._writing() as connection:
-                if connection.execute(self._intend, row).rowcount == 1:
+                if connection.execute(self._intend, row).first() is not None:
                     self._note(connection, job.id, job.state, "")
                     return job, True
                 if (standing := connection.execute(queries.STANDING, row).first()) is not None:

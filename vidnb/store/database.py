@@ -48,10 +48,10 @@ def database_url(given: str | Path | None) -> URL:
         return URL.create("sqlite", database=str(open_home(chosen or None) / "vidnb.db"))
     try:
         url = make_url(chosen)
-    except ArgumentError as error:
+    except ArgumentError:
         raise ConfigError(
             "VIDNB_DATABASE_URL is no database address; write sqlite:///folder/vidnb.db or postgresql://user@host/name"
-        ) from error.with_traceback(None)
+        ) from None  # the cause repeats the address, password included
     backend = url.get_backend_name()
     if backend in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")

@@ -1,0 +1,280 @@
+"""Files: complete or not there at all, named by nothing but their content, the same locally and far away."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+import uuid
+from collections import namedtuple
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from anyio import to_thread
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vidnb import files as module
+from vidnb.errors import ConfigError, StoreError
+from vidnb.files import Files, data_home, file_name, open_home
+
+pytestmark = pytest.mark.anyio
+DATA = b"not really a clip" * 1000
+SHA256 = hashlib.sha256(DATA).hexdigest()
+
+
+async def pieces(data: bytes = DATA, size: int = 1000) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
+
+
+def size_of(path: Path) -> int:
+    return path.stat().st_size
+
+
+def all_files(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.fixture(params=["local", "memory"])
+def files(request: pytest.FixtureRequest, tmp_path: Path) -> Files:
+    """An empty folder on this machine, and one that is remote to fsspec."""
+    return Files(tmp_path / "files" if request.param == "local" else f"memory://{uuid.uuid4().hex}")
+
+
+async def test_what_is_received_lies_under_its_hash(files: Files) -> None:
+    assert await files.receive(pieces(), "mp4", size_of) == (SHA256, len(DATA))
+    assert files.exists(SHA256, "mp4")
+    assert files.read(SHA256, "mp4") == DATA
+    assert all_files(files.folder) == [f"{SHA256[:2]}/{SHA256}.mp4"]
+
+
+async def test_receiving_the_same_again_changes_nothing(files: Files) -> None:
+    first = await files.receive(pieces(), "mp4", size_of)
+    assert await files.receive(pieces(size=7777), "mp4", size_of) == first
+    assert files.put(DATA, "mp4") == SHA256
+    assert all_files(files.folder) == [f"{SHA256[:2]}/{SHA256}.mp4"]
+
+
+async def test_what_fails_its_check_leaves_nothing(files: Files) -> None:
+    def refuse(path: Path) -> None:
+        assert path.read_bytes() == DATA
+        raise ValueError("no video")
+
+    with pytest.raises(ValueError, match="no video"):
+        await files.receive(pieces(), "mp4", refuse)
+    assert not files.exists(SHA256, "mp4")
+    assert all_files(files.folder) == []
+
+
+async def test_a_download_that_breaks_off_leaves_nothing(files: Files) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield DATA
+        raise ConnectionResetError("gone")
+
+    with pytest.raises(ConnectionResetError):
+        await files.receive(broken(), "mp4", size_of)
+    assert all_files(files.folder) == []
+
+
+async def test_a_cancelled_download_leaves_nothing(files: Files) -> None:
+    begun = anyio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield DATA
+        begun.set()
+        await anyio.sleep_forever()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(files.receive, endless(), "mp4", size_of)
+        await begun.wait()
+        group.cancel_scope.cancel()
+    assert all_files(files.folder) == []
+
+
+async def test_nobody_sees_a_file_before_its_check(files: Files) -> None:
+    def look(path: Path) -> bool:
+        return files.exists(SHA256, "mp4")
+
+    assert await files.receive(pieces(), "mp4", look) == (SHA256, False)
+
+
+async def test_the_check_does_not_block_the_loop(files: Files) -> None:
+    entered, left = anyio.Event(), anyio.Event()
+
+    def wait(path: Path) -> bool:
+        from anyio import from_thread
+
+        from_thread.run_sync(entered.set)
+        from_thread.run(left.wait)
+        return True
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(files.receive, pieces(), "mp4", wait)
+        await entered.wait()
+        left.set()
+    assert files.exists(SHA256, "mp4")
+
+
+async def test_many_may_receive_the_same_at_once(files: Files) -> None:
+    async with anyio.create_task_group() as group:
+        for size in range(100, 1100, 100):
+            group.start_soon(files.receive, pieces(size=size), "mp4", size_of)
+    assert files.read(SHA256, "mp4") == DATA
+    assert all_files(files.folder) == [f"{SHA256[:2]}/{SHA256}.mp4"]
+
+
+async def test_a_stream_without_end_is_stopped(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LARGEST_BYTES", 5000)
+    with pytest.raises(StoreError, match="was stopped"):
+        await files.receive(pieces(), "mp4", size_of)
+    assert all_files(files.folder) == []
+
+
+async def test_a_disk_that_is_almost_full_takes_nothing_new(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10, 10, 5 * 2**20))
+    with pytest.raises(StoreError, match="only 5 MB are left"):
+        await files.receive(pieces(), "mp4", size_of)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_disk_that_fills_up_is_an_error_that_says_so(tmp_path: Path) -> None:
+    with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(StoreError, match="No space left"):
+        Files(tmp_path)._write(full, DATA)
+
+
+async def test_a_folder_that_refuses_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "files").touch()
+    with pytest.raises(StoreError, match="VIDNB_FILES_URL"):
+        await Files(tmp_path / "files").receive(pieces(), "mp4", size_of)
+
+
+async def test_parts_of_dead_processes_go_after_a_day(tmp_path: Path) -> None:
+    parts = tmp_path / ".part"
+    parts.mkdir()
+    for name, age_s in (("dead", module.STALE_S + 60), ("alive", 60)):
+        (parts / f"{name}.part").touch()
+        os.utime(parts / f"{name}.part", (time.time() - age_s,) * 2)
+    await Files(tmp_path).receive(pieces(), "mp4", size_of)
+    assert all_files(parts) == ["alive.part"]
+
+
+async def test_what_is_missing_is_missing(files: Files) -> None:
+    assert not files.exists(SHA256, "mp4")
+    assert files.path(SHA256, "mp4") is None
+    assert files.local_path(SHA256, "mp4") is None
+    with pytest.raises(StoreError, match="was it deleted"):
+        files.read(SHA256, "mp4")
+
+
+async def test_only_a_local_folder_has_a_path_to_serve(tmp_path: Path) -> None:
+    near, far = Files(tmp_path / "files"), Files("memory://serving")
+    for files in (near, far):
+        files.put(DATA, "mp4")
+    assert near.local_path(SHA256, "mp4") == tmp_path / "files" / SHA256[:2] / f"{SHA256}.mp4"
+    assert far.local_path(SHA256, "mp4") is None
+
+
+async def test_a_remote_file_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Files("memory://shared").put(DATA, "mp4")
+    monkeypatch.setenv("VIDNB_HOME", str(tmp_path / "another machine"))
+    files = Files("memory://shared")
+    assert all_files(files.folder) == []
+    path = files.path(SHA256, "mp4")
+    assert path is not None
+    assert path.read_bytes() == DATA
+    _memory().rm("/shared", recursive=True)
+    assert files.path(SHA256, "mp4") == path
+
+
+async def test_a_remote_file_that_was_changed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Files("memory://changed").put(DATA, "mp4")
+    monkeypatch.setenv("VIDNB_HOME", str(tmp_path / "another machine"))
+    _memory().pipe_file(f"/changed/{SHA256[:2]}/{SHA256}.mp4", b"something else")
+    with pytest.raises(StoreError, match="damaged"):
+        Files("memory://changed").path(SHA256, "mp4")
+    assert all_files(tmp_path / "another machine" / "cache") == []
+
+
+async def test_a_remote_folder_keeps_no_parts(files: Files) -> None:
+    await to_thread.run_sync(Files("memory://parts").put, DATA, "mp4")
+    assert _memory().find("/parts") == [f"/parts/{SHA256[:2]}/{SHA256}.mp4"]
+
+
+def test_what_is_derived_is_made_once(files: Files) -> None:
+    made: list[int] = []
+
+    def make() -> bytes:
+        made.append(1)
+        return b"poster"
+
+    assert [files.derived(SHA256, "poster.webp", make) for _ in range(3)] == [b"poster"] * 3
+    assert len(made) == 1
+
+
+@given(text=st.text(max_size=80))
+def test_nothing_from_outside_becomes_part_of_a_path(text: str) -> None:
+    for sha256, suffix in ((text, "mp4"), (SHA256, f"../{text}"), (SHA256[:-1] + text[:1] + "/", "mp4")):
+        with pytest.raises(ValueError, match="is no name of a file"):
+            file_name(sha256, suffix)
+
+
+@pytest.mark.parametrize("sha256", ["", "../../etc/passwd", SHA256.upper(), SHA256 + "\n", SHA256[:-1]])
+def test_what_is_no_hash_is_refused(sha256: str, files: Files) -> None:
+    with pytest.raises(ValueError, match="is no name of a file"):
+        files.path(sha256, "mp4")
+
+
+@pytest.mark.parametrize("suffix", ["", "/", "mp4/x", "..", "a.b.c", "mp4\n", "MP4", "x" * 9])
+def test_what_is_no_suffix_is_refused(suffix: str, files: Files) -> None:
+    with pytest.raises(ValueError, match="is no name of a file"):
+        files.put(DATA, suffix)
+    assert all_files(files.folder) == []
+
+
+def test_a_suffix_may_have_its_dot(files: Files) -> None:
+    assert files.put(DATA, ".mp4") == SHA256
+    assert files.exists(SHA256, "mp4")
+
+
+def test_a_service_that_fsspec_does_not_know_is_refused_without_its_password() -> None:
+    with pytest.raises(ConfigError, match="VIDNB_FILES_URL=nothing://bucket/x") as caught:
+        Files("nothing://me:canary@bucket/x?token=canary")
+    assert "canary" not in str(caught.value)
+
+
+def test_the_folder_is_where_the_settings_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Files().folder == data_home() / "files"
+    monkeypatch.setenv("VIDNB_FILES_URL", f"file://{tmp_path}/elsewhere")
+    assert Files().folder == tmp_path / "elsewhere"
+
+
+def test_the_data_folder_is_beside_the_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VIDNB_HOME")
+    monkeypatch.chdir(tmp_path)
+    assert data_home() == tmp_path / "vidnb-data"
+    assert not data_home().exists()
+    assert open_home() == tmp_path / "vidnb-data"
+    assert all_files(data_home()) == [".gitignore", "README.txt"]
+    assert (data_home() / ".gitignore").read_text() == "*\n"
+
+
+def test_the_notes_in_the_data_folder_may_be_changed(tmp_path: Path) -> None:
+    open_home()
+    (data_home() / "README.txt").write_text("mine")
+    (data_home() / "vidnb.db").touch()
+    (data_home() / ".gitignore").unlink()
+    open_home()
+    assert all_files(data_home()) == ["README.txt", "vidnb.db"]
+    assert (data_home() / "README.txt").read_text() == "mine"
+
+
+def _memory() -> Any:
+    import fsspec
+
+    return fsspec.filesystem("memory")

@@ -1,0 +1,109 @@
+"""Kill -9 at random moments: no second POST for one job, no job forgotten, every finished clip fetched.
+
+The emulator runs in a process of its own, on a port, and counts for itself. Clients are forked from a server that has
+vidnb imported already, so that a kill falls into the work and not into the imports. `--kills` asks for more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import multiprocessing
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import httpx
+import pytest
+
+from vidnb.records import State
+
+WORKERS = multiprocessing.get_context("forkserver")
+WORKERS.set_forkserver_preload(["vidnb.client", "vidnb.media", "vidnb.emulator.server", "vidnb.emulator.app"])
+LEONARDO = {"model": "leonardo/google/gemini-omni-1.1-flash-preview", "width_px": 640, "height_px": 360, "duration_s": 3}
+ONEMIN = {"model": "1min/damo", "num_frames": 16, "fps": 8, "steps": 10}
+JOBS_EACH = 3
+
+
+def serve(folder: Path, pipe: Connection) -> None:
+    """Run the emulator on a port until the process is ended."""
+    from vidnb.emulator import Emulator, running
+
+    with running(Emulator(folder, latency_s=0.15)) as base_url:
+        pipe.send(base_url)
+        signal.pause()
+
+
+def work(home: Path, base_url: str, batch: int, pipe: Connection) -> None:
+    """Take up what others left, begin a few jobs of either service, and wait for all of them."""
+    os.environ |= {"LEONARDO_BASE_URL": f"{base_url}/api/rest", "ONEMIN_BASE_URL": base_url}
+    from vidnb.client import AsyncClient
+
+    async def go() -> None:
+        async with AsyncClient(home) as client:
+            pipe.send("started")
+            for number in range(JOBS_EACH):
+                await client.submit(f"clip {batch}.{number}", **(ONEMIN if number == 0 else LEONARDO))
+            await client.resume()
+
+    asyncio.run(go())
+
+
+@pytest.fixture
+def emulator_url(tmp_path: Path) -> Iterator[str]:
+    here, there = WORKERS.Pipe()
+    process = WORKERS.Process(target=serve, args=(tmp_path / "service", there), daemon=True)
+    process.start()
+    assert here.poll(60), "the emulator's process did not start"
+    yield here.recv()
+    process.kill()
+    process.join()
+
+
+def test_no_kill_costs_a_second_post_or_loses_a_clip(
+    tmp_path: Path, emulator_url: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, kills = tmp_path / "vidnb-data", request.config.getoption("--kills")
+    dice = random.Random(20261121)
+    for batch in range(kills):
+        here, there = WORKERS.Pipe()
+        process = WORKERS.Process(target=work, args=(home, emulator_url, batch, there), daemon=True)
+        process.start()
+        assert here.poll(60), "a client's process did not start"
+        time.sleep(dice.uniform(0.0, 0.5))
+        process.kill()
+        process.join()
+
+    monkeypatch.setenv("LEONARDO_BASE_URL", f"{emulator_url}/api/rest")
+    monkeypatch.setenv("ONEMIN_BASE_URL", emulator_url)
+    rows = asyncio.run(_finish(home))
+    stats = httpx.get(f"{emulator_url}/_emulator/stats").json()
+    made = stats["jobs_by_prompt"]
+
+    assert max(made.values()) == 1, "a job was paid twice"
+    assert set(made) <= {row.prompt for row in rows}, "the service has a job that nobody remembers"
+    assert len({row.prompt for row in rows}) == len(rows) >= kills
+    for row in rows:
+        if row.state is State.DONE:
+            name = row.clip.sha256
+            content = (home / "files" / name[:2] / f"{name}.mp4").read_bytes()
+            assert hashlib.sha256(content).hexdigest() == name
+        else:
+            # What has no clip was in the middle of its submit, and is still asked about.
+            assert row.state is State.AMBIGUOUS
+            assert row.provider == "1min" or row.prompt not in made
+    done = sum(row.state is State.DONE for row in rows)
+    print(f"{kills} kills, {len(rows)} jobs: {done} done, {len(rows) - done} ambiguous, {sum(made.values())} made")
+    assert done > len(rows) / 2, "too few jobs came through for the test to mean anything"
+
+
+async def _finish(home: Path) -> list:
+    from vidnb.client import AsyncClient
+
+    async with AsyncClient(home) as client:
+        await client.resume()
+        return client.jobs(limit=None)

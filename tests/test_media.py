@@ -1,0 +1,444 @@
+"""Media: what is measured is true, and nothing hostile gets further than its first bytes."""
+
+from __future__ import annotations
+
+import io
+import struct
+import wave
+import zlib
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import PIL.features
+import PIL.Image
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vidnb import media
+from vidnb.errors import MediaError
+from vidnb.records import MediaFile
+
+
+def write_clip(
+    path: Path,
+    *,
+    fps: Fraction | int = 10,
+    frames: int = 20,
+    size: tuple[int, int] = (64, 48),
+    audio: bool = False,
+    video: bool = True,
+    codec: str = "libx264",
+    pixels: Callable[[int], np.ndarray[Any, Any]] | None = None,
+    options: dict[str, str] | None = None,
+) -> Path:
+    """A clip whose frame `index` is grey of the level `index * 10`, unless `pixels` says otherwise."""
+    grey = lambda index: np.full((size[1], size[0], 3), index * 10 % 256, np.uint8)  # noqa: E731  # one line is clearer
+    with av.open(str(path), "w", options={"movflags": "+faststart"} if path.suffix in (".mp4", ".mov") else {}) as out:
+        if video:
+            stream = out.add_stream(codec, rate=fps, options=options or {"g": "8"})
+            assert isinstance(stream, av.VideoStream)
+            stream.width, stream.height = size
+            stream.pix_fmt = "yuv420p"
+        if audio:
+            sound = out.add_stream("aac" if path.suffix != ".webm" else "libopus", rate=48000)
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            silence.sample_rate = 48000
+            for index in range(20):
+                silence.pts = index * 1024
+                out.mux(sound.encode(silence))
+            out.mux(sound.encode())
+        for index in range(frames if video else 0):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray((pixels or grey)(index), format="rgb24")))
+        if video:
+            out.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4")
+
+
+def level(image: PIL.Image.Image) -> int:
+    """Which frame it is."""
+    return round(np.asarray(image.convert("L")).mean() / 10)
+
+
+def encoded(image: PIL.Image.Image, kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def decoded(file: MediaFile) -> PIL.Image.Image:
+    return PIL.Image.open(io.BytesIO(file.content))
+
+
+def picture(mode: str = "RGB", size: tuple[int, int] = (40, 30)) -> PIL.Image.Image:
+    image = PIL.Image.linear_gradient("L").resize(size)
+    return PIL.Image.merge("RGB", (image, image.transpose(PIL.Image.Transpose.ROTATE_180), image)).convert(mode)
+
+
+# Clips
+
+
+@pytest.mark.parametrize("fps", [24, 25, Fraction(30000, 1001), 60])
+@pytest.mark.parametrize("options", [{"bf": "0"}, {"bf": "3"}], ids=["plain", "b-frames"])
+def test_frames_rate_and_length_are_exact(tmp_path: Path, fps: Fraction | int, options: dict[str, str]) -> None:
+    info = media.probe(write_clip(tmp_path / "clip.mp4", fps=fps, frames=37, options=options))
+    assert (info.frames, info.width_px, info.height_px, info.codec) == (37, 64, 48, "h264")
+    assert info.fps == pytest.approx(float(fps), rel=1e-9)
+    assert info.duration_s == pytest.approx(37 / float(fps), abs=1e-4)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mov", "libx264"), ("a.webm", "libvpx-vp9"), ("a.mkv", "libx264")])
+def test_other_containers_are_measured_too(tmp_path: Path, name: str, codec: str) -> None:
+    info = media.verify_video(write_clip(tmp_path / name, codec=codec, options={}))
+    assert (info.frames, info.fps) == (20, 10.0)
+    assert info.duration_s == pytest.approx(2.0, abs=0.05)
+
+
+@pytest.mark.parametrize("audio", [False, True])
+def test_sound_is_noticed(tmp_path: Path, audio: bool) -> None:
+    assert media.probe(write_clip(tmp_path / "clip.mp4", audio=audio)).has_audio is audio
+
+
+def test_a_clip_is_named_by_its_content(clip: Path) -> None:
+    info = media.verify_video(clip)
+    assert info == media.probe(clip)
+    assert (info.sha256, info.size_bytes) == (media.media_file(clip).sha256, clip.stat().st_size)
+
+
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.9, 0.99])
+def test_a_clip_that_was_cut_off_is_found_out(clip: Path, tmp_path: Path, part: float) -> None:
+    data = clip.read_bytes()
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(data[: int(len(data) * part)])
+    with pytest.raises(MediaError, match=r"cut\.mp4"):
+        media.probe(cut)
+
+
+def test_a_clip_whose_pictures_are_rubbish_is_found_out(clip: Path, tmp_path: Path) -> None:
+    data = bytearray(clip.read_bytes())
+    start = data.index(b"mdat") + 4
+    data[start:] = b"\x5a" * (len(data) - start)
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(data)
+    with pytest.raises(MediaError, match=r"broken\.mp4"):
+        media.verify_video(broken)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"<html><body>502 Bad Gateway</body></html>",
+        b'{"error": "expired"}',
+        b"#EXTM3U\n#EXTINF:2,\nclip.mp4\n#EXT-X-ENDLIST\n",
+        b"ffconcat version 1.0\nfile clip.mp4\n",
+        b"\x00\x00\x00\x18ftypisom" + b"\x00" * 100,
+        b"\x1aE\xdf\xa3" + b"\x00" * 100,
+    ],
+    ids=["empty", "html", "json", "playlist", "concat", "mp4 head", "webm head"],
+)
+def test_what_is_no_video_is_refused(clip: Path, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "clip.mp4").write_bytes(clip.read_bytes())  # what the playlists would lead to
+    path = tmp_path / "given.mp4"
+    path.write_bytes(content)
+    for look in (media.probe, media.verify_video, media.poster, media.frame, media.strip):
+        with pytest.raises(MediaError, match=r"given\.mp4"):
+            look(path)
+
+
+def test_a_sound_is_no_video(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match="no video in it"):
+        media.probe(write_clip(tmp_path / "sound.mp4", video=False, audio=True))
+
+
+def test_a_missing_clip_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match=r"gone\.mp4.*No such file"):
+        media.probe(tmp_path / "gone.mp4")
+
+
+@pytest.mark.parametrize("size", [(3840, 2160), (848, 480), (480, 848)])
+def test_a_poster_is_a_small_webp_even_of_noise(tmp_path: Path, size: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    path = write_clip(tmp_path / "noise.mp4", frames=1, size=size, pixels=lambda index: noise, options={"crf": "30"})
+    data = media.poster(path)
+    image = PIL.Image.open(io.BytesIO(data))
+    assert len(data) <= 10_000
+    assert image.format == "WEBP"
+    assert image.width <= 320
+    assert image.width / image.height == pytest.approx(size[0] / size[1], rel=0.02)
+
+
+def test_a_poster_is_the_first_frame_and_never_larger_than_it(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4", pixels=lambda index: np.full((48, 64, 3), 200 - index, np.uint8))
+    image = PIL.Image.open(io.BytesIO(media.poster(path)))
+    assert image.size == (64, 48)
+    assert np.asarray(image).mean() == pytest.approx(200, abs=4)
+
+
+@pytest.mark.parametrize(
+    ("at", "shown"),
+    [("first", 0), ("last", 19), (0, 0), (0.0999, 0), (0.1, 1), (0.15, 1), (0.7, 7), (0.8, 8), (0.95, 9), (1.999, 19)],
+)
+def test_a_frame_is_the_one_that_is_shown_then(clip: Path, at: Any, shown: int) -> None:
+    image = media.frame(clip, at)
+    assert (level(image), image.size, image.mode) == (shown, (64, 48), "RGB")
+
+
+@pytest.mark.parametrize("at", [-0.1, 2.0, 1e9, float("nan"), float("inf")])
+def test_a_time_outside_the_clip_is_refused(clip: Path, at: float) -> None:
+    with pytest.raises(MediaError, match=r"lasts 2 s"):
+        media.frame(clip, at)
+
+
+def test_the_only_frame_is_first_and_last(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "one.mp4", frames=1)
+    assert media.frame(path, "first").tobytes() == media.frame(path, "last").tobytes()
+
+
+@pytest.mark.parametrize(("n", "shown"), [(1, [0]), (2, [0, 19]), (4, [0, 6, 13, 19])])
+def test_a_strip_spreads_its_frames_from_first_to_last(clip: Path, n: int, shown: list[int]) -> None:
+    image = media.strip(clip, n, width=32)
+    assert image.size == (32 * n, 24)
+    assert [level(image.crop((32 * i, 0, 32 * i + 32, 24))) for i in range(n)] == shown
+
+
+def test_a_strip_may_have_more_pictures_than_the_clip_has_frames(tmp_path: Path) -> None:
+    image = media.strip(write_clip(tmp_path / "short.mp4", frames=2), 5, width=32)
+    assert image.size == (160, 24)
+    with pytest.raises(MediaError, match="at least 1"):
+        media.strip(tmp_path / "short.mp4", 0)
+
+
+# Pictures
+
+
+@pytest.mark.parametrize(("kind", "extension"), [("PNG", "png"), ("JPEG", "jpg"), ("WEBP", "webp")])
+def test_a_file_that_providers_take_stays_as_it_is(tmp_path: Path, kind: str, extension: str) -> None:
+    data = encoded(picture(), kind)
+    path = tmp_path / "wrongly_named.gif"
+    path.write_bytes(data)
+    with path.open("rb") as opened:
+        found = [media.image_file(given) for given in (data, bytearray(data), path, str(path), opened)]
+    for file in found:
+        assert (file.content, file.extension, file.width_px, file.height_px) == (data, extension, 40, 30)
+        assert file == found[0]
+
+
+@pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "AVIF"])
+def test_other_pictures_become_png(kind: str) -> None:
+    if kind == "AVIF" and not PIL.features.check("avif"):
+        pytest.skip("this Pillow has no AVIF")
+    file = media.image_file(encoded(picture(), kind))
+    assert (file.extension, file.content_type, file.width_px, file.height_px) == ("png", "image/png", 40, 30)
+    assert decoded(file).format == "PNG"
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+def test_of_a_moving_picture_the_first_frame_is_taken(kind: str) -> None:
+    frames = [PIL.Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
+    file = media.image_file(encoded(frames[0], kind, save_all=True, append_images=frames[1:], lossless=True))
+    image = decoded(file)
+    assert (image.format, getattr(image, "n_frames", 1)) == ("PNG", 1)
+    assert image.convert("RGB").getpixel((4, 4)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_turned_picture_is_set_upright_and_tells_nothing_else(kind: str) -> None:
+    exif = PIL.Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "canary"
+    file = media.image_file(encoded(picture(), kind, exif=exif))
+    assert (file.width_px, file.height_px) == (30, 40)
+    assert b"canary" not in file.content
+    assert decoded(file).getexif().get(0x0112, 1) == 1
+    assert file.extension == ("jpg" if kind == "JPEG" else "png")
+
+
+def test_a_print_jpeg_becomes_one_for_screens() -> None:
+    file = media.image_file(encoded(picture("CMYK"), "JPEG"))
+    assert (file.extension, decoded(file).mode) == ("jpg", "RGB")
+
+
+def test_a_phones_double_jpeg_is_one_picture() -> None:
+    data = encoded(picture(), "MPO", save_all=True, append_images=[picture()])
+    file = media.image_file(data)
+    assert (file.extension, file.content) == ("jpg", data)
+
+
+@pytest.mark.parametrize(
+    ("mode", "kept"), [("RGB", "RGB"), ("RGBA", "RGBA"), ("L", "L"), ("P", "RGB"), ("LA", "RGBA"), ("CMYK", "RGB")]
+)
+def test_a_pil_image_becomes_png(mode: str, kept: str) -> None:
+    given = picture("RGB").convert(mode)
+    file = media.image_file(given)
+    assert (file.extension, decoded(file).mode, decoded(file).size) == ("png", kept, (40, 30))
+    assert media.image_file(given.copy()) == file
+
+
+def test_the_metadata_of_a_pil_image_stays_here() -> None:
+    image = PIL.Image.open(io.BytesIO(encoded(picture(), "JPEG", comment=b"canary", icc_profile=b"canary")))
+    assert b"canary" not in media.image_file(image).content
+
+
+@pytest.mark.parametrize("shape", [(30, 40), (30, 40, 1), (30, 40, 3), (30, 40, 4)])
+def test_an_array_of_bytes_or_of_fractions_is_the_same_picture(shape: tuple[int, ...]) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
+    file = media.image_file(pixels)
+    assert np.array_equal(np.asarray(decoded(file)), pixels.squeeze())
+    assert media.image_file(pixels / 255) == file
+    assert media.image_file((pixels / 255).astype(np.float32)) == file
+    assert media.image_file(pixels[::-1][::-1]) == file
+
+
+@pytest.mark.parametrize(
+    ("array", "said"),
+    [
+        (np.zeros((4, 4, 2), np.uint8), r"shape \(4, 4, 2\)"),
+        (np.zeros((0, 4, 3), np.uint8), "shape"),
+        (np.zeros(4, np.uint8), "shape"),
+        (np.zeros((4, 4), np.int32), "int32"),
+        (np.full((4, 4), 255.0), "from 255 to 255"),
+        (np.full((4, 4), -0.1), "from -0.1"),
+        (np.full((4, 4), np.nan), "nan"),
+        (np.broadcast_to(np.uint8(0), (20_000, 20_000)), "100 megapixels"),
+    ],
+)
+def test_an_array_that_is_no_picture_is_refused(array: np.ndarray[Any, Any], said: str) -> None:
+    with pytest.raises(MediaError, match=said):
+        media.image_file(array)
+
+
+def png_head(width: int, height: int) -> bytes:
+    """A PNG that promises a size and holds nothing."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("size", [(10_001, 10_000), (20_000, 20_000), (2**31 - 1, 2**31 - 1)])
+def test_a_bomb_is_not_opened(size: tuple[int, int]) -> None:
+    with pytest.raises(MediaError, match="100 megapixels"):
+        media.image_file(png_head(*size))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "TIFF"])
+def test_a_picture_that_was_cut_off_is_refused(kind: str) -> None:
+    noise = np.random.default_rng(2).integers(0, 256, (64, 64, 3), np.uint8)
+    data = encoded(PIL.Image.fromarray(noise), kind)
+    with pytest.raises(MediaError):
+        media.image_file(data[: len(data) // 2])
+
+
+def test_a_picture_of_a_type_that_runs_programs_is_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "harmless.png"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n")
+    with pytest.raises(MediaError, match=r"harmless\.png' is no picture: it starts with b'%!PS.*give PNG, JPEG, WebP"):
+        media.image_file(path)
+
+
+def test_a_heic_picture_is_taken_or_the_missing_package_is_named() -> None:
+    head = b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic"
+    with pytest.raises(MediaError, match=r"pillow-heif|damaged|no picture"):
+        media.image_file(head)
+
+
+@pytest.mark.parametrize("given", [None, 7, object(), ["a.png"], {"a": 1}, io.StringIO("text")])
+def test_what_is_no_picture_at_all_is_told_what_would_be(given: Any) -> None:
+    with pytest.raises(
+        MediaError, match=rf"{type(given).__name__}.*a path, bytes, PIL image or array.*PNG, JPEG, WebP"
+    ):
+        media.image_file(given)
+
+
+@pytest.mark.parametrize("path", ["gone.png", "", "a\0b.png", "x" * 5000, "~nobody/x.png"])
+def test_a_path_that_leads_nowhere_is_named(path: str) -> None:
+    for read in (media.image_file, media.media_file):
+        with pytest.raises(MediaError) as caught:
+            read(path)
+        assert repr(path)[:50] in str(caught.value)
+
+
+def test_a_file_too_large_for_any_provider_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media, "LARGEST_FILE", 2**20)
+    with (tmp_path / "huge.png").open("wb") as file:
+        file.truncate(2**20 + 1)
+    with pytest.raises(MediaError, match=r"huge\.png' has over 1 MB"):
+        media.image_file(tmp_path / "huge.png")
+
+
+@given(
+    st.binary(max_size=64),
+    st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"GIF89a", b"II*\0", b"BM"]),
+)
+def test_any_bytes_are_a_picture_or_a_media_error(tail: bytes, head: bytes) -> None:
+    try:
+        file = media.image_file(head + tail)
+    except MediaError:
+        return
+    assert file.width_px
+
+
+# Video and sound as inputs
+
+
+@pytest.mark.parametrize(("name", "content_type"), [("a.mp4", "video/mp4"), ("a.mov", "video/quicktime")])
+def test_a_video_input_is_told_by_its_content(tmp_path: Path, name: str, content_type: str) -> None:
+    path = write_clip(tmp_path / name).rename(tmp_path / "named.txt")
+    file = media.media_file(path)
+    assert (file.extension, file.content_type, file.width_px, file.height_px) == (name[2:], content_type, 64, 48)
+    assert media.media_file(path.read_bytes()) == file
+
+
+def test_sounds_are_told_by_their_content(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "a.wav"), "wb") as out:
+        out.setparams((1, 2, 8000, 0, "NONE", "none"))
+        out.writeframes(b"\0\0" * 800)
+    with av.open(str(tmp_path / "a.mp3"), "w") as out:
+        stream = out.add_stream("libmp3lame", rate=44100)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1152), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 44100
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode())
+    assert [media.media_file(tmp_path / name).content_type for name in ("a.wav", "a.mp3")] == [
+        "audio/wav",
+        "audio/mpeg",
+    ]
+    bare = (tmp_path / "a.mp3").read_bytes()
+    assert media.media_file(bare[bare.index(b"\xff\xfb") :]).extension == "mp3"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"text", b"\xff\xd8\xff\xe0jpeg", b"\xff\xf1aac", b"RIFF\0\0\0\0AVI LIST", b"\0\0\0\x20ftypM4A \0\0\0\0"],
+)
+def test_what_is_neither_video_nor_sound_is_told_what_would_be(data: bytes) -> None:
+    with pytest.raises(MediaError, match="MP4 or MOV video, or MP3 or WAV sound"):
+        media.media_file(data)
+
+
+def test_a_video_input_that_is_broken_is_refused() -> None:
+    with pytest.raises(MediaError, match="cannot be read as a video"):
+        media.media_file(b"\x00\x00\x00\x18ftypisom" + b"\x00" * 100)
+
+
+def test_a_stored_input_is_the_file_that_it_was() -> None:
+    file = media.image_file(picture())
+    again = media.stored_file(file.content, file.sha256, file.extension)
+    assert (again.sha256, again.filename, again.content_type) == (file.sha256, file.filename, file.content_type)
+
+
+def test_a_media_file_passes_through() -> None:
+    file = media.image_file(picture())
+    assert media.image_file(file) is file
+    assert media.media_file(file) is file

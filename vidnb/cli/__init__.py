@@ -1,0 +1,96 @@
+"""The `vidnb` command: one module a subcommand, each importing what is heavy only when it runs.
+
+Results go to stdout, everything said about them to stderr. `Commands` is where errors become messages and exit codes.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from vidnb import __version__
+from vidnb.cli import doctor, emulate, generate, history, lab, models, resume
+from vidnb.cli.terminal import INTERRUPTED, complain, exit_code, say
+from vidnb.errors import VidnbError
+
+EPILOG = """
+Exit codes:
+
+- 0: all went well
+- 1: a job failed, was cancelled or is ambiguous; doctor found something broken
+- 2: wrong input or settings, or the data folder refuses
+- 3: the service or the network
+- 4: the wait timed out; the job goes on
+- 130: interrupted; the job goes on, vidnb resume takes it up
+
+Keys come from LEONARDO_API_KEY and ONEMIN_API_KEY; a service without a key is emulated. Data lies in VIDNB_HOME,
+else in vidnb-data in the working directory.
+"""
+
+
+class Commands(TyperGroup):
+    """The subcommands; what they raise on purpose becomes a message on stderr and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """What the subcommand returns."""
+        try:
+            return super().invoke(ctx)
+        except VidnbError as error:
+            complain(error)
+            raise typer.Exit(exit_code(error)) from None
+        except KeyboardInterrupt:
+            say("Interrupted. Jobs that were begun go on: vidnb resume takes them up.", style="yellow")
+            raise typer.Exit(INTERRUPTED) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    epilog=EPILOG,
+    pretty_exceptions_show_locals=False,  # keys are among the locals
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"vidnb {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """AI video with hosted models: generate clips, look at the history, open the notebooks."""
+
+
+app.command()(lab.lab)
+app.command()(emulate.emulate)
+app.command()(generate.generate)
+app.command()(models.models)
+app.command()(history.history)
+app.command()(resume.resume)
+app.command()(doctor.doctor)
+
+
+class _Said(logging.Handler):
+    """Shows vidnb's own log, whose lines may quote a provider, without what would move the cursor."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage(), style="yellow" if record.levelno >= logging.WARNING else "")
+
+
+def main() -> None:
+    """Run the command and exit with its code."""
+    warnings.showwarning = lambda message, *_, **__: say(str(message), style="yellow")
+    log = logging.getLogger("vidnb")
+    log.setLevel(logging.INFO)  # notices are logged where nobody sits at a terminal
+    log.addHandler(_Said())
+    app(prog_name="vidnb")

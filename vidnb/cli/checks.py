@@ -1,0 +1,241 @@
+"""What `vidnb doctor` looks at: each check yields findings, and none of them can show a key or a password."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from vidnb.errors import ConfigError, StoreError, VidnbError
+
+Level = Literal["ok", "note", "problem"]
+LOW_BYTES = 500 * 2**20
+CODECS: dict[str, tuple[str, Literal["r", "w"], Level]] = {
+    "encode H.264": ("libx264", "w", "problem"),
+    "decode H.264": ("h264", "r", "problem"),
+    "decode VP9": ("vp9", "r", "note"),
+    "decode AV1": ("libdav1d", "r", "note"),  # FFmpeg's own "av1" only hands over to a graphics card
+    "decode AAC": ("aac", "r", "note"),
+}
+OWN_SETTINGS = ("VIDNB_CATALOG", "VIDNB_LIVE", "VIDNB_FILES_URL", "VIDNB_EMULATOR_SPEED")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report."""
+
+    what: str
+    level: Level
+    value: str
+    advice: str = ""
+
+
+def _versions() -> Iterator[Finding]:
+    yield Finding("Python", "ok" if sys.version_info >= (3, 11) else "problem", platform.python_version())
+    yield Finding("system", "ok", f"{platform.system()} {platform.release()} {platform.machine()}")
+    for package in ("vidnb", "httpx", "ipywidgets", "anywidget"):
+        yield _version(package, "problem", f"pip install {package}")
+    for package in ("jupyterlab", "ipykernel"):
+        yield _version(package, "note", "pip install 'vidnb[lab]'")
+
+
+def _version(package: str, without: Level, advice: str) -> Finding:
+    try:
+        return Finding(package, "ok", version(package))
+    except PackageNotFoundError:
+        return Finding(package, without, "not installed", advice)
+
+
+def _host() -> Iterator[Finding]:
+    from vidnb.display.host import host
+
+    told = host()
+    if told == "none":
+        told = "terminal"  # type: ignore[assignment]  # the word for people
+    around = {
+        "JUPYTERHUB_USER": "JupyterHub", "BINDER_SERVICE_HOST": "Binder", "JPY_PARENT_PID": "inside Jupyter",
+        "VSCODE_PID": "inside VS Code", "CODESPACES": "Codespaces", "COLAB_RELEASE_TAG": "Colab",
+    }  # fmt: skip
+    found = [name for variable, name in around.items() if os.environ.get(variable)]
+    if os.environ.get("TERM_PROGRAM") == "vscode" and "inside VS Code" not in found:
+        found.append("inside VS Code")
+    yield Finding("host", "ok", ", ".join([told, *found]))
+
+
+def _services() -> Iterator[Finding]:
+    from vidnb import providers
+    from vidnb.transport import target
+
+    for name in providers.names():
+        provider = providers.get(name)
+        own_url = os.environ.get(provider.base_url_env, "").strip()
+        key = "key set" if os.environ.get(provider.key_env, "").strip() else "key not set"
+        try:
+            where = target(provider)
+        except ConfigError as error:
+            said = str(error).replace(repr(own_url), repr(_shown_url(own_url)))
+            yield Finding(provider.title, "problem", f"{provider.key_env}: {key}", said)
+            continue
+        answers = "the built-in emulator answers" if where.in_process else _shown_url(where.base_url)
+        yield Finding(provider.title, "ok", f"{provider.key_env}: {key}; {answers}")
+
+
+def _shown_url(url: str) -> str:
+    """The address without user, password, query and fragment."""
+    try:
+        parts = urlsplit(url)
+        host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
+    except ValueError:
+        return "an address that cannot be read"
+    return f"{parts.scheme}://{host or ''}{parts.path}" if parts.scheme else "an address without http(s)://"
+
+
+def _settings() -> Iterator[Finding]:
+    from vidnb import catalog
+
+    for name in OWN_SETTINGS:
+        if value := os.environ.get(name):
+            yield Finding(name, "ok", _shown_url(value) if "://" in value else value)
+    try:
+        yield Finding("catalogue", "ok", f"{len(catalog.load())} models")
+    except ConfigError as error:
+        yield Finding("catalogue", "problem", "cannot be read", str(error))
+
+
+def _data_folder() -> Iterator[Finding]:
+    from vidnb.files import FREE_BYTES, data_home
+
+    home = data_home()
+    there = next(folder for folder in (home, *home.parents) if folder.exists())
+    if not there.is_dir() or not _is_writable(there):
+        advice = "set VIDNB_HOME to a folder that you may write to"
+        yield Finding("data folder", "problem", f"{home} cannot be written", advice)
+    else:
+        size = _size(_bytes_in(home))
+        yield Finding("data folder", "ok", f"{home}, {size if home.exists() else 'made with the first job'}")
+    free = shutil.disk_usage(there).free
+    level: Level = "problem" if free < FREE_BYTES else "note" if free < LOW_BYTES else "ok"
+    yield Finding("free space", level, _size(free), "" if level == "ok" else "free some space")
+    if (home / "vidnb.db").exists() or os.environ.get("VIDNB_DATABASE_URL"):
+        yield from _database()
+
+
+def _bytes_in(folder: Path) -> int:
+    """The size of all files; one that another process removes meanwhile counts nothing."""
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total
+
+
+def _is_writable(folder: Path) -> bool:
+    """Whether a file can really be made there: permission bits do not tell on every system."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _database() -> Iterator[Finding]:
+    shown = "SQLite in the data folder"
+    if told := os.environ.get("VIDNB_DATABASE_URL"):
+        shown = f"VIDNB_DATABASE_URL={_shown_url(told)}"
+    from vidnb.store import Store
+
+    try:
+        store = Store()
+        try:
+            states = Counter(str(row["state"]) for row in store.rows())
+            unfinished = len(store.unfinished())
+        finally:
+            store.close()
+    except (StoreError, ConfigError) as error:
+        # A driver may quote the address, password included: only our own first words are shown.
+        yield Finding("database", "problem", shown, str(error).split(" (")[0])
+        return
+    yield Finding("database", "ok", shown)
+    value = f"{states.total()}, {states['done']} with a clip, {unfinished} unfinished"
+    yield Finding("jobs", "note" if unfinished else "ok", value, "vidnb resume takes them up" if unfinished else "")
+
+
+def _codecs() -> Iterator[Finding]:
+    import av
+
+    ffmpeg = getattr(av, "ffmpeg_version_info", "") or str(av.library_versions.get("libavcodec"))
+    yield Finding("PyAV", "ok", f"{av.__version__}, FFmpeg {ffmpeg}")
+    for what, (codec, mode, without) in CODECS.items():
+        try:
+            av.Codec(codec, mode)
+        except ValueError:
+            yield Finding(what, without, "missing", "pip install --force-reinstall av")
+        else:
+            yield Finding(what, "ok", codec)
+
+
+def _emulator() -> Iterator[Finding]:
+    from vidnb import media
+    from vidnb.emulator.clips import Scene, render
+
+    scene = Scene(model="leonardo/motion_2.0", prompt="koala", width_px=256, height_px=144, duration_s=0.2, fps=10)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clip.mp4"
+        path.write_bytes(render(scene))
+        try:
+            info = media.verify_video(path)
+        except VidnbError as error:
+            yield Finding("emulator", "problem", "its clip cannot be read", str(error))
+            return
+    yield Finding("emulator", "ok", f"rendered {info.duration_s:g} s at {info.width_px}x{info.height_px}, {info.codec}")
+
+
+CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    _versions, _host, _services, _settings, _data_folder, _codecs, _emulator,
+)  # fmt: skip
+
+
+async def live_findings() -> list[Finding]:
+    """What each service with a key says of the key."""
+    from vidnb import providers
+
+    asked = [name for name in providers.names() if os.environ.get(providers.get(name).key_env, "").strip()]
+    if not asked:
+        return [Finding("services", "note", "no key is set, so none was asked")]
+    return [await _live_finding(name) for name in asked]
+
+
+async def _live_finding(name: str) -> Finding:
+    from vidnb import providers
+    from vidnb.transport import Wire, target
+
+    provider = providers.get(name)
+    what = f"{provider.title}, live"
+    try:
+        wire = Wire(target(provider))
+        try:
+            return Finding(what, "ok", provider.checked(await wire.call(provider.check())))
+        finally:
+            await wire.aclose()
+    except VidnbError as error:
+        return Finding(what, "problem", type(error).__name__.removesuffix("Error"), str(error))
+
+
+def _size(count: int) -> str:
+    """A number of bytes for people."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"

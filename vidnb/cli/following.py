@@ -1,0 +1,90 @@
+"""Waiting in a terminal: a progress line on stderr, and what Ctrl-C says of the job."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import typer
+
+from vidnb.cli.terminal import INTERRUPTED, console, say
+from vidnb.records import Job, State
+
+if TYPE_CHECKING:
+    from vidnb.client import AsyncClient
+    from vidnb.clip import Clip
+
+REPLY_S = 15.0
+"""After Ctrl-C: how long the answer to a POST that is on its way may take."""
+
+
+async def follow(client: AsyncClient, job: Job, timeout_s: float | None) -> Clip:
+    """The job's clip; its state and the elapsed time are shown meanwhile.
+
+    Raises:
+        typer.Exit: interrupted; what becomes of the job was said.
+    """
+    with _shown(job) as show:
+        watcher = asyncio.create_task(_watch(client, job, show))
+        try:
+            return await client.wait(job, timeout_s)
+        except asyncio.CancelledError:
+            say(_farewell(await _sent(client, job)), style="yellow")
+            raise typer.Exit(INTERRUPTED) from None
+        finally:
+            watcher.cancel()
+            await asyncio.wait([watcher])
+
+
+async def _watch(client: AsyncClient, job: Job, show: Callable[[Job], None]) -> None:
+    async for row in client.watch(job):
+        show(row)
+
+
+async def _sent(client: AsyncClient, job: Job) -> Job:
+    """The job's row, once no paid POST of it is on its way: ending the process now would lose the reply."""
+    if client.job(job).state is State.SUBMITTING:
+        say("Interrupted; waiting for the service's answer to the submit (Ctrl-C again to leave at once) ...")
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(REPLY_S):
+            while client.job(job).state is State.SUBMITTING:  # noqa: ASYNC110  # the row is all there is to look at
+                await asyncio.sleep(0.05)
+    return client.job(job)
+
+
+def _farewell(job: Job) -> str:
+    name = f"job {job.id[:8]} ({job.model})"
+    if job.is_terminal:
+        return f"Interrupted; {name} is {job.state}: vidnb history shows it."
+    goes_on = {
+        State.INTENDED: "was not sent yet; vidnb resume sends it",
+        State.SUBMITTING: "was being sent; vidnb resume finds out what became of it",
+        State.AMBIGUOUS: "got no reply to its submit; vidnb resume looks for it",
+    }
+    what = goes_on.get(job.state, f"goes on at {job.provider}; vidnb resume takes it up again")
+    return f"Interrupted; {name} {what}."
+
+
+@contextlib.contextmanager
+def _shown(job: Job) -> Iterator[Callable[[Job], None]]:
+    """What to call with each new row: on a terminal one live line, else a line for each state."""
+    if not console(stderr=True).is_terminal:
+        yield _lines()
+        return
+    from vidnb.display import Progress
+
+    with Progress(job) as progress:
+        yield progress.update
+
+
+def _lines() -> Callable[[Job], None]:
+    last: list[State] = []
+
+    def show(row: Job) -> None:
+        if last[-1:] != [row.state]:
+            last.append(row.state)
+            say(f"{row.model}  job {row.id[:8]}  {row.state}{'  EMULATED' if row.emulated else ''}")
+
+    return show

@@ -1,0 +1,156 @@
+"""`vidnb history`: the jobs of the data folder as a table, or as rows for other programs."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vidnb.cli.terminal import console, safe, say, shortened, table
+from vidnb.errors import ConfigError, StoreError
+from vidnb.records import State
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HEAD = ("job", "created", "model", "state", "prompt", "seed", "seconds", "size", "cost", "waited")
+FORMULA = ("=", "+", "-", "@")
+UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+class Format(StrEnum):
+    """How rows are written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    PARQUET = "parquet"
+    JSON = "json"
+
+
+def _since(text: str) -> datetime:
+    """The moment that a date, a time or an age ("2h", "7d") means; without a zone it is local time."""
+    if age := re.fullmatch(r"(\d{1,4})([mhdw])", text.strip()):
+        return datetime.now().astimezone() - timedelta(**{UNITS[age[2]]: int(age[1])})
+    try:
+        return datetime.fromisoformat(text.strip()).astimezone()
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"{text!r} is no date (2026-10-08T12:30) and no age (90m, 2h, 7d)") from None
+
+
+def history(
+    format_: Annotated[Format, typer.Option("--format", "-f", help="How to write the rows.")] = Format.TABLE,
+    out: Annotated[Path | None, typer.Option(help="Write to this file; it is replaced.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="How many of the newest; 0 for all.")] = 20,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="Only this model's.")] = None,
+    state: Annotated[State | None, typer.Option(help="Only jobs in this state.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="Only where the prompt contains this.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(parser=_since, metavar="WHEN", help="Not older: a date, a time, or 90m, 2h, 7d.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Only this seed.")] = None,
+) -> None:
+    """Show the newest jobs, or write them as CSV, JSON or Parquet with all columns.
+
+    In CSV, text that begins with = + - or @ gets a leading apostrophe and control characters are left out: a
+    spreadsheet would run such a prompt as a formula. JSON and Parquet hold the text as it is.
+    """
+    if format_ is Format.PARQUET and out is None:
+        raise ConfigError("Parquet is not text: name a file with --out history.parquet")
+    if format_ is Format.TABLE and out is not None:
+        raise ConfigError("a table is for the terminal: choose --format csv, json or parquet for a file")
+    filters = {"model": model, "state": state, "prompt": prompt, "since": since, "seed": seed}
+    frame = _frame(limit or None, {name: value for name, value in filters.items() if value is not None})
+    if format_ is Format.TABLE:
+        _show(frame)
+    elif out is None:
+        typer.echo(_text(frame, format_), nl=False)
+    else:
+        _write(frame, format_, out)
+        say(f"Wrote {len(frame)} jobs to {out}.")
+
+
+def _frame(limit: int | None, filters: dict[str, Any]) -> pd.DataFrame:
+    from vidnb.client import Client
+
+    with Client() as client:
+        return client.history(limit=limit, **filters).df
+
+
+def _show(frame: pd.DataFrame) -> None:
+    if frame.empty:
+        say("No jobs here yet that fit.")
+        return
+    console().print(table(None, HEAD, map(_cells, frame.to_dict("records"))))
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    """The key columns of one job, for people."""
+    told: dict[str, Any] = {name: None if _is_missing(value) else value for name, value in row.items()}
+    measured = told.get("actual_width_px") is not None
+    size = f"{told['actual_width_px']:.0f}x{told['actual_height_px']:.0f}" if measured else told.get("resolution") or ""
+    seconds = told.get("actual_duration_s") or told.get("duration_s")
+    cost = "" if told.get("cost") is None else f"{told['cost']:g} {told.get('cost_unit') or ''}".strip()
+    return (
+        str(told["job_id"])[:8],
+        told["created_at"].to_pydatetime().astimezone().strftime("%Y-%m-%d %H:%M"),
+        shortened(told["model"], 40),
+        f"{told['state']}{' EMULATED' if told.get('emulated') else ''}",
+        shortened(told.get("prompt") or "", 48),
+        "" if told.get("seed") is None else f"{told['seed']:.0f}",
+        "" if seconds is None else f"{float(seconds):g}",
+        str(size),
+        cost,
+        "" if told.get("wait_s") is None else f"{told['wait_s']:.1f} s",
+    )
+
+
+def _is_missing(value: Any) -> bool:
+    import pandas as pd
+
+    return bool(pd.api.types.is_scalar(value) and pd.isna(value))
+
+
+def _text(frame: pd.DataFrame, format_: Format) -> str:
+    if format_ is Format.CSV:
+        return str(_plain(frame, _tame).to_csv(index=False))
+    # Everything beyond ASCII is escaped, so a prompt cannot reach a terminal's controls through it.
+    return str(frame.to_json(orient="records", date_format="iso", date_unit="ms", indent=2, force_ascii=True)) + "\n"
+
+
+def _write(frame: pd.DataFrame, format_: Format, out: Path) -> None:
+    try:
+        if format_ is Format.PARQUET:
+            _plain(frame, str).to_parquet(out, index=False)
+        else:
+            out.write_text(_text(frame, format_), encoding="utf-8", newline="")
+    except ImportError as error:
+        raise ConfigError("Parquet needs pyarrow: pip install 'vidnb[parquet]'") from error
+    except OSError as error:
+        raise StoreError(f"{out} cannot be written: {error.strerror or error}") from error
+
+
+def _plain(frame: pd.DataFrame, text: Any) -> pd.DataFrame:
+    """The frame with each column of one type: lists and dicts as JSON, mixed columns as text, texts through `text`."""
+    plain = frame.copy()
+    for name in plain.columns:
+        values = plain[name].dropna()
+        types = {type(value) for value in values}
+        if not types or not (types & {str, list, dict, tuple} or len(types) > 1):
+            continue
+        plain[name] = plain[name].map(lambda value: None if _is_missing(value) else text(_as_text(value)))
+    return plain
+
+
+def _as_text(value: Any) -> str:
+    return json.dumps(value, default=str) if isinstance(value, (list, dict, tuple)) else str(value)
+
+
+def _tame(text: str) -> str:
+    """The text as a spreadsheet may have it: never a formula, no control characters."""
+    told = safe(text)
+    return f"'{told}" if told.lstrip().startswith(FORMULA) else told

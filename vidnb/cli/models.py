@@ -1,0 +1,133 @@
+"""`vidnb models`: the catalogue, or one model of it, in a terminal."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vidnb.cli.terminal import console, safe, say, table
+from vidnb.errors import ConfigError
+
+if TYPE_CHECKING:
+    from vidnb.catalog import Model, Param, Rule
+
+HEAD = ("model", "title", "status", "from", "seconds", "resolution", "price")
+
+
+def models(
+    model_id: Annotated[str | None, typer.Argument(metavar="ID", help="Explain this model.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Only this provider's: leonardo, 1min.")] = None,
+    retired: Annotated[bool, typer.Option("--retired", help="The retired ones too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the models, or explain one with its params, bounds, defaults, price and status."""
+    from vidnb import catalog
+
+    if model_id is not None:
+        _explain(catalog.find(model_id), as_json)
+        return
+    every = catalog.load().values()
+    if provider not in (None, *(providers := sorted({model.provider for model in every}))):
+        raise ConfigError(f"there is no provider {provider!r}; there are {', '.join(providers)}")
+    chosen = [model for model in every if provider in (None, model.provider) and (retired or not model.is_retired)]
+    if as_json:
+        typer.echo(json.dumps([asdict(model) for model in chosen], indent=2, default=str))
+        return
+    console().print(table(None, HEAD, map(_row, chosen)))
+    hidden = 0 if retired else sum(model.is_retired and provider in (None, model.provider) for model in every)
+    more = f"; {hidden} retired ones with --retired" if hidden else ""
+    say(f"{len(chosen)} models{more}. vidnb models ID explains one.")
+
+
+def _row(model: Model) -> tuple[str, ...]:
+    resolutions = dict.fromkeys(size.resolution for size in model.sizes)
+    resolution = model.params.get("resolution")
+    choices = resolution.choices if resolution is not None and resolution.choices else tuple(resolutions)
+    status = f"retired {model.retired_on or ''}" if model.is_retired else model.status
+    return (
+        model.id, model.title, status.strip(), ", ".join(model.modes), _seconds(model),
+        ", ".join(map(str, choices)), price(model),
+    )  # fmt: skip
+
+
+def _seconds(model: Model) -> str:
+    duration = model.params.get("duration_s")
+    if duration is None:
+        return "" if model.fixed_duration_s is None else f"{model.fixed_duration_s:g}"
+    return duration.bounds.removeprefix("one of ")
+
+
+def price(model: Model) -> str:
+    """The published price in words, or "" where none is known."""
+    told = model.price
+    if not told or told.get("amount") is None:
+        return ""
+    amount, unit = told["amount"], str(told.get("unit", ""))
+    shown = f"${amount:g}" if unit == "USD" else f"{amount:,} {unit.lower()}"
+    basis = str(told.get("basis", "clip"))
+    scaled = f"for {basis[:-1]} s" if basis[:-1].isdigit() else f"a {basis}"
+    sure = f" ({told['confidence']})" if told.get("confidence") == "estimate" else ""
+    return f"{shown} {scaled}{sure}"
+
+
+def _explain(model: Model, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(asdict(model), indent=2, default=str))
+        return
+    out = console()
+    for name, value in _facts(model).items():
+        if value:
+            out.print(f"{name:<12}{safe(value)}", markup=False, soft_wrap=True)
+    out.print(table("\nParams", ("name", "kind", "allowed", "default", "help"), map(_param_row, model.params.values())))
+    for title, lines in (("Rules", map(_rule, model.rules)), ("Notes", model.notes)):
+        if told := [safe(line) for line in lines]:
+            out.print(title, *(f"  - {line}" for line in told), sep="\n", markup=False, soft_wrap=True)
+
+
+def _facts(model: Model) -> dict[str, str]:
+    gone = f" since {model.retired_on}" if model.retired_on else ""
+    instead = f"; the vendor names {model.replacement} instead" if model.replacement else ""
+    return {
+        "model": model.id,
+        "title": model.title,
+        "status": f"{model.status}{gone}{instead}",
+        "made from": ", ".join(model.modes),
+        "seconds": _seconds(model),
+        "price": price(model) or "none published",
+        "sizes": ", ".join(f"{size.width_px}x{size.height_px} ({size.resolution})" for size in model.sizes),
+        "size note": model.size_note,
+        "also called": ", ".join(model.aliases),
+        "sources": ", ".join(model.sources),
+        "checked": str(model.checked),
+    }
+
+
+def _param_row(param: Param) -> tuple[Any, ...]:
+    default = param.default
+    if default is None and param.service_default is not None:
+        default = f"{param.service_default} (the service's)"
+    only = f"; only from {', '.join(param.modes)}" if param.modes else ""
+    older = "; an older page's form" if param.older else ""
+    allowed = f"{param.bounds}{only}{older}"
+    kind = f"{param.kind}, required" if param.required else param.kind
+    return param.name, kind, allowed, default, " ".join(filter(None, (param.help, param.note)))
+
+
+def _rule(rule: Rule) -> str:
+    """The rule as a sentence."""
+    if_ = [f"{name} is {' or '.join(map(str, values))}" for name, values in rule.when.items()]
+    if_ += [f"{name} is given" for name in rule.given]
+    then = [f"{name} is required" for name in rule.require]
+    then += [f"one of {', '.join(rule.require_any)} is required"] * bool(rule.require_any)
+    then += [f"{name} is not allowed" for name in rule.forbid]
+    then += [f"{rule.param} is one of {', '.join(map(str, rule.choices))}"] * bool(rule.choices)
+    then += [f"{rule.param} is not {' or '.join(map(str, rule.exclude))}"] * bool(rule.exclude)
+    then += [f"{rule.param} is at least {rule.min:g}"] if rule.min is not None else []
+    then += [f"{rule.param} is at most {rule.max:g}"] if rule.max is not None else []
+    then += [f"{rule.param} has at most {rule.max_items} items"] if rule.max_items is not None else []
+    then += ["the combination is not allowed"] * rule.refuse
+    why = f" ({rule.why})" if rule.why else ""
+    return f"{'if ' + ' and '.join(if_) + ': ' if if_ else ''}{'; '.join(then)}{why}"

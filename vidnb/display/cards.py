@@ -1,0 +1,262 @@
+"""Jobs, their errors and notices as HTML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+
+from vidnb import catalog
+from vidnb.display.clips import shown_params
+from vidnb.display.page import (
+    AMBER,
+    BLUE,
+    FONT,
+    GREEN,
+    MUTED,
+    PLAIN,
+    RED,
+    ROW,
+    SMALL,
+    Content,
+    Html,
+    badge,
+    card,
+    chip,
+    dot,
+    dotted,
+    facts,
+    join,
+    mono,
+    seconds,
+    shortened,
+    table,
+    tag,
+)
+from vidnb.errors import ParamsError
+from vidnb.records import Job, State
+
+COLOURS: Mapping[State, str] = {
+    State.DONE: GREEN,
+    State.FAILED: RED,
+    State.CANCELLED: PLAIN,
+    State.AMBIGUOUS: AMBER,
+}
+ROWS_SHOWN = 50
+
+# -- errors ------------------------------------------------------------------------------------------------------------
+
+FAULTS: Mapping[str, tuple[str, str]] = {
+    "key": ("The service did not accept the key", "the key in this environment; the request itself may be fine"),
+    "credit": ("The account has no credit left", "the account's balance; the request itself may be fine"),
+    "rate": ("Too many requests", "the pace; the request itself may be fine"),
+    "clip": ("The service delivered no playable video", "the service"),
+    "refused": ("The service refused the request", "the request"),
+    "service": ("The service failed", "the service; the request passed every known check"),
+}
+"""Kind of a job's error -> headline, and whose fault it is."""
+
+MODERATION = re.compile(r"moderat|nsfw|content polic|safety|inappropriate|blocked", re.IGNORECASE)
+
+
+def error_html(job: Job) -> str:
+    """A card for a job without a clip: what happened, whose fault, which input, charged or not, what to do next."""
+    told = job.error or {}
+    message = shortened(str(told.get("message", "")), 400)
+    if job.state is State.AMBIGUOUS:
+        return _ambiguous_html(job, message)
+    if job.state is State.CANCELLED:
+        return card(
+            PLAIN,
+            _head("Cancelled", job),
+            facts([("Charged", _charged(job)), ("To try again", _AGAIN)]),
+            _job_line(job),
+        )
+    headline, fault = FAULTS.get(str(told.get("kind")), FAULTS["service"])
+    pairs: list[tuple[Content, Content]] = [
+        ("It said", tag("span", message, dir="auto") if message else None),
+        ("At fault", fault),
+        ("Input", _input_words(job, told)),
+        ("Charged", _charged(job)),
+        ("What to do", told.get("advice") or "try another take (take=1), or another model"),
+    ]
+    return card(RED, _head(headline, job), facts(pairs), _job_line(job))
+
+
+_AGAIN = "run the cell again: a cancelled job leaves its take free"
+
+
+def _ambiguous_html(job: Job, message: str) -> str:
+    short = repr(job.id[:8])
+    steps = join(
+        [
+            join([mono(f"vidnb.reconcile({short})"), " looks in the service's own list, where it has one"]),
+            join(
+                [
+                    "then look in the web app, and ",
+                    mono(f'vidnb.settle({short}, "send_again")'),
+                    " or ",
+                    mono('"give_up"'),
+                ]
+            ),
+        ],
+        tag("br"),
+    )
+    pairs: list[tuple[Content, Content]] = [
+        ("What is known", message or "the request was sent, and the answer was lost"),
+        ("At fault", "the connection, or a process that ended too early"),
+        ("Charged", "nobody knows yet, so it was not sent a second time"),
+        ("What to do", steps),
+    ]
+    return card(AMBER, _head("Nobody knows whether the service has this job", job), facts(pairs), _job_line(job))
+
+
+def _head(headline: str, job: Job) -> Html:
+    mark = badge("EMULATED") if job.emulated else None
+    return tag(
+        "div", tag("span", headline, style="font-weight:600;font-size:14px"), mark, style=f"{ROW};margin:0 0 4px"
+    )
+
+
+def _job_line(job: Job) -> Html:
+    chips = (chip(name, value) for name, value in shown_params(job)[:12])
+    prompt = (
+        tag("div", shortened(job.prompt, 160), dir="auto", style=f"margin:6px 0 2px;{MUTED}") if job.prompt else None
+    )
+    marks = tag(
+        "div", mono(job.model), *chips, tag("span", "job ", mono(job.id[:8]), style=f"{SMALL};{MUTED}"), style=ROW
+    )
+    return join([prompt, marks])
+
+
+def _charged(job: Job) -> str:
+    charged = (job.error or {}).get("charged")
+    said = "yes" if charged is True else "no" if charged is False else "not known; the account's usage page tells"
+    cost = f", {job.cost}" if charged and job.cost else ""
+    return f"{said}{cost}" + (" (emulated: no money is involved)" if job.emulated else "")
+
+
+def _input_words(job: Job, told: Mapping[str, Any]) -> str | None:
+    """Which input the service meant, as far as its words tell; None where it was no input's fault."""
+    if told.get("field"):
+        return str(told["field"])
+    message = str(told.get("message", ""))
+    named = list(_named(job, message))
+    if named:
+        return ", ".join(named)
+    if MODERATION.search(message):
+        pictures = ", ".join(job.images)
+        return f"the prompt or {pictures}: the service does not say which" if pictures else "prompt"
+    return "the service does not say which" if told.get("kind") == "refused" else None
+
+
+def _named(job: Job, message: str) -> Iterator[str]:
+    """The params that a message names, by vidnb's or the service's spelling."""
+    model = catalog.load().get(job.model)
+    for name, param in (model.params if model else {}).items():
+        words = {name, param.wire or name}
+        if (name in job.params or name in job.images) and any(
+            re.search(rf"\b{re.escape(word)}\b", message) for word in words
+        ):
+            yield name
+
+
+def problem_html(error: BaseException) -> str:
+    """A card for an error that came before there was a job: every problem of the request, or the message."""
+    if not isinstance(error, ParamsError):
+        return card(
+            RED, tag("div", type(error).__name__, style="font-weight:600"), tag("div", shortened(str(error), 600))
+        )
+    items = ((mono(item.field), join([str(item).removeprefix(f"{item.field}: ")])) for item in error.problems)
+    count = "1 value does" if len(error.problems) == 1 else f"{len(error.problems)} values do"
+    headline = f"{count} not fit {error.model}; nothing was sent"
+    return card(RED, tag("div", headline, style="font-weight:600;margin:0 0 4px"), facts(items))
+
+
+# -- jobs --------------------------------------------------------------------------------------------------------------
+
+
+def elapsed_s(job: Job) -> float:
+    """Seconds from the intent to the end, or until now."""
+    return max(0.0, ((job.done_at or datetime.now(UTC)) - job.created_at).total_seconds())
+
+
+def state_html(job: Job) -> Html:
+    """The state with a dot in its colour."""
+    said = f"{job.state} ({job.wire_status})" if _worth_saying(job) else str(job.state)
+    return tag("span", dot(COLOURS.get(job.state, BLUE)), " ", shortened(said, 60), style="white-space:nowrap")
+
+
+def _worth_saying(job: Job) -> bool:
+    """Whether the service's own word adds something: one that vidnb does not know, or a lost connection."""
+    known = {
+        "",
+        "pending",
+        "complete",
+        "completed",
+        "success",
+        "failed",
+        "processing",
+        "queued",
+        "running",
+        str(job.state),
+    }
+    return not job.is_terminal and (job.wire_status or "").casefold() not in known
+
+
+def job_html(job: Job) -> str:
+    """One job in a line or two: state, elapsed time, model, prompt."""
+    marks = tag(
+        "div",
+        tag("span", state_html(job), style="font-weight:600"),
+        seconds(elapsed_s(job)),
+        badge("EMULATED") if job.emulated else None,
+        mono(job.model),
+        tag("span", "job ", mono(job.id[:8]), style=MUTED),
+        style=f"{ROW};{SMALL};gap:4px 10px",
+    )
+    prompt = tag("div", shortened(job.prompt, 160), dir="auto", style="margin:2px 0 0") if job.prompt else None
+    return tag("div", marks, prompt, style=f"{FONT};max-width:720px;margin:2px 0 6px")
+
+
+def jobs_html(jobs: Sequence[Job]) -> str:
+    """A table of jobs in the order given, and a line for those that are left out."""
+    if not jobs:
+        return tag("div", "No jobs.", style=f"{FONT};{MUTED}")
+    counts = groupby(sorted(job.state for job in jobs))
+    summary = dotted(
+        *(f"{len(list(group))} {state}" for state, group in counts), style=f"{SMALL};{MUTED};margin:0 0 4px"
+    )
+    rows = ([state_html(job), *_cells(job)] for job in jobs[:ROWS_SHOWN])
+    left = f"and {len(jobs) - ROWS_SHOWN:,} more" if len(jobs) > ROWS_SHOWN else None
+    head = ("state", "job", "model", "prompt", "time", "cost")
+    return tag("div", summary, table(head, rows), dotted(left), style=f"{FONT};margin:2px 0 8px")
+
+
+def _cells(job: Job) -> list[Content]:
+    model = join([mono(job.model), " ", badge("EMULATED") if job.emulated else None])
+    prompt = tag("div", shortened(job.prompt, 90), dir="auto", style="min-width:160px")
+    cost = str(job.cost) if job.cost else ""
+    return [
+        mono(job.id[:8]),
+        model,
+        prompt,
+        *(tag("span", said, style="white-space:nowrap") for said in (seconds(elapsed_s(job)), cost)),
+    ]
+
+
+def progress_html(job: Job, elapsed: float) -> str:
+    """A job under way: state, elapsed time, model and prompt beside a bar that moves by itself."""
+    bar = tag("progress", style="width:90px;max-width:100%")
+    facts_ = (mono(job.model), tag("span", "job ", mono(job.id[:8]), style=MUTED))
+    state = tag("span", state_html(job), style="font-weight:600")
+    head = tag("div", bar, state, f"{int(elapsed)} s", *facts_, style=f"{ROW};gap:4px 10px;align-items:center;{SMALL}")
+    prompt = tag("div", shortened(job.prompt, 100), dir="auto", style=f"{SMALL};{MUTED}") if job.prompt else None
+    return tag("div", head, prompt, style=f"{FONT};max-width:720px;margin:2px 0 6px")
+
+
+def notice_html(text: str) -> str:
+    """A quiet line that a person should see once."""
+    return card(BLUE, tag("div", text, style=SMALL))

@@ -24,7 +24,12 @@ from vidnb.records import State
 
 WORKERS = multiprocessing.get_context("forkserver")
 WORKERS.set_forkserver_preload(["vidnb.client", "vidnb.media", "vidnb.emulator.server", "vidnb.emulator.app"])
-LEONARDO = {"model": "leonardo/google/gemini-omni-1.1-flash-preview", "width_px": 640, "height_px": 360, "duration_s": 3}
+LEONARDO = {
+    "model": "leonardo/google/gemini-omni-1.1-flash-preview",
+    "width_px": 640,
+    "height_px": 360,
+    "duration_s": 3,
+}
 ONEMIN = {"model": "1min/damo", "num_frames": 16, "fps": 8, "steps": 10}
 JOBS_EACH = 3
 

@@ -38,10 +38,11 @@ def write_clip(
 ) -> Path:
     """A clip whose frame `index` is grey of the level `index * 10`, unless `pixels` says otherwise."""
     grey = lambda index: np.full((size[1], size[0], 3), index * 10 % 256, np.uint8)  # noqa: E731  # one line is clearer
-    with av.open(str(path), "w", options={"movflags": "+faststart"} if path.suffix in (".mp4", ".mov") else {}) as out:
+    faststart = {"movflags": "+faststart"} if path.suffix in (".mp4", ".mov") else {}
+    stream: Any
+    with av.open(str(path), "w", options=faststart) as out:
         if video:
             stream = out.add_stream(codec, rate=fps, options=options or {"g": "8"})
-            assert isinstance(stream, av.VideoStream)
             stream.width, stream.height = size
             stream.pix_fmt = "yuv420p"
         if audio:

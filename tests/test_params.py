@@ -214,7 +214,9 @@ def legal(param: catalog.Param) -> st.SearchStrategy[Any]:
 @pytest.mark.filterwarnings("ignore::vidnb.errors.OlderFormWarning")
 def test_canonical_params_are_a_fixed_point_and_have_one_hash(data: st.DataObject) -> None:
     model = catalog.find(data.draw(st.sampled_from(MODELS)))
-    plain = [p for p in model.params.values() if p.kind not in catalog.MEDIA_KINDS and p.name not in catalog.SIZE_PARAMS]
+    plain = [
+        p for p in model.params.values() if p.kind not in catalog.MEDIA_KINDS and p.name not in catalog.SIZE_PARAMS
+    ]
     chosen = [p for p in plain if p.required or data.draw(st.booleans())]
     values = {param.name: data.draw(legal(param)) for param in chosen}
     values |= {p.name: PICTURE for p in model.params.values() if p.kind == "image" and p.required}
@@ -237,6 +239,8 @@ def test_the_order_of_the_arguments_does_not_matter(order: list[str]) -> None:
 def test_canonical_json_is_stable_over_releases() -> None:
     """A changed hash would make every old job unknown, and pay for it again."""
     recipe = params.Recipe("leonardo/motion_2.0", {"seed": 7, "prompt": "Käse"}, {"start_image": [{"sha256": "ab"}]})
-    text = '{"images":{"start_image":[{"sha256":"ab"}]},"model":"leonardo/motion_2.0","params":{"prompt":"Käse","seed":7}}'
+    text = (
+        '{"images":{"start_image":[{"sha256":"ab"}]},"model":"leonardo/motion_2.0","params":{"prompt":"Käse","seed":7}}'
+    )
     assert recipe.canonical() == text
     assert recipe.recipe_hash == "ef02fc0f52819a490919d56c836a868bd6c5a4ce50c6f951286358c04a963213"

@@ -56,6 +56,13 @@ def store(database: str, clock: Clock) -> Iterator[Store]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def shared_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """One database for tests that only look at rows of their own."""
+    with closing(Store(tmp_path_factory.mktemp("shared"))) as store:
+        yield store
+
+
 def a_job(**fields: Any) -> Job:
     """A new job of a recipe of its own."""
     job = Job(
@@ -105,11 +112,10 @@ def test_a_job_is_read_as_it_was_written(store: Store) -> None:
 
 
 @given(prompt=st.text(st.characters(exclude_categories=())), seed=st.integers())
-def test_no_prompt_and_no_seed_is_refused(tmp_path_factory: pytest.TempPathFactory, prompt: str, seed: int) -> None:
-    with closing(Store(tmp_path_factory.getbasetemp() / "prompts")) as store:
-        job = added(store, params={"prompt": prompt, "seed": seed})
-        assert store.get(job.id).params == {"prompt": prompt, "seed": seed}
-        assert job.id in ids(store.jobs(prompt=prompt))
+def test_no_prompt_and_no_seed_is_refused(shared_store: Store, prompt: str, seed: int) -> None:
+    job = added(shared_store, params={"prompt": prompt, "seed": seed})
+    assert shared_store.get(job.id).params == {"prompt": prompt, "seed": seed}
+    assert job.id in ids(shared_store.jobs(prompt=prompt))
 
 
 def test_text_that_no_database_takes_is_stored_with_marks(store: Store) -> None:
@@ -174,17 +180,16 @@ def test_the_next_take_follows_every_earlier_one_failed_ones_too(store: Store) -
 
 
 @pytest.mark.parametrize(("source", "to"), list(itertools.product(State, State)))
-def test_a_job_moves_along_the_table_only(tmp_path: Path, source: State, to: State) -> None:
-    with closing(Store(tmp_path)) as store:
-        job = added(store, state=source)
-        if to in TRANSITIONS[source]:
-            assert store.move(job.id, to, note="why").state is to
-            assert [(event.state, event.note) for event in store.events(job.id)] == [(source, ""), (to, "why")]
-        else:
-            with pytest.raises(IllegalTransitionError, match=rf"is {source}, so it cannot become {to}"):
-                store.move(job.id, to)
-            assert store.get(job.id) == job
-            assert len(store.events(job.id)) == 1
+def test_a_job_moves_along_the_table_only(shared_store: Store, source: State, to: State) -> None:
+    job = added(shared_store, state=source)
+    if to in TRANSITIONS[source]:
+        assert shared_store.move(job.id, to, note="why").state is to
+        assert [(event.state, event.note) for event in shared_store.events(job.id)] == [(source, ""), (to, "why")]
+    else:
+        with pytest.raises(IllegalTransitionError, match=rf"is {source}, so it cannot become {to}"):
+            shared_store.move(job.id, to)
+        assert shared_store.get(job.id) == job
+        assert len(shared_store.events(job.id)) == 1
 
 
 def test_a_move_sets_fields_and_returns_the_row_as_it_is_now(store: Store) -> None:
@@ -502,6 +507,21 @@ def test_a_full_disk_is_said_to_be_full_and_nothing_is_lost(tmp_path: Path, monk
         with pytest.raises(StoreError, match="the disk is full"):
             store.intend(a_job(params={"prompt": "x" * 100_000}))
         assert store.jobs() == [job]
+
+
+def test_a_history_that_may_only_be_read_is_still_read(tmp_path: Path) -> None:
+    with closing(Store(tmp_path)) as store:
+        job = added(store)
+    with closing(Store(f"sqlite:///file:{tmp_path}/vidnb.db?mode=ro&uri=true")) as store:
+        assert store.jobs() == [job]
+        with pytest.raises(StoreError, match="read-only: set VIDNB_HOME"):
+            store.update(job.id, polls=1)
+
+
+def test_the_folder_of_a_named_database_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    Store("sqlite:///~/new/folder/mine.db").close()
+    assert (tmp_path / "new" / "folder" / "mine.db").is_file()
 
 
 def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:

@@ -191,7 +191,10 @@ class AsyncClient:
             for item in items:
                 if isinstance(item, MediaFile):
                     self.files.put(item.content, "." + item.extension)
-        job, _ = self.store.intend(self._row(request, where, take, fresh))
+        while True:
+            job, is_new = self.store.intend(self._row(request, where, take, fresh))
+            if is_new or not fresh:  # another process may have had the same next take a moment before
+                break
         self._start(job)
         return job
 
@@ -287,9 +290,8 @@ class AsyncClient:
                 job,
             )
         error = job.error or {}
-        charged = {True: "charged", False: "not charged"}.get(
-            error.get("charged"), "whether it was charged is not known"
-        )  # type: ignore[arg-type]
+        known = {True: "charged", False: "not charged", None: "whether it was charged is not known"}
+        charged = known[error.get("charged")]
         raise JobFailedError(
             f"{short} failed: {error.get('message', '')} ({charged}). {error.get('advice', '')}".strip(), job
         )
@@ -481,7 +483,7 @@ class AsyncClient:
         """The rows."""
         with self._opening:
             open_home(self.home)
-            return Store(self._database_url or f"sqlite:///{self.home / 'vidnb.db'}")
+            return Store(self._database_url or self.home)
 
     @functools.cached_property
     def files(self) -> Files:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from vidnb.errors import StoreError
 from vidnb.files import Files
@@ -104,7 +104,7 @@ class Clip:
         """The last frame as a PIL image: what a next clip can start from."""
         return self.frame("last")
 
-    def frame(self, at: float | str) -> Image:
+    def frame(self, at: float | Literal["first", "last"]) -> Image:
         """The frame that is shown `at` seconds (or `"first"`, `"last"`) as a PIL image."""
         from vidnb import media
 

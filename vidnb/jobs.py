@@ -27,10 +27,10 @@ from vidnb import catalog, media
 from vidnb.errors import (
     AuthError,
     CreditError,
+    IllegalTransitionError,
     MediaError,
     ProviderError,
     RateLimitError,
-    StoreError,
     TransportError,
     UnavailableError,
     UnexpectedReplyError,
@@ -59,6 +59,20 @@ NO_ANSWER = "no answer"
 def process_name() -> str:
     """A name for this process that a later one on the same host can check for life."""
     return f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
+
+
+def is_dead(owner: str) -> bool:
+    """True where the process of that name was on this host and has ended; one elsewhere keeps its lease to the end."""
+    host, pid, _ = owner.rsplit("/", 2)
+    if host != socket.gethostname():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # it lives and belongs to somebody else
+        return False
+    return False
 
 
 class Engine:
@@ -109,6 +123,9 @@ class Engine:
             self._hold(job.id)
             try:
                 job = await self._drive(self.store.get(job.id))
+            except IllegalTransitionError:
+                # Our lease had run out (the machine slept, say) and another process was quicker.
+                job = self.store.get(job.id)
             finally:
                 self._held.discard(job.id)
                 self.store.release(job.id, self.owner)
@@ -336,13 +353,10 @@ class Engine:
         began = job.submitted_at or job.created_at
         fitting = [remote for remote in listed if _fits(job, remote)]
         for remote in sorted(fitting, key=lambda remote: abs(((remote.created_at or began) - began).total_seconds())):
-            taken = self.store.by_remote(job.provider, remote.remote_id)
-            if taken is None or taken.id == job.id:
-                # The database takes one job for a remote id, so two processes cannot attach the same one.
-                with contextlib.suppress(StoreError):
-                    return self._move(
-                        job, State.RUNNING, remote_id=remote.remote_id, note="found in the provider's list"
-                    )
+            attached = self.store.attach(job.id, remote.remote_id, "found in the provider's list of recent jobs")
+            if attached is not None:
+                self._on_change(attached)
+                return attached
         return self.store.get(job.id)
 
     # -- shared ------------------------------------------------------------------------------------------------------
@@ -357,9 +371,13 @@ class Engine:
         return self._move(job, State.FAILED, error=describe(error, job), done_at=utcnow(), **columns)
 
     async def _watch_other(self, job: Job) -> Job:
-        """Another process has the job: wait for it to change, finish, or let go."""
-        await self._sleep(0.2 if job.emulated else 1.0)
+        """Another process has the job: wait for it to change, finish, or let go (which a dead one does at once)."""
         fresh = self.store.get(job.id)
+        if fresh.lease_owner and is_dead(fresh.lease_owner):
+            self.store.release(job.id, fresh.lease_owner)
+        else:
+            await self._sleep(0.2 if job.emulated else 1.0)
+            fresh = self.store.get(job.id)
         if fresh.state is not job.state:
             self._on_change(fresh)
         return fresh

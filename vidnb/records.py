@@ -99,7 +99,7 @@ class Call:
 class FilePart:
     """The file part of a multipart form; it is sent after all fields."""
 
-    field: str
+    part: str
     filename: str
     content: bytes = field(repr=False)
     content_type: str = "application/octet-stream"

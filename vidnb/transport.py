@@ -91,8 +91,8 @@ def target(provider: Provider, *, live: bool | None = None, key: str | None = No
         )
     base_url = (own_url or (provider.base_url if key else emulator_base_url(provider))).rstrip("/")
     parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"{provider.base_url_env}={own_url!r} is not an http(s) address")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+        raise ConfigError(f"{provider.base_url_env} is not a plain http(s) address like {provider.base_url}")
     emulated = _is_this_machine(parts.hostname)
     if parts.scheme == "http" and not emulated:
         raise ConfigError(f"{provider.base_url_env}={own_url!r}: a key is sent over https only")
@@ -148,7 +148,7 @@ class Wire:
         url = self.target.base_url + call.url if call.authorized else call.url
         files = None
         if call.file is not None:
-            files = {call.file.field: (call.file.filename, call.file.content, call.file.content_type)}
+            files = {call.file.part: (call.file.filename, call.file.content, call.file.content_type)}
         return self._client.build_request(
             call.method, url, json=call.json, data=dict(call.form) if call.form else None, files=files, timeout=timeout,
             extensions={"retry": retry},

@@ -50,7 +50,7 @@ def webhook_app(
     if not secret:
         raise ConfigError("webhook_app needs the secret that was set when the key was made")
     expected = f"Bearer {secret}".encode()
-    rows = store or Store(f"sqlite:///{Path(home) / 'vidnb.db'}" if home is not None else None)
+    rows = store or Store(Path(home) if home is not None else None)
     translator = providers.get(provider)
 
     async def called(request: Request) -> Response:

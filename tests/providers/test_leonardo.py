@@ -333,7 +333,7 @@ def test_an_upload_posts_the_presigned_form_without_the_key() -> None:
     assert {"method": ask.method, "url": ask.url, "json": ask.json} == sample("leonardo-init-image").request
     expected = sample("leonardo-presigned-upload").request
     assert post.file is not None
-    assert (post.method, post.url, post.form, post.file.field) == tuple(expected.values())
+    assert (post.method, post.url, post.form, post.file.part) == tuple(expected.values())
     assert not post.authorized
     assert handle == RemoteMedia("leonardo", IMAGE, "UPLOADED")
 

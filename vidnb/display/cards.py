@@ -71,7 +71,7 @@ def error_html(job: Job) -> str:
         return card(
             PLAIN,
             _head("Cancelled", job),
-            facts([("Charged", _charged(job)), ("To try again", _AGAIN)]),
+            facts([("Charged", _charged(job)), ("What to do", _AGAIN)]),
             _job_line(job),
         )
     headline, fault = FAULTS.get(str(told.get("kind")), FAULTS["service"])
@@ -105,7 +105,7 @@ def _ambiguous_html(job: Job, message: str) -> str:
         tag("br"),
     )
     pairs: list[tuple[Content, Content]] = [
-        ("What is known", message or "the request was sent, and the answer was lost"),
+        ("Known", message or "the request was sent, and the answer was lost"),
         ("At fault", "the connection, or a process that ended too early"),
         ("Charged", "nobody knows yet, so it was not sent a second time"),
         ("What to do", steps),
@@ -133,9 +133,13 @@ def _job_line(job: Job) -> Html:
 
 def _charged(job: Job) -> str:
     charged = (job.error or {}).get("charged")
-    said = "yes" if charged is True else "no" if charged is False else "not known; the account's usage page tells"
-    cost = f", {job.cost}" if charged and job.cost else ""
-    return f"{said}{cost}" + (" (emulated: no money is involved)" if job.emulated else "")
+    cost = f" {job.cost}" if charged and job.cost else ""
+    if job.emulated:
+        real = {True: f": the real service would have charged{cost}", False: ": neither would the real service"}
+        return "no, it is emulated" + (real[charged] if isinstance(charged, bool) else "")
+    if not isinstance(charged, bool):
+        return "not known; the account's usage page tells"
+    return f"yes{cost}" if charged else "no"
 
 
 def _input_words(job: Job, told: Mapping[str, Any]) -> str | None:
@@ -236,7 +240,7 @@ def jobs_html(jobs: Sequence[Job]) -> str:
 
 
 def _cells(job: Job) -> list[Content]:
-    model = join([mono(job.model), " ", badge("EMULATED") if job.emulated else None])
+    model = tag("span", mono(job.model), " ", badge("EMULATED") if job.emulated else None, style="white-space:nowrap")
     prompt = tag("div", shortened(job.prompt, 90), dir="auto", style="min-width:160px")
     cost = str(job.cost) if job.cost else ""
     return [

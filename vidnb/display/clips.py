@@ -122,9 +122,8 @@ def clip_html(clip: Clip, *, embed: bool | None = None) -> str:
     except (VidnbError, OSError):
         # The message of the error names a folder of this machine, which nobody wants in a shared notebook.
         way = Route("poster", note="The video cannot be read: its file is not in the data folder")
-    width = _shown_width(clip)
     caption = (_prompt(clip.job), _chips(clip.job), _outcome(clip), _note(way.note), _code(clip))
-    return tag("div", _picture(clip, way), *caption, style=f"{FONT};max-width:{width}px;margin:2px 0 10px")
+    return tag("div", _picture(clip, way), *caption, style=f"{FONT};max-width:{WIDE_PX}px;margin:2px 0 10px")
 
 
 def _shown_width(clip: Clip) -> int:
@@ -138,7 +137,7 @@ def _picture(clip: Clip, way: Route) -> Html | None:
     image = data_uri(poster, "image/webp") if poster else None
     # Width and height together keep the place free before anything is loaded.
     box: dict[str, Any] = {"width": clip.info.width_px, "height": clip.info.height_px}
-    look = "display:block;width:100%;max-width:100%;height:auto;border-radius:4px"
+    look = f"display:block;width:{_shown_width(clip)}px;max-width:100%;height:auto;border-radius:4px"
     if way.kind != "poster":
         flags = {"controls": True, "loop": True, "muted": True, "playsinline": True}
         return tag("video", **flags, preload="metadata", **box, poster=image, src=way.src, style=look)
@@ -160,11 +159,10 @@ def thumbnail_html(clip: Clip) -> Html | None:
     if poster is None:
         return None
     thumb = smaller(poster, THUMB_PX * 3 // 2, THUMB_BYTES)
-    look = f"display:block;width:{THUMB_PX}px;max-width:100%;height:auto;border-radius:3px"
+    look = f"display:block;max-width:{THUMB_PX}px;max-height:{THUMB_PX}px;width:auto;height:auto;border-radius:3px"
     return tag(
         "img",
         alt=shortened(clip.prompt, 60) or clip.model,
-        width=THUMB_PX,
         src=data_uri(thumb, "image/webp"),
         style=look,
     )
@@ -197,7 +195,7 @@ def _prompt(job: Job) -> Html | None:
         return None
     # Its own direction, so that no right-to-left mark turns what stands beside it.
     shown = tag("div", short, dir="auto", style="margin:6px 0 0;font-size:14px")
-    if not short.endswith("…") or len(short) > len(job.prompt):
+    if short == " ".join(job.prompt.split()):
         return shown
     text = job.prompt[:PROMPT_SAVED] + ("…" if len(job.prompt) > PROMPT_SAVED else "")
     count = f"whole prompt, {len(job.prompt):,} characters"
@@ -307,8 +305,12 @@ def recipe_code(clip: Clip) -> str:
 
 
 def _argument(name: str, code: str) -> str:
-    # A catalogue of one's own may have any name in it.
-    return f"{name}={code}" if name.isidentifier() and not keyword.iskeyword(name) else f"**{{{name!r}: {code}}}"
+    # A catalogue of one's own may have any name in it, and Python folds other alphabets' letters in keywords.
+    return (
+        f"{name}={code}"
+        if name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
+        else f"**{{{name!r}: {code}}}"
+    )
 
 
 def _literal(value: Any) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from vidnb.display.cards import elapsed_s, state_html
+from vidnb.display.cards import COLOURS, elapsed_s
 from vidnb.display.clips import THUMB_PX, cost_words, shown_params, thumbnail_html
 from vidnb.display.page import (
+    BLUE,
     FONT,
     GREY,
     LINE,
@@ -15,6 +16,7 @@ from vidnb.display.page import (
     SMALL,
     Html,
     badge,
+    dot,
     dotted,
     join,
     minute,
@@ -23,7 +25,7 @@ from vidnb.display.page import (
     shortened,
     tag,
 )
-from vidnb.records import Job, State
+from vidnb.records import Job
 
 if TYPE_CHECKING:
     from vidnb.clip import Clip
@@ -52,9 +54,8 @@ def history_html(items: Sequence[Clip | Job], count: int, *, more_exist: bool = 
 def _row(item: Clip | Job) -> Html:
     job = item if isinstance(item, Job) else item.job
     picture = None if isinstance(item, Job) else thumbnail_html(item)
-    empty = tag(
-        "div", state_html(job), style=f"padding:14px 2px;text-align:center;background:{GREY};border-radius:3px;{SMALL}"
-    )
+    box = f"padding:14px 2px;text-align:center;background:{GREY};border-radius:3px;{SMALL}"
+    empty = tag("div", dot(COLOURS.get(job.state, BLUE)), " ", job.state, style=box)
     text = tag("div", _title(job), _facts(job), style="flex:1 1 150px;min-width:0")
     left = tag("div", picture or empty, style=f"flex:0 0 {THUMB_PX}px;overflow:hidden")
     return tag("div", left, text, style=f"display:flex;gap:4px 12px;padding:8px 0;border-top:{LINE}")
@@ -70,7 +71,6 @@ def _facts(job: Job) -> Html:
     error = shortened(str(job.error.get("message", "")), 100) if job.error else None
     quiet = dotted(*params, error)
     ends = dotted(
-        None if job.state is State.DONE else state_html(job),
         f"took {seconds(elapsed_s(job))}" if job.is_terminal else None,
         cost_words(job),
         minute(job.created_at),

@@ -103,7 +103,7 @@ def _size_words(model: Model) -> Html:
     ]
     if model.size_any:
         low, high = model.size_range or (None, None)
-        lines.append("others too" + (f", {low} to {high} px a side" if low else ""))
+        lines.append("other sizes too" + (f", {low} to {high} px a side" if low else ""))
     lines.append('aspect_ratio="auto": follows the input' if model.size_auto else None)
     lines.append("without a size: {}×{}".format(*model.size_default) if model.size_default else None)
     lines.append(model.size_note or None)

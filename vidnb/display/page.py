@@ -23,7 +23,7 @@ MONO = "font-family:ui-monospace,Menlo,Consolas,monospace;font-size:12px"
 ROW = "display:flex;flex-wrap:wrap;gap:4px 6px;align-items:baseline"
 GREY = "rgba(128,128,128,.14)"
 LINE = "1px solid rgba(128,128,128,.3)"
-RED, AMBER, GREEN, BLUE, PLAIN = "#d9453d", "#b86e00", "#3a9d45", "#3d86d6", "#8a8a8a"
+RED, AMBER, GREEN, BLUE, PLAIN = "#c93a32", "#a86400", "#3a9d45", "#2f73bf", "#8a8a8a"
 
 
 class Html(str):
@@ -84,8 +84,8 @@ def chip(key: str, value: Content) -> Html:
 
 def badge(word: str, colour: str = AMBER, title: str | None = None) -> Html:
     """A word that must not be overlooked, in white on a colour that holds on light and dark pages."""
-    look = f"padding:1px 6px;border-radius:4px;background:{colour};color:#ffffff;font-size:11px;font-weight:600"
-    return tag("span", word, style=f"{look};letter-spacing:.04em", title=title)
+    look = f"padding:1px 6px;border-radius:4px;background:{colour};color:#ffffff"
+    return tag("span", word, style=f"{look};font-size:10px;font-weight:600;letter-spacing:.04em", title=title)
 
 
 def dot(colour: str) -> Html:
@@ -110,8 +110,8 @@ def facts(pairs: Iterable[tuple[Content, Content]]) -> Html:
     rows = (
         tag(
             "div",
-            tag("span", name, style=f"flex:0 0 88px;{MUTED}"),
-            tag("span", said, style="flex:1 1 180px;min-width:0"),
+            tag("span", name, style=f"flex:0 0 76px;{MUTED}"),
+            tag("span", said, style="flex:1 1 150px;min-width:0"),
             style="display:flex;flex-wrap:wrap;gap:0 8px",
         )
         for name, said in pairs

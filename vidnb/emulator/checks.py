@@ -235,7 +235,9 @@ def _rules(model: Model, mode: str, values: Mapping[str, Any], media: Mapping[st
     there = {**values, **media}
     assumed = {p.name: p.service_default for p in model.params.values() if p.service_default is not None}
     for rule in model.rules:
-        if rule.holds({**assumed, **there}, mode):
+        # What the service assumes counts for `when`; `given` asks for what was really sent.
+        sent = all(there.get(name) not in SAYS_NOTHING for name in rule.given)
+        if sent and rule.holds({**assumed, **there}, mode):
             yield from _broken(model, rule, there)
 
 
@@ -248,7 +250,8 @@ def _broken(model: Model, rule: Rule, there: Mapping[str, Any]) -> Iterator[Comp
 
     if rule.refuse:
         first = next(iter(rule.when), "prompt")
-        yield Complaint(field(first), "rule", rule.why or "is not allowed in this combination")
+        why = f": {rule.why}" if rule.why else ""
+        yield Complaint(field(first), "rule", f"is not allowed in this combination{why}")
     for name in rule.require:
         if not given(name):
             yield Complaint(field(name), "missing", "is required")

@@ -14,14 +14,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection, Select, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from vidnb.errors import IllegalTransitionError, StoreError
 from vidnb.records import TERMINAL, Job, RemoteMedia, State
 from vidnb.store import queries
 from vidnb.store.database import bring_up_to_date, database_url, mapped_errors, open_engine
-from vidnb.store.tables import JOBS, LIVE, UNFINISHED, UPLOADS, flat, job_of, job_row, storable
+from vidnb.store.tables import JOBS, LIVE, UNFINISHED, UPLOADS, flat, job_of, job_row, rows_of, storable
 
 INSERT: dict[str, Callable[..., Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 """Only the dialects' own INSERT knows ON CONFLICT."""
@@ -118,6 +118,24 @@ class Store:
             if row is None:
                 self._refuse(connection, job_id, to)
             self._note(connection, job_id, to, note)
+            return job_of(row)
+
+    def attach(self, job_id: str, remote_id: str, note: str = "") -> Job | None:
+        """The ambiguous job, now running under this remote id; None where another job has that id already.
+
+        Two processes that look through the same list at once cannot both take one entry of it.
+        """
+        with self._writing() as connection:
+            if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+                connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(remote_id))))
+            taken = connection.execute(select(JOBS.c.id).where(JOBS.c.remote_id == remote_id)).first()
+            if taken is not None and taken.id != job_id:
+                return None
+            statement = queries.move_of(State.RUNNING, State.AMBIGUOUS, ("remote_id",))
+            row = connection.execute(statement, _prefixed(job_id, {"remote_id": remote_id})).first()
+            if row is None:
+                self._refuse(connection, job_id, State.RUNNING)
+            self._note(connection, job_id, State.RUNNING, note)
             return job_of(row)
 
     def update(self, job_id: str, **fields: Any) -> None:
@@ -222,9 +240,7 @@ class Store:
         """The same as plain rows, one dict a job with the columns of the table: the quick way to a data frame."""
         query = queries.listed(queries.ROW, limit, newest_first, filters)
         with self._reading() as connection:
-            result = connection.execute(query)
-            names = tuple(result.keys())
-            return [dict(zip(names, row, strict=True)) for row in result]
+            return rows_of(connection.execute(query).all())
 
     def events(self, job_id: str) -> list[Event]:
         """Every step of the job, oldest first."""

@@ -71,8 +71,11 @@ def open_engine(url: URL) -> Engine:
 
 
 def _sqlite(url: URL) -> Engine:
-    with mapped_errors():
-        Path(str(url.database)).expanduser().parent.mkdir(parents=True, exist_ok=True)
+    if not str(url.database).startswith("file:"):  # SQLite's own form of address, with options
+        path = Path(str(url.database)).expanduser()
+        url = url.set(database=str(path))
+        with mapped_errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": BUSY_S})
 
     @event.listens_for(engine, "connect")

@@ -7,11 +7,25 @@ column for a key, or for a clip's address at the provider: that address is signe
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, ForeignKey, Index, Integer, MetaData, Row, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Row,
+    Table,
+    Text,
+    text,
+    type_coerce,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -173,8 +187,13 @@ PLAIN = tuple(name for name in Job.__dataclass_fields__ if name in JOBS.c and na
 JOB_NAMES = (*PLAIN, "state", "cost_amount", "cost_unit", *CLIP_COLUMNS)
 JOB_COLUMNS = tuple(JOBS.c[name] for name in JOB_NAMES)
 
-ROW_COLUMNS = tuple(column for column in JOB_COLUMNS if not column.name.startswith("lease_"))
+ROW_NAMES = tuple(name for name in JOB_NAMES if not name.startswith("lease_"))
 """What the history shows of a job."""
+ROW_COLUMNS = tuple(
+    type_coerce(JOBS.c[name], Text) if isinstance(JOBS.c[name].type, TypeDecorator) else JOBS.c[name]
+    for name in ROW_NAMES
+)
+"""The same as stored, for `rows_of`."""
 
 
 def flat(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -217,3 +236,20 @@ def job_of(row: Row[Any]) -> Job:
         cost=None if unit is None else Cost(values["cost_amount"], unit),
         clip=None if sha256 is None else ClipInfo(**{to: values[name] for name, to in CLIP_COLUMNS.items()}),
     )
+
+
+def rows_of(rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
+    """The rows of ROW_COLUMNS as dicts, their values read a column at a time, which takes half as long."""
+    columns = (
+        [_values(name, column) for name, column in zip(ROW_NAMES, zip(*rows, strict=True), strict=True)] if rows else []
+    )
+    return [dict(zip(ROW_NAMES, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _values(name: str, stored: Sequence[Any]) -> Sequence[Any]:
+    kind = JOBS.c[name].type
+    if isinstance(kind, JsonText):
+        return json.loads(f"[{','.join([text or 'null' for text in stored])}]")
+    if isinstance(kind, UtcTime):
+        return [text and datetime.fromisoformat(text) for text in stored]
+    return stored

@@ -1,7 +1,7 @@
 """One field a param: its control, made from the catalogue's kind and bounds, and below it what is wrong with its value.
 
-A field keeps whatever code gave it. A value that its control cannot show (a number beyond the slider, a name that is not
-in the list) is written below it and stays until a person moves the control, so that validation can speak of it.
+A field keeps whatever code gave it. A value that its control cannot show (a number beyond the slider, a name that is
+not in the list) is written below it and stays until a person moves the control, so that validation can speak of it.
 """
 
 from __future__ import annotations
@@ -49,8 +49,9 @@ def left_out(param: Param) -> str:
         return "required"
     default = param.service_default
     if default is None:
-        return "random" if param.name == "seed" else "left to the service"
-    return f"service default: {({True: 'on', False: 'off'}[default]) if isinstance(default, bool) else default}"
+        return "random" if param.name == "seed" else "none" if param.names else "left to the service"
+    said = {True: "on", False: "off"}[default] if isinstance(default, bool) else default
+    return f"service default: {said}"
 
 
 def text_line(text: str, kind: str, role: str = "") -> str:
@@ -243,18 +244,19 @@ class SizeField(Field):
 
     def _tell_pixels(self) -> None:
         now = (self._resolution.value, self._aspect.value)
-        sizes = [f"{s.width_px} × {s.height_px} pixels" for s in self.model.sizes if (s.resolution, s.aspect_ratio) == now]
+        sizes = [s for s in self.model.sizes if (s.resolution, s.aspect_ratio) == now]
+        pixels = f"{sizes[0].width_px} × {sizes[0].height_px} pixels" if sizes else ""
         odd = f"Set by code: {', '.join(f'{name}={value!r}' for name, value in self._odd.items())}"[:120]
-        text = odd if self._odd else "as the start image" if now[1] == "auto" else sizes[0] if sizes else ""
+        text = odd if self._odd else "as the start image" if now[1] == "auto" else pixels
         self._pixels.value = text_line(text, "hint")
 
 
 def text_field(param: Param) -> ControlField:
     """A field for text: several lines for prompts, one for the rest."""
     prompt = "prompt" in param.name
-    control = widgets.Textarea(rows=4 if param.name == "prompt" else 2) if prompt else widgets.Text()
+    control = widgets.Textarea(rows=3 if param.name == "prompt" else 2) if prompt else widgets.Text()
     control.description = label(param)
-    control.placeholder = param.help if param.name == "prompt" else left_out(param)
+    control.placeholder = param.help if prompt else left_out(param)
     return ControlField(param, control, empty="", parse=str, show=_text)
 
 
@@ -264,13 +266,13 @@ def number_field(param: Param) -> ControlField:
         return choice_field(param)
     low, high, whole = param.min, param.max, param.kind == "integer" or param.integer
     if low is None or high is None or high - low > LONGEST_SLIDER:
-        text = widgets.Text(description=label(param), placeholder=f"{param.bounds}; {left_out(param)}")
+        text = widgets.Text(description=label(param), placeholder=f"{left_out(param)}, or {param.bounds}")
         return ControlField(param, text, empty="", parse=_typed, show=_text)
     if whole and not param.required and param.default is None:
         steps = [(left_out(param), NOTHING), *((str(n), n) for n in range(int(low), int(high) + 1))]
         return ControlField(param, widgets.SelectionSlider(options=steps, description=label(param)), empty=NOTHING)
     if not param.required and param.default is None:
-        text = widgets.Text(description=label(param), placeholder=f"{param.bounds}; {left_out(param)}")
+        text = widgets.Text(description=label(param), placeholder=f"{left_out(param)}, or {param.bounds}")
         return ControlField(param, text, empty="", parse=_typed, show=_text)
     return _slider(param, low, high, whole)
 
@@ -282,8 +284,9 @@ def _slider(param: Param, low: float, high: float, whole: bool) -> ControlField:
     if whole:
         control = widgets.IntSlider(int(start), int(low), int(high), description=label(param))
     else:
-        step = 0.1 if high - low > 1 else 0.05
-        control = widgets.FloatSlider(start, min=low, max=high, step=step, description=label(param))
+        step, shown = (0.1, ".1f") if high - low > 1 else (0.05, ".2f")
+        control = widgets.FloatSlider(start, min=low, max=high, step=step, readout_format=shown)
+        control.description = label(param)
     control.continuous_update = False
     return ControlField(param, control, parse=_tidy)
 

@@ -69,7 +69,7 @@ class Form(widgets.VBox):
         self._foreign: dict[str, Any] = {}
         self._problems = widgets.HTML(layout={"display": "none"})
         self._note = widgets.HTML(layout={"display": "none"})
-        self._body, self._more = widgets.VBox(), widgets.Accordion(titles=("More",), layout={"display": "none"})
+        self._body, self._more = widgets.VBox(), widgets.Accordion(layout={"display": "none"})
         super().__init__([style(), self._note, self._body, self._more, self._problems])
         self.add_class("vidnb")
         self.add_class("vidnb-form")
@@ -86,7 +86,7 @@ class Form(widgets.VBox):
         return []
 
     def show_problems(self, problems: Iterable[Problem] | None = None) -> list[Problem]:
-        """The problems, each now shown below its field (default: what `problems()` finds); none takes all lines away."""
+        """The problems, each now shown below its field (default: what `problems()` finds); none takes them away."""
         found = self.problems() if problems is None else list(problems)
         told: dict[int, list[str]] = {id(field): [] for field in self._fields.values()}
         general: list[str] = []
@@ -158,6 +158,7 @@ class Form(widgets.VBox):
         rest = [field for field in self._unique() if field not in first]
         self._body.children = first
         self._more.children = [widgets.VBox(rest)] if rest else []
+        self._more.set_trait("titles", ("More",) if rest else ())
         self._more.selected_index = None
         self._more.layout.display = None if rest else "none"
         for field in self._unique():
@@ -180,8 +181,8 @@ class Form(widgets.VBox):
         kept = {name: value for name, value in values.items() if _allowed(self.model.params[name], value)}
         self._fill(kept)
         changed = [fields.label(self.model.params[name]).rstrip(" *").lower() for name in values if name not in kept]
-        text = f"Back to this model's default, as it does not take the value before: {', '.join(changed)}." if changed else ""
-        self._tell(self._note, text, "hint")
+        text = f"Back to this model's default, as it does not take the value before: {', '.join(changed)}."
+        self._tell(self._note, text if changed else "", "hint")
 
     def _field_changed(self, _: Any) -> None:
         with self._lock:

@@ -1,7 +1,7 @@
 """Fields for what comes in several: pictures and clips to start from, styles, elements.
 
-Each item is a line of its own with a name, a thumbnail where it is a picture, and a button that takes it away. Bytes of an
-uploaded file are taken out of the upload control at once, so that they are not saved into the notebook.
+Each item is a line of its own with a name, a thumbnail where it is a picture, and a button that takes it away. Bytes of
+an uploaded file are taken out of the upload control at once, so that they are not saved into the notebook.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import ipywidgets as widgets
 
 from vidnb.catalog import Param
 from vidnb.errors import VidnbError
-from vidnb.widgets.fields import NOTHING, Field, close_all, label, left_out, tooltip
+from vidnb.widgets.fields import NOTHING, Field, close_all, label, tooltip
 
 ACCEPTED = {"image": "image/*", "images": "image/*", "videos": "video/mp4,video/quicktime", "audios": "audio/*"}
 THUMBNAIL_PX = 96
@@ -39,7 +39,8 @@ class ListField(Field):
     def read(self) -> dict[str, Any]:
         if not self.items:
             return {}
-        return {self.param.name: self.items[0] if self.param.kind == "image" and len(self.items) == 1 else [*self.items]}
+        alone = self.param.kind == "image" and len(self.items) == 1
+        return {self.param.name: self.items[0] if alone else [*self.items]}
 
     def write(self, values: Mapping[str, Any]) -> None:
         value = values.get(self.param.name, self.param.default)
@@ -94,7 +95,8 @@ class MediaField(ListField):
 
     def __init__(self, param: Param) -> None:
         what = "path or URL" if param.kind == "image" else "path or URL, then Enter"
-        self._place = widgets.Text(placeholder=f"{what}; {left_out(param)}", continuous_update=False)
+        need = "required" if param.required else "optional"
+        self._place = widgets.Text(placeholder=f"{what} ({need})", continuous_update=False)
         self._place.description, self._place.tooltip = label(param), tooltip(param)
         self._upload = widgets.FileUpload(accept=ACCEPTED[param.kind], multiple=param.kind != "image")
         self._upload.tooltip = f"Upload: {tooltip(param)}"
@@ -207,4 +209,3 @@ def _weight(text: str) -> Any:
 
 def _short(name: str) -> str:
     return name if len(name) <= 60 else f"{name[:24]}...{name[-32:]}"
-

@@ -17,7 +17,7 @@ import traitlets
 from vidnb import _bridge
 from vidnb.client import Client, default_client
 from vidnb.display import cards, error_html
-from vidnb.display.page import badge, escape, mono, seconds, shortened, tag
+from vidnb.display.page import badge, join, mono, seconds, shortened, tag
 from vidnb.errors import JobError, VidnbError
 from vidnb.records import Job, State
 from vidnb.widgets.form import style
@@ -123,22 +123,17 @@ class Progress(widgets.VBox):
     def _draw(self) -> None:
         job = self.job
         moving = self.waiting and not job.is_terminal
-        word = cards.state_html(job) if moving or job.is_terminal or job.state is State.AMBIGUOUS else self._parked(job)
+        parked = not moving and not job.is_terminal and job.state is not State.AMBIGUOUS
+        word = f"{job.state}, not waited for" if parked else cards.state_html(job)
         self._state.value = tag("span", word, role="status", **{"data-state": str(job.state)})
-        self._what.value = tag("div", escape(shortened(job.prompt, 120)), " ", mono(job.model), *self._badge(), dir="auto")
+        mark = badge("EMULATED") if job.emulated else None
+        self._what.value = tag("div", join([shortened(job.prompt, 120), mono(job.model), mark], " "), dir="auto")
         self._button.description = "Stop waiting" if self.waiting else "Wait again"
-        self._button.tooltip = (
-            f"Stop polling for job {job.id[:8]}; it goes on at {job.provider}" if self.waiting else "Take the job up again"
-        )
+        goes_on = f"Stop polling for job {job.id[:8]}; it goes on at {job.provider}"
+        self._button.tooltip = goes_on if self.waiting else f"Take job {job.id[:8]} up again"
         self._button.layout.display = "none" if job.is_terminal or job.state is State.AMBIGUOUS else None
         self._draw_time()
         self._draw_card()
-
-    def _parked(self, job: Job) -> str:
-        return f"{job.state}, not waited for"
-
-    def _badge(self) -> tuple[str, ...]:
-        return (" ", badge("EMULATED")) if self.job.emulated else ()
 
     def _draw_time(self) -> None:
         elapsed = int(cards.elapsed_s(self.job))

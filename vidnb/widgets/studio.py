@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 import ipywidgets as widgets
@@ -17,7 +18,6 @@ import traitlets
 from vidnb import _bridge, catalog, providers
 from vidnb.catalog import Model
 from vidnb.client import DEFAULT_MODEL, Client, default_client
-from vidnb.clip import Clip
 from vidnb.display import clip_html
 from vidnb.errors import ParamsError, VidnbError
 from vidnb.records import Job, State
@@ -30,6 +30,7 @@ from vidnb.widgets.progress import Progress
 CLIPS_SHOWN = 6
 JOBS_SHOWN = 8
 """Lines of jobs; those that still run stay whatever their number."""
+EMULATED = "Its clips cost nothing and say EMULATED."
 NOTHING_YET = '<div style="font-size:13px;opacity:.72">Clips appear here.</div>'
 
 
@@ -62,7 +63,7 @@ class Studio(widgets.VBox):
         self._client = client or default_client()
         self._lock = threading.RLock()
         self._lines: dict[str, Progress] = {}
-        self._following = False
+        self._following = self._shown = False
         self._display_id = uuid.uuid4().hex
         entry = catalog.find(model)
         self.form = Form(entry, params)
@@ -95,7 +96,7 @@ class Studio(widgets.VBox):
         self._provider = widgets.Dropdown(options=titles, value=entry.provider, description="Provider")
         self._provider.tooltip = "Which service makes the clip."
         self._model = widgets.Dropdown(options=_models_of(entry), value=entry.id, description="Model")
-        self._model.tooltip = "Models that the vendor has taken out of service are at the end; the emulator still plays them."
+        self._model.tooltip = "Models that the vendor took out of service stand last; the emulator still plays them."
         self._about = _line("vidnb-about")
         self._generate = widgets.Button(description="Generate", button_style="primary", tooltip="Make the clip")
         self._take = widgets.Button(description="New take", layout={"display": "none"})
@@ -117,20 +118,18 @@ class Studio(widgets.VBox):
 
     def _ipython_display_(self) -> None:
         """Show the widget and, below it, the output of its clips."""
-        from IPython.display import HTML, display
-
-        display(self._repr_mimebundle_(), raw=True)
-        display(HTML(self._clips_html()), display_id=self._display_id)
+        ipython: Any = import_module("IPython.display")  # carries no types
+        ipython.display(self._repr_mimebundle_(), raw=True)
+        ipython.display(ipython.HTML(self._clips_html()), display_id=self._display_id)
+        self._shown = True
 
     def _clips_html(self) -> str:
         return "".join(clip_html(clip) for clip in self.clips[:CLIPS_SHOWN]) or NOTHING_YET
 
     def _show_clips(self) -> None:
-        from IPython.core.getipython import get_ipython
-        from IPython.display import HTML, update_display
-
-        if get_ipython() is not None:
-            update_display(HTML(self._clips_html()), display_id=self._display_id)
+        if self._shown:
+            ipython: Any = import_module("IPython.display")
+            ipython.update_display(ipython.HTML(self._clips_html()), display_id=self._display_id)
 
     # -- choosing ----------------------------------------------------------------------------------------------------
 
@@ -167,14 +166,15 @@ class Studio(widgets.VBox):
         try:
             where = target(providers.get(entry.provider), live=self._client.asynchronous._live, key=self._key(entry))
             if where.in_process:
-                said.append(f"No {where.provider.key_env}: the built-in emulator answers. Its clips cost nothing and say EMULATED.")
+                said.append(f"No {where.provider.key_env}: the built-in emulator answers. {EMULATED}")
             elif where.emulated:
-                said.append("An emulator on this machine answers. Its clips cost nothing and say EMULATED.")
+                said.append(f"An emulator on this machine answers. {EMULATED}")
         except VidnbError as error:
             said.append(str(error))
         if entry.is_retired:
             instead = f", the vendor names {entry.replacement} instead" if entry.replacement else ""
-            said.append(f"Out of service since {entry.retired_on or 'some time'}{instead}; only the emulator still plays it.")
+            since = entry.retired_on or "some time"
+            said.append(f"Out of service since {since}{instead}; only the emulator still plays it.")
         if entry.status == "unconfirmed":
             said.append("Seen in a list of the vendor only: its params are a guess.")
         return "\n".join(said)
@@ -276,8 +276,6 @@ def _line(name: str = "") -> widgets.HTML:
 
 
 def _tell(line: widgets.HTML, text: str, kind: str = "problem") -> None:
-    line.value = "".join(text_line(part, kind, "alert" if kind == "problem" else "status") for part in text.splitlines())
+    role = "alert" if kind == "problem" else "status"
+    line.value = "".join(text_line(part, kind, role) for part in text.splitlines())
     line.layout.display = None if text else "none"
-
-
-__all__ = ["Clip", "Studio"]

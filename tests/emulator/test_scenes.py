@@ -1,0 +1,119 @@
+"""What a request says is what its clip shows: size, length, rate, motion, camera, sound and seed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from emulator.lab import Lab, lab, picture
+
+from vidnb import catalog
+from vidnb.emulator.clips import Scene
+from vidnb.emulator.scenes import Studio, duration_of, fps_of, motion_of, size_of
+
+pytestmark = pytest.mark.anyio
+
+
+async def scene(it: Lab, model: str = "motion_2.0", **parameters: Any) -> Scene:
+    job = it.emulator.state.job(await it.job(model, **parameters))
+    assert job is not None
+    return it.emulator.studio.scene(job)
+
+
+@pytest.mark.parametrize(
+    ("model", "params", "start", "size"),
+    [
+        ("leonardo/motion_2.0", {}, None, (832, 480)),
+        ("leonardo/motion_2.0", {"width_px": 720, "height_px": 1280}, None, (720, 1280)),
+        ("leonardo/motion_2.0", {"resolution": "720p"}, None, (1280, 720)),
+        ("leonardo/motion_2.0", {"width_px": 0, "height_px": 0}, (500, 500), (640, 640)),
+        ("leonardo/hailuo-03", {"width_px": 5040, "height_px": 2160}, None, (3840, 1646)),
+        ("leonardo/MOTION2", {"resolution": "480p"}, None, (832, 480)),
+        ("1min/leonardo-motion", {}, (640, 480), (736, 544)),
+        ("1min/luma-ray", {"resolution": "720p", "aspect_ratio": "9:16"}, (640, 480), (720, 1280)),
+        ("1min/veo3", {"resolution": "1080p", "aspect_ratio": "16:9"}, None, (1920, 1080)),
+        ("1min/luma", {}, None, (1280, 720)),
+        ("1min/luma", {}, (10_000, 100), (1520, 608)),
+    ],
+)
+def test_the_size_is_the_asked_one_or_the_pictures_shape(
+    model: str, params: dict[str, Any], start: tuple[int, int] | None, size: tuple[int, int]
+) -> None:
+    assert size_of(catalog.find(model), params, start) == size
+
+
+@pytest.mark.parametrize(
+    ("model", "params", "duration_s", "fps"),
+    [
+        ("leonardo/motion_2.0", {}, 5, 24),
+        ("leonardo/motion_2.0", {"frame_interpolation": False}, 5, 16),
+        ("leonardo/kling-3.0", {"duration_s": 9}, 9, 30),
+        ("leonardo/kling-3.0", {}, 5, 30),
+        ("1min/luma-ray", {"duration_s": 10}, 10, 24),
+        ("1min/damo", {"num_frames": 50, "fps": 8}, 6.25, 8),
+    ],
+)
+def test_length_and_rate_are_the_asked_or_the_assumed_ones(
+    model: str, params: dict[str, Any], duration_s: float, fps: int
+) -> None:
+    found = catalog.find(model)
+    assert (duration_of(found, params), fps_of(found, params)) == (duration_s, fps)
+
+
+def test_motion_runs_from_one_to_ten_whatever_the_model_calls_it() -> None:
+    assert [motion_of({"motion_strength": strength}) for strength in (1, 7, 10)] == [1, 7, 10]
+    assert [motion_of({"motion_bucket": bucket}) for bucket in (1, 128, 255)] == [1, 5.5, 10]
+    assert motion_of({}) == 5
+
+
+async def test_controls_seeds_sound_and_prompts_reach_the_scene() -> None:
+    async with lab() as it:
+        orbit = {"akUUID": "74bea0cc-9942-4d45-9977-28c25078bfd4", "weight": 1}
+        shown = await scene(it, seed=9, negative_prompt="cats", controls=[orbit])
+        assert (shown.seed, shown.prompt, shown.negative_prompt, shown.camera) == (9, "a koala", "cats", "Orbit Left")
+        assert shown.audio is False
+        assert (await scene(it, "kling-2.6", motion_has_audio=True)).audio is True
+        assert (await scene(it, "kling-2.6", motion_has_audio=False)).audio is False
+
+
+async def test_takes_without_a_seed_differ_and_are_the_same_everywhere() -> None:
+    seeds = []
+    for _ in range(2):
+        async with lab() as it:
+            seeds.append([(await scene(it)).seed for _ in range(3)])
+    assert seeds[0] == seeds[1]
+    assert len(set(seeds[0])) == 3
+
+
+async def test_an_uploads_id_does_not_change_the_clip() -> None:
+    seeds = []
+    for _ in range(2):
+        async with lab() as it:
+            frame = {"start_frame": [{"image": {"id": await it.upload(), "type": "UPLOADED"}}]}
+            seeds.append((await scene(it, guidances=frame)).seed)
+    assert seeds[0] == seeds[1]
+
+
+async def test_a_clip_survives_a_chain_of_clips() -> None:
+    async with lab() as it:
+        frame = {"start_frame": [{"image": {"id": await it.upload(picture(640, 384)), "type": "UPLOADED"}}]}
+        for _ in range(3):
+            image = await it.finished(await it.job(guidances=frame, width=832, height=480))
+            frame = {"start_frame": [{"image": {"id": image["id"], "type": "GENERATED"}}]}
+        assert (await it.client.get(image["motionMP4URL"])).content[4:8] == b"ftyp"
+
+
+async def test_every_model_of_the_catalogue_has_a_scene() -> None:
+    for model in catalog.load().values():
+        width, height = size_of(model, {}, None)
+        Scene(model=model.id, width_px=width, height_px=height, duration_s=duration_of(model, {}), fps=fps_of(model, {}))
+
+
+def test_a_file_appears_whole(tmp_path: Any) -> None:
+    from vidnb.emulator.state import State
+
+    state = State(tmp_path / "db")
+    studio = Studio(tmp_path, state)
+    assert studio.input(studio.keep(b"bytes")) == b"bytes"
+    assert [path.name[:1] for path in (tmp_path / "inputs").iterdir()] != ["."]
+    state.close()

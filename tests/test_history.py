@@ -1,0 +1,211 @@
+"""The history says of every job what was asked, what came and what it cost, in columns that keep their types."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vidnb.clip import Clip
+from vidnb.emulator.clips import Scene, render
+from vidnb.files import Files
+from vidnb.history import FIRST, LAST, History
+from vidnb.media import probe
+from vidnb.records import ClipInfo, Cost, Job, State
+from vidnb.store import Store
+
+START = datetime(2026, 10, 8, 14, 0, tzinfo=UTC)
+SHA = "ab" * 32
+INFO = ClipInfo(SHA, 123_456, 848, 480, 23.976, 5.005, 120, "h264", True)
+
+
+@pytest.fixture(autouse=True)
+def _working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+def files() -> Files:
+    return Files()
+
+
+@pytest.fixture
+def add(store: Store) -> Callable[..., Job]:
+    """`add(state, params, **more)`: a job in the store that went its way to that state, one minute after the last."""
+    count = iter(range(10**6))
+
+    def add(
+        state: State, params: dict[str, Any] | None = None, *, clip: ClipInfo = INFO, cost: Cost | None = None,
+        error: dict[str, Any] | None = None, **fields: Any,
+    ) -> Job:  # fmt: skip
+        at = START + timedelta(minutes=next(count))
+        given: dict[str, Any] = {"model": "leonardo/motion_2.0", "images": {}, "emulated": True} | fields
+        job = Job(
+            id=uuid.uuid4().hex, provider=given["model"].split("/")[0], recipe_hash=uuid.uuid4().hex, take=0,
+            state=State.INTENDED, params=params or {}, base_url="http://x", created_at=at, **given,
+        )  # fmt: skip
+        store.intend(job)
+        if state is State.INTENDED:
+            return job
+        store.move(job.id, State.SUBMITTING, submitted_at=at + timedelta(seconds=1))
+        if state is State.FAILED:
+            return store.move(job.id, State.FAILED, error=error or {}, done_at=at + timedelta(seconds=2))
+        store.move(job.id, State.RUNNING, remote_id="remote-1")
+        store.move(
+            job.id, State.DOWNLOADING, finished_at=at + timedelta(seconds=31), wire_status="COMPLETE", nsfw=False
+        )
+        return store.move(job.id, State.DONE, done_at=at + timedelta(seconds=33.5), clip=clip, cost=cost)
+
+    return add
+
+
+def test_an_empty_history_has_every_column_with_its_type(store: Store, files: Files) -> None:
+    frame = History(store, files).df
+    assert list(frame.columns) == [*FIRST, *LAST]
+    assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == {**FIRST, **LAST}
+    assert len(frame) == 0
+    assert "No jobs yet" in History(store, files)._repr_html_()
+
+
+def test_a_row_says_what_was_asked_what_came_and_how_long_it_took(
+    store: Store, files: Files, add: Callable[..., Job], tmp_path: Path
+) -> None:
+    job = add(
+        State.DONE, {"prompt": "a koala", "seed": 7, "duration_s": 5, "width_px": 832, "height_px": 480, "loop": True},
+        images={"start_image": [{"sha256": "cd" * 32, "extension": "png"}]}, cost=Cost(0.25, "USD"),
+    )  # fmt: skip
+    row = History(store, files).df.iloc[0]
+    expected = {
+        "job_id": job.id, "provider": "leonardo", "model": "leonardo/motion_2.0", "state": "done", "emulated": True,
+        "prompt": "a koala", "seed": 7, "duration_s": 5, "width_px": 832, "loop": True, "start_image": "cdcdcdcd",
+        "take": 0, "cost": 0.25, "cost_unit": "USD", "cost_usd": 0.25, "wait_s": 30.0, "download_s": 2.5,
+        "total_s": 33.5,
+        "actual_width_px": 848, "actual_height_px": 480, "actual_fps": 23.976, "actual_duration_s": 5.005,
+        "frames": 120,
+        "size_bytes": 123_456, "has_audio": True, "codec": "h264", "nsfw": False, "wire_status": "COMPLETE",
+        "remote_id": "remote-1", "clip_sha256": SHA, "path": f"vidnb-data/files/ab/{SHA}.mp4",
+    }  # fmt: skip
+    assert {name: row[name] for name in expected} == expected
+    assert row["created_at"] == START
+    assert str(row["created_at"].tz) == "UTC"
+
+
+def test_columns_come_in_their_order_with_the_other_params_between(
+    store: Store, files: Files, add: Callable[..., Job]
+) -> None:
+    add(State.DONE, {"prompt": "a", "styles": ["Moody"], "audio": True}, images={"end_image": [{"sha256": SHA}]})
+    add(State.INTENDED, {"prompt": "b", "aspect_ratio": "16:9"})
+    assert list(History(store, files).df.columns) == [*FIRST, "aspect_ratio", "audio", "end_image", "styles", *LAST]
+
+
+def test_types_stay_whatever_is_missing(store: Store, files: Files, add: Callable[..., Job]) -> None:
+    add(State.DONE, {"seed": 1, "motion_strength": 5, "loop": True, "steps": 20, "guidance_scale": 7.5})
+    add(State.FAILED, {}, error={"message": "no", "charged": False})
+    frame = History(store, files).df
+    assert {name: str(frame.dtypes[name]) for name in {**FIRST, **LAST}} == {**FIRST, **LAST}
+    kinds = {name: str(frame.dtypes[name]) for name in ("loop", "steps", "guidance_scale")}
+    assert kinds == {"loop": "boolean", "steps": "Int64", "guidance_scale": "Float64"}
+    assert frame["seed"].isna().tolist() == [True, False]
+    assert (frame.loc[0, "error"], frame.loc[0, "charged"]) == ("no", False)
+
+
+def test_values_that_fit_no_type_are_kept_as_they_are(store: Store, files: Files, add: Callable[..., Job]) -> None:
+    add(State.INTENDED, {"seed": 2**70, "quality": "pro", "elements": [{"id": "x", "weight": 1}]})
+    add(State.INTENDED, {"seed": 3, "quality": 4, "elements": None})
+    frame = History(store, files).df
+    assert list(frame["seed"]) == [3, 2**70]
+    assert list(frame["quality"]) == [4, "pro"]
+    assert frame["elements"][1] == [{"id": "x", "weight": 1}]
+
+
+def test_a_param_named_like_a_column_gets_a_column_of_its_own(
+    store: Store, files: Files, add: Callable[..., Job]
+) -> None:
+    add(State.INTENDED, {"state": "Bavaria", "path": "x"})
+    row = History(store, files).df.iloc[0]
+    assert (row["state"], row["param_state"], row["param_path"]) == ("intended", "Bavaria", "x")
+
+
+def test_credits_are_no_dollars(store: Store, files: Files, add: Callable[..., Job]) -> None:
+    import pandas as pd
+
+    add(State.DONE, cost=Cost(45, "CREDITS"))
+    row = History(store, files).df.iloc[0]
+    assert (row["cost"], row["cost_unit"]) == (45, "CREDITS")
+    assert row["cost_usd"] is pd.NA
+
+
+def test_a_path_outside_the_working_folder_is_whole(
+    store: Store, tmp_path_factory: pytest.TempPathFactory, add: Callable[..., Job]
+) -> None:
+    far = tmp_path_factory.mktemp("far")
+    add(State.DONE)
+    assert History(store, Files(far)).df.loc[0, "path"] == f"{far.as_posix()}/ab/{SHA}.mp4"
+
+
+def test_filters_and_the_limit_reach_the_store(store: Store, files: Files, add: Callable[..., Job]) -> None:
+    for seed in range(5):
+        add(State.INTENDED, {"prompt": f"Koala {seed}", "seed": seed})
+    assert len(History(store, files, prompt="koala", seed=[1, 2]).df) == 2
+    assert list(History(store, files, limit=2).df["seed"]) == [4, 3]
+
+
+def test_it_is_a_sequence_of_clips_and_jobs_newest_first(store: Store, files: Files, add: Callable[..., Job]) -> None:
+    first, second = add(State.DONE, {"prompt": "a"}), add(State.INTENDED)
+    history = History(store, files)
+    assert len(history) == 2
+    newest, oldest = history
+    assert isinstance(oldest, Clip)
+    assert newest == second
+    assert oldest.job == store.get(first.id)
+    assert isinstance(history[-1], Clip)
+    assert [isinstance(item, Clip) for item in history[:5]] == [False, True]
+    assert "2 jobs" in repr(history)
+
+
+def test_a_history_that_was_looked_at_does_not_change(store: Store, files: Files, add: Callable[..., Job]) -> None:
+    add(State.INTENDED)
+    history = History(store, files)
+    assert len(history) == 1
+    add(State.INTENDED)
+    assert len(history.df) == len(list(history)) == 1
+    assert len(History(store, files)) == 2
+
+
+def test_the_list_shows_twenty_small_posters_and_says_how_many_more(
+    store: Store, files: Files, add: Callable[..., Job]
+) -> None:
+    video = render(Scene("leonardo/motion_2.0", "a koala", width_px=320, height_px=192, duration_s=1))
+    path = files.path(sha256 := files.put(video, ".mp4"), ".mp4")
+    assert path is not None
+    measured = probe(path)
+    info = ClipInfo(**{**vars(measured), "sha256": sha256})
+    for number in range(25):
+        add(State.DONE, {"prompt": f"<b>koala</b> {number}"}, clip=info)
+    html = History(store, files)._repr_html_()
+    assert html.count("data:image/webp;base64,") == 20
+    assert "25 jobs" in html
+    assert "the newest 20" in html
+    assert "&lt;b&gt;koala&lt;/b&gt; 24" in html
+    assert "<b>" not in html
+    assert len(html) < 150_000
+    assert "limit=None" in History(store, files, limit=3)._repr_html_()
+
+
+def test_a_failed_or_lost_clip_still_has_its_line(store: Store, files: Files, add: Callable[..., Job]) -> None:
+    add(State.FAILED, {"prompt": "rude"}, error={"message": "<i>moderation</i>", "charged": False})
+    add(State.DONE, {"prompt": "its file is gone"})
+    html = History(store, files)._repr_html_()
+    assert "&lt;i&gt;moderation&lt;/i&gt;" in html
+    assert "its file is gone" in html
+    assert "<img" not in html

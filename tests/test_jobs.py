@@ -193,7 +193,7 @@ async def test_a_refused_prompt_fails_with_the_reason_and_is_not_charged(tmp_pat
 async def test_a_failed_job_leaves_its_recipe_free(tmp_path: Path) -> None:
     emulator = emulator_in(tmp_path, "failed:submit:1")
     async with emulated(tmp_path, emulator) as client:
-        with pytest.raises(JobFailedError, match="gives no reason|no reason"):
+        with pytest.raises(JobFailedError, match="no reason"):
             await client.generate("a koala", **QUICK)
         assert (await client.generate("a koala", **QUICK)).job.state is State.DONE
 
@@ -306,7 +306,7 @@ async def test_a_link_into_the_private_network_is_not_followed(tmp_path: Path, l
     transport = Scripted(lambda request: httpx.Response(200, json=made if request.method == "POST" else read))
     async with AsyncClient(tmp_path, keys={"leonardo": CANARY}, transport=transport) as client:
         client.engine._sleep = _no_rest
-        with pytest.raises(TransportError, match="private|https"):
+        with pytest.raises(TransportError, match=r"private|https"):
             await client.generate("a koala", **QUICK)
         assert [row.state for row in client.jobs()] == [State.DOWNLOADING]
     assert {request.url.host for request in transport.requests} == {"cloud.leonardo.ai"}
@@ -384,10 +384,11 @@ async def test_a_webhook_ends_the_wait(tmp_path: Path) -> None:
         rests: list[float] = []
         client.engine._sleep = _noting(rests)
         waiting = asyncio.create_task(client.generate("a koala", **QUICK))
-        while not (rows := [row for row in client.store.unfinished() if row.remote_id]):
-            await asyncio.sleep(0.01)
+        async for row in client.watch(await client.submit("a koala", **QUICK)):
+            if row.remote_id:
+                break
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hook") as caller:
-            body = {"data": {"object": {"id": rows[0].remote_id, "apiKey": CANARY}}}
+            body = {"data": {"object": {"id": row.remote_id, "apiKey": CANARY}}}
             headers = {"authorization": "Bearer s3cret"}
             assert (await caller.post("/", json=body)).status_code == 401
             assert (await caller.post("/", json={"data": []}, headers=headers)).status_code == 400

@@ -189,10 +189,9 @@ def test_any_values_give_a_request_or_a_params_error_and_nothing_else(data: st.D
     names = data.draw(st.lists(st.sampled_from([*model.params, "nonsense"]), unique=True, max_size=6))
     try:
         request = params.validate(model, {name: data.draw(VALUES) for name in names})
-    except ParamsError as error:
-        assert error.problems
-    else:
-        assert set(request.params) <= set(model.params)
+    except ParamsError:
+        return
+    assert set(request.params) <= set(model.params)
 
 
 def legal(param: catalog.Param) -> st.SearchStrategy[Any]:

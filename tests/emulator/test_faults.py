@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
-from emulator.lab import LEONARDO, ONEMIN, V1, Lab, lab
 
+from emulator.lab import LEONARDO, ONEMIN, V1, Lab, lab
 from vidnb.emulator import Fault, parse_fault
 from vidnb.emulator.faults import KINDS
 from vidnb.errors import ConfigError
@@ -92,7 +92,9 @@ async def test_retry_after_is_sent_where_it_is_asked_for() -> None:
         ("lost_reply_midway", httpx.RemoteProtocolError, 1),
     ],
 )
-async def test_a_connection_breaks_before_or_after_the_job_was_made(fault: str, error: type[Exception], jobs: int) -> None:
+async def test_a_connection_breaks_before_or_after_the_job_was_made(
+    fault: str, error: type[Exception], jobs: int
+) -> None:
     async with lab() as it:
         with pytest.raises(error):
             await it.v2(fault=fault)
@@ -191,7 +193,8 @@ async def clip_url(it: Lab) -> str:
 
 
 @pytest.mark.parametrize(
-    ("fault", "status"), [("expired_link", 403), ("not_found_first", 404), ("empty_download", 200), ("503:download", 503)]
+    ("fault", "status"),
+    [("expired_link", 403), ("not_found_first", 404), ("empty_download", 200), ("503:download", 503)],
 )
 async def test_a_download_can_be_refused_once(fault: str, status: int) -> None:
     async with lab(faults=[fault if ":" in fault else f"{fault}:1"]) as it:

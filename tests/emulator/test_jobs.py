@@ -9,9 +9,9 @@ from typing import Any
 
 import anyio
 import pytest
-from emulator.lab import LEONARDO, OTHER_LEONARDO, V1, Lab, lab
 
-from vidnb.emulator import Emulator, VirtualClock
+from emulator.lab import OTHER_LEONARDO, V1, Lab, lab
+from vidnb.emulator import Emulator, RealClock, VirtualClock
 
 pytestmark = pytest.mark.anyio
 
@@ -86,6 +86,16 @@ async def test_a_clip_that_many_ask_for_is_rendered_once() -> None:
         assert it.emulator.studio.rendered == 1
 
 
+async def test_a_clip_is_rendered_while_its_job_runs() -> None:
+    async with lab(clock=RealClock(), latency_s=100) as it:
+        job_id = await it.job(width=832, height=480)
+        clips = it.emulator.folder / "clips"
+        with anyio.fail_after(60):
+            while {path.suffix for path in clips.glob(f"{job_id}.*")} != {".mp4", ".jpg"}:
+                await anyio.sleep(0.01)
+        assert (await it.generation(job_id))["status"] == "PENDING"
+
+
 async def test_counts_tell_posts_jobs_bodies_and_who_saw_which_header() -> None:
     async with lab() as it:
         await it.upload()
@@ -111,13 +121,13 @@ async def test_the_front_page_says_that_nothing_is_real() -> None:
 
 def work(folder: Path, count: int) -> None:
     """Submit jobs from a process of its own."""
-    from starlette.testclient import TestClient
 
-    with Emulator(folder, slots=4, latency_s=100) as emulator:
-        client = TestClient(emulator.app)
-        for n in range(count):
-            body = {"model": "motion_2.0", "parameters": {"prompt": f"clip {n}"}}
-            client.post("/api/rest/v2/generations", json=body, headers=LEONARDO).raise_for_status()
+    async def submit() -> None:
+        async with lab(folder, clock=RealClock(), slots=4, latency_s=100, render_ahead=False) as it:
+            for n in range(count):
+                await it.job(prompt=f"clip {n}")
+
+    anyio.run(submit)
 
 
 def slots_kept(emulator: Emulator, slots: int) -> bool:

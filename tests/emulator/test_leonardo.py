@@ -11,6 +11,7 @@ from typing import Any
 
 import av
 import pytest
+
 from emulator.lab import LEONARDO, OTHER_LEONARDO, UNKNOWN_ID, V1, V2, Lab, lab, picture
 
 pytestmark = pytest.mark.anyio
@@ -90,7 +91,12 @@ async def test_a_job_is_pending_then_complete_with_a_clip_and_a_poster() -> None
         assert clip.headers["content-type"] == "video/mp4"
         with av.open(io.BytesIO(clip.content)) as video:
             stream = video.streams.video[0]
-            assert (stream.width, stream.height, stream.frames, float(stream.average_rate or 0)) == (832, 480, 120, 24.0)
+            assert (stream.width, stream.height, stream.frames, float(stream.average_rate or 0)) == (
+                832,
+                480,
+                120,
+                24.0,
+            )
 
 
 async def test_the_clip_can_be_sought_by_range_requests() -> None:
@@ -226,7 +232,9 @@ async def test_bytes_that_are_not_what_the_extension_says_are_kept_and_noted() -
         assert file.width_px == 320
 
 
-@pytest.mark.parametrize(("body", "error"), [({"extension": "gif"}, "invalid file extension"), ({}, "expecting a value")])
+@pytest.mark.parametrize(
+    ("body", "error"), [({"extension": "gif"}, "invalid file extension"), ({}, "expecting a value")]
+)
 async def test_only_pictures_are_announced(body: dict[str, str], error: str) -> None:
     async with lab() as it:
         reply = await it.post(f"{V1}/init-image", body)
@@ -237,7 +245,9 @@ async def test_only_pictures_are_announced(body: dict[str, str], error: str) -> 
 async def test_videos_and_sounds_go_through_media() -> None:
     async with lab() as it:
         assert (await it.post(f"{V1}/media", {"extension": "mp3"})).status_code == 400
-        announced = (await it.post(f"{V1}/media", {"extension": "mp3", "originalFilename": "a.mp3"})).json()["uploadMedia"]
+        announced = (await it.post(f"{V1}/media", {"extension": "mp3", "originalFilename": "a.mp3"})).json()[
+            "uploadMedia"
+        ]
         assert (await it.put(announced, b"ID3 sound")).status_code == 204
         found = (await it.get(f"{V1}/media/{announced['uploadId']}")).json()["uploaded_media_by_pk"]
         assert (found["mediaType"], found["status"]) == ("AUDIO", "COMPLETE")
@@ -323,10 +333,14 @@ async def v1(it: Lab, endpoint: str, **body: Any) -> Any:
     return await it.post(f"{V1}/generations-{endpoint}", body)
 
 
-@pytest.mark.parametrize("model", ["MOTION2", "MOTION2FAST", "VEO3", "VEO3FAST", "VEO3_1", "KLING2_5", "Kling2_5", None])
+@pytest.mark.parametrize(
+    "model", ["MOTION2", "MOTION2FAST", "VEO3", "VEO3FAST", "VEO3_1", "KLING2_5", "Kling2_5", None]
+)
 async def test_v1_makes_videos_of_text(model: str | None) -> None:
     async with lab() as it:
-        answer = (await v1(it, "text-to-video", prompt="x", model=model, isPublic=None)).json()["motionVideoGenerationJob"]
+        answer = (await v1(it, "text-to-video", prompt="x", model=model, isPublic=None)).json()[
+            "motionVideoGenerationJob"
+        ]
         assert (await it.generation(answer["generationId"]))["status"] == "PENDING"
 
 
@@ -394,7 +408,11 @@ async def test_v1_refuses_with_an_error_object(body: dict[str, Any], error: str,
     [
         ("image-to-video", {"prompt": "x", "imageId": UNKNOWN_ID, "imageType": "GENERATED"}, "couldn't access image"),
         ("image-to-video", {"prompt": "x", "imageId": UNKNOWN_ID, "imageType": "UPLOADED"}, "invalid init image id"),
-        ("image-to-video", {"prompt": "x", "imageId": UNKNOWN_ID, "imageType": "VARIATION"}, "expected one of the values"),
+        (
+            "image-to-video",
+            {"prompt": "x", "imageId": UNKNOWN_ID, "imageType": "VARIATION"},
+            "expected one of the values",
+        ),
         ("image-to-video", {"prompt": "x", "imageType": "UPLOADED"}, "expecting a value for non-nullable variable"),
         ("motion-svd", {"imageId": UNKNOWN_ID, "isInitImage": True}, "invalid init image id"),
         ("motion-svd", {"imageId": UNKNOWN_ID, "isVariation": True}, "failed to find init variation"),

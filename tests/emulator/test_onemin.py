@@ -9,8 +9,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
+import anyio.lowlevel
 import av
 import pytest
+
 from emulator.lab import LEONARDO, ONEMIN, UNKNOWN_ID, lab, picture
 
 pytestmark = pytest.mark.anyio
@@ -97,11 +99,11 @@ async def test_a_synchronous_call_holds_the_connection_until_the_clip_is_there()
 
         tasks.start_soon(call)
         while not it.emulator.stats()["jobs"]:
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
         assert not replies
         it.wait(60)
         while not replies:
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
         record = replies[0].json()["aiRecord"]
         assert (record["status"], replies[0].status_code) == ("SUCCESS", 200)
         assert record["temporaryUrl"]
@@ -140,7 +142,9 @@ async def test_wrong_types_models_and_missing_fields_are_told_apart(
 async def test_missing_fields_are_named_in_the_message_and_in_details() -> None:
     async with lab() as it:
         body = (await it.feature("luma", prompt="x")).json()
-        expected = "Missing required fields for luma model: length, enhancePrompt. Please provide all required parameters."
+        expected = (
+            "Missing required fields for luma model: length, enhancePrompt. Please provide all required parameters."
+        )
         assert body["message"] == expected
         assert [one["field"] for one in json.loads(body["details"])] == ["length", "enhancePrompt"]
 
@@ -151,8 +155,16 @@ async def test_missing_fields_are_named_in_the_message_and_in_details() -> None:
         ("luma", {**LUMA, "length": 9}, "length must be one of: 5"),
         ("kling", {**KLING, "version": "2.5"}, "mode must be one of: pro"),
         ("kling", {**KLING, "cfg_scale": 2}, "cfg_scale must not be greater than 1"),
-        ("hailuo", {"prompt": "x", "taskType": "t2v-02", "duration": 10, "resolution": 1080}, "resolution is not allowed"),
-        ("hailuo", {"prompt": "x", "taskType": "t2v-02", "duration": 6, "resolution": "768p"}, "resolution must be one of"),
+        (
+            "hailuo",
+            {"prompt": "x", "taskType": "t2v-02", "duration": 10, "resolution": 1080},
+            "resolution is not allowed",
+        ),
+        (
+            "hailuo",
+            {"prompt": "x", "taskType": "t2v-02", "duration": 6, "resolution": "768p"},
+            "resolution must be one of",
+        ),
     ],
 )
 async def test_a_value_out_of_range_is_called_busy_and_explained_in_details(
@@ -234,7 +246,11 @@ async def test_moderation_is_an_upstream_error() -> None:
     [
         ({}, "FAILURE", ["The video could not be generated"]),
         ({"failure_body": "empty", "failure_word": "FAILED"}, "FAILED", []),
-        ({"failure_body": "object"}, "FAILURE", {"code": "GENERATION_FAILED", "message": "The video could not be generated"}),
+        (
+            {"failure_body": "object"},
+            "FAILURE",
+            {"code": "GENERATION_FAILED", "message": "The video could not be generated"},
+        ),
     ],
 )
 async def test_a_failure_has_several_bodies(settings: dict[str, Any], status: str, result: Any) -> None:

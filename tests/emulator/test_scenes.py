@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from emulator.lab import Lab, lab, picture
 
+from emulator.lab import Lab, lab, picture
 from vidnb import catalog
 from vidnb.emulator.clips import Scene
 from vidnb.emulator.scenes import Studio, duration_of, fps_of, motion_of, size_of
@@ -26,7 +26,7 @@ async def scene(it: Lab, model: str = "motion_2.0", **parameters: Any) -> Scene:
         ("leonardo/motion_2.0", {}, None, (832, 480)),
         ("leonardo/motion_2.0", {"width_px": 720, "height_px": 1280}, None, (720, 1280)),
         ("leonardo/motion_2.0", {"resolution": "720p"}, None, (1280, 720)),
-        ("leonardo/motion_2.0", {"width_px": 0, "height_px": 0}, (500, 500), (640, 640)),
+        ("leonardo/motion_2.0", {"width_px": 0, "height_px": 0}, (500, 500), (624, 624)),
         ("leonardo/hailuo-03", {"width_px": 5040, "height_px": 2160}, None, (3840, 1646)),
         ("leonardo/MOTION2", {"resolution": "480p"}, None, (832, 480)),
         ("1min/leonardo-motion", {}, (640, 480), (736, 544)),
@@ -106,7 +106,9 @@ async def test_a_clip_survives_a_chain_of_clips() -> None:
 async def test_every_model_of_the_catalogue_has_a_scene() -> None:
     for model in catalog.load().values():
         width, height = size_of(model, {}, None)
-        Scene(model=model.id, width_px=width, height_px=height, duration_s=duration_of(model, {}), fps=fps_of(model, {}))
+        Scene(
+            model=model.id, width_px=width, height_px=height, duration_s=duration_of(model, {}), fps=fps_of(model, {})
+        )
 
 
 def test_a_file_appears_whole(tmp_path: Any) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from emulator.lab import LEONARDO, ONEMIN, V1, V2, picture
 
+from emulator.lab import LEONARDO, ONEMIN, V1, V2, picture
 from vidnb.emulator import Emulator, VirtualClock, running
 
 GROK = """
@@ -79,7 +79,7 @@ def emulator() -> Iterator[Emulator]:
 
 @pytest.fixture
 def http(emulator: Emulator) -> Iterator[httpx.Client]:
-    with running(emulator) as base_url, httpx.Client(base_url=base_url) as http:
+    with running(emulator) as base_url, httpx.Client(base_url=base_url, timeout=60) as http:
         yield http
 
 
@@ -94,7 +94,9 @@ def test_leonardos_samples_run_as_the_documents_write_them(http: httpx.Client, b
 
 @pytest.mark.parametrize("body", [LEONARDO_MOTION, LUMA])
 def test_1mins_samples_run_as_the_documents_write_them(http: httpx.Client, body: str) -> None:
-    reply = http.post("/api/features", content=body, headers={"API-KEY": "<api-key>", "Content-Type": "application/json"})
+    reply = http.post(
+        "/api/features", content=body, headers={"API-KEY": "<api-key>", "Content-Type": "application/json"}
+    )
     assert reply.json()["aiRecord"]["status"] == "SUCCESS"
     assert http.get(reply.json()["aiRecord"]["temporaryUrl"]).content[4:8] == b"ftyp"
 
@@ -106,7 +108,9 @@ def test_links_lead_to_the_port_that_was_asked(http: httpx.Client) -> None:
     assert httpx.post(announced["url"], data=form, files={"file": ("x.png", picture())}).status_code == 204
 
 
-@pytest.mark.parametrize(("fault", "jobs"), [("reset", 0), ("connect_error", 0), ("lost_reply", 1), ("lost_reply_midway", 1)])
+@pytest.mark.parametrize(
+    ("fault", "jobs"), [("reset", 0), ("connect_error", 0), ("lost_reply", 1), ("lost_reply_midway", 1)]
+)
 def test_connections_really_break(http: httpx.Client, emulator: Emulator, fault: str, jobs: int) -> None:
     with pytest.raises(httpx.RemoteProtocolError):
         http.post(f"{V2}/generations", content=MOTION_2, headers={**LEONARDO, "X-Vidnb-Fault": fault})

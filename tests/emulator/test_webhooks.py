@@ -8,8 +8,8 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from emulator.lab import lab
 
+from emulator.lab import lab
 from vidnb.emulator.webhooks import LEAKED_KEY
 
 pytestmark = pytest.mark.anyio
@@ -52,7 +52,10 @@ async def test_a_finished_job_is_called_back_once_with_the_secret() -> None:
         row = bodies[done]["data"]["object"]
         assert (row["status"], row["seed"], row["apiKey"]["key"]) == ("COMPLETE", "5", LEAKED_KEY)
         assert row["images"][0]["motionMP4URL"].endswith(".mp4")
-        assert (bodies[failed]["data"]["object"]["status"], bodies[failed]["data"]["object"]["images"]) == ("FAILED", [])
+        assert (bodies[failed]["data"]["object"]["status"], bodies[failed]["data"]["object"]["images"]) == (
+            "FAILED",
+            [],
+        )
         await it.emulator.app.state.caller.aclose()
 
 

@@ -11,7 +11,7 @@ import ipywidgets
 import numpy as np
 import PIL.Image
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidnb import catalog, params
@@ -76,6 +76,7 @@ def test_an_untouched_form_changes_no_recipe(model_id: str) -> None:
 
 
 @pytest.mark.parametrize("model_id", MODELS)
+@settings(max_examples=4)
 @given(data=st.data())
 def test_what_goes_into_the_form_comes_out_of_it(model_id: str, data: st.DataObject) -> None:
     model = catalog.find(model_id)

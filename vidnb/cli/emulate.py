@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +30,7 @@ curl {base}/api/rest/v2/generations \\
 curl {base}/api/features \\
   -H 'API-KEY: any-key' -H 'Content-Type: application/json' \\
   -d '{{"type": "TEXT_TO_VIDEO", "model": "luma", "conversationId": "TEXT_TO_VIDEO", "async": true,
-       "promptObject": {{"prompt": "gentle waves on a serene lake", "length": 5}}}}'
+       "promptObject": {{"prompt": "gentle waves on a serene lake", "length": 5, "enhancePrompt": false}}}}'
 """
 
 
@@ -63,6 +64,7 @@ def emulate(
 
     with Emulator(folder, faults=fault or (), **settings) as emulator, _served(emulator, host, port) as base:
         _announce(base, host)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a temporary folder is removed too
         with contextlib.suppress(KeyboardInterrupt):
             while True:
                 time.sleep(3600)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import secrets
 import shutil
 import tempfile
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidnb.catalog import Model
+from vidnb.emulator.ahead import Ahead
 from vidnb.emulator.clock import Clock, RealClock
 from vidnb.emulator.faults import JOB_FAULTS, Fault, Injector
 from vidnb.emulator.scenes import Studio, duration_of, size_of
@@ -39,6 +41,7 @@ MODERATED = ("[blocked]", "forbidden-test-word")
 MAGIC_WORDS = {"[fail]": "failed", "[no-output]": "no_output", "[nsfw]": "nsfw"}
 """A prompt with one of these gives a job that fails, ends without a clip, or is flagged and delivered."""
 
+WORTH_RENDERING_AHEAD_S = 0.5
 LEONARDO_SLOTS = 10
 PUBLISHED_RATES = {"leonardo": 2000, "1min": 180}
 """Requests a minute, as the services publish them; for `requests_per_minute`."""
@@ -81,6 +84,8 @@ class Settings:
     """Leonardo: of each account; None for no end."""
     requests_per_minute: Mapping[str, int] | None = None
     """Rate limits by provider (such as `PUBLISHED_RATES`), multiplied by the speed; none by default."""
+    render_ahead: bool = True
+    """Render while a job runs, in a thread; by the real clock only, and not where a job is over at once."""
     upload_window_s: float = 120.0
     link_life_s: float = 604_800.0
     """1min: how long a download link is good."""
@@ -122,6 +127,7 @@ class Emulator:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.state = State(self.folder / "emulator.db")
         self.studio = Studio(self.folder, self.state)
+        self.ahead = Ahead(self.studio)
         if temporary:
             weakref.finalize(self, shutil.rmtree, temporary, ignore_errors=True)
 
@@ -143,6 +149,7 @@ class Emulator:
 
     def close(self) -> None:
         """Close the database; a later call of the app fails."""
+        self.ahead.close()
         self.state.close()
 
     async def aclose(self) -> None:
@@ -195,7 +202,11 @@ class Emulator:
         ends = "failed" if "failed" in kinds else "no_output" if "no_output" in kinds else job.outcome
         job = replace(job, outcome=ends, nsfw=job.nsfw or "nsfw" in kinds)
         latency_s = float("inf") if "never_ending" in kinds else self.latency_of(model, job.params)
-        return self.state.add_job(job, latency_s=latency_s, slots=self.slots_of(job.provider))
+        job = self.state.add_job(job, latency_s=latency_s, slots=self.slots_of(job.provider))
+        worth_it = job.outcome == "done" and WORTH_RENDERING_AHEAD_S <= latency_s < float("inf")
+        if worth_it and self.settings.render_ahead and isinstance(self.clock, RealClock):
+            self.ahead.expect(job)
+        return job
 
     def latency_of(self, model: Model, params: Mapping[str, Any]) -> float:
         """Seconds that a job of this model runs."""
@@ -238,6 +249,11 @@ def scene_key(model: Model, mode: str, params: Mapping[str, Any], media: Mapping
 def is_moderated(prompt: str) -> str | None:
     """The word for which moderation refuses the prompt, if any."""
     return next((word for word in MODERATED if word in prompt.lower()), None)
+
+
+def account_id(text: str) -> str:
+    """The id of the account behind a key, a UUID of version 4 as far as anyone can see."""
+    return str(uuid.UUID(bytes=hashlib.sha256(text.encode()).digest()[:16], version=4))
 
 
 def uuid6(now_s: float) -> str:

@@ -18,7 +18,7 @@ from vidnb.catalog import MEDIA_KINDS, Model
 from vidnb.emulator.app import Ask, Path
 from vidnb.emulator.checks import UUID, wire_name
 from vidnb.emulator.clock import iso
-from vidnb.emulator.core import LEONARDO_SLOTS, Emulator
+from vidnb.emulator.core import LEONARDO_SLOTS, Emulator, account_id
 from vidnb.emulator.hosts import CDN_PATH, UPLOAD_PATH, signature
 from vidnb.emulator.leonardo_create import Creation, v1_error
 from vidnb.emulator.leonardo_records import generation
@@ -79,7 +79,7 @@ class Leonardo:
             return v1_error("Authentication hook unauthorized this request", code="access-denied", status=401)
         if not UUID.fullmatch(key) and key != SAMPLE_KEY:
             return self.refuse("bad_key")
-        ask.account = str(uuid.uuid5(uuid.NAMESPACE_URL, f"leonardo account {key.lower()}"))
+        ask.account = account_id(f"leonardo account {key.lower()}")
         return None
 
     def refuse(self, kind: str, retry_after_s: float | None = None) -> Response:

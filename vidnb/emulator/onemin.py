@@ -19,7 +19,7 @@ from vidnb.emulator import inputs
 from vidnb.emulator.app import Ask, Path
 from vidnb.emulator.checks import Checked, check, wire_name
 from vidnb.emulator.clock import sleep_until
-from vidnb.emulator.core import Emulator, is_moderated, scene_key
+from vidnb.emulator.core import Emulator, account_id, is_moderated, scene_key
 from vidnb.emulator.inputs import InputError
 from vidnb.emulator.onemin_errors import Refusal, error, missing, upstream
 from vidnb.emulator.onemin_records import asset_body, envelope, listed_model, price_credits
@@ -59,7 +59,7 @@ class OneMin:
         if not key or key in BAD_KEYS:
             message = BAD_KEYS.get(key, self.emulator.settings.missing_key_message)
             return JSONResponse({"errorCode": "HTTP_EXCEPTION", "message": message}, status_code=401)
-        ask.account = str(uuid.uuid5(uuid.NAMESPACE_URL, f"1min team {key}"))
+        ask.account = account_id(f"1min team {key}")
         return None
 
     def refuse(self, kind: str, retry_after_s: float | None = None) -> Response:

@@ -1,0 +1,47 @@
+"""Rendering while a job runs, so that its link answers at once when it is over, as a CDN would."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import deque
+from contextlib import suppress
+
+from vidnb.emulator.scenes import Studio
+from vidnb.emulator.state import EmulatedJob
+
+
+class Ahead:
+    """Renders one clip after the other in a thread that lives as long as there is something to do."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._waiting: deque[EmulatedJob] = deque()
+        self._lock = threading.Lock()
+        self._busy = False
+
+    def expect(self, job: EmulatedJob) -> None:
+        """Render the job's clip and poster soon."""
+        with self._lock:
+            self._waiting.append(job)
+            if not self._busy:
+                self._busy = True
+                # A daemon: nobody should have to wait for pictures when the notebook is closed.
+                threading.Thread(target=self._work, name="vidnb-emulator-render", daemon=True).start()
+
+    def close(self) -> None:
+        """Forget what was not begun."""
+        with self._lock:
+            self._waiting.clear()
+
+    def _work(self) -> None:
+        while job := self._next():
+            # Whoever asks for the clip later gets the error; the folder may also be gone by now.
+            with suppress(OSError, ValueError, sqlite3.Error):
+                self._studio.clip(job)
+                self._studio.poster(job)
+
+    def _next(self) -> EmulatedJob | None:
+        with self._lock:
+            self._busy = bool(self._waiting)
+            return self._waiting.popleft() if self._waiting else None

@@ -284,14 +284,14 @@ def _bytes(given: Any, wanted: str) -> tuple[bytes, str]:
 
 
 def _file_bytes(given: str | Path) -> bytes:
-    path = Path(given).expanduser()
     try:
+        path = Path(given).expanduser()
         if path.stat().st_size > LARGEST_FILE:
             raise MediaError(f"{_name(given)} has over {LARGEST_FILE // 2**20} MB; no provider takes such a file")
         return path.read_bytes()
     except FileNotFoundError as error:
         raise MediaError(f"there is no file {_name(given)} (looked in {Path.cwd()})") from error
-    except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+    except (OSError, RuntimeError, ValueError) as error:  # ValueError: a path with a NUL; RuntimeError: ~nobody
         raise MediaError(f"{_name(given)} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 

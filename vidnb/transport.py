@@ -47,7 +47,7 @@ MAX_CLIP_BYTES = 4 * 2**30
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0, pool=30.0)
 _SUBMIT_TIMEOUT = httpx.Timeout(300.0, connect=10.0, pool=30.0)
 """A provider may answer synchronously, when the clip exists (1min holds the connection for minutes)."""
-_SIGNED = re.compile(r"(https?://[^\s\"'?]+)\?[^\s\"']+")
+_SIGNED = re.compile(r"(https?://[^\s\"'?]+)\?[^\s\"')]+")
 
 
 @dataclass(frozen=True)
@@ -265,12 +265,13 @@ def _lost(call: Call, error: httpx.TransportError, target: Target) -> TransportE
 class _RedactUrls(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
-            record.args = tuple(redact(str(arg)) if isinstance(arg, httpx.URL | str) else arg for arg in record.args)
+            texts = httpx.URL | httpx.Request | str
+            record.args = tuple(redact(str(arg)) if isinstance(arg, texts) else arg for arg in record.args)
         return True
 
 
 def _redact_logs(loggers: Callable[[str], logging.Logger] = logging.getLogger) -> None:
-    """httpx logs whole URLs at INFO; signed ones would let a reader of the log fetch the clip."""
-    logger = loggers("httpx")
-    if not any(isinstance(known, _RedactUrls) for known in logger.filters):
-        logger.addFilter(_RedactUrls())
+    """httpx and its retries log whole URLs; signed ones would let a reader of the log fetch the clip."""
+    for logger in map(loggers, ("httpx", "httpx_retries.transport")):
+        if not any(isinstance(known, _RedactUrls) for known in logger.filters):
+            logger.addFilter(_RedactUrls())

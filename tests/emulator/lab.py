@@ -108,7 +108,7 @@ class Lab:
     ) -> httpx.Response:
         """A feature call; Luma's own fields where none are given."""
         fields = prompt or {"prompt": "waves", "length": 5, "enhancePrompt": False}
-        body = {"type": kind, "model": model, "conversationId": kind, "promptObject": fields}
+        body: dict[str, Any] = {"type": kind, "model": model, "conversationId": kind, "promptObject": fields}
         body |= {} if wait else {"async": True}
         return await self.post("/api/features", body, ONEMIN, **({"X-Vidnb-Fault": fault} if fault else {}))
 

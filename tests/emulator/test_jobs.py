@@ -91,7 +91,7 @@ async def test_a_clip_is_rendered_while_its_job_runs() -> None:
         job_id = await it.job(width=832, height=480)
         clips = it.emulator.folder / "clips"
         with anyio.fail_after(60):
-            while {path.suffix for path in clips.glob(f"{job_id}.*")} != {".mp4", ".jpg"}:
+            while {path.suffix for path in clips.glob(f"{job_id}.*")} != {".mp4", ".jpg"}:  # noqa: ASYNC110 - a thread's work
                 await anyio.sleep(0.01)
         assert (await it.generation(job_id))["status"] == "PENDING"
 
@@ -139,10 +139,11 @@ def slots_kept(emulator: Emulator, slots: int) -> bool:
 def test_two_processes_and_their_threads_share_one_folder(tmp_path: Path) -> None:
     processes = [WORKERS.Process(target=work, args=(tmp_path, 25)) for _ in range(2)]
     threads = [threading.Thread(target=work, args=(tmp_path, 25)) for _ in range(2)]
-    for one in [*processes, *threads]:
-        one.start()
-    for one in [*processes, *threads]:
-        one.join()
+    workers: list[Any] = [*processes, *threads]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
     assert [process.exitcode for process in processes] == [0, 0]
     with Emulator(tmp_path) as emulator:
         stats: dict[str, Any] = emulator.stats()

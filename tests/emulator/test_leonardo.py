@@ -131,7 +131,7 @@ async def test_a_vendors_slash_is_a_folder_of_the_clips_address() -> None:
         ({"frame_interpolation": "yes"}, "parameters.frame_interpolation must be a boolean value"),
         ({"negativePrompt": "cats"}, "parameters.negativePrompt should not exist"),
         ({"style_ids": ["nonsense"]}, "parameters.style_ids each value must be a UUID"),
-        ({"controls": [{"akUUID": UNKNOWN_ID}, {"akUUID": UNKNOWN_ID}]}, "parameters.controls must contain no more than 1 elements"),
+        ({"controls": [{"akUUID": UNKNOWN_ID}] * 2}, "parameters.controls must contain no more than 1 elements"),
         ({"elements": [{"akUUID": UNKNOWN_ID, "weight": 3}]}, "parameters.elements weight must not be less than -2"),
         ({"guidances": {"end_frame": []}}, "parameters.guidances.end_frame should not exist"),
     ],
@@ -387,8 +387,8 @@ async def test_v1_takes_an_end_frame_and_a_motion_control_among_the_elements() -
         ({}, 'expecting a value for non-nullable variable: "prompt"', "validation-failed", "$"),
         ({"prompt": "x", "isPublic": "no"}, "expected a boolean for type 'Boolean', but found a string",
          "validation-failed", "$.selectionSet.motionVideoGenerationJob.args.arg1.isPublic"),
-        ({"prompt": "x", "model": "SDXL"}, "SDXL is not supported within the Production API. Please try again with a different "
-         "model ID.", "unexpected", "$"),
+        ({"prompt": "x", "model": "SDXL"}, "SDXL is not supported within the Production API. Please try again with a "
+         "different model ID.", "unexpected", "$"),
         ({"prompt": "x", "width": 123, "height": 45}, "invalid dimensions", "unexpected", "$"),
         ({"prompt": "x", "model": "VEO3", "duration": 5}, "duration must be one of: 4, 6, 8", "unexpected", "$"),
         ({"prompt": "x", "seed": 2147483638}, "seed must not be greater than 2147483637", "unexpected", "$"),

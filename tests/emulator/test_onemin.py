@@ -17,9 +17,9 @@ from emulator.lab import LEONARDO, ONEMIN, UNKNOWN_ID, lab, picture
 
 pytestmark = pytest.mark.anyio
 
-LUMA = {"prompt": "waves", "length": 5, "enhancePrompt": True}
-RAY = {"prompt": "waves", "modelName": "ray-v3", "duration": "5s"}
-KLING = {
+LUMA: dict[str, Any] = {"prompt": "waves", "length": 5, "enhancePrompt": True}
+RAY: dict[str, Any] = {"prompt": "waves", "modelName": "ray-v3", "duration": "5s"}
+KLING: dict[str, Any] = {
     "prompt": "x", "duration": 5, "mode": "std", "version": "1.6", "aspect_ratio": "16:9", "cfg_scale": 0.5,
 }  # fmt: skip
 
@@ -185,7 +185,7 @@ async def test_a_value_out_of_range_can_be_a_failure_at_the_poll() -> None:
 
 
 async def test_unknown_fields_are_echoed_and_ignored_unless_strict() -> None:
-    odd = {**LUMA, "motionStrength": 7}
+    odd: dict[str, Any] = {**LUMA, "motionStrength": 7}
     async with lab() as it:
         record = (await it.feature("luma", **odd)).json()["aiRecord"]
         assert record["aiRecordDetail"]["promptObject"] == odd

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ from emulator.lab import LEONARDO, V1, lab, picture
 pytestmark = pytest.mark.anyio
 
 DOCUMENT = json.loads((Path(__file__).parents[1] / "samples" / "leonardo_openapi_v1.json").read_text())
+# The real service answers null here for videos, against its own document (issue 80 of the vendor's TypeScript SDK).
+for name in ("sd_generation_schedulers", "sd_versions", "sd_generation_style"):
+    schema = DOCUMENT["components"]["schemas"][name]
+    schema |= {"nullable": True, "enum": [*schema["enum"], None]}
 SPEC = schemathesis.openapi.from_dict(DOCUMENT)
 
 
@@ -73,5 +78,6 @@ async def test_the_check_would_see_a_wrong_reply() -> None:
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(wrong)) as client:
         reply = await client.get("http://wrong.invalid/me")
+    reply.elapsed = timedelta(0)
     with pytest.raises(JsonSchemaError, match="nobody"):
         fits("/me", "GET", reply)

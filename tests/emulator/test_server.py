@@ -112,7 +112,8 @@ def test_links_lead_to_the_port_that_was_asked(http: httpx.Client) -> None:
     ("fault", "jobs"), [("reset", 0), ("connect_error", 0), ("lost_reply", 1), ("lost_reply_midway", 1)]
 )
 def test_connections_really_break(http: httpx.Client, emulator: Emulator, fault: str, jobs: int) -> None:
-    with pytest.raises(httpx.RemoteProtocolError):
+    # Which of the two it is depends on how much of the request the server had read.
+    with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
         http.post(f"{V2}/generations", content=MOTION_2, headers={**LEONARDO, "X-Vidnb-Fault": fault})
     assert emulator.stats()["jobs"] == jobs
     assert http.get(f"{V1}/me", headers=LEONARDO).status_code == 200

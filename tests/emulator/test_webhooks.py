@@ -32,7 +32,7 @@ class Receiver(httpx.AsyncBaseTransport):
 
     async def calls(self, count: int) -> list[dict[str, Any]]:
         with anyio.fail_after(10):
-            while len(self.requests) < count:
+            while len(self.requests) < count:  # noqa: ASYNC110 - several are waited for
                 await anyio.sleep(0.001)
         import json
 
@@ -66,7 +66,7 @@ async def test_a_receiver_that_fails_is_no_trouble(status: int, count: str) -> N
         job_id = await it.job()
         await receiver.calls(1)
         with anyio.fail_after(10):
-            while f"leonardo webhook {count}" not in it.emulator.stats()["operations"]:
+            while f"leonardo webhook {count}" not in it.emulator.stats()["operations"]:  # noqa: ASYNC110 - in a database
                 await anyio.sleep(0.001)
         assert (await it.generation(job_id))["status"] == "COMPLETE"
 

@@ -250,7 +250,7 @@ def test_an_upload_gives_the_path_and_falls_back_to_the_key_of_the_asset() -> No
     part = calls[0].file
     assert part is not None
     expected = sample("onemin-assets").request
-    assert {"method": calls[0].method, "url": calls[0].url, "file": part.field} == expected
+    assert {"method": calls[0].method, "url": calls[0].url, "file": part.part} == expected
     assert part.filename == "abababababababab.png"
     assert handle == RemoteMedia("1min", "images/2026_01_02_03_04_05_678_cat.png")
     without = {"asset": reply.json["asset"]}

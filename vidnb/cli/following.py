@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import typer
 
 from vidnb.cli.terminal import INTERRUPTED, console, say
+from vidnb.errors import JobTimeoutError
 from vidnb.records import Job, State
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from vidnb.clip import Clip
 
 REPLY_S = 15.0
-"""After Ctrl-C: how long the answer to a POST that is on its way may take."""
+"""At the end of the wait: how long the answer to a POST that is on its way may take."""
 
 
 async def follow(client: AsyncClient, job: Job, timeout_s: float | None) -> Clip:
@@ -31,8 +32,12 @@ async def follow(client: AsyncClient, job: Job, timeout_s: float | None) -> Clip
         try:
             return await client.wait(job, timeout_s)
         except asyncio.CancelledError:
-            say(_farewell(await _sent(client, job)), style="yellow")
+            await sent(client, [job])
+            say(_farewell(client.job(job)), style="yellow")
             raise typer.Exit(INTERRUPTED) from None
+        except JobTimeoutError:
+            await sent(client, [job])
+            raise
         finally:
             watcher.cancel()
             await asyncio.wait([watcher])
@@ -43,15 +48,18 @@ async def _watch(client: AsyncClient, job: Job, show: Callable[[Job], None]) -> 
         show(row)
 
 
-async def _sent(client: AsyncClient, job: Job) -> Job:
-    """The job's row, once no paid POST of it is on its way: ending the process now would lose the reply."""
-    if client.job(job).state is State.SUBMITTING:
-        say("Interrupted; waiting for the service's answer to the submit (Ctrl-C again to leave at once) ...")
+async def sent(client: AsyncClient, jobs: Iterable[Job]) -> None:
+    """Return once no paid POST of these jobs is on its way: ending the process now would lose the reply."""
+
+    def waits() -> bool:
+        return any(client.job(job).state is State.SUBMITTING for job in jobs)
+
+    if waits():
+        say("Waiting for the service's answer to the submit; Ctrl-C leaves at once ...")
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(REPLY_S):
-            while client.job(job).state is State.SUBMITTING:  # noqa: ASYNC110  # the row is all there is to look at
+            while waits():  # noqa: ASYNC110  # the rows are all there is to look at
                 await asyncio.sleep(0.05)
-    return client.job(job)
 
 
 def _farewell(job: Job) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -34,7 +35,7 @@ def models(
         raise ConfigError(f"there is no provider {provider!r}; there are {', '.join(providers)}")
     chosen = [model for model in every if provider in (None, model.provider) and (retired or not model.is_retired)]
     if as_json:
-        typer.echo(json.dumps([asdict(model) for model in chosen], indent=2, default=str))
+        typer.echo(json.dumps(chosen, indent=2, default=_plain))
         return
     console().print(table(None, HEAD, map(_row, chosen)))
     hidden = 0 if retired else sum(model.is_retired and provider in (None, model.provider) for model in every)
@@ -75,7 +76,7 @@ def price(model: Model) -> str:
 
 def _explain(model: Model, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(asdict(model), indent=2, default=str))
+        typer.echo(json.dumps(model, indent=2, default=_plain))
         return
     out = console()
     for name, value in _facts(model).items():
@@ -85,6 +86,13 @@ def _explain(model: Model, as_json: bool) -> None:
     for title, lines in (("Rules", map(_rule, model.rules)), ("Notes", model.notes)):
         if told := [safe(line) for line in lines]:
             out.print(title, *(f"  - {line}" for line in told), sep="\n", markup=False, soft_wrap=True)
+
+
+def _plain(value: Any) -> Any:
+    """What json may write for a value of the catalogue; `asdict` cannot copy its read-only tables."""
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    return dict(value) if isinstance(value, Mapping) else str(value)
 
 
 def _facts(model: Model) -> dict[str, str]:

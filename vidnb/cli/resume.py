@@ -39,6 +39,7 @@ def resume(
 
 async def _resumed(timeout_s: float | None) -> list[Job]:
     """The jobs that were unfinished, as they are afterwards."""
+    from vidnb.cli.following import sent
     from vidnb.client import AsyncClient
 
     async with AsyncClient() as client:
@@ -47,10 +48,13 @@ async def _resumed(timeout_s: float | None) -> list[Job]:
             return []
         with _bar(len(begun)) as show:
             resuming = asyncio.create_task(client.resume(wait=True, timeout_s=timeout_s))
-            while not resuming.done():
+            try:
+                while not resuming.done():
+                    show(_ended(client, begun))
+                    await asyncio.wait([resuming], timeout=LOOK_S)
                 show(_ended(client, begun))
-                await asyncio.wait([resuming], timeout=LOOK_S)
-            show(_ended(client, begun))
+            finally:
+                await sent(client, begun)
             resuming.result()
         return [client.store.get(job.id) for job in begun]
 

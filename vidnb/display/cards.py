@@ -80,9 +80,15 @@ def error_html(job: Job) -> str:
         ("At fault", fault),
         ("Input", _input_words(job, told)),
         ("Charged", _charged(job)),
-        ("What to do", told.get("advice") or "try another take (take=1), or another model"),
+        ("What to do", told.get("advice") or _advice(told.get("kind"))),
     ]
     return card(RED, _head(headline, job), facts(pairs), _job_line(job))
+
+
+def _advice(kind: object) -> str:
+    if kind == "refused":
+        return "change the prompt, input or value that it names, then run the cell again"
+    return "run the cell again, or try another model"
 
 
 _AGAIN = "run the cell again: a cancelled job leaves its take free"

@@ -116,7 +116,7 @@ class MediaField(ListField):
             return ""  # nothing is fetched before Generate
         try:
             return thumbnail(item)
-        except (VidnbError, OSError, ValueError, TypeError, AttributeError, RuntimeError):
+        except (VidnbError, OSError, ValueError, TypeError, AttributeError):
             return '<span class="vidnb-nothing" title="not a picture that can be read">?</span>'
 
     def write(self, values: Mapping[str, Any]) -> None:

@@ -1,0 +1,160 @@
+"""The verbs: three faces of the same thing, usable from a cell, a script, a thread and a callback."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+
+import vidnb
+from vidnb.client import AsyncClient, Client
+from vidnb.emulator import Emulator
+from vidnb.errors import JobTimeoutError
+from vidnb.records import State
+
+VERBS = [
+    "cancel", "clip", "generate", "history", "job", "jobs", "reconcile", "resume", "settle", "stop_waiting", "submit",
+    "wait", "watch",
+]  # fmt: skip
+QUICK = {"model": "leonardo/google/gemini-omni-1.1-flash-preview", "width_px": 640, "height_px": 360, "duration_s": 3}
+
+
+def without_self(function: object) -> list[tuple[str, object, object]]:
+    parameters = inspect.signature(function).parameters.values()  # type: ignore[arg-type]
+    return [(p.name, p.default, p.annotation) for p in parameters if p.name != "self"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_faces_of_a_verb_have_one_signature_and_one_docstring(verb: str) -> None:
+    asynchronous, sync, function = getattr(AsyncClient, verb), getattr(Client, verb), getattr(vidnb, verb)
+    assert without_self(asynchronous) == without_self(sync) == without_self(function)
+    assert asynchronous.__doc__ == sync.__doc__ == function.__doc__
+    assert function.__name__ == verb
+
+
+def test_every_verb_of_the_async_client_has_its_sync_face() -> None:
+    public = {name for name, _ in inspect.getmembers(AsyncClient, inspect.isfunction) if not name.startswith("_")}
+    assert public - {"aclose"} == set(VERBS)
+
+
+def test_what_is_exported_is_what_exists() -> None:
+    assert sorted(vidnb.__all__) == vidnb.__all__
+    for name in vidnb.__all__:
+        assert getattr(vidnb, name) is not None
+    assert set(vidnb.__all__) == set(vidnb._MODULE_OF)
+
+
+def test_every_exported_name_says_what_it_is() -> None:
+    assert [name for name in vidnb.__all__ if not (getattr(vidnb, name).__doc__ or "").strip()] == []
+
+
+def test_importing_vidnb_loads_nothing_heavy() -> None:
+    code = "import sys, vidnb; print([m for m in ('httpx','pandas','av','numpy','sqlalchemy','ipywidgets') if m in sys.modules])"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Client:
+    return Client(tmp_path / "data", emulator=Emulator(tmp_path / "emulator", latency_s=0.05))
+
+
+def test_sync_verbs_work_in_a_script(client: Client) -> None:
+    with client:
+        clip = client.generate("a koala", **QUICK)
+        assert [job.id for job in client.jobs()] == [clip.job.id]
+
+
+def test_sync_verbs_work_under_a_running_loop(client: Client) -> None:
+    async def cell() -> State:
+        return client.generate("a koala", **QUICK).job.state
+
+    with client:
+        assert asyncio.run(cell()) is State.DONE
+
+
+def test_sync_verbs_work_from_many_threads_at_once(client: Client) -> None:
+    clips: list[str] = []
+    threads = [
+        threading.Thread(target=lambda: clips.append(client.generate("a koala", **QUICK).job.id)) for _ in range(5)
+    ]
+    with client:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(clips) == 5
+    assert len(set(clips)) == 1
+
+
+def test_watching_shows_every_state_to_the_end(client: Client) -> None:
+    with client:
+        states = [row.state for row in client.watch(client.submit("a koala", **QUICK))]
+    assert states[-1] is State.DONE
+    assert State.RUNNING in states
+
+
+def test_a_sync_verb_on_vidnbs_own_loop_is_refused_instead_of_hanging(client: Client) -> None:
+    from vidnb import _bridge
+
+    async def wrong() -> None:
+        client.jobs()
+        client.generate("a koala", **QUICK)
+
+    with client, pytest.raises(RuntimeError, match="AsyncClient"):
+        _bridge.run_sync(wrong())
+
+
+def test_history_lists_what_was_asked_what_it_cost_and_what_was_measured(client: Client) -> None:
+    with client:
+        client.generate("a koala", seed=None, **QUICK)
+        frame = client.history().df
+    row = frame.iloc[0]
+    assert (row["prompt"], row["state"], bool(row["emulated"])) == ("a koala", "done", True)
+    assert row["cost_usd"] > 0
+    assert row["wait_s"] > 0
+    assert (row["actual_width_px"], row["actual_height_px"]) == (640, 360)
+
+
+SLOW = """
+    import sys, vidnb
+    from vidnb.emulator import Emulator
+    client = vidnb.Client(sys.argv[1], emulator=Emulator(sys.argv[1] + "/emulator", latency_s=4))
+    print("ready", flush=True)
+    try:
+        client.generate("a koala", model="leonardo/motion_2.0")
+    except KeyboardInterrupt:
+        print("stopped", client.jobs()[0].state, flush=True)
+"""
+
+
+def test_ctrl_c_stops_the_waiting_and_not_the_job(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(SLOW), str(tmp_path)], stdout=subprocess.PIPE, text=True, env=os.environ
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == "ready"
+    rows = Client(tmp_path)
+    with rows:
+        while not any(job.remote_id for job in rows.jobs()):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30)[0].startswith("stopped running")
+        assert [job.state for job in rows.resume()] == [State.DONE]
+
+
+def test_a_wait_that_ends_early_leaves_the_job_to_a_later_one(tmp_path: Path) -> None:
+    with Client(tmp_path, emulator=Emulator(tmp_path / "emulator", latency_s=0.8)) as client:
+        with pytest.raises(JobTimeoutError):
+            client.generate("a koala", timeout_s=0.1, **QUICK)
+        assert client.generate("a koala", **QUICK).job.state is State.DONE
+        assert len(client.jobs()) == 1

@@ -1,0 +1,143 @@
+"""Where requests go, with which key, and what is said when they do not arrive."""
+
+from __future__ import annotations
+
+import logging
+
+import httpx
+import pytest
+from fakes import CANARY, Scripted
+
+from vidnb import providers
+from vidnb.errors import ConfigError, TransportError
+from vidnb.records import Call
+from vidnb.transport import Wire, redact, target
+
+LEONARDO = providers.get("leonardo")
+SIGNED = "https://s3.us-east-1.amazonaws.com/asset.1min.ai/videos/x.mp4?X-Amz-Signature=5ec4e7"
+
+
+def live(transport: httpx.AsyncBaseTransport) -> Wire:
+    return Wire(target(LEONARDO, key=CANARY), transport)
+
+
+def test_without_a_key_a_provider_is_emulated() -> None:
+    assert target(LEONARDO).in_process
+    assert target(LEONARDO).emulated
+
+
+def test_with_a_key_it_is_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEONARDO_API_KEY", CANARY)
+    found = target(LEONARDO)
+    assert (found.base_url, found.emulated) == ("https://cloud.leonardo.ai/api/rest", False)
+
+
+def test_vidnb_live_forbids_the_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDNB_LIVE", "1")
+    with pytest.raises(ConfigError, match="LEONARDO_API_KEY"):
+        target(LEONARDO)
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "leonardo.ai", "http://leonardo.example.com", "https://user:pass@host/x"])
+def test_a_base_url_that_would_leak_the_key_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEONARDO_BASE_URL", url)
+    with pytest.raises(ConfigError) as caught:
+        target(LEONARDO, key=CANARY)
+    assert "pass@" not in str(caught.value)
+
+
+def test_a_service_on_this_machine_counts_as_emulated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEONARDO_BASE_URL", "http://127.0.0.1:8123/api/rest/")
+    found = target(LEONARDO, key=CANARY)
+    assert (found.base_url, found.emulated, found.in_process) == ("http://127.0.0.1:8123/api/rest", True, False)
+
+
+def test_the_key_is_in_no_repr_and_not_in_the_account() -> None:
+    found = target(LEONARDO, key=CANARY)
+    wire = live(Scripted(lambda request: httpx.Response(200)))
+    assert CANARY not in f"{found!r} {found.account} {wire!r} {vars(wire)!r}"
+
+
+@pytest.mark.anyio
+async def test_every_call_of_the_api_carries_the_key_and_no_absolute_one_does() -> None:
+    transport = Scripted(lambda request: httpx.Response(200, json={}))
+    wire = live(transport)
+    await wire.call(Call("GET", "/v1/me"))
+    await wire.call(Call("POST", "https://bucket.example.com/", form={"a": "b"}))
+    with_key, without = transport.requests
+    assert CANARY in with_key.headers["authorization"]
+    assert CANARY not in str(without.headers.raw)
+
+
+@pytest.mark.anyio
+async def test_a_redirect_of_the_api_is_not_followed_with_the_key() -> None:
+    away = httpx.Response(307, headers={"location": "https://evil.example.com/"})
+    transport = Scripted(lambda request: away)
+    reply = await live(transport).call(Call("POST", "/v2/generations", json={}), submit=True)
+    assert reply.status_code == 307
+    assert {request.url.host for request in transport.requests} == {"cloud.leonardo.ai"}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("error", "sent", "tries"),
+    [
+        (httpx.ConnectError("no"), False, 4),
+        (httpx.ConnectTimeout("no"), False, 4),
+        (httpx.PoolTimeout("no"), False, 4),
+        (httpx.ReadTimeout("no"), True, 1),
+        (httpx.WriteError("no"), True, 1),
+        (httpx.RemoteProtocolError("no"), True, 1),
+        (httpx.ReadError("no"), True, 1),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+async def test_a_submit_is_repeated_only_where_nothing_can_have_been_received(
+    error: httpx.TransportError, sent: bool, tries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def no_rest(seconds: float) -> None:
+        return None
+
+    monkeypatch.setattr("httpx_retries.retry.asyncio.sleep", no_rest)
+
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise error
+
+    transport = Scripted(fail)
+    with pytest.raises(TransportError) as caught:
+        await live(transport).call(Call("POST", "/v2/generations", json={}), submit=True)
+    assert (caught.value.sent, len(transport.requests)) == (sent, tries)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 520, 524])
+async def test_a_submit_that_was_answered_with_an_error_is_never_repeated(status: int) -> None:
+    transport = Scripted(lambda request: httpx.Response(status))
+    await live(transport).call(Call("POST", "/v2/generations", json={}), submit=True)
+    assert len(transport.requests) == 1
+
+
+def test_signatures_are_cut_from_text() -> None:
+    assert (
+        redact(f"got {SIGNED} and more")
+        == "got https://s3.us-east-1.amazonaws.com/asset.1min.ai/videos/x.mp4?... and more"
+    )
+
+
+@pytest.mark.anyio
+async def test_the_log_shows_no_signature_and_no_key(caplog: pytest.LogCaptureFixture) -> None:
+    wire = live(Scripted(lambda request: httpx.Response(200, stream=httpx.ByteStream(b"x"))))
+    with caplog.at_level(logging.DEBUG):
+        async with wire.download(SIGNED) as chunks:
+            assert b"".join([chunk async for chunk in chunks]) == b"x"
+        await wire.call(Call("GET", "/v1/me"))
+    assert "amazonaws" in caplog.text
+    assert "5ec4e7" not in caplog.text
+    assert CANARY not in caplog.text
+
+
+def test_accounts_are_told_apart() -> None:
+    one, two = (
+        Target(LEONARDO, "https://x", target(LEONARDO, key=key).key, False).account for key in (CANARY, "other")
+    )
+    assert one != two

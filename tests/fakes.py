@@ -32,6 +32,22 @@ class Recorder(httpx.AsyncBaseTransport):
         return [r for r in self.requests if r.method == method and r.url.path.endswith(path_end)]
 
 
+class LiveNames(httpx.AsyncBaseTransport):
+    """The emulator behind the live services' names; what it links to lies on a third host, over https."""
+
+    def __init__(self, app: httpx.AsyncBaseTransport) -> None:
+        self.app = app
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self.app.handle_async_request(request)
+        if "json" not in response.headers.get("content-type", ""):
+            return response
+        body = await response.aread()
+        for host in (b"cloud.leonardo.ai", b"api.1min.ai"):
+            body = body.replace(b"https://" + host, b"https://files.example.com")
+        return httpx.Response(response.status_code, headers={"content-type": "application/json"}, content=body)
+
+
 class Scripted(httpx.AsyncBaseTransport):
     """A transport that answers from a function, for replies that no emulator gives."""
 

@@ -489,7 +489,7 @@ def test_the_recipe_names_inputs_that_python_can_read(make_clip: Callable[..., C
          ["did not accept the key", "Invalid key", "check the key"]),
         ({"kind": "refused", "message": "blocked by moderation", "charged": False}, ["refused", "Input", "prompt"]),
         ({"kind": "refused", "message": "seed must be at most 5", "charged": False}, ["Input", "seed"]),
-        ({"kind": "refused", "message": "no", "charged": False}, ["the service does not say which", "change the prompt"]),
+        ({"kind": "refused", "message": "no", "charged": False}, ["does not say which", "change the prompt"]),
         ({"kind": "clip", "message": "not a video", "charged": True}, ["no playable video", "At fault", "the service"]),
         ({"kind": "service", "message": "internal", "charged": None}, ["The service failed", "not known"]),
         ({}, ["The service failed", "What to do", "run the cell again"]),

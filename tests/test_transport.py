@@ -118,10 +118,7 @@ async def test_a_submit_that_was_answered_with_an_error_is_never_repeated(status
 
 
 def test_signatures_are_cut_from_text() -> None:
-    assert (
-        redact(f"got {SIGNED} and more")
-        == "got https://s3.us-east-1.amazonaws.com/asset.1min.ai/videos/x.mp4?... and more"
-    )
+    assert redact(f"got {SIGNED} and more") == f"got {SIGNED.split('?')[0]}?... and more"
 
 
 @pytest.mark.anyio
@@ -137,7 +134,4 @@ async def test_the_log_shows_no_signature_and_no_key(caplog: pytest.LogCaptureFi
 
 
 def test_accounts_are_told_apart() -> None:
-    one, two = (
-        Target(LEONARDO, "https://x", target(LEONARDO, key=key).key, False).account for key in (CANARY, "other")
-    )
-    assert one != two
+    assert target(LEONARDO, key=CANARY).account != target(LEONARDO, key="other").account

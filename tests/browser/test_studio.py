@@ -113,16 +113,25 @@ def test_a_job_begun_before_a_busy_cell_is_shown_while_it_runs(lab: OpenNotebook
     notebook.wait_for_status("idle")
 
 
-def test_a_picture_from_this_machine_is_shown_and_used(lab: OpenNotebook, lab_folder: Path) -> None:
+def test_a_picture_from_this_machine_is_shown_and_used(
+    lab: OpenNotebook, lab_folder: Path, request: pytest.FixtureRequest
+) -> None:
     PIL.Image.new("RGB", (640, 480), "teal").save(lab_folder / "koala.png")
     notebook = lab("import vidnb\nvidnb.Studio('1min/leonardo-motion')")
     studio = studio_of(notebook)
     generate(notebook)
     expect(studio.locator(".vidnb-field-start_image [role=alert]")).to_contain_text("Required")
-    studio.locator("input[type=file]").first.set_input_files(lab_folder / "koala.png")
+    with notebook.page.expect_file_chooser() as chooser:
+        studio.get_by_role("button", name="Upload").click()
+    chooser.value.set_files(lab_folder / "koala.png")
     expect(studio.locator("img.vidnb-thumbnail")).to_be_visible()
+    folder = request.config.rootpath / "test-artifacts"
+    folder.mkdir(exist_ok=True)
+    notebook.page.screenshot(path=folder / "studio-picture.png")
     generate(notebook)
     expect(videos(notebook)).to_have_count(1)
+    studio.get_by_role("button", name="Remove koala.png").click()
+    expect(studio.get_by_label("Start image *")).to_be_visible()
 
 
 def test_choosing_another_model_changes_the_form_and_keeps_the_prompt(lab: OpenNotebook) -> None:
@@ -149,7 +158,7 @@ def test_every_control_is_named_and_fits_the_page(lab: OpenNotebook, look: str, 
     unnamed = """studio => [...studio.querySelectorAll('input, select, textarea, button, [role=slider]')]
         .filter(control => control.offsetParent && control.type !== 'file')
         .filter(control => !(control.labels?.length || control.ariaLabel || control.title))
-        .filter(control => !control.textContent.trim())
+        .filter(control => !control.textContent.trim() && !control.closest('.widget-slider')?.querySelector('label'))
         .map(control => control.outerHTML.slice(0, 200))"""
     assert studio.evaluate(unnamed) == []
     too_wide = "studio => [studio.scrollWidth - studio.clientWidth, studio.getBoundingClientRect().width]"

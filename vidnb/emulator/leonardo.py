@@ -21,7 +21,7 @@ from vidnb.emulator.clock import iso
 from vidnb.emulator.core import LEONARDO_SLOTS, Emulator, account_id
 from vidnb.emulator.hosts import CDN_PATH, UPLOAD_PATH, signature
 from vidnb.emulator.leonardo_create import Creation, v1_error
-from vidnb.emulator.leonardo_records import generation
+from vidnb.emulator.leonardo_records import BASE_MODEL, generation
 from vidnb.emulator.state import EmulatedFile
 from vidnb.emulator.webhooks import Caller
 
@@ -258,7 +258,7 @@ class Leonardo:
                 "name": name,
                 "creatorName": "Leonardo",
                 "description": f"Motion control: {name}",
-                "baseModel": "MOTION2",
+                "baseModel": BASE_MODEL,
                 "urlImage": f"{ask.base.rstrip('/')}{CDN_PATH}/element_thumbnails/{identifier}.webp",
                 "weightDefault": 1,
                 "weightMin": -2,

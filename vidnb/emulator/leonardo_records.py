@@ -12,6 +12,8 @@ from vidnb.emulator.core import Emulator
 from vidnb.emulator.hosts import CDN_PATH
 from vidnb.emulator.state import EmulatedJob
 
+BASE_MODEL = "KINO_2_0"
+"""Of motion elements: chosen among the names that the document lists, none of which says Motion 2.0."""
 ALWAYS_NULL = (
     "modelId", "sdVersion", "scheduler", "presetStyle", "guidanceScale", "inferenceSteps", "initStrength", "photoReal",
     "photoRealStrength", "promptMagic", "promptMagicStrength", "promptMagicVersion", "ultra",
@@ -79,7 +81,7 @@ def _elements(job: EmulatedJob, model: Model) -> list[dict[str, Any]]:
             "lora": {
                 "akUUID": element["akUUID"],
                 "name": names.get(element["akUUID"], "element"),
-                "baseModel": "MOTION2",
+                "baseModel": BASE_MODEL,
                 "description": "",
                 "urlImage": "",
                 "weightDefault": 1,

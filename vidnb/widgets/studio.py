@@ -218,6 +218,8 @@ class Studio(widgets.VBox):
             job = await self._client.asynchronous.submit(model=self.model, fresh=fresh, **values)
         except ParamsError as error:
             self.form.show_problems(error.problems)
+            named = ", ".join(dict.fromkeys(problem.field for problem in error.problems))
+            _tell(self._note, f"Nothing was sent, see above: {named}.")
             raise
         self.form.show_problems([])
         self._track(job, known=job.created_at < begun)

@@ -1,0 +1,91 @@
+"""A canary key, and the signatures of links, searched for wherever vidnb writes, prints or sends."""
+
+from __future__ import annotations
+
+import io
+import logging
+import traceback
+from pathlib import Path
+
+import nbformat
+import pytest
+from fakes import CANARY, LiveNames, Recorder
+from nbclient import NotebookClient
+from PIL import Image
+
+from vidnb.client import AsyncClient
+from vidnb.emulator import Emulator, StreamingASGITransport
+from vidnb.errors import VidnbError
+
+SIGNATURE = "X-Amz-Signature"
+
+
+def picture() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (320, 240), "teal").save(file, "PNG")
+    return file.getvalue()
+
+
+def written_below(folder: Path) -> bytes:
+    """All bytes that lie in a folder, names included."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return b"".join(str(path).encode() + path.read_bytes() for path in files)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "fault",
+    [None, "bad_key", "inactive_key", "no_credits", "moderation", "500", "lost_reply", "busy", "no_id", "reset"],
+)
+async def test_no_key_and_no_signature_is_written_logged_shown_or_sent_elsewhere(
+    tmp_path: Path, fault: str | None, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    emulator = Emulator(tmp_path / "service", latency_s=0.05, faults=[f"{fault}:submit:2"] if fault else [])
+    recorder = Recorder(LiveNames(StreamingASGITransport(emulator.app)))
+    home, shown = tmp_path / "data", []
+    jobs = [
+        ({"prompt": "x", "model": "leonardo/MOTION2", "start_image": picture()}),
+        ({"model": "1min/leonardo-motion", "start_image": picture(), "motion_strength": 3}),
+    ]
+    with caplog.at_level(logging.DEBUG):
+        async with AsyncClient(home, keys={"leonardo": CANARY, "1min": CANARY}, transport=recorder) as client:
+            for values in jobs:
+                try:
+                    clip = await client.generate(**values)
+                    shown += [repr(clip), str(clip._repr_mimebundle_())]
+                except VidnbError as error:
+                    shown += ["".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())]
+            shown += [repr(client), repr(vars(client)), client.jobs()._repr_html_(), repr(client.jobs())]
+            shown += [client.history()._repr_html_(), client.history().df.to_csv()]
+    assert recorder.requests, "nothing was sent at all"
+    printed = capfd.readouterr()
+    for text in (*shown, caplog.text, printed.out, printed.err, written_below(home).decode("latin-1")):
+        assert CANARY not in text
+        assert SIGNATURE not in text
+    elsewhere = [r for r in recorder.requests if r.url.host not in ("cloud.leonardo.ai", "api.1min.ai")]
+    for request in elsewhere:
+        assert CANARY.encode() not in request.headers.get("authorization", "").encode() + request.url.query
+        assert CANARY not in str(request.headers.raw)
+
+
+def test_a_notebook_that_was_run_with_a_key_holds_no_trace_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key is in the environment, and an address refuses it: even the verbose traceback must not show it."""
+    monkeypatch.setenv("LEONARDO_API_KEY", CANARY)
+    monkeypatch.setenv("LEONARDO_BASE_URL", "http://127.0.0.1:9/api/rest")
+    cells = [
+        "%xmode Verbose\nimport vidnb, logging; logging.basicConfig(level=logging.DEBUG)",
+        "vidnb.generate('x', seed=1)",
+        "client = vidnb.Client(); client, client.asynchronous, vars(client.asynchronous)",
+        "vidnb.jobs()",
+        "vidnb.history()",
+        "vidnb.Studio()",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(
+        notebook, kernel_name="python3", allow_errors=True, resources={"metadata": {"path": tmp_path}}
+    ).execute()
+    text = nbformat.writes(notebook)
+    assert "nothing was sent" in text
+    assert CANARY not in text

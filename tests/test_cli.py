@@ -28,7 +28,7 @@ from typer.testing import CliRunner
 
 from vidnb import catalog, errors
 from vidnb.cli import app
-from vidnb.cli.terminal import exit_code, safe
+from vidnb.cli.terminal import console, exit_code, safe
 from vidnb.client import Client
 from vidnb.emulator import Emulator, VirtualClock, running
 from vidnb.records import Job, State
@@ -469,6 +469,21 @@ def test_history_goes_to_a_file_and_keeps_only_what_was_asked_for(tmp_path: Path
 )
 def test_a_history_that_cannot_be_written_exits_with_2(arguments: tuple[str, ...]) -> None:
     assert vidnb("history", *arguments).exit_code == 2
+
+
+def test_a_narrow_terminal_gets_fewer_columns_and_whole_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    intended("a koala in a meadow")
+
+    def heads(columns: int) -> list[str]:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        console.cache_clear()
+        told = vidnb("history").stdout
+        assert max(map(len, told.splitlines())) <= columns
+        return told.split("─")[0].split()
+
+    assert heads(80)[:4] == ["job", "state", "prompt", "model"]
+    assert heads(160)[-2:] == ["cost", "waited"]
+    console.cache_clear()
 
 
 def test_an_empty_history_is_no_error() -> None:

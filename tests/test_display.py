@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from vidnb import catalog, display, media, params
-from vidnb.clip import Clip
+from vidnb._clip import Clip
 from vidnb.display import clips, live, page
 from vidnb.display import host as hosts
 from vidnb.emulator.clips import Scene, render

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from vidnb.clip import Clip
+from vidnb._clip import Clip
+from vidnb._history import FIRST, LAST, History
 from vidnb.emulator.clips import Scene, render
 from vidnb.files import Files
-from vidnb.history import FIRST, LAST, History
 from vidnb.media import probe
 from vidnb.records import ClipInfo, Cost, Job, State
 from vidnb.store import Store

@@ -7,7 +7,7 @@
     vidnb.Studio()              # the same with a form
 
 Reading order for the code, along the path of one clip: `catalog` (every model's limits, as data), `params` (validation,
-recipe), `providers` (values to wire format and back), `jobs` (submit, poll, download), `store`, `files` and `media`
+recipe), `providers` (values to wire format and back), `engine` (submit, poll, download), `store`, `files` and `media`
 (rows and bytes), `client` (the verbs), then `history`, `display` and `widgets` (what a person sees). `emulator` stands
 beside it all and is reached only as a transport.
 """
@@ -18,6 +18,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vidnb._clip import Clip
+    from vidnb._history import History
     from vidnb.client import (
         AsyncClient,
         Client,
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
         wait,
         watch,
     )
-    from vidnb.clip import Clip
     from vidnb.emulator import Emulator
     from vidnb.errors import (
         AuthError,
@@ -61,7 +62,6 @@ if TYPE_CHECKING:
         UnexpectedReplyError,
         VidnbError,
     )
-    from vidnb.history import History
     from vidnb.loops import allow_nested_loops
     from vidnb.providers import Provider
     from vidnb.records import Job, RemoteMedia, State
@@ -75,14 +75,14 @@ _HOME = {
         "AsyncClient Client cancel clip generate history job jobs model models reconcile resume settle stop_waiting "
         "submit wait watch"
     ),
-    "vidnb.clip": "Clip",
+    "vidnb._clip": "Clip",
     "vidnb.emulator": "Emulator",
     "vidnb.errors": (
         "AuthError ConfigError CreditError JobAmbiguousError JobCancelledError JobError JobFailedError JobTimeoutError "
         "MediaError OlderFormWarning ParamsError Problem ProviderError RateLimitError RejectedError StoreError "
         "TransportError UnavailableError UnexpectedReplyError VidnbError"
     ),
-    "vidnb.history": "History",
+    "vidnb._history": "History",
     "vidnb.loops": "allow_nested_loops",
     "vidnb.providers": "Provider",
     "vidnb.records": "Job RemoteMedia State",

@@ -22,7 +22,9 @@ import httpx
 from pydantic import SecretStr
 
 from vidnb import _bridge, catalog, display, params, providers
-from vidnb.clip import Clip
+from vidnb._clip import Clip
+from vidnb._history import History
+from vidnb.engine import Engine
 from vidnb.errors import (
     ConfigError,
     JobAmbiguousError,
@@ -34,8 +36,6 @@ from vidnb.errors import (
     Problem,
 )
 from vidnb.files import Files, data_home, open_home
-from vidnb.history import History
-from vidnb.jobs import Engine
 from vidnb.records import Job, MediaFile, State
 from vidnb.store import Store, utcnow
 from vidnb.transport import EMULATOR_KEY, Target, Wire, target

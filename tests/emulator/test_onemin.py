@@ -236,6 +236,24 @@ async def test_an_image_that_nobody_uploaded_is_refused() -> None:
             assert "Unable to load the image" in cause(reply)
 
 
+@pytest.mark.parametrize(
+    ("content", "name", "message"),
+    [
+        (picture(299, 400), "cat.png", "sides must be 300 to 4096 px"),
+        (picture(300, 800), "cat.png", "aspect ratio is out of range"),
+        (picture(400, 400, "WEBP"), "cat.webp", "must be one of: jpg, png"),
+    ],
+)
+async def test_a_models_own_limits_of_pictures_hold(content: bytes, name: str, message: str) -> None:
+    fields: dict[str, Any] = {"taskType": "i2v-02", "duration": 6, "resolution": 768}
+    async with lab() as it:
+        path = await it.asset(content, name)
+        assert message in cause(await it.feature("hailuo", kind="IMAGE_TO_VIDEO", imageUrl=path, **fields))
+        good = await it.asset(picture(400, 300))
+        reply = await it.feature("hailuo", kind="IMAGE_TO_VIDEO", imageUrl=good, **fields)
+        assert reply.status_code == 200
+
+
 async def test_moderation_is_an_upstream_error() -> None:
     async with lab() as it:
         assert "inappropriate content" in cause(await it.feature("luma", **{**LUMA, "prompt": "[blocked]"}))

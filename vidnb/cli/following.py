@@ -14,8 +14,8 @@ from vidnb.errors import JobTimeoutError
 from vidnb.records import Job, State
 
 if TYPE_CHECKING:
+    from vidnb._clip import Clip
     from vidnb.client import AsyncClient
-    from vidnb.clip import Clip
 
 REPLY_S = 15.0
 """At the end of the wait: how long the answer to a POST that is on its way may take."""

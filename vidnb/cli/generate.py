@@ -13,7 +13,7 @@ import typer
 from vidnb.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
-    from vidnb.clip import Clip
+    from vidnb._clip import Clip
 
 
 def generate(

@@ -18,7 +18,7 @@ from vidnb.records import State
 if TYPE_CHECKING:
     import pandas as pd
 
-HEAD = ("job", "created", "model", "state", "prompt", "seed", "seconds", "size", "cost", "waited")
+HEAD = ("job", "state", "prompt", "model", "seed", "created", "size", "seconds", "cost", "waited")
 FORMULA = ("=", "+", "-", "@")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -85,7 +85,7 @@ def _show(frame: pd.DataFrame) -> None:
     if frame.empty:
         say("No jobs here yet that fit.")
         return
-    console().print(table(None, HEAD, map(_cells, frame.to_dict("records"))))
+    console().print(table(HEAD, map(_cells, frame.to_dict("records")), wraps=("prompt",)))
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -97,13 +97,13 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     cost = "" if told.get("cost") is None else f"{told['cost']:g} {told.get('cost_unit') or ''}".strip()
     return (
         str(told["job_id"])[:8],
-        told["created_at"].to_pydatetime().astimezone().strftime("%Y-%m-%d %H:%M"),
-        shortened(told["model"], 40),
         f"{told['state']}{' EMULATED' if told.get('emulated') else ''}",
         shortened(told.get("prompt") or "", 48),
+        shortened(told["model"], 40),
         "" if told.get("seed") is None else f"{told['seed']:.0f}",
-        "" if seconds is None else f"{float(seconds):g}",
+        told["created_at"].to_pydatetime().astimezone().strftime("%Y-%m-%d %H:%M"),
         str(size),
+        "" if seconds is None else f"{float(seconds):g}",
         cost,
         "" if told.get("wait_s") is None else f"{told['wait_s']:.1f} s",
     )

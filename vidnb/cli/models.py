@@ -15,7 +15,8 @@ from vidnb.errors import ConfigError
 if TYPE_CHECKING:
     from vidnb.catalog import Model, Param, Rule
 
-HEAD = ("model", "title", "status", "from", "seconds", "resolution", "price")
+PARAMS = ("param", "kind", "default", "allowed", "help")
+HEAD = ("model", "from", "status", "seconds", "resolution", "title", "price")
 
 
 def models(
@@ -37,7 +38,7 @@ def models(
     if as_json:
         typer.echo(json.dumps(chosen, indent=2, default=_plain))
         return
-    console().print(table(None, HEAD, map(_row, chosen)))
+    console().print(table(HEAD, map(_row, chosen), wraps=("seconds", "resolution")))
     hidden = 0 if retired else sum(model.is_retired and provider in (None, model.provider) for model in every)
     more = f"; {hidden} retired ones with --retired" if hidden else ""
     say(f"{len(chosen)} models{more}. vidnb models ID explains one.")
@@ -49,8 +50,8 @@ def _row(model: Model) -> tuple[str, ...]:
     choices = resolution.choices if resolution is not None and resolution.choices else tuple(resolutions)
     status = f"retired {model.retired_on or ''}" if model.is_retired else model.status
     return (
-        model.id, model.title, status.strip(), ", ".join(model.modes), _seconds(model),
-        ", ".join(map(str, choices)), price(model),
+        model.id, ", ".join(model.modes), status.strip(), _seconds(model), ", ".join(map(str, choices)), model.title,
+        price(model),
     )  # fmt: skip
 
 
@@ -82,7 +83,7 @@ def _explain(model: Model, as_json: bool) -> None:
     for name, value in _facts(model).items():
         if value:
             out.print(f"{name:<12}{safe(value)}", markup=False, soft_wrap=True)
-    out.print(table("\nParams", ("name", "kind", "allowed", "default", "help"), map(_param_row, model.params.values())))
+    out.print(table(PARAMS, map(_param_row, model.params.values()), wraps=PARAMS[1:]))
     for title, lines in (("Rules", map(_rule, model.rules)), ("Notes", model.notes)):
         if told := [safe(line) for line in lines]:
             out.print(title, *(f"  - {line}" for line in told), sep="\n", markup=False, soft_wrap=True)
@@ -121,7 +122,7 @@ def _param_row(param: Param) -> tuple[Any, ...]:
     older = "; an older page's form" if param.older else ""
     allowed = f"{param.bounds}{only}{older}"
     kind = f"{param.kind}, required" if param.required else param.kind
-    return param.name, kind, allowed, default, " ".join(filter(None, (param.help, param.note)))
+    return param.name, kind, default, allowed, " ".join(filter(None, (param.help, param.note)))
 
 
 def _rule(rule: Rule) -> str:

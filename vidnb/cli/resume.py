@@ -29,7 +29,7 @@ def resume(
     if not rows:
         say("No unfinished jobs.")
         return
-    console().print(table(None, ("job", "model", "prompt", "state"), map(_row, rows)))
+    console().print(table(("job", "state", "model", "prompt"), map(_row, rows), wraps=("state", "prompt")))
     left = [row for row in rows if not row.is_terminal]
     for row in left:
         say(_advice(row), style="yellow")
@@ -77,7 +77,7 @@ def _bar(total: int) -> Iterator[Callable[[int], None]]:
 
 def _row(job: Job) -> tuple[str, ...]:
     error = f": {job.error.get('message', '')}" if job.error else ""
-    return job.id[:8], job.model, shortened(job.prompt, 48), shortened(f"{job.state}{error}", 90)
+    return job.id[:8], shortened(f"{job.state}{error}", 90), job.model, shortened(job.prompt, 48)
 
 
 def _advice(job: Job) -> str:

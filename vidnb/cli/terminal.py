@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from vidnb.errors import JobError, JobTimeoutError, ProviderError, TransportError, VidnbError
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 FAILED, WRONG_INPUT, NETWORK, TIMED_OUT, INTERRUPTED = 1, 2, 3, 4, 130
 PIPE_COLUMNS = 200
 """The width of a table that goes to a file or a pipe, where rich would cut it at 80."""
+WRAPPED_COLUMNS = 18
 
 
 def exit_code(error: VidnbError) -> int:
@@ -72,15 +73,33 @@ def shortened(text: object, length: int) -> str:
     return told if len(told) <= length else told[: length - 1] + "…"
 
 
-def table(title: str | None, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
-    """A table whose cells show text exactly as it is, markup and escapes included."""
+def table(columns: Sequence[str], rows: Iterable[Iterable[object]], wraps: Collection[str] = ()) -> Table:
+    """A table whose cells show text exactly as it is, markup and escapes included.
+
+    Args:
+        columns: the heads, the most important first: the last ones are left out where the terminal is narrow.
+        rows: the cells; None is an empty one.
+        wraps: columns that may be narrower than their longest cell.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(title=title and Text(safe(title)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, column in enumerate(columns):
-        made.add_column(column, no_wrap=index == 0, overflow="fold")
-    for row in rows:
-        made.add_row(*(Text("" if cell is None else safe(cell)) for cell in row))
+    cells = [["" if cell is None else safe(cell) for cell in row] for row in rows]
+    shown = _fitting(columns, cells, wraps)
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns[:shown]:
+        made.add_column(column, no_wrap=column not in wraps, overflow="fold" if column in wraps else "ellipsis")
+    for line in cells:
+        made.add_row(*map(Text, line[:shown]))
     return made
+
+
+def _fitting(columns: Sequence[str], cells: Sequence[Sequence[str]], wraps: Collection[str]) -> int:
+    """How many of the columns the console has room for; one that wraps is content with a part of its width."""
+    room, shown = console().width, 0
+    for index, column in enumerate(columns):
+        widest = max([len(column), *(len(line[index]) for line in cells)])
+        room -= (min(widest, WRAPPED_COLUMNS) if column in wraps else widest) + 3
+        shown += room >= 0
+    return max(shown, 1)

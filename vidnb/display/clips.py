@@ -39,7 +39,7 @@ from vidnb.errors import VidnbError
 from vidnb.records import Job
 
 if TYPE_CHECKING:
-    from vidnb.clip import Clip
+    from vidnb._clip import Clip
 
 POSTER_BYTES = 10_000
 THUMB_BYTES, THUMB_PX = 4_000, 96

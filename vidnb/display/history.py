@@ -28,7 +28,7 @@ from vidnb.display.page import (
 from vidnb.records import Job
 
 if TYPE_CHECKING:
-    from vidnb.clip import Clip
+    from vidnb._clip import Clip
 
 ROWS_SHOWN = 20
 

@@ -170,7 +170,8 @@ class Emulator:
         """The services' own counts, over all processes and the whole life of the folder.
 
         Keys: `requests` by method and route; `operations` by provider and operation; `jobs` in all and by provider,
-        prompt and hash of the exact body; `downloads`; `headers` seen by kind of host (api, upload, cdn, storage).
+        prompt and hash of the exact body; `downloads` asked for, posters too; `headers` seen by kind of host (api,
+        upload, cdn, storage).
         """
         counts = self.state.counts()
 

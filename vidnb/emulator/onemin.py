@@ -154,9 +154,11 @@ class OneMin:
             value = given.get(wire_name(param))
             if param.kind not in MEDIA_KINDS or not model.takes(param.name, mode) or value in (None, "", []):
                 continue
-            paths = value if isinstance(value, list) else [value]
+            limits = model.image_limits
             try:
-                media[param.name] = [await inputs.onemin(self.emulator, account, path) for path in paths]
+                media[param.name] = [
+                    await inputs.onemin(self.emulator, account, path, limits) for path in _as_list(value)
+                ]
             except InputError as cause:
                 raise upstream(model, str(cause)) from cause
         return media

@@ -63,7 +63,12 @@ class _Server(uvicorn.Server):
 
 def _server(emulator: Emulator, log_level: str) -> _Server:
     config = uvicorn.Config(
-        _droppable(emulator.app), log_level=log_level, access_log=False, lifespan="off", timeout_graceful_shutdown=2
+        _droppable(emulator.app),
+        log_level=log_level,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=2,
     )
     return _Server(config)
 

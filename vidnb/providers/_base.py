@@ -1,7 +1,7 @@
 """What a provider is: a translator between vidnb's values and one service's wire format, with no I/O.
 
 A provider turns values into `Call`s and `Reply`s into values. It holds no client, never sleeps and touches no file, so
-it can be tested with plain dicts, and everything that waits is written once, in `jobs`. Exchanges of several requests
+it can be tested with plain dicts, and everything that waits is written once, in `engine`. Exchanges of several requests
 (an upload through a presigned form, a listing that needs the account's id first) are generators that yield a `Call`
 and are sent its `Reply`, as httpx does for authentication.
 """

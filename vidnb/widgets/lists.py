@@ -34,6 +34,8 @@ class ListField(Field):
         self._adders.add_class("vidnb-adders")
         self._lines = widgets.VBox()
         self._lines.add_class("vidnb-items")
+        if param.kind == "image":
+            self._lines.add_class("vidnb-single")
         super().__init__({param.name: param}, [self._adders, self._lines])
 
     def read(self) -> dict[str, Any]:
@@ -79,7 +81,7 @@ class ListField(Field):
             adder.disabled = full
 
     def _line(self, item: Any) -> widgets.HBox:
-        name, title = self.name_of(item), label(self.param) if self.limit == 1 else ""
+        name, title = self.name_of(item), label(self.param) if self.param.kind == "image" else ""
         text = f'<span class="vidnb-item-title">{html.escape(title)}</span>{self.picture_of(item)}'
         shown = widgets.HTML(f'<div class="vidnb-item">{text}<span>{html.escape(_short(name))}</span></div>')
         button = widgets.Button(icon="times", tooltip=f"Remove {_short(name)} from {label(self.param).lower()}")
@@ -184,7 +186,7 @@ def thumbnail(item: Any) -> str:
     import PIL.Image
 
     from vidnb import media
-    from vidnb.clip import Clip
+    from vidnb._clip import Clip
 
     if isinstance(item, Clip):
         return _img(item.poster, "webp")

@@ -12,7 +12,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from vidnb.clip import Clip
+from vidnb._clip import Clip
 from vidnb.display.clips import media_name
 from vidnb.display.history import ROWS_SHOWN, history_html
 from vidnb.files import Files, file_name

@@ -130,7 +130,7 @@ def test_a_picture_from_this_machine_is_shown_and_used(
     notebook.page.screenshot(path=folder / "studio-picture.png")
     generate(notebook)
     expect(videos(notebook)).to_have_count(1)
-    studio.get_by_role("button", name="Remove koala.png").click()
+    studio.get_by_role("button", name="Remove").click()
     expect(studio.get_by_label("Start image *")).to_be_visible()
 
 

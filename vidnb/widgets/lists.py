@@ -84,8 +84,8 @@ class ListField(Field):
         name, title = self.name_of(item), label(self.param) if self.param.kind == "image" else ""
         text = f'<span class="vidnb-item-title">{html.escape(title)}</span>{self.picture_of(item)}'
         shown = widgets.HTML(f'<div class="vidnb-item">{text}<span>{html.escape(_short(name))}</span></div>')
-        button = widgets.Button(icon="times", tooltip=f"Remove {_short(name)} from {label(self.param).lower()}")
-        button.add_class("vidnb-remove")
+        button = widgets.Button(description="Remove", tooltip=_short(name))
+        button.add_class("vidnb-quiet")
         button.on_click(lambda _: self.remove(item))
         line = widgets.HBox([shown, button])
         line.add_class("vidnb-line")

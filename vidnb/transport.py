@@ -114,7 +114,7 @@ class Wire:
         self._limiter = AsyncLimiter(target.provider.rates.requests_per_minute, 60.0)
         self._limited = not target.emulated
         below = transport or httpx.AsyncHTTPTransport(
-            limits=httpx.Limits(max_connections=100, max_keepalive_connections=40)
+            limits=httpx.Limits(max_connections=100, max_keepalive_connections=8)
         )
         self._client = httpx.AsyncClient(
             transport=RetryTransport(transport=below, retry=READ) if retries else below,

@@ -234,3 +234,41 @@ def test_progress_works_alone(make_client: Callable[..., Client]) -> None:
     assert line.job.state is State.DONE
     assert not line.waiting
     assert line._button.layout.display == "none"
+
+
+def test_an_observer_of_params_may_generate(make_client: Callable[..., Client]) -> None:
+    studio = Studio(client=make_client(), params={"prompt": "a koala"})
+    studio.observe(lambda _: studio.generate(), "params")
+    studio.params = {"prompt": "a cat"}
+    studio.form.field("seed").control.value = "7"
+    until(lambda: len(studio.clips) == 2)
+
+
+def test_lines_of_ended_jobs_leave_nothing_behind(make_client: Callable[..., Client]) -> None:
+    studio = Studio(client=make_client(), params={"prompt": "a koala"})
+    studio.generate()
+    line = lines(studio)[0]
+    until(lambda: studio.clips)
+    until(lambda: line.comm is None)
+
+
+def test_what_is_shown_is_a_widget_and_below_it_the_clips_as_plain_html(
+    make_client: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[tuple[Any, str | None]] = []
+    monkeypatch.setattr(
+        "IPython.display.display", lambda what, raw=False, display_id=None: shown.append((what, display_id))
+    )
+    monkeypatch.setattr("IPython.display.update_display", lambda what, display_id: shown.append((what, display_id)))
+    studio = Studio(client=make_client(), params={"prompt": HOSTILE})
+    studio._ipython_display_()
+    (bundle, _), (nothing, slot) = shown
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert "run the cell again" in bundle["text/plain"]
+    assert "Clips appear here" in nothing.data
+    studio.generate()
+    until(lambda: len(shown) == 3)
+    clips, updated = shown[2]
+    assert updated == slot
+    assert HOSTILE not in clips.data
+    assert "&lt;img" in clips.data

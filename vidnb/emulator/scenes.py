@@ -38,7 +38,10 @@ MOTION_2_PLAIN_FPS = 16
 
 
 class Studio:
-    """The files of one folder: uploaded inputs by hash, clips and posters by job."""
+    """The files of one folder: uploaded inputs by hash, clips and posters by what they show.
+
+    The same scene gives the same bytes, so jobs that ask for the same thing share one rendered file.
+    """
 
     def __init__(self, folder: Path, state: State) -> None:
         self._state = state
@@ -63,11 +66,13 @@ class Studio:
 
     def clip(self, job: EmulatedJob) -> Path:
         """The job's MP4, rendered the first time somebody asks; call it in a worker thread."""
-        return self._made(self._clips / f"{job.id}.mp4", lambda: render(self.scene(job)))
+        scene = self.scene(job)
+        return self._made(self._clips / f"{_name_of(scene)}.mp4", lambda: render(scene))
 
     def poster(self, job: EmulatedJob) -> Path:
         """The job's first frame as a JPEG, likewise."""
-        return self._made(self._clips / f"{job.id}.jpg", lambda: poster(self.scene(job)))
+        scene = self.scene(job)
+        return self._made(self._clips / f"{_name_of(scene)}.jpg", lambda: poster(scene))
 
     def _made(self, path: Path, make: Callable[[], bytes]) -> Path:
         """The file at that path; made by one thread, while others that ask for it wait."""
@@ -117,6 +122,11 @@ class Studio:
             if image_size(content):
                 return content
         return None
+
+
+def _name_of(scene: Scene) -> str:
+    """A file name for all that the scene shows."""
+    return hashlib.sha256(repr(scene).encode()).hexdigest()[:32]
 
 
 def size_of(model: Model, params: Any, shape: tuple[int, int] | None) -> tuple[int, int]:

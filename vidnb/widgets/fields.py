@@ -249,6 +249,7 @@ class SizeField(Field):
         odd = f"Set by code: {', '.join(f'{name}={value!r}' for name, value in self._odd.items())}"[:120]
         text = odd if self._odd else "as the start image" if now[1] == "auto" else pixels
         self._pixels.value = text_line(text, "hint")
+        self._pixels.layout.display = None if text else "none"
 
 
 def text_field(param: Param) -> ControlField:

@@ -17,7 +17,7 @@ import traitlets
 from vidnb import _bridge
 from vidnb.client import Client, default_client
 from vidnb.display import cards, error_html
-from vidnb.display.page import badge, join, mono, seconds, shortened, tag
+from vidnb.display.page import badge, chip, join, mono, seconds, shortened, tag
 from vidnb.errors import JobError, VidnbError
 from vidnb.records import Job, State
 from vidnb.widgets.form import style
@@ -92,8 +92,9 @@ class Progress(widgets.VBox):
         except Exception as error:  # noqa: BLE001  nobody awaits this coroutine, so the line must say what happened
             self._trouble = f"{type(error).__name__}: {error}"
         finally:
-            for task in (rows, ticks):
-                task.cancel()
+            rows.cancel()
+            ticks.cancel()
+            await asyncio.gather(rows, ticks, return_exceptions=True)
         self.waiting = False
         self.job = client.job(self.job)
         self._draw()
@@ -127,7 +128,8 @@ class Progress(widgets.VBox):
         word = f"{job.state}, not waited for" if parked else cards.state_html(job)
         self._state.value = tag("span", word, role="status", **{"data-state": str(job.state)})
         mark = badge("EMULATED") if job.emulated else None
-        self._what.value = tag("div", join([shortened(job.prompt, 120), mono(job.model), mark], " "), dir="auto")
+        seed = chip("seed", job.params["seed"]) if "seed" in job.params else None
+        self._what.value = tag("div", join([shortened(job.prompt, 120), mono(job.model), seed, mark], " "), dir="auto")
         self._button.description = "Stop waiting" if self.waiting else "Wait again"
         goes_on = f"Stop polling for job {job.id[:8]}; it goes on at {job.provider}"
         self._button.tooltip = goes_on if self.waiting else f"Take job {job.id[:8]} up again"

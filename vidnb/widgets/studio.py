@@ -22,8 +22,7 @@ from vidnb.display import clip_html
 from vidnb.errors import ParamsError, VidnbError
 from vidnb.records import Job, State
 from vidnb.store import utcnow
-from vidnb.transport import target
-from vidnb.widgets.fields import text_line
+from vidnb.widgets.fields import close_all, text_line
 from vidnb.widgets.form import Form, style
 from vidnb.widgets.progress import Progress
 
@@ -151,20 +150,19 @@ class Studio(widgets.VBox):
     @traitlets.observe("model")
     def _model_changed(self, _: Any) -> None:
         entry = catalog.find(self.model)
-        with self._lock:
-            if self._model.value != entry.id:
-                self._provider.value = entry.provider
-                self._model.options = _models_of(entry)
-                self._model.value = entry.id
-            self.form.model = entry
-            _tell(self._about, self._about_model(entry), "hint")
-            self._forget_notes()
+        if self._model.value != entry.id:
+            self._provider.value = entry.provider
+            self._model.options = _models_of(entry)
+            self._model.value = entry.id
+        self.form.model = entry
+        _tell(self._about, self._about_model(entry), "hint")
+        self._forget_notes()
 
     def _about_model(self, entry: Model) -> str:
         """What one should know before pressing Generate: emulated, no key, retired, not confirmed."""
         said = []
         try:
-            where = target(providers.get(entry.provider), live=self._client.asynchronous._live, key=self._key(entry))
+            where = self._client.asynchronous._target(entry.provider)
             if where.in_process:
                 said.append(f"No {where.provider.key_env}: the built-in emulator answers. {EMULATED}")
             elif where.emulated:
@@ -179,18 +177,14 @@ class Studio(widgets.VBox):
             said.append("Seen in a list of the vendor only: its params are a guess.")
         return "\n".join(said)
 
-    def _key(self, entry: Model) -> str | None:
-        key = self._client.asynchronous._keys.get(entry.provider)
-        return key.get_secret_value() if key else None
-
     def _form_changed(self, _: Any = None) -> None:
-        with self._lock:
-            self._following = True
-            try:
-                self.params = self.form.params
-            finally:
-                self._following = False
-            self._forget_notes()
+        # Without the lock: who observes `params` may call generate(), which waits for the loop, which takes the lock.
+        self._following = True
+        try:
+            self.params = self.form.params
+        finally:
+            self._following = False
+        self._forget_notes()
 
     def _forget_notes(self) -> None:
         _tell(self._note, "")
@@ -228,7 +222,7 @@ class Studio(widgets.VBox):
     def _track(self, job: Job, known: bool) -> None:
         """Show a job's line and, for a recipe that was made before, say so."""
         with self._lock:
-            if known:
+            if known or job.id in self._lines:
                 where = "its clip is shown first below" if job.state is State.DONE else "its job is in the list below"
                 _tell(self._note, f"This recipe was made before: {where}. New take makes another.", "note")
                 self._take.layout.display = None
@@ -246,17 +240,19 @@ class Studio(widgets.VBox):
             if job.state is State.DONE:
                 clip = self._client.clip(job)
                 self.clips = (clip, *(other for other in self.clips if other.job.id != job.id))
-                self._lines.pop(job.id, None)
-            self._draw_jobs()
-            if job.state is State.DONE:
+                ended = self._lines.pop(job.id, None)
+                self._draw_jobs()
                 self._show_clips()
+                if ended is not None:
+                    close_all(ended)
 
     def _draw_jobs(self) -> None:
         newest = list(reversed(self._lines.values()))
-        ended = [line for line in newest if line.job.is_terminal]
-        for line in ended[JOBS_SHOWN:]:
+        oldest = [line for line in newest if line.job.is_terminal][JOBS_SHOWN:]
+        self._jobs.children = [line for line in newest if line not in oldest]
+        for line in oldest:
             del self._lines[line.job.id]
-        self._jobs.children = [line for line in newest if line.job.id in self._lines]
+            close_all(line)
 
 
 def _sorted_models(provider: str) -> list[Model]:

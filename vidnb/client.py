@@ -38,7 +38,7 @@ from vidnb.errors import (
 from vidnb.files import Files, data_home, open_home
 from vidnb.records import Job, MediaFile, State
 from vidnb.store import Store, utcnow
-from vidnb.transport import EMULATOR_KEY, Target, Wire, target
+from vidnb.transport import EMULATOR_KEY, Target, Wire, given_key, target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,7 +192,7 @@ class AsyncClient:
                 if isinstance(item, MediaFile):
                     self.files.put(item.content, "." + item.extension)
         while True:
-            job, is_new = self.store.intend(self._row(request, where, take, fresh))
+            job, is_new = self.store.intend(self.engine.leased(self._row(request, where, take, fresh)))
             if is_new or not fresh:  # another process may have had the same next take a moment before
                 break
         self._start(job)
@@ -514,7 +514,7 @@ class AsyncClient:
         """The connection over which a job was, or will be, submitted."""
         provider = providers.get(job.provider)
         if job.emulated:
-            key = os.environ.get(provider.key_env) if urlsplit(job.base_url).port else None
+            key = given_key(provider) if urlsplit(job.base_url).port else None
             where = Target(provider, job.base_url, SecretStr(key or EMULATOR_KEY), True)
         else:
             where = target(

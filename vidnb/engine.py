@@ -17,6 +17,7 @@ import contextlib
 import logging
 import os
 import socket
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -31,6 +32,7 @@ from vidnb.errors import (
     MediaError,
     ProviderError,
     RateLimitError,
+    StoreError,
     TransportError,
     UnavailableError,
     UnexpectedReplyError,
@@ -38,7 +40,7 @@ from vidnb.errors import (
 )
 from vidnb.files import Files
 from vidnb.limits import Schedule
-from vidnb.records import ClipInfo, Job, MediaFile, RemoteJob, RemoteMedia, State, Status
+from vidnb.records import Job, MediaFile, RemoteJob, RemoteMedia, State, Status
 from vidnb.store import Store, utcnow
 from vidnb.transport import Wire
 
@@ -51,8 +53,10 @@ SUBMIT_TRIES = 6
 DOWNLOAD_TRIES = 5
 FORGOTTEN_AFTER_S = 60.0
 """A provider may not know a new job at once; after this long, "unknown" is final."""
+WRITE_TRIES = 6
 RECONCILE_LOOKBACK = 100
 CLOCKS_DIFFER_S = 120
+HISTORY_FOR_S = 2.0
 NO_ANSWER = "no answer"
 
 
@@ -107,6 +111,7 @@ class Engine:
         self._heart: asyncio.Task[None] | None = None
         self._uploads: dict[str, asyncio.Lock] = {}
         self._slots: dict[str, asyncio.Semaphore] = {}
+        self._history: dict[str, tuple[float, list[float]]] = {}
 
     async def run(self, job: Job) -> Job:
         """The job's row once it is at its end, or ambiguous.
@@ -116,22 +121,39 @@ class Engine:
             ConfigError: no key, or no provider of that name, here.
             StoreError: the data folder refuses.
         """
+        leased = job.lease_owner == self.owner  # a new row is written with the lease of whoever wrote it
         while not job.is_terminal:
-            if not self.store.lease(job.id, self.owner, self._lease_s):
-                job = await self._watch_other(job)
-                continue
+            if not leased:
+                if not self.store.lease(job.id, self.owner, self._lease_s):
+                    job = await self._watch_other(job)
+                    continue
+                job = self.store.get(job.id)
+            leased = False
             self._hold(job.id)
             try:
-                job = await self._drive(self.store.get(job.id))
+                job = await self._drive(job)
             except IllegalTransitionError:
                 # Our lease had run out (the machine slept, say) and another process was quicker.
                 job = self.store.get(job.id)
             finally:
                 self._held.discard(job.id)
-                self.store.release(job.id, self.owner)
+                if not job.is_terminal:  # the end of a job ends its lease
+                    self.store.release(job.id, self.owner)
             if job.state is State.AMBIGUOUS:
                 break
         return job
+
+    def leased(self, job: Job) -> Job:
+        """The job with a lease of this process, for a row that is about to be written."""
+        return replace(job, lease_owner=self.owner, lease_until=utcnow() + timedelta(seconds=self._lease_s))
+
+    def _latencies(self, model: str, emulated: bool) -> list[float]:
+        """The model's earlier latencies, read from the database every few seconds at most."""
+        read_at, found = self._history.get(model, (float("-inf"), []))
+        if time.monotonic() - read_at > HISTORY_FOR_S:
+            found = self.store.latencies(model, emulated)
+            self._history[model] = (time.monotonic(), found)
+        return found
 
     async def _drive(self, job: Job) -> Job:
         """Take the job as far as it goes; it is leased."""
@@ -181,18 +203,12 @@ class Engine:
         for attempt in range(SUBMIT_TRIES):
             job = self._move(job, State.SUBMITTING, account=wire.target.account, submitted_at=utcnow())
             try:
-                reply = await wire.call(call, submit=True)
+                status = wire.target.provider.submitted(await wire.call(call, submit=True))
             except TransportError as error:
                 if error.sent:
                     return await self._ambiguous(job, str(error))
                 self._move(job, State.INTENDED, note=str(error))
                 raise
-            except asyncio.CancelledError:
-                # The request was on its way and the loop is ending: nobody will read the reply.
-                self._move(job, State.AMBIGUOUS, note="the submit was interrupted before the reply")
-                raise
-            try:
-                status = wire.target.provider.submitted(reply)
             except RateLimitError as error:
                 job = self._move(job, State.INTENDED, note=str(error))
                 await self._sleep(error.retry_after_s or min(60.0, 2.0 * 2**attempt))
@@ -202,16 +218,35 @@ class Engine:
                 return await self._ambiguous(job, str(error))
             except ProviderError as error:
                 return self._fail(job, error)
-            return self._accepted(job, status)
+            except BaseException as error:
+                # The loop is ending, or there is a fault in here: nobody will read the reply.
+                self._move(job, State.AMBIGUOUS, note=f"the submit was interrupted ({type(error).__name__})")
+                raise
+            return await self._accepted(job, status)
         return self._fail(
             job, RateLimitError("the service said 429 to every try; nothing was charged", provider=job.provider)
         )
 
-    def _accepted(self, job: Job, status: Status) -> Job:
+    async def _accepted(self, job: Job, status: Status) -> Job:
+        """The job with its remote id; a database that refuses is asked again, as the id is nowhere else yet."""
         state = status.state if status.state in (State.QUEUED, State.RUNNING, State.DOWNLOADING) else State.RUNNING
-        return self._move(
-            job, state, remote_id=status.remote_id, wire_status=status.word, cost=status.cost, asset_id=status.asset_id
-        )
+        told = {"wire_status": status.word, "cost": status.cost, "asset_id": status.asset_id}
+        for attempt in range(WRITE_TRIES):
+            try:
+                return self._move(job, state, remote_id=status.remote_id, **told)
+            except IllegalTransitionError:
+                log.error("job %s was taken over; the service gave it the id %s", job.id, status.remote_id)
+                raise
+            except StoreError as error:
+                log.error("job %s: the service gave it the id %s, but %s", job.id, status.remote_id, error)
+                if attempt == WRITE_TRIES - 1:
+                    raise StoreError(
+                        f"{error}. {job.provider} has job {job.id[:8]} under the id {status.remote_id}: once the data "
+                        f'folder can be written to, vidnb.resume(), then vidnb.settle({job.id[:8]!r}, '
+                        f'remote_id="{status.remote_id}") if it is ambiguous'
+                    ) from error
+                await self._sleep(min(30.0, 1.0 * 2**attempt))
+        raise AssertionError("unreachable")
 
     async def _ambiguous(self, job: Job, why: str) -> Job:
         job = self._move(job, State.AMBIGUOUS, note=why)
@@ -248,7 +283,7 @@ class Engine:
     async def _poll(self, job: Job, wire: Wire) -> tuple[Job, str | None]:
         """Ask until something is settled; the second value is the clip's link once there is one."""
         provider = wire.target.provider
-        schedule = Schedule(self.store.latencies(job.model, job.emulated), provider.rates, emulated=job.emulated)
+        schedule = Schedule(self._latencies(job.model, job.emulated), provider.rates, emulated=job.emulated)
         since, failures = job.submitted_at or job.created_at, 0
         while True:
             status = await self._ask(job, wire, _age_s(since))
@@ -312,7 +347,7 @@ class Engine:
             try:
                 async with wire.download(url) as chunks:
                     sha256, info = await self.files.receive(chunks, ".mp4", media.verify_video)
-                return self._stored(job, wire, replace(info, sha256=sha256))
+                return self._move(job, State.DONE, done_at=utcnow(), clip=replace(info, sha256=sha256))
             except (TransportError, MediaError) as error:
                 last = error
                 await self._sleep(min(8.0, 0.25 * 2**attempt) if job.emulated else min(30.0, 1.0 * 2**attempt))
@@ -325,13 +360,6 @@ class Engine:
             return self._fail(job, last)
         assert last is not None
         raise last
-
-    def _stored(self, job: Job, wire: Wire, info: ClipInfo) -> Job:
-        done = self._move(job, State.DONE, done_at=utcnow(), clip=info)
-        if job.asset_id:  # the provider already has this file: a later job may refer to it without an upload
-            target, handle = wire.target, RemoteMedia(job.provider, job.asset_id, "GENERATED")
-            self.store.remember_upload(job.provider, target.account, target.base_url, info.sha256, handle)
-        return done
 
     # -- reconcile ---------------------------------------------------------------------------------------------------
 

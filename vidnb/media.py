@@ -49,8 +49,29 @@ def probe(path: str | Path) -> ClipInfo:
     Raises:
         MediaError: it is no MP4, MOV, WebM or MKV, has no video, or ends early.
     """
+    return _measured(path, decode=False)
+
+
+def verify_video(path: str | Path) -> ClipInfo:
+    """What `probe` says, once the first frame could be decoded.
+
+    Raises:
+        MediaError: it is no complete, playable video.
+    """
+    return _measured(path, decode=True)
+
+
+def _measured(path: str | Path, *, decode: bool) -> ClipInfo:
+    """What the file measures, read in one pass, as opening a video is what costs most."""
     with _video(path) as (container, stream):
-        frames = _count(container, stream)
+        stream.codec_context.thread_count = 1  # starting threads costs more than one frame
+        frames, pictures = 0, 0
+        for packet in container.demux(stream):
+            frames += bool(packet.size and not packet.is_discard)
+            if decode and not pictures:
+                pictures += len(packet.decode())
+        if decode and not pictures:
+            raise MediaError(f"{_name(path)} has no frame that can be decoded")
         if frames == 0 or frames < stream.frames:
             raise MediaError(f"{_name(path)} is cut off: {frames} of {stream.frames} frames; fetch it again")
         fps = stream.average_rate or stream.guessed_rate
@@ -63,19 +84,6 @@ def probe(path: str | Path) -> ClipInfo:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         size_bytes = file.tell()
     return ClipInfo(digest, size_bytes, *size, float(fps), float(length), frames, codec, has_audio)
-
-
-def verify_video(path: str | Path) -> ClipInfo:
-    """What `probe` says, once the first frame could be decoded.
-
-    Raises:
-        MediaError: it is no complete, playable video.
-    """
-    info = probe(path)
-    with _video(path) as (container, stream):
-        stream.codec_context.thread_count = 1  # starting threads costs more than one frame
-        next(_frames(container, stream, path))
-    return info
 
 
 def poster(path: str | Path, width: int = 320) -> bytes:

@@ -30,6 +30,8 @@ EMULATOR_HOST = "emulator.vidnb.invalid"
 EMULATOR_KEY = "00000000-0000-4000-8000-000000000000"
 
 NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+UNREADABLE = (httpx.HTTPError, ValueError, AssertionError)
+"""What httpx and its decoders raise of a connection that failed or a body that is not what its headers say."""
 READ = Retry(
     total=4, backoff_factor=0.4, max_backoff_wait=30.0, total_timeout=90.0, status_forcelist=[429, 502, 503, 504]
 )
@@ -44,9 +46,14 @@ SUBMIT = Retry(
 UPLOAD = Retry(total=3, backoff_factor=0.4, allowed_methods=["POST"], status_forcelist=[429, 500, 502, 503, 504])
 DOWNLOAD = Retry(total=3, backoff_factor=0.4, status_forcelist=[404, 408, 409, 425, 429, 500, 502, 503, 504])
 MAX_CLIP_BYTES = 4 * 2**30
+POLL_CONNECTIONS = 4
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0, pool=30.0)
 _SUBMIT_TIMEOUT = httpx.Timeout(300.0, connect=10.0, pool=30.0)
 """A provider may answer synchronously, when the clip exists (1min holds the connection for minutes)."""
+_VERSION = re.compile(r"/v\d+$")
+_NAME = re.compile(r"\.(?!0x)(?=[^.]*[^\d.])[^.]+$")
+"""The end of a host name; resolvers take `127.1` and `10.0x1` for addresses."""
+_KEY = re.compile(r"[!#-&(-~]+")
 _SIGNED = re.compile(r"(https?://[^\s\"'?]+)\?[^\s\"')]+")
 
 
@@ -81,7 +88,7 @@ def target(provider: Provider, *, live: bool | None = None, key: str | None = No
         ConfigError: live was asked for and there is no key, or the base URL is not one.
     """
     live = os.environ.get("VIDNB_LIVE", "").lower() in ("1", "true", "yes") if live is None else live
-    key = (key or os.environ.get(provider.key_env) or "").strip()
+    key = given_key(provider, key)
     own_url = os.environ.get(provider.base_url_env, "").strip()
     if not key and live:
         raise ConfigError(
@@ -91,7 +98,8 @@ def target(provider: Provider, *, live: bool | None = None, key: str | None = No
         )
     base_url = (own_url or (provider.base_url if key else emulator_base_url(provider))).rstrip("/")
     parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+    version = not parts.fragment or _VERSION.fullmatch(f"/{parts.fragment}")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or not version:
         raise ConfigError(f"{provider.base_url_env} is not a plain http(s) address like {provider.base_url}")
     emulated = _is_this_machine(parts.hostname)
     if parts.scheme == "http" and not emulated:
@@ -99,9 +107,42 @@ def target(provider: Provider, *, live: bool | None = None, key: str | None = No
     return Target(provider, base_url, SecretStr(key or EMULATOR_KEY), emulated)
 
 
+def given_key(provider: Provider, key: str | None = None) -> str:
+    """The key of the arguments or the environment, or "" where there is none.
+
+    Raises:
+        ConfigError: it holds what no key has; sent as it is, it would end up in the messages of other libraries.
+    """
+    key = (key or os.environ.get(provider.key_env) or "").strip()
+    if key and not _KEY.fullmatch(key):
+        raise ConfigError(
+            f"{provider.key_env}: the key holds a space, a quote, a line break or a character that is not ASCII; "
+            "copy it again, without quotes"
+        )
+    return key
+
+
 def emulator_base_url(provider: Provider) -> str:
     """Where the in-process emulator answers for this provider: the live path on the emulator's host."""
     return f"http://{EMULATOR_HOST}{urlsplit(provider.base_url).path}"
+
+
+def address(base_url: str, path: str) -> str:
+    """The URL of a call's path below a base URL.
+
+    OpenAPI documents put the version into the server's address and leave it out of the paths, so two more forms of a
+    base URL are taken: one that ends in a version (`https://host/api/rest/v1`) is not given it twice, and one that names
+    a version after a `#` (`http://127.0.0.1:4010#v1`) stands for that version itself, as a mock of such a document does.
+    """
+    base, _, version = base_url.partition("#")
+    if version and path.startswith(f"/{version}/"):
+        return base.rstrip("/") + path[len(version) + 1 :]
+    versioned = re.match(r"/v\d+/", path) is not None
+    return (_VERSION.sub("", base) if versioned else base.rstrip("/")) + path
+
+
+def _sockets(connections: int) -> httpx.AsyncHTTPTransport:
+    return httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=connections, max_keepalive_connections=4))
 
 
 class Wire:
@@ -113,16 +154,19 @@ class Wire:
         self.target = target
         self._limiter = AsyncLimiter(target.provider.rates.requests_per_minute, 60.0)
         self._limited = not target.emulated
-        below = transport or httpx.AsyncHTTPTransport(
-            limits=httpx.Limits(max_connections=100, max_keepalive_connections=8)
-        )
-        self._client = httpx.AsyncClient(
+        # Polls are many and short and share a few connections, as httpcore looks through all of them each time;
+        # submits, uploads and downloads may take minutes and have as many as they need.
+        self._polls = self._client(transport or _sockets(POLL_CONNECTIONS), retries)
+        self._transfers = self._client(transport or _sockets(100), retries)
+        _redact_logs()
+
+    def _client(self, below: httpx.AsyncBaseTransport, retries: bool) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
             transport=RetryTransport(transport=below, retry=READ) if retries else below,
             timeout=_TIMEOUT,
             headers={"Accept": "application/json", "User-Agent": "vidnb/0.1 (+https://pypi.org/project/vidnb)"},
-            trust_env=not target.emulated,
+            trust_env=not self.target.emulated,
         )
-        _redact_logs()
 
     async def call(self, call: Call, *, submit: bool = False) -> Reply:
         """The service's answer to a call, of whatever status.
@@ -137,19 +181,25 @@ class Wire:
         if self._limited:
             await self._limiter.acquire()
         retry = SUBMIT if submit else UPLOAD if call.file is not None or call.method == "POST" else READ
-        request = self._request(call, _SUBMIT_TIMEOUT if submit else _TIMEOUT, retry)
+        client = self._polls if call.method == "GET" else self._transfers
         try:
-            response = await self._client.send(request, auth=_Key(self.target) if call.authorized else None)
-        except httpx.TransportError as error:
+            request = self._request(client, call, _SUBMIT_TIMEOUT if submit else _TIMEOUT, retry)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise TransportError(f"{self.target.provider.title} gave an address that is none", sent=False) from error
+        try:
+            response = await client.send(request, auth=_Key(self.target) if call.authorized else None)
+        except UNREADABLE as error:
             raise _lost(call, error, self.target) from error
-        return Reply(response.status_code, _json(response), response.text[:2000], dict(response.headers))
+        parsed = _json(response)
+        text = _text(response) if parsed is None or response.status_code >= 400 else ""
+        return Reply(response.status_code, parsed, text, response.headers)
 
-    def _request(self, call: Call, timeout: httpx.Timeout, retry: Retry) -> httpx.Request:
-        url = self.target.base_url + call.url if call.authorized else call.url
+    def _request(self, client: httpx.AsyncClient, call: Call, timeout: httpx.Timeout, retry: Retry) -> httpx.Request:
+        url = address(self.target.base_url, call.url) if call.authorized else call.url
         files = None
         if call.file is not None:
             files = {call.file.part: (call.file.filename, call.file.content, call.file.content_type)}
-        return self._client.build_request(
+        return client.build_request(
             call.method, url, json=call.json, data=dict(call.form) if call.form else None, files=files, timeout=timeout,
             extensions={"retry": retry},
         )  # fmt: skip
@@ -162,9 +212,14 @@ class Wire:
             TransportError: the link is refused, leads where it should not, or broke off.
         """
         check_link(url, self.target)
-        request = self._client.build_request("GET", url, headers={"Accept": "*/*"}, extensions={"retry": DOWNLOAD})
         try:
-            response = await self._client.send(request, stream=True)
+            request = self._transfers.build_request(
+                "GET", url, headers={"Accept": "*/*"}, extensions={"retry": DOWNLOAD}
+            )
+        except (httpx.InvalidURL, ValueError) as error:
+            raise TransportError("the clip's link is no address", sent=False) from error
+        try:
+            response = await self._transfers.send(request, stream=True)
             try:
                 if response.status_code != 200:
                     raise TransportError(f"the clip's link answered HTTP {response.status_code}", sent=True)
@@ -176,7 +231,8 @@ class Wire:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        await self._polls.aclose()
+        await self._transfers.aclose()
 
 
 class _Key(httpx.Auth):
@@ -192,7 +248,8 @@ class _Key(httpx.Auth):
 
 async def _whole_body(response: httpx.Response) -> AsyncIterator[bytes]:
     """The body's chunks; a body shorter than announced, or endless, is an error."""
-    announced, received = int(response.headers.get("content-length") or -1), 0
+    length = response.headers.get("content-length", "")
+    announced, received = int(length) if length.isdecimal() else -1, 0
     async for chunk in response.aiter_raw():
         received += len(chunk)
         if received > MAX_CLIP_BYTES:
@@ -208,7 +265,10 @@ def check_link(url: str, target: Target) -> None:
     Raises:
         TransportError: the link leads where it should not.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise TransportError("the clip's link is no address", sent=True) from error
     allowed = ("http", "https") if target.emulated else ("https",)
     if parts.scheme not in allowed or not parts.hostname:
         raise TransportError(f"the clip's link is not an {allowed[-1]} address", sent=True)
@@ -232,26 +292,36 @@ def _is_this_machine(host: str) -> bool:
 
 
 def _is_public(host: str) -> bool:
-    if host == "localhost" or host.endswith((".localhost", ".invalid", ".local", ".internal")):
+    host = host.rstrip(".")
+    if "." not in host and ":" not in host:  # a name that only the local network knows, or an address as one number
+        return False
+    if host.endswith((".localhost", ".invalid", ".local", ".internal", ".lan", ".home.arpa")):
         return False
     try:
         return ipaddress.ip_address(host.strip("[]")).is_global
     except ValueError:
-        return True
+        return _NAME.search(host) is not None
 
 
 def _json(response: httpx.Response) -> Any:
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
-def _lost(call: Call, error: httpx.TransportError, target: Target) -> TransportError:
+def _text(response: httpx.Response) -> str:
+    """The start of the body; the charset that it claims is not trusted, as some cannot be decoded at all."""
+    return response.content[:8000].decode(errors="replace")[:2000]
+
+
+def _lost(call: Call, error: Exception, target: Target) -> TransportError:
     """The one place where httpx's errors become ours."""
     sent = not isinstance(error, NOTHING_SENT)
     what = f"{call.method} {urlsplit(call.url).path}" if call.authorized else "the upload"
-    said = redact(str(error)) or type(error).__name__
+    # A request that the library itself refuses is quoted in its message, key included.
+    quoted = isinstance(error, httpx.LocalProtocolError)
+    said = ("" if quoted else redact(str(error))) or type(error).__name__
     hint = (
         "the service may have received it"
         if sent

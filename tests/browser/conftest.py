@@ -52,33 +52,45 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 @pytest.fixture
 def lab_folder(request: pytest.FixtureRequest, lab_server: Lab) -> Path:
     """An empty folder that the server serves, this test's own, so that no test finds the jobs and clips of another."""
-    folder = lab_server.root / re.sub(r"[^\w.-]+", "-", request.node.name)[:80]
+    folder = lab_server.root / folder_name(request)
     folder.mkdir()
     return folder
 
 
+def folder_name(request: pytest.FixtureRequest) -> str:
+    """The test's name as a folder may be called."""
+    return re.sub(r"[^\w.-]+", "-", request.node.name)[:80]
+
+
 @pytest.fixture
-def lab(
-    request: pytest.FixtureRequest, notebook_page: NotebookPage, lab_folder: Path
-) -> Iterator[Callable[..., NotebookPage]]:
+def page(request: pytest.FixtureRequest, notebook_page: NotebookPage) -> Iterator[NotebookPage]:
+    """The page, cleared away after the test.
+
+    When the test fails, a screenshot, the server's log, the browser's console and the notebook are kept in
+    `test-artifacts/`.
+    """
+    yield notebook_page
+    if request.node.stash.get(FAILED, False):
+        notebook_page.keep_evidence(request.config.rootpath / "test-artifacts" / folder_name(request))
+    notebook_page.close_all()
+    notebook_page.viewport(DESKTOP)
+    notebook_page.theme(LIGHT)
+
+
+@pytest.fixture
+def lab(page: NotebookPage, lab_folder: Path) -> Callable[..., NotebookPage]:
     """`lab(*cells, run=True)`: the page with a new notebook of these code cells in front, already run.
 
-    The notebooks lie in `lab_folder`. When a test fails, a screenshot, the server's log, the browser's console and the
-    notebook are kept in `test-artifacts/`.
+    The notebooks lie in `lab_folder`.
     """
 
     def open_notebook(*cells: str, run: bool = True) -> NotebookPage:
         path = lab_folder / f"notebook-{len(list(lab_folder.glob('*.ipynb'))) + 1}.ipynb"
         code_cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
         nbformat.write(nbformat.v4.new_notebook(cells=code_cells, metadata={"kernelspec": KERNELSPEC}), path)
-        notebook_page.open(path.relative_to(notebook_page.server.root).as_posix())
+        page.open(path.relative_to(page.server.root).as_posix())
         if run:
-            notebook_page.run_all()
-        return notebook_page
+            page.run_all()
+        return page
 
-    yield open_notebook
-    if request.node.stash.get(FAILED, False):
-        notebook_page.keep_evidence(request.config.rootpath / "test-artifacts" / lab_folder.name)
-    notebook_page.close_all()
-    notebook_page.viewport(DESKTOP)
-    notebook_page.theme(LIGHT)
+    return open_notebook

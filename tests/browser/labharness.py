@@ -373,6 +373,11 @@ class NotebookPage:
         self.page.evaluate(f"() => {CURRENT}.sessionContext.session.kernel.restart()")
         self.wait_for_status("idle")
 
+    def shut_down_kernel(self) -> None:
+        """Take the notebook's kernel away; what is shown from now on comes from the file."""
+        self.page.evaluate(f"() => {CURRENT}.sessionContext.shutdown()")
+        self.page.wait_for_function(f"() => !{CURRENT}.sessionContext.session?.kernel")
+
     def theme(self, name: str) -> None:
         """Switch the whole page to `LIGHT` or `DARK` and wait until it is seen."""
         if self.page.evaluate("() => document.body.dataset.jpThemeName") == name:

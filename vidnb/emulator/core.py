@@ -61,6 +61,9 @@ class Settings:
     """Of the dice for faults."""
     id_version: int = 6
     """Of Leonardo's ids: 6 as the service really does, 4 as its specification says."""
+    strict_records: bool = False
+    """Leonardo: `scheduler` and `sdVersion` hold a value, as the specification says; they are null at the real service,
+    and the official TypeScript SDK refuses such a record."""
     strict_sizes: bool = False
     """Refuse sizes that only an older page allowed."""
     strict_fields: bool = False

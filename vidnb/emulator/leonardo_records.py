@@ -19,6 +19,8 @@ ALWAYS_NULL = (
     "photoRealStrength", "promptMagic", "promptMagicStrength", "promptMagicVersion", "ultra",
 )  # fmt: skip
 """Fields of the pictures' world that motion jobs leave empty."""
+NEVER_NULL = {"scheduler": "LEONARDO", "sdVersion": BASE_MODEL}
+"""Those of them that the specification does not allow to be null."""
 
 
 def status_of(job: EmulatedJob, now: float) -> str:
@@ -43,6 +45,7 @@ def generation(emulator: Emulator, job: EmulatedJob, base: str) -> dict[str, Any
         "imageWidth": job.notes["width_px"],
         "imageHeight": job.notes["height_px"],
         **dict.fromkeys(ALWAYS_NULL),
+        **(NEVER_NULL if emulator.settings.strict_records else {}),
         "generation_elements": _elements(job, model),
         "generated_images": [_picture(job, model, base)] if done else [],
     }

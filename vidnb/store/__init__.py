@@ -269,11 +269,14 @@ class Store:
     # What the providers already have
 
     def uploaded(self, provider: str, account: str | None, base_url: str, sha256: str) -> RemoteMedia | None:
-        """The input file as the provider knows it, or None if this account never uploaded it there."""
+        """The file as the provider knows it: uploaded by this account, or a clip that it made there; else None."""
         key = {"provider_is": provider, "account_is": account or "", "base_url_is": base_url, "sha256_is": sha256}
         with self._reading() as connection:
             row = connection.execute(queries.UPLOADED, key).first()
-        return None if row is None else RemoteMedia(provider, row.remote_id, row.kind)
+            if row is not None:
+                return RemoteMedia(provider, row.remote_id, row.kind)
+            made = connection.execute(queries.MADE, key).scalar()
+        return None if made is None else RemoteMedia(provider, made, "GENERATED")
 
     def remember_upload(
         self, provider: str, account: str | None, base_url: str, sha256: str, media: RemoteMedia

@@ -66,6 +66,13 @@ CLEAR_WOKEN = update(JOBS).where(IS_JOB, JOBS.c.woken_at.is_not(None)).values(wo
 FORGET = delete(UPLOADS).where(
     UPLOADS.c.provider == bindparam("provider_is"), UPLOADS.c.remote_id == bindparam("remote_id_is")
 )
+MADE = (
+    select(JOBS.c.asset_id)
+    .where(*(JOBS.c[name] == bindparam(f"{name}_is") for name in ("provider", "account", "base_url")))
+    .where(JOBS.c.clip_sha256 == bindparam("sha256_is"), JOBS.c.asset_id.is_not(None))
+    .limit(1)
+)
+
 UPLOADED = select(UPLOADS.c.remote_id, UPLOADS.c.kind).where(
     *(UPLOADS.c[name] == bindparam(f"{name}_is") for name in ("provider", "account", "base_url", "sha256"))
 )

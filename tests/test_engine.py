@@ -331,8 +331,25 @@ def _never(request: httpx.Request) -> httpx.Response:
     raise AssertionError(f"nothing should be sent, but {request.method} {request.url} was")
 
 
-async def test_stopping_the_client_in_the_middle_of_the_submit_leaves_no_doubt_behind(tmp_path: Path) -> None:
+async def test_stopping_the_client_waits_for_the_reply_to_a_submit(tmp_path: Path) -> None:
+    """The reply holds the job's id: closing the client in that moment must not lose it."""
+    emulator = emulator_in(tmp_path, Fault("slow", on="submit", seconds=0.5))
+    client = AsyncClient(tmp_path, emulator=emulator)
+    job = await client.submit("a koala", **QUICK)
+    async for row in client.watch(job):
+        if row.state is State.SUBMITTING:
+            break
+    await client.aclose()
+    async with emulated(tmp_path, emulator) as later:
+        assert [(row.state, row.remote_id is None) for row in later.store.unfinished()] == [(State.RUNNING, False)]
+    assert posts(emulator) == 1
+
+
+async def test_stopping_the_client_in_the_middle_of_the_submit_leaves_no_doubt_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The POST is on its way when the loop ends: the row says ambiguous, and the next client finds the clip."""
+    monkeypatch.setattr("vidnb.engine.REPLY_S", 0.1)
     emulator = emulator_in(tmp_path)
     started = asyncio.Event()
 

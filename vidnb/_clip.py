@@ -89,7 +89,7 @@ class Clip:
 
     @functools.cached_property
     def poster(self) -> bytes:
-        """A small WebP of the first frame, at most 320 pixels wide; made once and kept beside the clip."""
+        """A small WebP of the first frame, at most 480 pixels wide; made once and kept beside the clip."""
         from vidnb import media
 
         return self._files.derived(self.info.sha256, "poster.webp", lambda: media.poster(self.path))

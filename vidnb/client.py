@@ -183,9 +183,10 @@ class AsyncClient:
         if prompt is not None:
             values["prompt"] = prompt
         request = params.validate(entry, await self._fetched(entry, values), unsupported=unsupported)
-        where = self._target(entry.provider)
+        where = self.target(entry.provider)
         self._check_retired(entry, where)
         if where.in_process:
+            _ = self.emulator  # a wrong setting is refused before there is a row
             _notice(where)
         for items in request.media.values():
             for item in items:
@@ -504,9 +505,17 @@ class AsyncClient:
             return self._emulator
         from vidnb.emulator import Emulator
 
-        return Emulator(self.home / "emulator", speed=float(os.environ.get("VIDNB_EMULATOR_SPEED") or EMULATOR_SPEED))
+        return Emulator(self.home / "emulator", speed=_emulator_speed())
 
-    def _target(self, provider: str) -> Target:
+    def target(self, provider: str) -> Target:
+        """Where this client sends the provider's requests, and whether a real service is there.
+
+        Args:
+            provider: its name.
+
+        Raises:
+            ConfigError: there is no such provider, or no key where `live` asks for one.
+        """
         key = self._keys.get(provider)
         return target(providers.get(provider), live=self._live, key=key.get_secret_value() if key else None)
 
@@ -584,6 +593,16 @@ class AsyncClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def _emulator_speed() -> float:
+    given = os.environ.get("VIDNB_EMULATOR_SPEED") or str(EMULATOR_SPEED)
+    try:
+        if (speed := float(given)) > 0:
+            return speed
+    except ValueError:
+        pass
+    raise ConfigError(f"VIDNB_EMULATOR_SPEED={given!r} is no number above 0; 30 is usual, 1 is as slow as the services")
 
 
 async def _forward(queue: asyncio.Queue[Job], on_change: Callable[[Job], None]) -> None:

@@ -27,11 +27,13 @@ from typing import Any
 from vidnb import catalog, media
 from vidnb.errors import (
     AuthError,
+    ConfigError,
     CreditError,
     IllegalTransitionError,
     MediaError,
     ProviderError,
     RateLimitError,
+    RejectedError,
     StoreError,
     TransportError,
     UnavailableError,
@@ -40,7 +42,7 @@ from vidnb.errors import (
 )
 from vidnb.files import Files
 from vidnb.limits import Schedule
-from vidnb.records import Job, MediaFile, RemoteJob, RemoteMedia, State, Status
+from vidnb.records import Call, Job, MediaFile, RemoteJob, RemoteMedia, State, Status
 from vidnb.store import Store, utcnow
 from vidnb.transport import Wire
 
@@ -50,14 +52,17 @@ Sleep = Callable[[float], Awaitable[None]]
 
 LEASE_S = 20.0
 SUBMIT_TRIES = 6
+REPLY_S = 15.0
 DOWNLOAD_TRIES = 5
 FORGOTTEN_AFTER_S = 60.0
-"""A provider may not know a new job at once; after this long, "unknown" is final."""
+FORGOTTEN_AFTER_POLLS = 5
+"""A provider may not know a new job at once, or one of its machines may not: so many answers in a row are final."""
 WRITE_TRIES = 6
 RECONCILE_LOOKBACK = 100
 CLOCKS_DIFFER_S = 120
 HISTORY_FOR_S = 2.0
 NO_ANSWER = "no answer"
+UNKNOWN = "unknown to the service"
 
 
 def process_name() -> str:
@@ -200,6 +205,18 @@ class Engine:
             call = wire.target.provider.submit(model, _plain(job.params), inputs)
         except (ProviderError, MediaError) as error:
             return self._fail(job, error)
+        posting = asyncio.create_task(self._post(job, wire, call))
+        try:
+            return await asyncio.shield(posting)
+        except asyncio.CancelledError:
+            # The reply to a paid POST holds the job's id: whoever stops waits for it a moment longer.
+            await asyncio.wait([posting], timeout=REPLY_S)
+            posting.cancel()
+            await asyncio.gather(posting, return_exceptions=True)
+            raise
+
+    async def _post(self, job: Job, wire: Wire, call: Call) -> Job:
+        """Send the POST; again only where the service cannot have taken it."""
         for attempt in range(SUBMIT_TRIES):
             job = self._move(job, State.SUBMITTING, account=wire.target.account, submitted_at=utcnow())
             try:
@@ -284,30 +301,32 @@ class Engine:
         """Ask until something is settled; the second value is the clip's link once there is one."""
         provider = wire.target.provider
         schedule = Schedule(self._latencies(job.model, job.emulated), provider.rates, emulated=job.emulated)
-        since, failures = job.submitted_at or job.created_at, 0
+        since, failures, unknown = job.submitted_at or job.created_at, 0, 0
         while True:
-            status = await self._ask(job, wire, _age_s(since))
+            status = await self._ask(job, wire)
             failures = failures + 1 if status.word.startswith(NO_ANSWER) else 0
+            unknown = unknown + 1 if status.word.startswith(UNKNOWN) else 0
+            if unknown >= FORGOTTEN_AFTER_POLLS and _age_s(since) > FORGOTTEN_AFTER_S:
+                status = _forgotten(job, status, wire)
             job = self._heard(replace(job, polls=job.polls + 1), status)
-            if job.is_terminal or job.state is State.DOWNLOADING:
+            if job.is_terminal or (job.state is State.DOWNLOADING and status.video_url is not None):
                 return job, status.video_url
             await self._rest(job, schedule.delay(_age_s(since), failures=failures))
 
-    async def _ask(self, job: Job, wire: Wire, age_s: float) -> Status:
+    async def _ask(self, job: Job, wire: Wire) -> Status:
         """What the service says of the job now; a network failure or an odd answer is no verdict on the job."""
         provider, remote_id = wire.target.provider, job.remote_id or ""
-        forgotten = Status(remote_id, State.FAILED, word="unknown", error="the service no longer knows this job")
+        reply = None
         try:
-            status = provider.polled(await wire.call(provider.poll(remote_id)), remote_id)
+            reply = await wire.call(provider.poll(remote_id))
+            status = provider.polled(reply, remote_id)
         except AuthError:
             raise
-        except (TransportError, UnavailableError, RateLimitError, UnexpectedReplyError) as error:
-            return Status(remote_id, None, word=f"{NO_ANSWER}: {error}"[:200])
-        except ProviderError as error:
-            if age_s < FORGOTTEN_AFTER_S:  # a new job may not be known everywhere at once
-                return Status(remote_id, None, word=f"not known yet: {error}"[:200])
-            return replace(forgotten, error=str(error))
-        return forgotten if status.word == "null record" and age_s > FORGOTTEN_AFTER_S else status
+        except (TransportError, ProviderError) as error:
+            # Only the service itself can say that it does not know a job: not a gateway's page, nor an empty balance.
+            told = isinstance(error, RejectedError) and reply is not None and reply.json is not None
+            return Status(remote_id, None, word=f"{UNKNOWN if told else NO_ANSWER}: {error}"[:200], error=str(error))
+        return replace(status, word=UNKNOWN) if status.word == "null record" else status
 
     def _heard(self, job: Job, status: Status) -> Job:
         """The job's row after what the service said; the row is written only where something changed."""
@@ -476,6 +495,20 @@ def _is_rival(job: Job, other: Job) -> bool:
         return False
     told = ("seed", "width_px", "height_px")
     return all(job.params.get(name) == other.params.get(name) for name in told)
+
+
+def _forgotten(job: Job, status: Status, wire: Wire) -> Status:
+    """The end of a job that its own account no longer has.
+
+    Raises:
+        ConfigError: the key is another one than at the submit, so that its answer says nothing.
+    """
+    if job.account and job.account != wire.target.account:
+        raise ConfigError(
+            f"job {job.id[:8]} was sent with another {wire.target.provider.key_env}, and with this one the service "
+            "does not know it; set the key of then and run vidnb.resume()"
+        )
+    return replace(status, state=State.FAILED, error=status.error or "the service no longer knows this job")
 
 
 def _age_s(since: datetime) -> float:

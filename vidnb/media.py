@@ -86,7 +86,7 @@ def _measured(path: str | Path, *, decode: bool) -> ClipInfo:
     return ClipInfo(digest, size_bytes, *size, float(fps), float(length), frames, codec, has_audio)
 
 
-def poster(path: str | Path, width: int = 320) -> bytes:
+def poster(path: str | Path, width: int = 480) -> bytes:
     """The first frame as WebP of at most 10 kB, whatever the size and content of the video."""
     with _video(path) as (container, stream):
         stream.codec_context.thread_count = 1

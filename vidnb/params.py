@@ -254,7 +254,7 @@ def _refused(param: Param, value: Any, error: ValidationError) -> Problem:
     elif param.choices:
         close = difflib.get_close_matches(str(value), [str(choice) for choice in param.choices], n=1)
         advice = f"did you mean {close[0]!r}?" if close else ""
-    elif details and details[0]["type"] == "value_error":
+    elif details and details[0]["type"] == "value_error" and param.kind == "elements":
         advice = details[0]["msg"].removeprefix("Value error, ")
     whole = param.kind == "integer" or param.integer
     kind = "a whole number, " if whole else "a number, " if param.kind == "number" else ""

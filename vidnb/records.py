@@ -203,7 +203,7 @@ class ClipInfo:
     has_audio: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Job:
     """One recipe on its way to a clip: the row as it was read; ask the client for a newer one.
 
@@ -250,3 +250,13 @@ class Job:
     def prompt(self) -> str:
         """The prompt, or "" for a model that takes none."""
         return str(self.params.get("prompt") or "")
+
+    def __repr__(self) -> str:
+        prompt = self.prompt if len(self.prompt) <= 40 else self.prompt[:39] + "…"
+        mark = ", EMULATED" if self.emulated else ""
+        return f"<Job {self.id[:8]} {self.state}: {self.model}, {prompt!r}{mark}>"
+
+    def _repr_html_(self) -> str:
+        from vidnb.display import job_html
+
+        return job_html(self)

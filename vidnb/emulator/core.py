@@ -62,8 +62,8 @@ class Settings:
     id_version: int = 6
     """Of Leonardo's ids: 6 as the service really does, 4 as its specification says."""
     strict_records: bool = False
-    """Leonardo: `scheduler` and `sdVersion` hold a value, as the specification says; they are null at the real service,
-    and the official TypeScript SDK refuses such a record."""
+    """Leonardo: no null where the specification allows none (`scheduler` and others, which the real service leaves null
+    for videos): the official TypeScript SDK refuses such a record."""
     strict_sizes: bool = False
     """Refuse sizes that only an older page allowed."""
     strict_fields: bool = False

@@ -19,7 +19,7 @@ ALWAYS_NULL = (
     "photoRealStrength", "promptMagic", "promptMagicStrength", "promptMagicVersion", "ultra",
 )  # fmt: skip
 """Fields of the pictures' world that motion jobs leave empty."""
-NEVER_NULL = {"scheduler": "LEONARDO", "sdVersion": BASE_MODEL}
+NEVER_NULL = {"scheduler": "LEONARDO", "sdVersion": BASE_MODEL, "presetStyle": "DYNAMIC"}
 """Those of them that the specification does not allow to be null."""
 
 

@@ -87,10 +87,10 @@ class Leonardo(Provider):
 
     def submitted(self, reply: Reply) -> Status:
         """The id and the cost of the new job, wherever the answer holds them."""
-        if _failed(reply):
-            raise self.explain(reply)
         job = _created(reply.json)
         remote_id = id_at(job, "generationId")
+        if _failed(reply) and (remote_id is None or not 200 <= reply.status_code < 300):
+            raise self.explain(reply)
         if remote_id is None:
             raise self._unexpected(reply, "the answer to the submit holds no generation id; it may have been charged")
         return Status(remote_id, State.RUNNING, cost=_cost(job))
@@ -355,7 +355,9 @@ def _complaint(reply: Reply) -> tuple[str, str, int]:
     code = text_at(told, "extensions", "code") or text_at(told, "code")
     status = whole_at(told, "extensions", "statusCode") or reply.status_code
     text = _details(dig(told, "extensions", "details")) or (inner if isinstance(inner, str) else "")
-    text = text or text_at(told, "message") or next((item for item in listed if isinstance(item, str)), "")
+    # `detail` and `title` are RFC 9457's, which gateways and mock servers speak.
+    text = text or next((said for key in ("message", "detail", "title") if (said := text_at(told, key))), "")
+    text = text or next((item for item in listed if isinstance(item, str)), "")
     return clean(text), code, status
 
 

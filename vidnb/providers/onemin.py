@@ -258,6 +258,8 @@ def _kind(code: str, text: str, reply: Reply, upstream: int | None) -> type[Prov
     gateway = is_page(reply) and "<" in reply.text and status in (200, 403)
     if status >= 500 or status == 408 or gateway:
         return UnavailableError
+    if is_page(reply) and status < 400:
+        return UnexpectedReplyError  # a cut or garbled answer: nothing in it says that the request was refused
     return RejectedError if status >= 400 or code or text.strip() else UnexpectedReplyError
 
 

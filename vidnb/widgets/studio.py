@@ -162,7 +162,7 @@ class Studio(widgets.VBox):
         """What one should know before pressing Generate: emulated, no key, retired, not confirmed."""
         said = []
         try:
-            where = self._client.asynchronous._target(entry.provider)
+            where = self._client.asynchronous.target(entry.provider)
             if where.in_process:
                 said.append(f"No {where.provider.key_env}: the built-in emulator answers. {EMULATED}")
             elif where.emulated:

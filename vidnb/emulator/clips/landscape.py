@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from vidnb.emulator.clips.air import Air
 from vidnb.emulator.clips.colour import Bytes, Floats, mix, to_yuv
 from vidnb.emulator.clips.palette import Palette
 from vidnb.emulator.clips.ridges import Ridge, ridges
@@ -31,6 +32,7 @@ class Landscape:
         self.subjects = subjects(scene, palette.accent, h, self.half)
         self.ramp = self._ramp(palette, h)
         self._lights(scene, palette)
+        self.air = Air(scene, palette, self.half)
 
     def _ramp(self, palette: Palette, rows: int) -> Floats:
         share = np.clip(np.arange(rows, dtype=np.float32) / rows / 0.66, 0, 1)[:, None] ** np.float32(0.85)
@@ -41,19 +43,12 @@ class Landscape:
         dice, style = chance("lights", scene.seed, scene.prompt), chance("model", scene.model, "lights")
         u = dice.uniform
         self.sun = (float(u(-0.7, 0.7)) * self.half, float(u(0.16, 0.40)), float(style.uniform(0.05, 0.10)))
-        self.sun_ink = to_yuv(palette.sun)
+        self.sun_ink, self.sun_clear = to_yuv(palette.sun), 0.12 if palette.sky == "storm" else 0.96
         self.cloud_ink = to_yuv(mix(palette.horizon, palette.sun, 0.5))
         self.clouds = [
             (float(u(-1, 1)) * self.half, float(u(0.08, 0.42)), float(u(0.22, 0.5)), float(u(0.018, 0.045)))
             for _ in range(4)
         ]
-        motes = int(style.integers(4, 11))
-        big, half = float(style.uniform(0.6, 1.8)), self.half
-        self.motes = [
-            (float(u(-1.05, 1.05)) * half, float(u(0.2, 0.95)), float(u(0.008, 0.022)) * big, float(u(0, math.tau)))
-            for _ in range(motes)
-        ]
-        self.mote_ink = to_yuv(mix(palette.accent, palette.sun, 0.6))
 
     def paint(self, t: float) -> Bytes:
         """Return the picture at a time as packed yuv420p."""
@@ -65,7 +60,7 @@ class Landscape:
             x, line = self._skyline(ridge, go)
             for sheet in self.sheets:
                 sheet.ridge(line, ridge.sheen(x), ridge.crest, ridge.foot, 0.34)
-        self._inhabit_air(t, go)
+        self.air.paint(self.sheets, t, lambda x, y, depth: self._place(x, y, depth, go))
         return self._packed()
 
     def _zoom(self, depth: float, go: float) -> float:
@@ -87,8 +82,10 @@ class Landscape:
         x, y = self._place(x, y, 0.06, go)
         for sheet in self.sheets:
             sheet.sky(self.ramp)
+        self.air.twinkle(self.sheets, lambda x, y, depth: self._place(x, y, depth, go))
+        for sheet in self.sheets:
             sheet.glow(x, y, 0.62, 0.34, self.sun_ink, 0.42)
-            sheet.disc(x, y, radius, self.sun_ink, 0.96, 0.006)
+            sheet.disc(x, y, radius, self.sun_ink, self.sun_clear, 0.006)
             for cx, cy, wide, high in self.clouds:
                 px, py = self._place(cx, cy, 0.14, go)
                 sheet.glow(px, py, wide, high, self.cloud_ink, 0.36)
@@ -97,22 +94,16 @@ class Landscape:
         ground = self.ridges[-2]
         _, line = self._skyline(ground, go)
         for one in self.subjects:
-            x = one.x + 0.10 * min(1.0, self.half) * self.amount * swing(t, 1.1, one.phase)
+            x, y = one.x + 0.10 * min(1.0, self.half) * self.amount * swing(t, 1.1, one.phase), one.y
             turn = 0.10 * self.amount * swing(t, 2.3, one.phase)
-            if one.y is None:
-                y = float(np.interp(x, self.luma.x, line)) - 0.24 * one.size
-                y -= 0.035 * self.amount * abs(swing(t, 2.9, 0.0))
+            if one.life == "airborne":
+                y += 0.09 * self.amount * swing(t, 1.4, one.phase)
             else:
-                y = one.y + 0.09 * self.amount * swing(t, 1.4, one.phase)
+                if one.life == "rooted":
+                    x, turn = self._place(one.x, 0.5, ground.depth, go)[0], 0.0
+                y = float(np.interp(x, self.luma.x, line)) - 0.24 * one.size
+                y -= 0.0 if one.life == "rooted" else 0.035 * self.amount * abs(swing(t, 2.9, 0.0))
             one.paint(self.luma, self.chroma, x, y, turn)
-
-    def _inhabit_air(self, t: float, go: float) -> None:
-        for x, y, radius, phase in self.motes:
-            px, py = self._place(x, y, 0.5, go)
-            px += 0.07 * self.amount * swing(t, 1.3, phase)
-            py += 0.07 * self.amount * swing(t, 0.9, phase * 2)
-            for sheet in self.sheets:
-                sheet.disc(px, py, radius, self.mote_ink, 0.62, radius * 0.7)
 
     def _packed(self) -> Bytes:
         h, w = self.luma.pixels.shape[1:]

@@ -32,7 +32,7 @@ def rolling_waves(a: Floats) -> Floats:
     return np.sin(a + np.float32(0.7) * np.sin(a))
 
 
-PROFILES = (smooth_hills, sharp_peaks, soft_dunes, rolling_waves)
+PROFILES = {"hills": smooth_hills, "peaks": sharp_peaks, "dunes": soft_dunes, "waves": rolling_waves}
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,9 @@ class Ridge:
 def ridges(scene: Scene, palette: Palette) -> list[Ridge]:
     """Return the layers of ground from the farthest to the nearest."""
     style, dice = chance("model", scene.model, "ground"), chance("ground", scene.seed, scene.prompt)
-    profile, layers = PROFILES[int(style.integers(len(PROFILES)))], int(style.integers(4, 6))
-    steep, made = float(style.uniform(0.8, 1.3)), []
+    own, layers = list(PROFILES)[int(style.integers(len(PROFILES)))], int(style.integers(4, 6))
+    profile = PROFILES[palette.ground.profile or own]
+    steep, made = float(style.uniform(0.8, 1.3)) * palette.ground.rise, []
     for i in range(layers):
         near = i / (layers - 1)
         pitch = float(dice.uniform(2.4, 4.2)) * (1.25 - 0.45 * near)

@@ -53,14 +53,17 @@ class Sheet:
         change *= mask
         view += change
 
-    def disc(self, x: float, y: float, radius: float, colour: Floats, opacity: float, soft: float) -> None:
-        """Draw a disc whose edge fades over `soft` heights."""
+    def disc(
+        self, x: float, y: float, radius: float, colour: Floats, opacity: float, soft: float, tall: float = 1.0
+    ) -> None:
+        """Draw a disc whose edge fades over `soft` heights, or an upright ellipse `tall` times as high as wide."""
         reach = radius + soft
         i, j = np.searchsorted(self.x, (x - reach, x + reach))
-        k, n = np.searchsorted(self.y, (y - reach, y + reach))
+        k, n = np.searchsorted(self.y, (y - reach * tall, y + reach * tall))
         if i == j or k == n:
             return
-        far = np.sqrt((self.x[i:j] - np.float32(x)) ** 2 + (self.y[k:n, None] - np.float32(y)) ** 2)
+        down = (self.y[k:n, None] - np.float32(y)) / np.float32(tall)
+        far = np.sqrt((self.x[i:j] - np.float32(x)) ** 2 + down**2)
         mask = np.clip((reach - far) / np.float32(2 * soft), 0, 1) * np.float32(opacity)
         view = self.pixels[:, k:n, i:j]
         view += (self.ink(colour) - view) * mask

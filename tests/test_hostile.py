@@ -1,0 +1,245 @@
+"""A service that answers nonsense, a database that refuses in the worst moment, a key that is none: nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fakes import CANARY, Scripted
+
+from vidnb import providers
+from vidnb.client import AsyncClient
+from vidnb.errors import ConfigError, JobAmbiguousError, JobFailedError, JobTimeoutError, StoreError, TransportError
+from vidnb.records import Job, State
+from vidnb.transport import Wire, check_link, target
+
+pytestmark = pytest.mark.anyio
+
+LEONARDO = {
+    "model": "leonardo/google/gemini-omni-1.1-flash-preview",
+    "width_px": 640,
+    "height_px": 360,
+    "duration_s": 3,
+}
+ONEMIN = {"model": "1min/damo", "num_frames": 16, "fps": 8, "steps": 10}
+ID = "1f1a06db-37cd-6c60-9cac-182717e03f42"
+MADE = {"generate": {"generationId": ID}, "aiRecord": {"uuid": ID, "status": "PROCESSING"}}
+GONE: dict[str, Any] = {"generations_by_pk": None, "aiRecord": None}
+
+
+def answers(submit: httpx.Response | Exception, poll: Callable[[], httpx.Response]) -> Scripted:
+    """A service that says one thing to every POST and another to every GET."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        told = submit if request.method == "POST" else poll()
+        if isinstance(told, Exception):
+            raise told
+        return told
+
+    return Scripted(answer)
+
+
+def client_of(home: Path, transport: Scripted, key: str = CANARY) -> AsyncClient:
+    client = AsyncClient(home, keys={"leonardo": key, "1min": key}, transport=transport)
+    client.engine._sleep = _no_rest
+    return client
+
+
+async def _no_rest(seconds: float) -> None:
+    await asyncio.sleep(0)
+
+
+def body(content: bytes, **headers: str) -> httpx.Response:
+    """An answer as it comes from the wire, not decoded yet."""
+    return httpx.Response(200, headers=headers, stream=httpx.ByteStream(content))
+
+
+NONSENSE = {
+    "not gzip": body(b"{}", **{"content-encoding": "gzip"}),
+    "nested too deeply": body(b"[" * 100_000),
+    "utf-16 without a mark": body(b"\x80abc", **{"content-type": "text/html; charset=utf-16"}),
+    "no text encoding": body(b"x", **{"content-type": "text/plain; charset=hex"}),
+    "cut JSON": body(b'{"aiRecord": {"uuid": "1f1a'),
+    "decoding error": httpx.DecodingError("x"),
+}
+
+
+@pytest.mark.parametrize("submit", NONSENSE.values(), ids=NONSENSE)
+async def test_an_answer_that_cannot_be_read_leaves_the_submit_ambiguous_and_is_sent_once(
+    tmp_path: Path, submit: httpx.Response | Exception
+) -> None:
+    transport = answers(submit, lambda: httpx.Response(503))
+    async with client_of(tmp_path, transport) as client:
+        with pytest.raises(JobAmbiguousError):
+            await client.generate("a koala", **ONEMIN)
+        assert [row.state for row in client.jobs()] == [State.AMBIGUOUS]
+    assert [request.method for request in transport.requests].count("POST") == 1
+
+
+async def test_a_fault_of_our_own_after_the_submit_leaves_it_ambiguous_and_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidnb.providers.onemin.OneMin.submitted", lambda self, reply: 1 / 0)
+    async with client_of(tmp_path, answers(httpx.Response(200, json=MADE), lambda: httpx.Response(503))) as client:
+        with pytest.raises(ZeroDivisionError):
+            await client.generate("a koala", **ONEMIN)
+        assert [row.state for row in client.jobs()] == [State.AMBIGUOUS]
+
+
+@pytest.mark.parametrize("failures", [2, 1000])
+async def test_a_database_that_refuses_the_remote_id_is_asked_again_and_the_id_is_told(
+    tmp_path: Path, failures: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    transport = answers(httpx.Response(200, json=MADE), lambda: httpx.Response(200, json=GONE))
+    async with client_of(tmp_path, transport) as client:
+        move, refused = client.store.move, []
+
+        def refusing(job_id: str, to: State, **columns: Any) -> Job:
+            if "remote_id" in columns and len(refused) < failures:
+                refused.append(to)
+                raise StoreError("the disk is full")
+            return move(job_id, to, **columns)
+
+        client.store.move = refusing  # type: ignore[method-assign]
+        with caplog.at_level(logging.ERROR), pytest.raises((StoreError, JobFailedError)) as caught:
+            await client.generate("a koala", **ONEMIN)
+        assert ID in caplog.text
+        (row,) = client.jobs()
+        if failures == 2:
+            assert row.remote_id == ID
+        else:
+            assert ID in str(caught.value)
+            assert row.state is State.SUBMITTING
+            client.store.move = move  # type: ignore[method-assign]
+            (row,) = await client.resume()
+            assert row.state is State.AMBIGUOUS
+            assert (await client.settle(row, remote_id=ID)).remote_id == ID
+    assert [request.method for request in transport.requests].count("POST") == 1
+
+
+async def test_a_downloading_job_whose_status_cannot_be_read_waits_between_its_polls(tmp_path: Path) -> None:
+    rests: list[float] = []
+
+    def poll() -> httpx.Response:
+        assert len(transport.requests) < 50, "polled without a rest"
+        return httpx.Response(200, json={"weird": 1})
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+        await asyncio.sleep(0.05)
+
+    transport = answers(httpx.Response(200, json=MADE), poll)
+    async with client_of(tmp_path, transport) as client:
+        client.engine._sleep = rest
+        job = await client.submit("a koala", **LEONARDO)
+        with pytest.raises(JobTimeoutError):
+            await client.wait(job, timeout_s=0.2)
+        await client.stop_waiting(job)
+        client.store.move(job.id, State.DOWNLOADING)
+        before, rests[:] = len(transport.requests), []
+        with pytest.raises(JobTimeoutError):
+            await client.wait(job, timeout_s=0.4)
+        assert len(transport.requests) - before <= len(rests) + 1
+
+
+def no_page(status: int) -> httpx.Response:
+    return httpx.Response(status, text="<html>not here</html>")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        lambda: httpx.Response(200, json=GONE),
+        lambda: no_page(404),
+        lambda: httpx.Response(403, text="error code: 1010"),
+        lambda: httpx.Response(402, json={"errorCode": "INSUFFICIENT_CREDITS", "message": "x"}),
+    ],
+    ids=["one null", "a page", "the edge", "no credit"],
+)
+@pytest.mark.parametrize("values", [LEONARDO, ONEMIN], ids=["leonardo", "1min"])
+async def test_one_odd_answer_to_an_old_job_is_not_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odd: Callable[[], httpx.Response], values: dict[str, Any]
+) -> None:
+    monkeypatch.setattr("vidnb.engine.FORGOTTEN_AFTER_S", -1.0)
+    asked: list[int] = []
+
+    def poll() -> httpx.Response:
+        asked.append(1)
+        failed = {"generations_by_pk": {"id": ID, "status": "FAILED"}, "aiRecord": {"uuid": ID, "status": "FAILURE"}}
+        return odd() if len(asked) < 4 else httpx.Response(200, json=failed)
+
+    async with client_of(tmp_path, answers(httpx.Response(200, json=MADE), poll)) as client:
+        with pytest.raises(JobFailedError, match="no reason"):
+            await client.generate("a koala", **values)
+    assert len(asked) == 4
+
+
+async def test_a_job_that_its_account_no_longer_has_fails_after_several_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidnb.engine.FORGOTTEN_AFTER_S", -1.0)
+    transport = answers(httpx.Response(200, json=MADE), lambda: httpx.Response(200, json=GONE))
+    async with client_of(tmp_path, transport) as client:
+        with pytest.raises(JobFailedError, match="knows no generation"):
+            await client.generate("a koala", **LEONARDO)
+    assert len(transport.requests) == 6
+
+
+async def test_another_accounts_key_cannot_end_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vidnb.engine.FORGOTTEN_AFTER_S", -1.0)
+    running = {"generations_by_pk": {"id": ID, "status": "PENDING"}}
+    transport = answers(httpx.Response(200, json=MADE), lambda: httpx.Response(200, json=running))
+    async with client_of(tmp_path, transport) as client:
+        client.engine._sleep = lambda seconds: asyncio.sleep(0.01)
+        with pytest.raises(JobTimeoutError):
+            await client.generate("a koala", timeout_s=0.2, **LEONARDO)
+    gone = answers(httpx.Response(200, json=MADE), lambda: httpx.Response(200, json=GONE))
+    async with client_of(tmp_path, gone, key="another-key") as client:
+        with pytest.raises(ConfigError, match="another LEONARDO_API_KEY"):
+            await client.generate("a koala", **LEONARDO)
+        assert [row.state for row in client.jobs()] == [State.RUNNING]
+    assert [request.method for request in gone.requests].count("POST") == 0
+
+
+@pytest.mark.parametrize("key", ["a\nX-Evil: b", "“quoted”", '"quoted"', "two words", "ümlaut", "nul\0"])
+def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ConfigError, match="LEONARDO_API_KEY") as caught:
+        target(providers.get("leonardo"), key=key)
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["https://[::1", "https://127.1/x", "https://2130706433/x", "https://0x7f.1/x", "https://localhost./x",
+     "https://intranet/x", "https://[::ffff:127.0.0.1]/x", "https://10.1/x"],
+)  # fmt: skip
+def test_a_link_to_this_machine_is_refused_however_it_is_written(link: str) -> None:
+    with pytest.raises(TransportError):
+        check_link(link, target(providers.get("leonardo"), key=CANARY))
+
+
+@pytest.mark.parametrize(
+    "link", ["https://host:0x1/x", "https://xn--/x.mp4", "https://a..b/\ud83d", "https://x.test:99999"]
+)
+async def test_a_link_that_is_no_address_is_a_transport_error(link: str) -> None:
+    transport = answers(httpx.Response(200), lambda: httpx.Response(404))
+    wire = Wire(target(providers.get("leonardo"), key=CANARY), transport, retries=False)
+    with pytest.raises(TransportError):
+        async with wire.download(link):
+            pass
+
+
+async def test_an_id_beside_an_error_is_kept(tmp_path: Path) -> None:
+    both = httpx.Response(200, json={**MADE, "errors": [{"message": "a bad value"}]})
+    transport = answers(both, lambda: httpx.Response(200, json={"generations_by_pk": {"id": ID, "status": "FAILED"}}))
+    async with client_of(tmp_path, transport) as client:
+        with pytest.raises(JobFailedError, match="no reason") as caught:
+            await client.generate("a koala", **LEONARDO)
+    assert caught.value.job.remote_id == ID

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,11 @@ from vidnb.emulator import Emulator
 
 CANARY = "c0ffee00-dead-4bee-8f00-0123456789ab"
 """A key that must never be seen anywhere but on the provider's own host."""
+
+
+async def short_rest(seconds: float) -> None:
+    """A sleep for engines whose waits between polls are those of a real service."""
+    await asyncio.sleep(min(seconds, 0.02))
 
 
 class Recorder(httpx.AsyncBaseTransport):

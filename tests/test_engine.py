@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fakes import CANARY, LiveNames, Recorder, Scripted, emulated
+from fakes import CANARY, LiveNames, Recorder, Scripted, emulated, short_rest
 from PIL import Image
 
 from vidnb.client import AsyncClient
@@ -274,6 +274,7 @@ async def test_the_key_goes_to_the_providers_host_only(tmp_path: Path) -> None:
     recorder = Recorder(LiveNames(StreamingASGITransport(emulator.app)))
     keys = {"leonardo": CANARY, "1min": CANARY}
     async with AsyncClient(tmp_path, keys=keys, transport=recorder) as client:
+        client.engine._sleep = short_rest
         await client.generate(model="1min/leonardo-motion", start_image=picture(), motion_strength=5)
         await client.generate("x", model="leonardo/MOTION2", start_image=picture())
     with_key = {request.url.host for request in recorder.requests if CANARY in str(request.headers.raw)}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from fakes import CANARY, LiveNames, Recorder
+from fakes import CANARY, LiveNames, Recorder, short_rest
 from nbclient import NotebookClient
 from PIL import Image
 
@@ -49,6 +49,7 @@ async def test_no_key_and_no_signature_is_written_logged_shown_or_sent_elsewhere
     ]
     with caplog.at_level(logging.DEBUG):
         async with AsyncClient(home, keys={"leonardo": CANARY, "1min": CANARY}, transport=recorder) as client:
+            client.engine._sleep = short_rest
             for values in jobs:
                 try:
                     clip = await client.generate(**values)

@@ -143,13 +143,15 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name on first use, so that `import vidnb` stays light."""
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'vidnb' has no attribute {name!r}")
-    value = getattr(import_module(_MODULE_OF[name]), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt name for a public one
+
+    def __getattr__(name: str) -> Any:
+        """Import a public name on first use, so that `import vidnb` stays light."""
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module 'vidnb' has no attribute {name!r}")
+        value = getattr(import_module(_MODULE_OF[name]), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -656,6 +656,30 @@ def _same(method: Callable[Concatenate[AsyncClient, P], T]) -> Callable[Concaten
     return cast(Any, call)
 
 
+def _stream(
+    method: Callable[Concatenate[AsyncClient, P], AsyncIterator[T]],
+) -> Callable[Concatenate[Client, P], Iterator[T]]:
+    """The verb that takes each row of its async twin as it comes; leaving the loop early ends the twin too."""
+
+    @functools.wraps(method)
+    def call(self: Client, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+        rows = method(self.asynchronous, *args, **kwargs)
+        try:
+            while True:
+                try:
+                    yield _bridge.run_sync(_next(rows))
+                except StopAsyncIteration:
+                    return
+        finally:
+            _bridge.run_sync(rows.aclose())  # type: ignore[attr-defined]  # an async generator, typed as its interface
+
+    return cast(Any, call)
+
+
+async def _next(rows: AsyncIterator[T]) -> T:
+    return await anext(rows)
+
+
 class Client:
     """The verbs for cells, scripts, threads and callbacks: each waits for its async twin on vidnb's own loop.
 
@@ -689,17 +713,7 @@ class Client:
     jobs = _same(AsyncClient.jobs)
     history = _same(AsyncClient.history)
 
-    @functools.wraps(AsyncClient.watch)
-    def watch(self, job: Job | str) -> Iterator[Job]:
-        rows = self.asynchronous.watch(job)
-        try:
-            while True:
-                try:
-                    yield _bridge.run_sync(_next(rows))
-                except StopAsyncIteration:
-                    return
-        finally:
-            _bridge.run_sync(rows.aclose())  # type: ignore[attr-defined]  # an async generator, typed as its interface
+    watch = _stream(AsyncClient.watch)
 
     def close(self) -> None:
         """Stop polling (the jobs go on), close connections and the database."""
@@ -712,10 +726,6 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-async def _next(rows: AsyncIterator[Job]) -> Job:
-    return await anext(rows)
 
 
 @functools.cache

@@ -67,7 +67,7 @@ def client(transport: httpx.AsyncBaseTransport) -> None:
         assert_type(chosen.generate("a koala", seed=7), vidnb.Clip)
         assert_type(chosen.submit("a koala"), vidnb.Job)
         assert_type(chosen.watch("3f2a"), Iterator[vidnb.Job])
-        assert_type(chosen.history().df, Any)  # pandas carries no types of its own
+        assert_type(chosen.history(limit=None), vidnb.History)
 
 
 async def asynchronous() -> None:

@@ -13,7 +13,6 @@ from vidnb.display.clips import shown_params
 from vidnb.display.page import (
     AMBER,
     BLUE,
-    FONT,
     GREEN,
     MUTED,
     PLAIN,
@@ -23,6 +22,7 @@ from vidnb.display.page import (
     Content,
     Html,
     badge,
+    block,
     card,
     chip,
     dot,
@@ -228,13 +228,13 @@ def job_html(job: Job) -> str:
         style=f"{ROW};{SMALL};gap:4px 10px",
     )
     prompt = tag("div", shortened(job.prompt, 160), dir="auto", style="margin:2px 0 0") if job.prompt else None
-    return tag("div", marks, prompt, style=f"{FONT};max-width:720px;margin:2px 0 6px")
+    return block(marks, prompt, style="max-width:720px;margin:2px 0 6px")
 
 
 def jobs_html(jobs: Sequence[Job]) -> str:
     """A table of jobs in the order given, and a line for those that are left out."""
     if not jobs:
-        return tag("div", "No jobs.", style=f"{FONT};{MUTED}")
+        return block("No jobs.", style=MUTED)
     counts = groupby(sorted(job.state for job in jobs))
     summary = dotted(
         *(f"{len(list(group))} {state}" for state, group in counts), style=f"{SMALL};{MUTED};margin:0 0 4px"
@@ -242,7 +242,7 @@ def jobs_html(jobs: Sequence[Job]) -> str:
     rows = ([state_html(job), *_cells(job)] for job in jobs[:ROWS_SHOWN])
     left = f"and {len(jobs) - ROWS_SHOWN:,} more" if len(jobs) > ROWS_SHOWN else None
     head = ("state", "job", "model", "prompt", "time", "cost")
-    return tag("div", summary, table(head, rows), dotted(left), style=f"{FONT};margin:2px 0 8px")
+    return block(summary, table(head, rows), dotted(left), style="margin:2px 0 8px")
 
 
 def _cells(job: Job) -> list[Content]:
@@ -264,7 +264,7 @@ def progress_html(job: Job, elapsed: float) -> str:
     state = tag("span", state_html(job), style="font-weight:600")
     head = tag("div", bar, state, f"{int(elapsed)} s", *facts_, style=f"{ROW};gap:4px 10px;align-items:center;{SMALL}")
     prompt = tag("div", shortened(job.prompt, 100), dir="auto", style=f"{SMALL};{MUTED}") if job.prompt else None
-    return tag("div", head, prompt, style=f"{FONT};max-width:720px;margin:2px 0 6px")
+    return block(head, prompt, style="max-width:720px;margin:2px 0 6px")
 
 
 def notice_html(text: str) -> str:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from vidnb.display.host import RELATIVE_HOSTS, Host, host, relative_path, relative_url
 from vidnb.display.page import (
-    FONT,
     MONO,
     MUTED,
     RED,
@@ -23,6 +22,7 @@ from vidnb.display.page import (
     Content,
     Html,
     badge,
+    block,
     chip,
     data_uri,
     details,
@@ -123,7 +123,7 @@ def clip_html(clip: Clip, *, embed: bool | None = None) -> str:
         # The message of the error names a folder of this machine, which nobody wants in a shared notebook.
         way = Route("poster", note="The video cannot be read: its file is not in the data folder")
     caption = (_prompt(clip.job), _chips(clip.job), _outcome(clip), _note(way.note), _code(clip))
-    return tag("div", _picture(clip, way), *caption, style=f"{FONT};max-width:{WIDE_PX}px;margin:2px 0 10px")
+    return block(_picture(clip, way), *caption, style=f"max-width:{WIDE_PX}px;margin:2px 0 10px")
 
 
 def _shown_width(clip: Clip) -> int:

@@ -9,13 +9,13 @@ from vidnb.display.cards import COLOURS, elapsed_s
 from vidnb.display.clips import THUMB_PX, cost_words, shown_params, thumbnail_html
 from vidnb.display.page import (
     BLUE,
-    FONT,
     GREY,
     LINE,
     MUTED,
     SMALL,
     Html,
     badge,
+    block,
     dot,
     dotted,
     join,
@@ -42,13 +42,13 @@ def history_html(items: Sequence[Clip | Job], count: int, *, more_exist: bool = 
         more_exist: whether it was cut at its limit.
     """
     if not items:
-        return tag("div", "No jobs yet.", style=f"{FONT};{MUTED}")
+        return block("No jobs yet.", style=MUTED)
     shown = items[:ROWS_SHOWN]
     said = f"{count:,} job{'s' if count != 1 else ''}" + (
         " or more (history(limit=None) has all)" if more_exist else ""
     )
     left = f"the newest {len(shown)} of them here, all in vidnb.history().df" if count > len(shown) else None
-    return tag("div", dotted(said, left), *map(_row, shown), style=f"{FONT};max-width:860px;margin:2px 0 10px")
+    return block(dotted(said, left), *map(_row, shown), style="max-width:860px;margin:2px 0 10px")
 
 
 def _row(item: Clip | Job) -> Html:

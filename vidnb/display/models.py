@@ -10,13 +10,13 @@ from vidnb.catalog import Model, Param, Rule
 from vidnb.display.page import (
     AMBER,
     BLUE,
-    FONT,
     MUTED,
     RED,
     ROW,
     Content,
     Html,
     badge,
+    block,
     details,
     dotted,
     facts,
@@ -55,7 +55,7 @@ def model_html(model: Model) -> str:
     params = table(("param", "kind", "allowed", "default", ""), rows)
     read = dotted(f"read {model.checked}" if model.checked else None, model.confidence, *model.sources)
     parts = (head, _status_line(model), facts(pairs), tag("div", params, style="margin:8px 0 4px"), read)
-    return tag("div", *parts, style=f"{FONT};max-width:960px;margin:2px 0 10px")
+    return block(*parts, style="max-width:960px;margin:2px 0 10px")
 
 
 def _status_line(model: Model) -> Html | None:

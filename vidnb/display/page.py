@@ -82,6 +82,13 @@ def chip(key: str, value: Content) -> Html:
     return tag("span", name, " ", mono(value), style=f"padding:0 6px;border-radius:4px;background:{GREY};{SMALL}")
 
 
+def block(*children: Content, style: str) -> Html:
+    """A whole output in our type, in which text with dollar signs or backslashes is no mathematics."""
+    # JupyterLab typesets LaTeX in every output; a prompt "$5 or $6" would come out as a formula. The second name is that
+    # of the older MathJax in HTML exports.
+    return tag("div", *children, style=f"{FONT};{style}", **{"class": "mathjax_ignore tex2jax_ignore"})
+
+
 def badge(word: str, colour: str = AMBER, title: str | None = None) -> Html:
     """A word that must not be overlooked, in white on a colour that holds on light and dark pages."""
     look = f"padding:1px 6px;border-radius:4px;background:{colour};color:#ffffff"
@@ -102,7 +109,7 @@ def details(summary: Content, *children: Content) -> Html:
 def card(colour: str, *children: Content, width_px: int = 720) -> Html:
     """A block with a coloured edge."""
     look = f"max-width:{width_px}px;margin:2px 0 8px;padding:6px 12px;border-left:3px solid {colour}"
-    return tag("div", *children, style=f"{FONT};{look};background:{GREY};border-radius:0 4px 4px 0")
+    return block(*children, style=f"{look};background:{GREY};border-radius:0 4px 4px 0")
 
 
 def facts(pairs: Iterable[tuple[Content, Content]]) -> Html:

@@ -9,8 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from vidnb.emulator.clips.air import Air
 from vidnb.emulator.clips.colour import Bytes, Floats, to_yuv
-from vidnb.emulator.clips.scene import Camera, Painter, Scene, amount, chance, travel
+from vidnb.emulator.clips.grade import Grade
+from vidnb.emulator.clips.palette import Palette
+from vidnb.emulator.clips.scene import Camera, Painter, Scene, amount, chance, smoothstep, travel
+from vidnb.emulator.clips.sheet import Sheet
 
 MAX_IMAGE_PX = 64_000_000
 
@@ -91,38 +95,80 @@ class Picture:
 
 def picture_painter(scene: Scene) -> Painter:
     """Return the painter of a start image, an end image, or the way from one to the other."""
-    share = max(1.0, math.sqrt(scene.width_px * scene.height_px / (1280 * 720)))
-    size = int(scene.width_px / share) // 2 * 2, int(scene.height_px / share) // 2 * 2
-    first, last = (Picture(data, *size) if data else None for data in (scene.start_image, scene.end_image))
-    end_s = max(scene.frames - 1, 1) / scene.fps
-    camera, strength = Camera.of(scene), amount(scene)
-    dice = chance("ripple", scene.seed, scene.model)
-    phases = [float(p) for p in dice.uniform(0, math.tau, 4)]
+    return Pictures(scene).paint
 
-    def warp_at(t: float) -> Callable[[Floats, Floats], tuple[Floats, Floats]]:
-        go = strength * travel(t)
-        ripple = [0.009 * strength * k for k in (1.0, 0.8)]
+
+class Pictures:
+    """One or two pictures in motion, graded by the model and the prompt, with the prompt's weather before them."""
+
+    def __init__(self, scene: Scene) -> None:
+        share = max(1.0, math.sqrt(scene.width_px * scene.height_px / (1280 * 720)))
+        size = int(scene.width_px / share) // 2 * 2, int(scene.height_px / share) // 2 * 2
+        self.first, self.last = (
+            Picture(data, *size) if data else None for data in (scene.start_image, scene.end_image)
+        )
+        self.end_s = max(scene.frames - 1, 1) / scene.fps
+        palette = Palette.of(scene)
+        self.motion, self.grade = Motion(scene), Grade(scene, palette, *size)
+        self.air, self.sheets = Air(scene, palette, size[0] / size[1] / 2), Sheet.pair(*size)
+
+    def paint(self, t: float) -> Bytes:
+        """Return the picture at a time as packed yuv420p."""
+        picture, away = self._moved(t), self._away(t)
+        self.grade.apply(picture, away)
+        if away:
+            h = self.sheets[0].pixels.shape[1]
+            planes = picture[None, :h], picture[h:].reshape(2, h // 2, -1)
+            over = tuple(sheet.over(plane) for sheet, plane in zip(self.sheets, planes, strict=True))
+            self.air.paint(over, t, lambda x, y, depth: self.motion.place(x, y, depth, t), away)
+        return picture
+
+    def _moved(self, t: float) -> Bytes:
+        share = smoothstep(t / self.end_s, 0.15, 0.85) if self.first else 1.0
+        first = self.first.paint(self.motion.warp(t)) if self.first and (share < 1 or not self.last) else None
+        last = self.last.paint(self.motion.warp(t - self.end_s)) if self.last and share > 0 else None
+        if first is None or last is None:
+            return first if last is None else last  # type: ignore[return-value]  # one is set
+        weight = np.uint16(round(share * 256))
+        return ((first * (np.uint16(256) - weight) + last * weight) >> 8).astype(np.uint8)
+
+    def _away(self, t: float) -> float:
+        """Return how far the clip is from the pictures it was given, from 0 at each of them to 1."""
+        away = smoothstep(t / self.end_s, 0.0, 0.4) if self.first else 1.0
+        return min(away, smoothstep(1 - t / self.end_s, 0.0, 0.4)) if self.last else away
+
+
+class Motion:
+    """How a picture moves: with the camera, its middle most, and in a slow ripple."""
+
+    def __init__(self, scene: Scene) -> None:
+        dice = chance("ripple", scene.seed, scene.prompt, scene.model)
+        self.camera, self.strength = Camera.over_picture(scene), amount(scene)
+        self.phases = [float(p) for p in dice.uniform(0, math.tau, 2)]
+        self.pitches = [float(p) for p in dice.uniform(3.5, 6.5, 2)]
+        self.middle = [float(m) for m in dice.uniform(-0.3, 0.3, 2)]
+
+    def warp(self, t: float) -> Callable[[Floats, Floats], tuple[Floats, Floats]]:
+        """Return where each point of the frame finds its colour at a time."""
+        go, ripple = self.strength * travel(t), 0.011 * self.strength
 
         def warp(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-            near = 1 + 0.7 * np.exp(-3.0 * (x**2 + y**2))
-            scale = np.exp(-0.05 * camera.forwards * go * near)
-            sx = x * scale + 0.030 * camera.right * go * near
-            sy = y * scale + 0.022 * camera.down * go * near
-            sx = sx + ripple[0] * (np.sin(5.0 * y + 1.6 * t + phases[0]) - np.sin(5.0 * y + phases[0]))
-            sy = sy + ripple[1] * (np.sin(4.0 * x + 1.3 * t + phases[1]) - np.sin(4.0 * x + phases[1]))
+            near = 1 + 0.7 * np.exp(-3.0 * ((x - self.middle[0]) ** 2 + (y - self.middle[1]) ** 2))
+            scale = np.exp(-0.05 * self.camera.forwards * go * near)
+            sx = x * scale + 0.030 * self.camera.right * go * near
+            sy = y * scale + 0.026 * self.camera.down * go * near
+            sx = sx + ripple * self._wave(y, 1.6 * t, 0)
+            sy = sy + ripple * self._wave(x, 1.3 * t, 1)
             return sx, sy
 
         return warp
 
-    def paint(t: float) -> Bytes:
-        if first is None or last is None:
-            return first.paint(warp_at(t)) if first else last.paint(warp_at(t - end_s))  # type: ignore[union-attr]  # one is set
-        share = min(max((t / end_s - 0.15) / 0.7, 0.0), 1.0)
-        share = share * share * (3 - 2 * share)
-        if share in (0.0, 1.0):
-            return first.paint(warp_at(t)) if share == 0 else last.paint(warp_at(t - end_s))
-        one, two = first.paint(warp_at(t)), last.paint(warp_at(t - end_s))
-        weight = np.uint16(round(share * 256))
-        return ((one * (np.uint16(256) - weight) + two * weight) >> 8).astype(np.uint8)
+    def _wave(self, along: Floats, t: float, axis: int) -> Floats:
+        angle = self.pitches[axis] * along + self.phases[axis]
+        wave: Floats = np.sin(angle + t) - np.sin(angle)
+        return wave
 
-    return paint
+    def place(self, x: float, y: float, depth: float, t: float) -> tuple[float, float]:
+        """Return where a point before the picture is seen at a time."""
+        go = 0.12 * depth * self.strength * travel(t)
+        return x - self.camera.right * go, y - self.camera.down * go

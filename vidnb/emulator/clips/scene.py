@@ -76,11 +76,23 @@ class Camera(NamedTuple):
     @classmethod
     def of(cls, scene: Scene) -> "Camera":
         """Return the named motion control's camera, or one the seed chooses."""
+        return cls._named(scene) or cls(1.0 - 2.0 * int(chance("camera", scene.seed).integers(2)), 0.0, 0.5)
+
+    @classmethod
+    def over_picture(cls, scene: Scene) -> "Camera":
+        """Return the named motion control's camera, or one that goes any way: a picture has no ground to keep to."""
+        # Steps of the golden angle keep the ways of neighbouring seeds far apart.
+        angle = scene.seed * math.pi * (3 - math.sqrt(5)) % math.tau
+        forwards = float(chance("camera", scene.seed).choice([0.8, 0.4, -0.3]))
+        return cls._named(scene) or cls(math.cos(angle), math.sin(angle), forwards)
+
+    @classmethod
+    def _named(cls, scene: Scene) -> "Camera | None":
         said = set(scene.camera.lower().split())
         gain = 1.6 if said & {"super", "crash"} else 1.0
         axes = [("right", "left"), ("down", "up"), ("in", "out")]
         named = [gain * ((plus in said) - (minus in said)) for plus, minus in axes]
-        return cls(*named) if any(named) else cls(1.0 - 2.0 * int(chance("camera", scene.seed).integers(2)), 0.0, 0.5)
+        return cls(*named) if any(named) else None
 
 
 def amount(scene: Scene) -> float:
@@ -96,3 +108,9 @@ def travel(t: float) -> float:
 def swing(t: float, rate: float, phase: float) -> float:
     """Return a sway that is 0 at time 0, whatever its phase: motion strength must not change the first frame."""
     return math.sin(rate * t + phase) - math.sin(phase)
+
+
+def smoothstep(value: float, start: float, stop: float) -> float:
+    """Return 0 up to the start, 1 from the stop on, and a soft way between."""
+    share = min(max((value - start) / (stop - start), 0.0), 1.0)
+    return share * share * (3 - 2 * share)

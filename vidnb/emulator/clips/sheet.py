@@ -1,6 +1,6 @@
 """Sheets: the planes of a picture that shapes are drawn on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ class Sheet:
     arrays are written over by every shape: fresh ones of this size cost more than the arithmetic in them.
     """
 
-    pixels: Floats
+    pixels: Floats | Bytes
     spare: Floats
     masks: Floats
     x: Floats
@@ -33,6 +33,10 @@ class Sheet:
         y = ((np.arange(h) + 0.5) / h).astype(np.float32)
         pixels, spare = np.empty((2, channels.stop - channels.start, h, w), np.float32)
         return cls(pixels, spare, np.empty((2, h, w), np.float32), x, y, channels)
+
+    def over(self, plane: Bytes) -> "Sheet":
+        """Return this sheet with the pixels of a finished picture, for discs to be drawn on."""
+        return replace(self, pixels=plane)
 
     def ink(self, colour: Floats) -> Floats:
         """Return this sheet's part of a YUV colour, ready to broadcast over its pixels."""
@@ -66,7 +70,7 @@ class Sheet:
         far = np.sqrt((self.x[i:j] - np.float32(x)) ** 2 + down**2)
         mask = np.clip((reach - far) / np.float32(2 * soft), 0, 1) * np.float32(opacity)
         view = self.pixels[:, k:n, i:j]
-        view += (self.ink(colour) - view) * mask
+        np.add(view, (self.ink(colour) - view) * mask, out=view, casting="unsafe")
 
     def ridge(self, line: Floats, sheen: Floats, crest: Floats, foot: Floats, fall: float) -> None:
         """Fill everything under a skyline, from the crest colour to the foot colour `fall` heights below."""

@@ -86,6 +86,14 @@ GROUPS = {
     "balloon": ["balloon"] * 2,
     "balloons": ["balloon"] * 2,
 }
+# what stands in a place that is named with nothing in it
+SCENERY = {
+    "boat": "sea ocean wave waves lake harbour",
+    "pine": "mountain mountains alps snow winter",
+    "tree": "meadow field garden park hill hills",
+    "bird": "sky beach island cloud clouds",
+    "city": "street neon",
+}
 NAMES = {name: [name] for name in KINDS} | {a: [k] for k, v in ALIASES.items() for a in v.split()} | GROUPS
 
 
@@ -133,6 +141,8 @@ def named(scene: Scene) -> list[Kind]:
     told = [NAMES.get(word) or NAMES.get(word.removesuffix("s")) or [] for word in words(scene)]
     single = [name for names in told if len(names) == 1 for name in names]
     crowd = [name for names in told if len(names) > 1 for name in names]
+    if not (single or crowd):
+        single = [name for word in words(scene) for name, places in SCENERY.items() if word in places.split()][:1]
     return [KINDS[name] for name in [*dict.fromkeys(single), *crowd][:3]]
 
 

@@ -162,7 +162,7 @@ def test_motion_controls_and_styles_have_names() -> None:
     assert len(model.older_names["styles"]) == 7
     assert not set(model.older_names["styles"]) & set(styles.choices)
     weight = param(model.id, "motion_control_weight")
-    assert (weight.min, weight.max, weight.default) == (-2, 2, 1)
+    assert (weight.min, weight.max, weight.default, weight.service_default) == (-2, 2, None, 1)
 
 
 @pytest.mark.parametrize("table", ["motion_control", "styles"])

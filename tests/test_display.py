@@ -116,6 +116,7 @@ TAGS = {
     "img": {"alt", "width", "height", "src", "style"},
     "span": {"style", "dir", "title"},
     **{name: {"style", "dir"} for name in BLOCKS},
+    "div": {"style", "dir", "class"},
     "progress": {"style"},
     "br": set(),
 }
@@ -138,6 +139,7 @@ class Strict(HTMLParser):
         assert tag in TAGS, tag
         for name, value in attrs:
             assert name in TAGS[tag], (tag, name)
+            assert name != "class" or value == "mathjax_ignore tex2jax_ignore"
             assert name not in ("src", "poster") or (value or "").startswith(SOURCES)
             assert name != "style" or not {"url", "expression", "var", "@", "\\"} & set((value or "").split("("))
             self.attributes.append((tag, name, value or ""))

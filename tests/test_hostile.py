@@ -5,16 +5,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from fakes import CANARY, Scripted
+from fakes import CANARY, Scripted, emulated
 
-from vidnb import providers
+from vidnb import media, providers
 from vidnb.client import AsyncClient
-from vidnb.errors import ConfigError, JobAmbiguousError, JobFailedError, JobTimeoutError, StoreError, TransportError
+from vidnb.emulator import Emulator, StreamingASGITransport
+from vidnb.errors import (
+    ConfigError,
+    JobAmbiguousError,
+    JobFailedError,
+    JobTimeoutError,
+    MediaError,
+    StoreError,
+    TransportError,
+)
 from vidnb.records import Job, State
 from vidnb.transport import Wire, check_link, target
 
@@ -93,8 +103,9 @@ async def test_a_fault_of_our_own_after_the_submit_leaves_it_ambiguous_and_is_sh
 
 @pytest.mark.parametrize("failures", [2, 1000])
 async def test_a_database_that_refuses_the_remote_id_is_asked_again_and_the_id_is_told(
-    tmp_path: Path, failures: int, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, failures: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("vidnb.engine.FORGOTTEN_AFTER_S", -1.0)
     transport = answers(httpx.Response(200, json=MADE), lambda: httpx.Response(200, json=GONE))
     async with client_of(tmp_path, transport) as client:
         move, refused = client.store.move, []
@@ -243,3 +254,73 @@ async def test_an_id_beside_an_error_is_kept(tmp_path: Path) -> None:
         with pytest.raises(JobFailedError, match="no reason") as caught:
             await client.generate("a koala", **LEONARDO)
     assert caught.value.job.remote_id == ID
+
+
+@pytest.mark.parametrize(("listed", "state"), [(1, State.FAILED), (2, State.AMBIGUOUS)])
+async def test_a_lost_submit_is_not_guessed_where_another_tool_sent_the_same_prompt(
+    tmp_path: Path, listed: int, state: State
+) -> None:
+    now = datetime.now(UTC).isoformat()
+    found = [{"id": f"{n}{ID[1:]}", "prompt": "a koala", "createdAt": now} for n in range(listed)]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            raise httpx.ReadTimeout("x")
+        if request.url.path.endswith("/me"):
+            return httpx.Response(200, json={"user_details": [{"user": {"id": ID}}]})
+        if "/user/" in request.url.path:
+            return httpx.Response(200, json={"generations": found})
+        return httpx.Response(200, json={"generations_by_pk": {"id": ID, "status": "FAILED"}})
+
+    async with client_of(tmp_path, Scripted(answer)) as client:
+        with pytest.raises((JobAmbiguousError, JobFailedError)):
+            await client.generate("a koala", **LEONARDO)
+        assert [row.state for row in client.jobs()] == [state]
+
+
+async def test_a_clip_in_an_unknown_codec_is_a_media_error(tmp_path: Path) -> None:
+    async with emulated(tmp_path) as client:
+        clip = await client.generate("a koala", **LEONARDO)
+        content = clip.path.read_bytes()
+    path = tmp_path / "odd.mp4"
+    path.write_bytes(content.replace(b"avc1", b"zzzz"))
+    with pytest.raises(MediaError, match="decoded here"):
+        media.verify_video(path)
+    with pytest.raises(MediaError, match="decoded here"):
+        media.poster(path)
+
+
+async def test_a_deleted_clip_is_fetched_again_at_no_cost(tmp_path: Path) -> None:
+    emulator = Emulator(tmp_path / "service", latency_s=0.05)
+    async with emulated(tmp_path, emulator) as client:
+        clip = await client.generate("a koala", **LEONARDO)
+        content = clip.path.read_bytes()
+        clip.path.unlink()
+        with pytest.raises(StoreError, match="fetches it again"):
+            _ = clip.path
+        again = await client.generate("a koala", **LEONARDO)
+        assert again.path.read_bytes() == content
+    assert emulator.stats()["jobs"] == 1
+
+
+async def test_a_deleted_clip_that_the_service_no_longer_has_is_told_and_not_paid_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with emulated(tmp_path, Emulator(tmp_path / "service", latency_s=0.05)) as client:
+        first = await client.generate("a koala", **LEONARDO)
+        first.path.unlink()
+    other = Emulator(tmp_path / "another service", latency_s=0.05)
+    async with emulated(tmp_path, other) as client:
+        again = await client.generate("a koala", **LEONARDO)
+        assert again.job.id == first.job.id
+    assert "cannot be fetched again" in caplog.text
+    assert other.stats()["jobs"] == 0
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"type": [], "model": {}, "promptObject": 1}'])
+async def test_the_emulator_refuses_odd_bodies_in_the_services_words(tmp_path: Path, content: bytes) -> None:
+    emulator = Emulator(tmp_path)
+    async with httpx.AsyncClient(transport=StreamingASGITransport(emulator.app), base_url="http://emulator") as client:
+        reply = await client.post("/api/features", content=content, headers={"api-key": "x"})
+    assert reply.status_code == 400
+    assert reply.json()["errorCode"]

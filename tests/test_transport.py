@@ -38,7 +38,19 @@ def test_vidnb_live_forbids_the_emulator(monkeypatch: pytest.MonkeyPatch) -> Non
         target(LEONARDO)
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "leonardo.ai", "http://leonardo.example.com", "https://user:pass@host/x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://x",
+        "leonardo.ai",
+        "http://leonardo.example.com",
+        "https://user:pass@host/x",
+        "https://:pass@host/x",
+        "https://[::1",
+        "https://host:port/x",
+        "https://host:99999",
+    ],
+)
 def test_a_base_url_that_would_leak_the_key_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEONARDO_BASE_URL", url)
     with pytest.raises(ConfigError) as caught:

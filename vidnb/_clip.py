@@ -75,7 +75,10 @@ class Clip:
         """
         found = self._files.path(self.info.sha256, ".mp4")
         if found is None:
-            raise StoreError(f"the file of job {self.job.id[:8]} is no longer in the data folder")
+            raise StoreError(
+                f"the file of job {self.job.id[:8]} is no longer in the data folder; "
+                f"vidnb.wait({self.job.id[:8]!r}) fetches it again while the service has it"
+            )
         return found
 
     @property

@@ -16,9 +16,9 @@ from vidnb._clip import Clip
 from vidnb.display.clips import media_name
 from vidnb.display.history import ROWS_SHOWN, history_html
 from vidnb.files import Files, file_name
-from vidnb.records import ClipInfo, Cost, Job, State
+from vidnb.records import Job, State
 from vidnb.store import Store
-from vidnb.store.tables import CLIP_COLUMNS, PLAIN
+from vidnb.store.tables import job_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,17 +140,6 @@ class History(Sequence[Clip | Job]):
 
     def _repr_html_(self) -> str:
         return history_html(self[:ROWS_SHOWN], len(self), more_exist=len(self) == self._limit)
-
-
-def job_in(row: Row) -> Job:
-    """The job in a row of the store."""
-    unit, sha256 = row["cost_unit"], row["clip_sha256"]
-    return Job(
-        **{name: row[name] for name in PLAIN if name in row},
-        state=State(row["state"]),
-        cost=None if unit is None else Cost(row["cost_amount"], unit),
-        clip=None if sha256 is None else ClipInfo(**{to: row[name] for name, to in CLIP_COLUMNS.items()}),
-    )
 
 
 def frame(rows: Sequence[Row], folder: Path) -> pd.DataFrame:

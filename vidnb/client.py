@@ -34,6 +34,7 @@ from vidnb.errors import (
     JobTimeoutError,
     ParamsError,
     Problem,
+    VidnbError,
 )
 from vidnb.files import Files, data_home, open_home
 from vidnb.records import Job, MediaFile, State
@@ -259,6 +260,8 @@ class AsyncClient:
         return await self._wait(self.job(job), timeout_s, lambda row: None)
 
     async def _wait(self, job: Job, timeout_s: float | None, on_change: Callable[[Job], None]) -> Clip:
+        if job.state is State.DONE:
+            return Clip(await self._complete(job), self.files)
         queue = self._subscribe(job.id)
         runner = self._start(job)
         forward = asyncio.create_task(_forward(queue, on_change))
@@ -276,6 +279,16 @@ class AsyncClient:
             forward.cancel()
             self._unsubscribe(job.id, queue)
         return self._clip_of(job)
+
+    async def _complete(self, job: Job) -> Job:
+        """The done job's row, its file fetched again where somebody deleted it and the service still has it."""
+        if job.clip is None or await asyncio.to_thread(self.files.exists, job.clip.sha256, ".mp4"):
+            return job
+        try:
+            return await self.engine.fetch_again(job)
+        except VidnbError as error:
+            display.say(f"job {job.id[:8]}: the file of its clip is gone and cannot be fetched again: {error}")
+            return job
 
     def _clip_of(self, job: Job) -> Clip:
         if job.state is State.DONE:
@@ -308,7 +321,7 @@ class AsyncClient:
         self._start(row)
         try:
             yield row
-            while not (row.is_terminal or row.state is State.AMBIGUOUS):
+            while row.is_moving:
                 row = await queue.get()
                 yield row
         finally:
@@ -494,9 +507,9 @@ class AsyncClient:
     @functools.cached_property
     def engine(self) -> Engine:
         """What drives the jobs."""
-        engine = Engine(self.store, self.files, self._wire_for, on_change=self._changed)
-        engine.in_flight = self._max_in_flight
-        return engine
+        return Engine(
+            self.store, self.files, self._wire_for, on_change=self._changed, in_flight=self._max_in_flight
+        )  # fmt: skip
 
     @functools.cached_property
     def emulator(self) -> Emulator:

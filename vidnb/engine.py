@@ -19,10 +19,10 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from vidnb import catalog, media
 from vidnb.errors import (
@@ -42,13 +42,14 @@ from vidnb.errors import (
 )
 from vidnb.files import Files
 from vidnb.limits import Schedule
-from vidnb.records import Call, Job, MediaFile, RemoteJob, RemoteMedia, State, Status
+from vidnb.records import Call, Job, RemoteJob, RemoteMedia, Reply, State, Status
 from vidnb.store import Store, utcnow
 from vidnb.transport import Wire
 
 log = logging.getLogger("vidnb")
 
 Sleep = Callable[[float], Awaitable[None]]
+T = TypeVar("T")
 
 LEASE_S = 20.0
 SUBMIT_TRIES = 6
@@ -93,6 +94,8 @@ class Engine:
         wire_for: the connection for a job's provider, or ConfigError where there is no key for it.
         sleep: how to wait; tests pass a virtual one.
         on_change: called with the new row after every change.
+        lease_s: how long a lease lasts; it is renewed four times as often.
+        in_flight: jobs of one account to have at the provider at once; None for what the provider publishes.
     """
 
     def __init__(
@@ -104,6 +107,7 @@ class Engine:
         sleep: Sleep = asyncio.sleep,
         on_change: Callable[[Job], None] = lambda job: None,
         lease_s: float = LEASE_S,
+        in_flight: int | None = None,
     ) -> None:
         self.store = store
         self.files = files
@@ -112,6 +116,7 @@ class Engine:
         self._sleep = sleep
         self._on_change = on_change
         self._lease_s = lease_s
+        self._in_flight = in_flight
         self._held: set[str] = set()
         self._heart: asyncio.Task[None] | None = None
         self._uploads: dict[str, asyncio.Lock] = {}
@@ -189,11 +194,8 @@ class Engine:
         """Submits wait here while the provider already works on as many jobs as it takes at once."""
         target = wire.target
         return self._slots.setdefault(
-            f"{target.base_url} {target.account}", asyncio.Semaphore(self.in_flight or target.provider.rates.in_flight)
+            f"{target.base_url} {target.account}", asyncio.Semaphore(self._in_flight or target.provider.rates.in_flight)
         )
-
-    in_flight: int | None = None
-    """How many jobs of one account to have at the provider at once; None for what the provider publishes."""
 
     # -- submit ------------------------------------------------------------------------------------------------------
 
@@ -288,12 +290,9 @@ class Engine:
             if known is None:
                 content = self.files.read(item["sha256"], "." + item["extension"])
                 file = media.stored_file(content, item["sha256"], item["extension"])
-                known = await self._exchange(wire, file)
+                known = await converse(wire, target.provider.upload(file))
                 self.store.remember_upload(*key, known)
             return known
-
-    async def _exchange(self, wire: Wire, file: MediaFile) -> RemoteMedia:
-        return await converse(wire, wire.target.provider.upload(file))  # type: ignore[no-any-return]
 
     # -- poll --------------------------------------------------------------------------------------------------------
 
@@ -380,12 +379,30 @@ class Engine:
         assert last is not None
         raise last
 
+    async def fetch_again(self, job: Job) -> Job:
+        """The done job's row, its clip fetched once more: somebody deleted the file, and the service may still have it.
+
+        Raises:
+            StoreError: the service no longer has it, or the data folder refuses.
+            TransportError, MediaError: the download failed.
+        """
+        wire = self._wire_for(job)
+        status = await self._ask(job, wire)
+        if status.video_url is None:
+            raise StoreError(f"the file of job {job.id[:8]} was deleted, and {job.provider} gives no link to it now")
+        async with wire.download(status.video_url) as chunks:
+            sha256, info = await self.files.receive(chunks, ".mp4", media.verify_video)
+        if job.clip is None or sha256 != job.clip.sha256:  # the service may have encoded it anew
+            self.store.update(job.id, clip=replace(info, sha256=sha256))
+        return self.store.get(job.id)
+
     # -- reconcile ---------------------------------------------------------------------------------------------------
 
     async def reconcile(self, job: Job) -> Job:
-        """Look for an ambiguous job in the provider's list of recent jobs, and attach it when exactly one fits.
+        """Look for an ambiguous job in the provider's list of recent jobs, and attach it when only one can be it.
 
-        A provider without such a list, or a list without the job, leaves it ambiguous: a person decides.
+        A provider without such a list, a list without the job, or one with more jobs that fit than are missing here
+        (another tool, another data folder) leaves it ambiguous: a person decides.
         """
         if job.state is not State.AMBIGUOUS:
             return job
@@ -393,12 +410,18 @@ class Engine:
         exchange = wire.target.provider.recent(RECONCILE_LOOKBACK)
         if exchange is None:
             return job
-        listed: list[RemoteJob] = await converse(wire, exchange)
+        listed = await converse(wire, exchange)
         others = [other for other in self.store.unfinished(job.provider) if other.id != job.id]
         if any(_is_rival(job, other) for other in others):
             return job
         began = job.submitted_at or job.created_at
-        fitting = [remote for remote in listed if _fits(job, remote)]
+        fitting = [
+            remote for remote in listed
+            if _fits(job, remote) and self.store.by_remote(job.provider, remote.remote_id) is None
+        ]  # fmt: skip
+        alike = [other for other in others if other.recipe_hash == job.recipe_hash and other.state is State.AMBIGUOUS]
+        if len(fitting) > 1 + len(alike):
+            return self.store.get(job.id)
         for remote in sorted(fitting, key=lambda remote: abs(((remote.created_at or began) - began).total_seconds())):
             attached = self.store.attach(job.id, remote.remote_id, "found in the provider's list of recent jobs")
             if attached is not None:
@@ -442,14 +465,14 @@ class Engine:
                 self.store.renew(list(self._held), self.owner, self._lease_s)
 
 
-async def converse(wire: Wire, exchange: Any) -> Any:
+async def converse(wire: Wire, exchange: Generator[Call, Reply, T]) -> T:
     """The value that a provider's exchange returns once every call it yields was answered."""
     try:
         call = next(exchange)
         while True:
             call = exchange.send(await wire.call(call))
     except StopIteration as end:
-        return end.value
+        return cast(T, end.value)
 
 
 def describe(error: Exception, job: Job) -> dict[str, Any]:

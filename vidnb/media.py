@@ -154,6 +154,8 @@ def _video(source: str | Path | io.BytesIO) -> Iterator[tuple[InputContainer, Vi
         with container:
             if not container.streams.video:
                 raise MediaError(f"{_name(source)} has no video in it")
+            if container.streams.video[0].codec_context is None:  # typed as always there; FFmpeg lacks some codecs
+                raise MediaError(f"{_name(source)} is in a format that cannot be decoded here")
             yield container, container.streams.video[0]
     except (av.FFmpegError, OSError) as error:
         raise MediaError(f"{_name(source)} cannot be read as a video: {error.strerror or error}") from error

@@ -247,6 +247,11 @@ class Job:
         return self.state in TERMINAL
 
     @property
+    def is_moving(self) -> bool:
+        """True while the job goes on by itself: it is not at its end, and not ambiguous, which a person settles."""
+        return self.state not in TERMINAL and self.state is not State.AMBIGUOUS
+
+    @property
     def prompt(self) -> str:
         """The prompt, or "" for a model that takes none."""
         return str(self.params.get("prompt") or "")

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import httpx
 from aiolimiter import AsyncLimiter
@@ -97,14 +97,24 @@ def target(provider: Provider, *, live: bool | None = None, key: str | None = No
             + "; without live=True (or VIDNB_LIVE) the built-in emulator answers instead"
         )
     base_url = (own_url or (provider.base_url if key else emulator_base_url(provider))).rstrip("/")
-    parts = urlsplit(base_url)
-    version = not parts.fragment or _VERSION.fullmatch(f"/{parts.fragment}")
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or not version:
+    parts = _parts(base_url)
+    version = parts is not None and (not parts.fragment or _VERSION.fullmatch(f"/{parts.fragment}"))
+    if parts is None or parts.hostname is None or not version:
         raise ConfigError(f"{provider.base_url_env} is not a plain http(s) address like {provider.base_url}")
     emulated = _is_this_machine(parts.hostname)
     if parts.scheme == "http" and not emulated:
         raise ConfigError(f"{provider.base_url_env}={own_url!r}: a key is sent over https only")
     return Target(provider, base_url, SecretStr(key or EMULATOR_KEY), emulated)
+
+
+def _parts(base_url: str) -> SplitResult | None:
+    """The parts of a service's address, or None where it is none or has a user, a password or a query in it."""
+    try:
+        parts = urlsplit(base_url)
+        plain = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        return None
+    return parts if plain and "@" not in parts.netloc and not parts.query else None
 
 
 def given_key(provider: Provider, key: str | None = None) -> str:

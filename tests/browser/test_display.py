@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from vidnb.records import Job
 
 OpenNotebook = Callable[..., NotebookPage]
 
-SMALL = dict(model="leonardo/google/gemini-omni-1.1-flash-preview", width_px=640, height_px=360, duration_s=3)
+SMALL = {"model": "leonardo/google/gemini-omni-1.1-flash-preview", "width_px": 640, "height_px": 360, "duration_s": 3}
 HOSTILE = {
     "script": "<script>window.pwned = 1</script>",
     "image": "<img src=hostile-picture onerror='window.pwned = 2'>",
@@ -31,6 +32,8 @@ HOSTILE = {
     "entity": "&lt;b&gt; stays &amp; as it is",
     "direction": "before \u202egnp.exe\u202c after \u2066and on",
 }
+BAIT = ("hostile-picture", "hostile-note", "hostile.example.org")
+HARMFUL = ("script", "style", "iframe", "[onload]", "[onerror]", "a[href^=javascript]")
 LONG = "<i>" + "a koala and a cat " * 130
 ERRORS = ("[fail]", "forbidden-test-word")
 
@@ -139,6 +142,7 @@ def test_hostile_text_is_shown_as_text_wherever_it_comes(
     clips, cards, table, history, model, _ = (output(notebook, index) for index in range(1, 7))
     expect(clips.locator("video")).to_have_count(len(HOSTILE) + 1)
     for place in (clips, cards, table, history):
+        assert place.locator("mjx-container").count() == 0
         text = shown(place.inner_text())
         for name, prompt in HOSTILE.items():
             assert shown(prompt)[:40] in text, name
@@ -147,20 +151,20 @@ def test_hostile_text_is_shown_as_text_wherever_it_comes(
     expect(model).to_contain_text("<script>window.pwned = 6</script>")
     expect(model).to_contain_text("<img src=hostile-note")
 
-    outputs = notebook.panel().locator(".jp-OutputArea")
-    for element in ("script", "svg:not([data-icon] svg)", "iframe", "a[href^=javascript]", "mjx-container", "[onerror]"):
-        assert outputs.locator(element).count() == 0, element
+    for place, element in product((clips, cards, table, history, model), HARMFUL):
+        assert place.locator(element).count() == 0, element
     assert notebook.page.evaluate("() => window.pwned") is None
     assert dialogs == []
     assert browser.refused == refused
-    assert [url for url in requests if "hostile" in url or not url.startswith((notebook.server.url, "data:"))] == []
+    own = (notebook.server.url, "data:", "blob:")
+    assert [url for url in requests if not url.startswith(own) or any(word in url for word in BAIT)] == []
 
 
 def test_a_job_outlives_a_killed_kernel_and_is_paid_once(lab: OpenNotebook, lab_folder: Path) -> None:
     notebook = lab(SLOW, SUBMIT, "import vidnb\nvidnb.resume()", run=False)
     notebook.run_cell(0)
     notebook.run_cell(1)
-    os.kill(int(notebook.outputs()[1]), signal.SIGKILL)
+    os.kill(int(notebook.outputs()[1].split()[-1]), signal.SIGKILL)
     notebook.page.get_by_role("button", name="Ok").click()  # "Kernel Restarting"
     notebook.wait_for_status("idle")
     assert not jobs(lab_folder)[0].is_terminal
@@ -209,6 +213,8 @@ LOOKS = {
     "narrow": (LIGHT, NARROW),
     "narrow-dark": (DARK, NARROW),
 }
+TALL_PX = 2400
+"""So that a whole output is on its picture."""
 GALLERY = [
     "import os; os.environ['VIDNB_EMULATOR_SPEED'] = '1000'\nimport vidnb",
     "clip = vidnb.generate('A koala and a cat playing together in a sunlit meadow', seed=7)\nclip",
@@ -228,7 +234,7 @@ def test_every_output_fits_light_dark_and_narrow_pages(lab: OpenNotebook, reques
     artifacts.mkdir(exist_ok=True)
     for name, (theme, size) in LOOKS.items():
         notebook.theme(theme)
-        notebook.viewport(size)
+        notebook.viewport({**size, "height": TALL_PX})
         for index in range(1, len(GALLERY)):
             cell = output(notebook, index)
             cell.scroll_into_view_if_needed()

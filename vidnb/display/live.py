@@ -199,4 +199,4 @@ class Progress:
 
 def ended_badly(job: Job) -> bool:
     """Whether the job stands still without a clip."""
-    return job.state in (State.FAILED, State.CANCELLED, State.AMBIGUOUS)
+    return not job.is_moving and job.state is not State.DONE

@@ -84,8 +84,8 @@ def chip(key: str, value: Content) -> Html:
 
 def block(*children: Content, style: str) -> Html:
     """A whole output in our type, in which text with dollar signs or backslashes is no mathematics."""
-    # JupyterLab typesets LaTeX in every output; a prompt "$5 or $6" would come out as a formula. The second name is that
-    # of the older MathJax in HTML exports.
+    # JupyterLab typesets LaTeX in every output: a prompt "$5 or $6" would come out as a formula. The second class is
+    # for the older MathJax of HTML exports.
     return tag("div", *children, style=f"{FONT};{style}", **{"class": "mathjax_ignore tex2jax_ignore"})
 
 

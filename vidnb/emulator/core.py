@@ -43,8 +43,6 @@ MAGIC_WORDS = {"[fail]": "failed", "[no-output]": "no_output", "[nsfw]": "nsfw"}
 
 WORTH_RENDERING_AHEAD_S = 0.5
 LEONARDO_SLOTS = 10
-PUBLISHED_RATES = {"leonardo": 2000, "1min": 180}
-"""Requests a minute, as the services publish them; for `requests_per_minute`."""
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -86,7 +84,8 @@ class Settings:
     balance_usd: float | None = None
     """Leonardo: of each account; None for no end."""
     requests_per_minute: Mapping[str, int] | None = None
-    """Rate limits by provider (such as `PUBLISHED_RATES`), multiplied by the speed; none by default."""
+    """Rate limits by provider, multiplied by the speed; none by default. The services publish 2000 for `leonardo` and
+    180 for `1min`."""
     render_ahead: bool = True
     """Render while a job runs, in a thread; by the real clock only, and not where a job is over at once."""
     upload_window_s: float = 120.0

@@ -117,7 +117,7 @@ class OneMin:
     async def _job(self, ask: Ask, body: Mapping[str, Any]) -> EmulatedJob:
         """The new job. Checked in the service's order: type, model, required fields, values, inputs, credits."""
         feature, given = body.get("type"), body.get("promptObject")
-        if feature not in TYPES:
+        if not isinstance(feature, str) or feature not in TYPES:
             raise error(400, "UNKNOWN_ERROR", f"Unsupported feature type: {feature}")
         given = given if isinstance(given, dict) else {}
         model, mode, checked = self._contract(ask, body.get("model"), feature, given)

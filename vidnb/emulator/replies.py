@@ -88,4 +88,7 @@ def parsed_json(body: bytes) -> Any:
     """The parsed body; raises ValueError where it is no JSON."""
     import json
 
-    return json.loads(body)
+    try:
+        return json.loads(body)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error

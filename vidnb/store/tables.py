@@ -228,10 +228,14 @@ def job_row(job: Job) -> dict[str, Any]:
 
 def job_of(row: Row[Any]) -> Job:
     """The job in a row of JOB_COLUMNS."""
-    values = dict(zip(JOB_NAMES, row, strict=True))
+    return job_in(dict(zip(JOB_NAMES, row, strict=True)))
+
+
+def job_in(values: Mapping[str, Any]) -> Job:
+    """The job in a dict of its columns; one of `rows_of` has no lease."""
     unit, sha256 = values["cost_unit"], values["clip_sha256"]
     return Job(
-        **{name: values[name] for name in PLAIN},
+        **{name: values[name] for name in PLAIN if name in values},
         state=State(values["state"]),
         cost=None if unit is None else Cost(values["cost_amount"], unit),
         clip=None if sha256 is None else ClipInfo(**{to: values[name] for name, to in CLIP_COLUMNS.items()}),

@@ -60,6 +60,13 @@ def text_line(text: str, kind: str, role: str = "") -> str:
     return f'<div class="vidnb-{kind}"{said}>{html.escape(text)}</div>' if text else ""
 
 
+def tell(line: widgets.HTML, text: str, kind: str = "problem") -> None:
+    """Show this text in a line that is hidden while it is empty; screen readers hear of a problem at once."""
+    role = "alert" if kind == "problem" else "status"
+    line.value = "".join(text_line(part, kind, role) for part in text.splitlines())
+    line.layout.display = None if text else "none"
+
+
 def close_all(widget: widgets.Widget) -> None:
     """Close a widget with its children, so that neither page nor kernel keeps them."""
     for child in getattr(widget, "children", ()):
@@ -90,8 +97,7 @@ class Field(widgets.VBox):
 
     def tell(self, text: str, kind: str = "problem") -> None:
         """Show a line of text below the control; "" takes it away."""
-        self._message.value = text_line(text, kind, "alert" if kind == "problem" else "")
-        self._message.layout.display = None if text else "none"
+        tell(self._message, text, kind)
 
     def read(self) -> dict[str, Any]:
         """What the controls show, by param name, without what is not given."""

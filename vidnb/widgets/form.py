@@ -15,7 +15,7 @@ from vidnb import catalog, params
 from vidnb.catalog import Model, Param
 from vidnb.errors import ParamsError, Problem
 from vidnb.widgets import fields, lists
-from vidnb.widgets.fields import Field, SizeField, text_line
+from vidnb.widgets.fields import Field, SizeField
 
 BASICS = ("prompt", "start_image", "motion_strength", "seed", "resolution", "aspect_ratio", "duration_s")
 
@@ -98,7 +98,7 @@ class Form(widgets.VBox):
                 told[id(field)].append(_said(problem, field))
         for field in self._unique():
             field.tell(" ".join(told[id(field)]))
-        self._tell(self._problems, "\n".join(general))
+        fields.tell(self._problems, "\n".join(general))
         if any(told[id(field)] for field in self._folded()):
             self._more.selected_index = 0
         return found
@@ -136,8 +136,8 @@ class Form(widgets.VBox):
             given = {name: value for name, value in proposal["value"].items() if value is not None}
             self._foreign = {name: value for name, value in given.items() if name not in self._fields}
             self._fill(given)
-            self._tell(self._problems, "")
-            self._tell(self._note, "")
+            fields.tell(self._problems, "")
+            fields.tell(self._note, "")
             return self._collected()
 
     # -- inside ------------------------------------------------------------------------------------------------------
@@ -182,12 +182,12 @@ class Form(widgets.VBox):
         self._fill(kept)
         changed = [fields.label(self.model.params[name]).rstrip(" *").lower() for name in values if name not in kept]
         text = f"Back to this model's default, as it does not take the value before: {', '.join(changed)}."
-        self._tell(self._note, text if changed else "", "hint")
+        fields.tell(self._note, text if changed else "", "hint")
 
     def _field_changed(self, _: Any) -> None:
         with self._lock:
             if not self._gathering:
-                self._tell(self._problems, "")
+                fields.tell(self._problems, "")
                 self._gather()
 
     def _gather(self) -> None:
@@ -221,11 +221,6 @@ class Form(widgets.VBox):
     def _field_of(self, problem: Problem) -> Field | None:
         named = [name for name in re.findall(r"\w+", problem.field) if name in self._fields]
         return self._fields[named[0]] if named else None
-
-    @staticmethod
-    def _tell(line: widgets.HTML, text: str, kind: str = "problem") -> None:
-        line.value = "".join(text_line(part, kind, "alert" if kind == "problem" else "") for part in text.splitlines())
-        line.layout.display = None if text else "none"
 
 
 def _said(problem: Problem, field: Field) -> str:

@@ -17,9 +17,10 @@ import traitlets
 from vidnb import _bridge
 from vidnb.client import Client, default_client
 from vidnb.display import cards, error_html
+from vidnb.display.live import ended_badly
 from vidnb.display.page import badge, chip, join, mono, seconds, shortened, tag
 from vidnb.errors import JobError, VidnbError
-from vidnb.records import Job, State
+from vidnb.records import Job
 from vidnb.widgets.form import style
 
 TICK_S = 1.0
@@ -98,7 +99,7 @@ class Progress(widgets.VBox):
         self.waiting = False
         self.job = client.job(self.job)
         self._draw()
-        if self._on_end is not None and (self.job.is_terminal or self.job.state is State.AMBIGUOUS):
+        if self._on_end is not None and not self.job.is_moving:
             self._on_end(self.job)
 
     async def _take_rows(self) -> None:
@@ -123,8 +124,7 @@ class Progress(widgets.VBox):
 
     def _draw(self) -> None:
         job = self.job
-        moving = self.waiting and not job.is_terminal
-        parked = not moving and not job.is_terminal and job.state is not State.AMBIGUOUS
+        parked = job.is_moving and not self.waiting
         word = f"{job.state}, not waited for" if parked else cards.state_html(job)
         self._state.value = tag("span", word, role="status", **{"data-state": str(job.state)})
         mark = badge("EMULATED") if job.emulated else None
@@ -133,7 +133,7 @@ class Progress(widgets.VBox):
         self._button.description = "Stop waiting" if self.waiting else "Wait again"
         goes_on = f"Stop polling for job {job.id[:8]}; it goes on at {job.provider}"
         self._button.tooltip = goes_on if self.waiting else f"Take job {job.id[:8]} up again"
-        self._button.layout.display = "none" if job.is_terminal or job.state is State.AMBIGUOUS else None
+        self._button.layout.display = None if job.is_moving else "none"
         self._draw_time()
         self._draw_card()
 
@@ -142,7 +142,7 @@ class Progress(widgets.VBox):
         self._time.value = tag("span", f"{elapsed} s" if elapsed < 60 else seconds(elapsed))
 
     def _draw_card(self) -> None:
-        ended_badly = self.job.state in (State.FAILED, State.CANCELLED, State.AMBIGUOUS)
-        text = error_html(self.job) if ended_badly else cards.notice_html(self._trouble) if self._trouble else ""
+        said = cards.notice_html(self._trouble) if self._trouble else ""
+        text = error_html(self.job) if ended_badly(self.job) else said
         self._card.value = text
         self._card.layout.display = None if text else "none"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
@@ -21,8 +22,7 @@ from vidnb.client import DEFAULT_MODEL, Client, default_client
 from vidnb.display import clip_html
 from vidnb.errors import ParamsError, VidnbError
 from vidnb.records import Job, State
-from vidnb.store import utcnow
-from vidnb.widgets.fields import close_all, text_line
+from vidnb.widgets.fields import close_all, tell
 from vidnb.widgets.form import Form, style
 from vidnb.widgets.progress import Progress
 
@@ -155,7 +155,7 @@ class Studio(widgets.VBox):
             self._model.options = _models_of(entry)
             self._model.value = entry.id
         self.form.model = entry
-        _tell(self._about, self._about_model(entry), "hint")
+        tell(self._about, self._about_model(entry), "hint")
         self._forget_notes()
 
     def _about_model(self, entry: Model) -> str:
@@ -187,8 +187,8 @@ class Studio(widgets.VBox):
         self._forget_notes()
 
     def _forget_notes(self) -> None:
-        _tell(self._note, "")
-        _tell(self._problem, "")
+        tell(self._note, "")
+        tell(self._problem, "")
         self._take.layout.display = "none"
 
     # -- generating --------------------------------------------------------------------------------------------------
@@ -203,17 +203,17 @@ class Studio(widgets.VBox):
         except ParamsError:
             pass  # the form shows them
         except Exception as error:  # noqa: BLE001  nobody awaits a click, so the page must say what happened
-            _tell(self._problem, f"{type(error).__name__}: {error}")
+            tell(self._problem, f"{type(error).__name__}: {error}")
 
     async def _submit(self, fresh: bool) -> Job:
         self._forget_notes()
-        values, begun = dict(self.form.params), utcnow()
+        values, begun = dict(self.form.params), datetime.now(UTC)
         try:
             job = await self._client.asynchronous.submit(model=self.model, fresh=fresh, **values)
         except ParamsError as error:
             self.form.show_problems(error.problems)
             named = ", ".join(dict.fromkeys(problem.field for problem in error.problems))
-            _tell(self._note, f"Nothing was sent, see above: {named}.")
+            tell(self._note, f"Nothing was sent, see above: {named}.")
             raise
         self.form.show_problems([])
         self._track(job, known=job.created_at < begun)
@@ -224,7 +224,7 @@ class Studio(widgets.VBox):
         with self._lock:
             if known or job.id in self._lines:
                 where = "its clip is shown first below" if job.state is State.DONE else "its job is in the list below"
-                _tell(self._note, f"This recipe was made before: {where}. New take makes another.", "note")
+                tell(self._note, f"This recipe was made before: {where}. New take makes another.", "note")
                 self._take.layout.display = None
             if job.state is State.DONE:
                 self._ended(job)
@@ -271,9 +271,3 @@ def _line(name: str = "") -> widgets.HTML:
     if name:
         line.add_class(name)
     return line
-
-
-def _tell(line: widgets.HTML, text: str, kind: str = "problem") -> None:
-    role = "alert" if kind == "problem" else "status"
-    line.value = "".join(text_line(part, kind, role) for part in text.splitlines())
-    line.layout.display = None if text else "none"

@@ -25,7 +25,7 @@ class Fall(NamedTuple):
 
 FALLS = (
     Fall("snow snowy snowing snowfall blizzard winter", 34, 0.0062, 1.0, 0.16, 0.9),
-    Fall("rain rainy raining storm stormy thunderstorm hurricane monsoon", 44, 0.0020, 14.0, 0.9, 0.55),
+    Fall("rain rainy raining storm stormy thunderstorm hurricane monsoon", 40, 0.0018, 14.0, 0.22, 0.45),
 )
 
 

@@ -1,53 +1,40 @@
-"""The look of a picture in motion: each model has its own, and the prompt's sky lights it."""
+"""The look of a picture in motion: each model has its own colours, and the prompt's sky lights it."""
 
 import math
 
 import numpy as np
 
-from vidnb.emulator.clips.colour import Bytes, to_yuv
-from vidnb.emulator.clips.palette import SKIES, Palette
+from vidnb.emulator.clips.colour import Bytes, Floats, mix, to_yuv
+from vidnb.emulator.clips.palette import Palette
 from vidnb.emulator.clips.scene import Scene, chance
 
-GIVEN = 0.25  # how much of the model's look lies on the given picture itself: visible, and clearly the same picture
+GIVEN = 0.08  # how much of the model's look lies on the given picture itself: a hint, and clearly the same picture
 
 
 class Grade:
-    """Contrast, colour and vignette of a model, and the light that the prompt speaks of."""
+    """The tint and richness of a model, and the light that the prompt speaks of, from where the seed wants it.
+
+    It works on colour and leaves brightness alone: what grows dark looks like movement to optical flow, and nothing but
+    motion strength should change that.
+    """
 
     def __init__(self, scene: Scene, palette: Palette, width: int, height: int) -> None:
-        style = chance("grade", scene.model)
-        angle, tint = style.uniform(0, math.tau), style.uniform(6, 11)
-        self.tint = np.array([math.cos(angle), math.sin(angle)]) * tint
-        self.rich, self.contrast, self.lift = (
-            style.uniform(0.7, 1.35),
-            style.uniform(0.84, 1.22),
-            style.uniform(-12, 12),
-        )
-        light = to_yuv(palette.horizon)
-        self.light, self.dim = (light[1:] - 128) * 0.35, 0.62 + 0.38 * SKIES[palette.sky][3]
-        self.height, self.vignette = height, self._vignette(width, height, style.uniform(0.0, 0.5))
+        style, place = chance("grade", scene.model), chance("light", scene.seed, scene.prompt)
+        angle, tint = style.uniform(0, math.tau), style.uniform(8, 18)
+        self.tint, self.rich = np.array([math.cos(angle), math.sin(angle)]) * tint, style.uniform(0.55, 1.2)
+        self.light = (to_yuv(mix(palette.horizon, palette.near, 0.5))[1:] - 128) * np.float32(1.1)
+        self.height, self.lit = height, self._lit(width // 2, height // 2, *place.uniform(-0.9, 0.9, 2))
 
     @staticmethod
-    def _vignette(width: int, height: int, depth: float) -> np.ndarray[tuple[int, ...], np.dtype[np.uint16]]:
-        x, y = np.linspace(-1, 1, width, dtype=np.float32), np.linspace(-1, 1, height, dtype=np.float32)[:, None]
-        return np.minimum(255, 128 * depth * (x**2 + y**2)).astype(np.uint16)
+    def _lit(width: int, height: int, right: float, down: float) -> Floats:
+        """Return how much light comes to each point, from 0 to 1."""
+        x, y = np.linspace(-1, 1, width) - right, np.linspace(-1, 1, height)[:, None] - down
+        return np.exp(-0.8 * (x**2 + y**2)).astype(np.float32)
 
     def apply(self, picture: Bytes, away: float) -> None:
-        """Lay the look over a packed picture, in place; the light of the prompt in full where `away` is 1."""
-        model = GIVEN + (1 - GIVEN) * away
-        luma, chroma = picture[: self.height], picture[self.height :].reshape(2, -1)
-        level = np.arange(256, dtype=np.float32)
-        bright = (level - 118) * (1 + (self.contrast - 1) * model) + 118 + self.lift * model
-        luma[:] = _rounded(bright * (1 - (1 - self.dim) * away), 16, 235)[luma]
+        """Lay the look over a packed picture, in place; in full, and the light of the prompt with it, at `away` 1."""
+        model, level = GIVEN + (1 - GIVEN) * away, np.arange(256, dtype=np.float32) - 128
+        chroma = picture[self.height :].reshape(2, *self.lit.shape)
         for plane, tint, light in zip(chroma, self.tint, self.light, strict=True):
-            colour = (level - 128) * (1 + (self.rich - 1) * model) + 128 + tint * model + light * away
-            plane[:] = _rounded(colour, 16, 240)[plane]
-        shade = self.vignette * np.uint16(round(256 * model))
-        shade >>= 8
-        shade *= luma
-        shade >>= 8
-        luma -= shade.astype(np.uint8)
-
-
-def _rounded(table: np.ndarray[tuple[int, ...], np.dtype[np.float32]], low: int, high: int) -> Bytes:
-    return np.clip(table + 0.5, low, high).astype(np.uint8)
+            look = (level * (1 + (self.rich - 1) * model) + 128.5 + tint * model).astype(np.float32)
+            plane[:] = np.clip(look[plane] + self.lit * np.float32(light * away), 16, 240)

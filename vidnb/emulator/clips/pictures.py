@@ -134,8 +134,8 @@ class Pictures:
 
     def _away(self, t: float) -> float:
         """Return how far the clip is from the pictures it was given, from 0 at each of them to 1."""
-        away = smoothstep(t / self.end_s, 0.0, 0.4) if self.first else 1.0
-        return min(away, smoothstep(1 - t / self.end_s, 0.0, 0.4)) if self.last else away
+        away = smoothstep(t / self.end_s, 0.0, 0.5) if self.first else 1.0
+        return min(away, smoothstep(1 - t / self.end_s, 0.0, 0.5)) if self.last else away
 
 
 class Motion:
@@ -150,23 +150,22 @@ class Motion:
 
     def warp(self, t: float) -> Callable[[Floats, Floats], tuple[Floats, Floats]]:
         """Return where each point of the frame finds its colour at a time."""
-        go, ripple = self.strength * travel(t), 0.011 * self.strength
+        go, ripple = self.strength * travel(t), 0.012 * self.strength
 
         def warp(x: Floats, y: Floats) -> tuple[Floats, Floats]:
             near = 1 + 0.7 * np.exp(-3.0 * ((x - self.middle[0]) ** 2 + (y - self.middle[1]) ** 2))
             scale = np.exp(-0.05 * self.camera.forwards * go * near)
-            sx = x * scale + 0.030 * self.camera.right * go * near
-            sy = y * scale + 0.026 * self.camera.down * go * near
+            sx = x * scale + 0.036 * self.camera.right * go * near
+            sy = y * scale + 0.032 * self.camera.down * go * near
             sx = sx + ripple * self._wave(y, 1.6 * t, 0)
             sy = sy + ripple * self._wave(x, 1.3 * t, 1)
-            return sx, sy
+            return sx.astype(np.float32), sy.astype(np.float32)
 
         return warp
 
-    def _wave(self, along: Floats, t: float, axis: int) -> Floats:
+    def _wave(self, along: Floats, t: float, axis: int) -> NDArray[Any]:
         angle = self.pitches[axis] * along + self.phases[axis]
-        wave: Floats = np.sin(angle + t) - np.sin(angle)
-        return wave
+        return np.asarray(np.sin(angle + t) - np.sin(angle))
 
     def place(self, x: float, y: float, depth: float, t: float) -> tuple[float, float]:
         """Return where a point before the picture is seen at a time."""

@@ -83,7 +83,7 @@ class Camera(NamedTuple):
         """Return the named motion control's camera, or one that goes any way: a picture has no ground to keep to."""
         # Steps of the golden angle keep the ways of neighbouring seeds far apart.
         angle = scene.seed * math.pi * (3 - math.sqrt(5)) % math.tau
-        forwards = float(chance("camera", scene.seed).choice([0.8, 0.4, -0.3]))
+        forwards = float(chance("camera", scene.seed).choice([1.1, 0.8, 0.5]))
         return cls._named(scene) or cls(math.cos(angle), math.sin(angle), forwards)
 
     @classmethod

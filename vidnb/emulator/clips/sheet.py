@@ -1,8 +1,10 @@
 """Sheets: the planes of a picture that shapes are drawn on."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vidnb.emulator.clips.colour import Bytes, Floats
 
@@ -15,7 +17,7 @@ class Sheet:
     arrays are written over by every shape: fresh ones of this size cost more than the arithmetic in them.
     """
 
-    pixels: Floats | Bytes
+    pixels: NDArray[Any]
     spare: Floats
     masks: Floats
     x: Floats

@@ -4,9 +4,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from vidnb.emulator.clips.animals import ANIMALS, draw_animal
@@ -131,7 +132,7 @@ class Subject:
         return np.asarray(image)
 
     @staticmethod
-    def _blend(view: Floats, four: Floats, channels: slice) -> None:
+    def _blend(view: NDArray[Any], four: Floats, channels: slice) -> None:
         view *= 1 - four[3] * np.float32(1 / 255)
         view += four[channels]
 

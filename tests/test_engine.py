@@ -259,6 +259,20 @@ async def test_an_image_is_uploaded_once_for_all_jobs_that_use_it(tmp_path: Path
     assert sum(n for name, n in counts.items() if "upload" in name) == 2
 
 
+async def test_an_input_that_the_service_lost_is_uploaded_anew_by_the_next_job(tmp_path: Path) -> None:
+    emulator = emulator_in(tmp_path)
+    values = {"model": "leonardo/MOTION2", "start_image": picture()}
+    async with emulated(tmp_path, emulator) as client:
+        first = (await client.generate("a koala", seed=1, **values)).job
+        image = first.images["start_image"][0]["sha256"]
+        known = client.store.uploaded(first.provider, first.account, first.base_url, image)
+        assert known is not None
+        emulator.state.delete_file(known.id)
+        with pytest.raises(JobFailedError):
+            await client.generate("a koala", seed=2, **values)
+        assert (await client.generate("a koala", seed=2, **values)).job.state is State.DONE
+
+
 async def test_a_frame_of_one_clip_starts_the_next(tmp_path: Path) -> None:
     async with emulated(tmp_path) as client:
         first = await client.generate("a koala", **QUICK)

@@ -22,6 +22,7 @@ from vidnb.errors import (
     JobFailedError,
     JobTimeoutError,
     MediaError,
+    ParamsError,
     StoreError,
     TransportError,
 )
@@ -310,6 +311,7 @@ async def test_a_deleted_clip_that_the_service_no_longer_has_is_told_and_not_pai
         first = await client.generate("a koala", **LEONARDO)
         first.path.unlink()
     other = Emulator(tmp_path / "another service", latency_s=0.05)
+    caplog.set_level(logging.INFO, "vidnb")
     async with emulated(tmp_path, other) as client:
         again = await client.generate("a koala", **LEONARDO)
         assert again.job.id == first.job.id
@@ -324,3 +326,23 @@ async def test_the_emulator_refuses_odd_bodies_in_the_services_words(tmp_path: P
         reply = await client.post("/api/features", content=content, headers={"api-key": "x"})
     assert reply.status_code == 400
     assert reply.json()["errorCode"]
+
+
+async def test_an_image_address_that_redirects_into_the_private_network_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.host)
+        return httpx.Response(302, headers={"location": "http://169.254.169.254/latest/meta-data"})
+
+    class Redirecting(httpx.AsyncHTTPTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            return answer(request)
+
+    monkeypatch.setattr("httpx._client.AsyncHTTPTransport", Redirecting)
+    async with emulated(tmp_path) as client:
+        with pytest.raises(ParamsError, match="private network"):
+            await client.submit("x", model="leonardo/MOTION2", start_image="https://pictures.example.com/a.png")
+    assert asked == ["pictures.example.com"]

@@ -24,6 +24,7 @@ from pydantic import SecretStr
 from vidnb import _bridge, catalog, display, params, providers
 from vidnb._clip import Clip
 from vidnb._history import History
+from vidnb.catalog import DEFAULT_MODEL
 from vidnb.engine import Engine
 from vidnb.errors import (
     ConfigError,
@@ -39,7 +40,7 @@ from vidnb.errors import (
 from vidnb.files import Files, data_home, open_home
 from vidnb.records import Job, MediaFile, State
 from vidnb.store import Store, utcnow
-from vidnb.transport import EMULATOR_KEY, Target, Wire, given_key, target
+from vidnb.transport import EMULATOR_KEY, Target, Wire, given_key, is_public, target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-DEFAULT_MODEL = "leonardo/motion_2.0"
 EMULATOR_SPEED = 30.0
 """How much quicker than the real services the emulator is, unless `VIDNB_EMULATOR_SPEED` says otherwise."""
 Unsupported = Literal["error", "drop"]
@@ -625,10 +625,20 @@ async def _forward(queue: asyncio.Queue[Job], on_change: Callable[[Job], None]) 
 
 async def _get(url: str) -> bytes:
     """The bytes behind a URL that the user gave as an input image; at most 50 MB."""
-    async with httpx.AsyncClient(follow_redirects=True, timeout=30.0) as client, client.stream("GET", url) as response:
+
+    async def stay_outside(request: httpx.Request) -> None:
+        if is_public(urlsplit(url).hostname or "") and not is_public(request.url.host):
+            raise ValueError("it redirects into a private network")
+
+    # Not compressed: a small answer could unfold into gigabytes.
+    client = httpx.AsyncClient(
+        follow_redirects=True, timeout=30.0, event_hooks={"request": [stay_outside]},
+        headers={"Accept-Encoding": "identity"},
+    )  # fmt: skip
+    async with client, client.stream("GET", url) as response:
         response.raise_for_status()
         content = bytearray()
-        async for chunk in response.aiter_bytes():
+        async for chunk in response.aiter_raw():
             content += chunk
             if len(content) > 50 * 2**20:
                 raise ValueError("the file is larger than 50 MB")

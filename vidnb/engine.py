@@ -121,6 +121,7 @@ class Engine:
         self._heart: asyncio.Task[None] | None = None
         self._uploads: dict[str, asyncio.Lock] = {}
         self._slots: dict[str, asyncio.Semaphore] = {}
+        self._links: dict[str, str] = {}
         self._history: dict[str, tuple[float, list[float]]] = {}
 
     async def run(self, job: Job) -> Job:
@@ -181,7 +182,7 @@ class Engine:
 
     async def _follow(self, job: Job, wire: Wire) -> Job:
         """Poll and download until the end."""
-        video_url: str | None = None
+        video_url = self._links.pop(job.id, None)
         while job.state in (State.QUEUED, State.RUNNING, State.DOWNLOADING):
             if job.state is not State.DOWNLOADING or video_url is None:
                 job, video_url = await self._poll(job, wire)
@@ -209,13 +210,18 @@ class Engine:
             return self._fail(job, error)
         posting = asyncio.create_task(self._post(job, wire, call))
         try:
-            return await asyncio.shield(posting)
+            job = await asyncio.shield(posting)
         except asyncio.CancelledError:
             # The reply to a paid POST holds the job's id: whoever stops waits for it a moment longer.
             await asyncio.wait([posting], timeout=REPLY_S)
             posting.cancel()
             await asyncio.gather(posting, return_exceptions=True)
             raise
+        if job.state is State.FAILED:
+            # Perhaps for an input that was deleted over there: the next job uploads it anew.
+            for item in (item for items in inputs.values() for item in items):
+                self.store.forget_upload(job.provider, item)
+        return job
 
     async def _post(self, job: Job, wire: Wire, call: Call) -> Job:
         """Send the POST; again only where the service cannot have taken it."""
@@ -241,14 +247,20 @@ class Engine:
                 # The loop is ending, or there is a fault in here: nobody will read the reply.
                 self._move(job, State.AMBIGUOUS, note=f"the submit was interrupted ({type(error).__name__})")
                 raise
-            return await self._accepted(job, status)
+            job = await self._accepted(job, status)
+            if status.state not in (State.DOWNLOADING, State.FAILED):
+                return job
+            # A synchronous answer is the last poll too: later ones may know nothing of such a job.
+            if status.video_url:
+                self._links[job.id] = status.video_url
+            return self._heard(job, status)
         return self._fail(
             job, RateLimitError("the service said 429 to every try; nothing was charged", provider=job.provider)
         )
 
     async def _accepted(self, job: Job, status: Status) -> Job:
         """The job with its remote id; a database that refuses is asked again, as the id is nowhere else yet."""
-        state = status.state if status.state in (State.QUEUED, State.RUNNING, State.DOWNLOADING) else State.RUNNING
+        state = State.QUEUED if status.state is State.QUEUED else State.RUNNING
         told = {"wire_status": status.word, "cost": status.cost, "asset_id": status.asset_id}
         for attempt in range(WRITE_TRIES):
             try:

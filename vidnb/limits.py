@@ -39,7 +39,7 @@ class Schedule:
         """Seconds to wait before the next poll, `elapsed_s` after the submit."""
         wait = self._wanted(max(0.0, elapsed_s))
         if failures:
-            wait = max(wait, min(60.0, self.floor_s * 2**failures))
+            wait = max(wait, self.floor_s * 2 ** min(failures, 10))  # a laptop may be offline all night
         # Jitter keeps a hundred jobs, submitted together, from asking together.
         return max(self.floor_s, min(wait, LONGEST_S)) * random.uniform(0.95, 1.05)
 

@@ -141,8 +141,9 @@ def address(base_url: str, path: str) -> str:
     """The URL of a call's path below a base URL.
 
     OpenAPI documents put the version into the server's address and leave it out of the paths, so two more forms of a
-    base URL are taken: one that ends in a version (`https://host/api/rest/v1`) is not given it twice, and one that names
-    a version after a `#` (`http://127.0.0.1:4010#v1`) stands for that version itself, as a mock of such a document does.
+    base URL are taken: one that ends in a version (`https://host/api/rest/v1`) is not given it twice, and one that
+    names a version after a `#` (`http://127.0.0.1:4010#v1`) stands for that version itself, as a mock of such a
+    document does.
     """
     base, _, version = base_url.partition("#")
     if version and path.startswith(f"/{version}/"):
@@ -282,7 +283,7 @@ def check_link(url: str, target: Target) -> None:
     allowed = ("http", "https") if target.emulated else ("https",)
     if parts.scheme not in allowed or not parts.hostname:
         raise TransportError(f"the clip's link is not an {allowed[-1]} address", sent=True)
-    if _is_public(urlsplit(target.base_url).hostname or "") and not _is_public(parts.hostname):
+    if is_public(urlsplit(target.base_url).hostname or "") and not is_public(parts.hostname):
         raise TransportError("the clip's link leads into a private network; not followed", sent=True)
 
 
@@ -301,7 +302,8 @@ def _is_this_machine(host: str) -> bool:
         return False
 
 
-def _is_public(host: str) -> bool:
+def is_public(host: str) -> bool:
+    """False for the names and addresses of this machine and of private networks, however they are written."""
     host = host.rstrip(".")
     if "." not in host and ":" not in host:  # a name that only the local network knows, or an address as one number
         return False

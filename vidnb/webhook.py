@@ -60,7 +60,7 @@ def webhook_app(
         remote_id = translator.webhook_id(body) if body is not None else None
         if remote_id is None:
             return Response(status_code=400)
-        pass
+        rows.wake(provider, remote_id)
         # 204 also for a job nobody knows: the sender learns nothing, and has no reason to try again.
         return Response(status_code=204)
 
@@ -76,5 +76,5 @@ async def _body(request: Request) -> Any:
             return None
     try:
         return json.loads(received)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -29,7 +29,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from playwright.sync_api import Locator, Page, Route, ViewportSize, sync_playwright
+from playwright.sync_api import Locator, Page, Route, ViewportSize, expect, sync_playwright
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -71,6 +71,9 @@ SERVER_EXTENSIONS = {
 
 # What a developer's shell may hold and no test may see: keys, data folders, Jupyter's own configuration.
 HIDDEN_PREFIXES = ("VIDNB_", "LEONARDO_", "ONEMIN_", "JUPYTER", "IPYTHON")
+
+# On a busy machine a clip may take long; what waits goes on at once when it is there.
+PATIENCE_MS = 60_000
 
 CURRENT = "window.jupyterapp.shell.currentWidget"
 
@@ -257,7 +260,8 @@ class NotebookPage:
         self.server = server
         self.path = ""
         self.console: list[str] = []
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
         page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.console.append(f"pageerror: {error}"))
 

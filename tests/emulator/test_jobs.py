@@ -83,7 +83,7 @@ async def test_a_clip_that_many_ask_for_is_rendered_once() -> None:
             for _ in range(5):
                 tasks.start_soon(fetch)
         assert len(set(replies)) == 1
-        assert it.emulator.studio.rendered == 1
+        assert it.emulator.footage.rendered == 1
 
 
 async def test_a_clip_is_rendered_while_its_job_runs() -> None:

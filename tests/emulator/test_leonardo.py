@@ -265,7 +265,7 @@ async def test_a_start_frame_moves_and_gives_the_clip_its_shape() -> None:
         assert shown["imageWidth"] == shown["imageHeight"]
         job = it.emulator.state.job(job_id)
         assert job is not None
-        assert it.emulator.studio.scene(job).start_image == picture(400, 400)
+        assert it.emulator.footage.scene(job).start_image == picture(400, 400)
 
 
 @pytest.mark.parametrize(
@@ -321,7 +321,7 @@ async def test_a_clip_made_earlier_is_an_input_by_its_asset_id_only() -> None:
         job = it.emulator.state.job(later)
         assert job is not None
         poster = (await it.client.get(image["url"])).content
-        assert it.emulator.studio.scene(job).start_image == poster
+        assert it.emulator.footage.scene(job).start_image == poster
         video = {"video_reference_base": [{"video": {"id": image["id"], "type": "GENERATED"}}]}
         assert await it.job("kling-video-o-3", guidances=video)
 
@@ -361,7 +361,7 @@ async def test_v1_makes_motion_of_an_image_with_a_strength() -> None:
         assert (await it.finished(job_id))["motionStrength"] == 9
         job = it.emulator.state.job(job_id)
         assert job is not None
-        assert it.emulator.studio.scene(job).motion_strength == 9
+        assert it.emulator.footage.scene(job).motion_strength == 9
 
 
 async def test_v1_takes_an_end_frame_and_a_motion_control_among_the_elements() -> None:
@@ -375,7 +375,7 @@ async def test_v1_takes_an_end_frame_and_a_motion_control_among_the_elements() -
         job_id = reply.json()["motionVideoGenerationJob"]["generationId"]
         job = it.emulator.state.job(job_id)
         assert job is not None
-        assert it.emulator.studio.scene(job).camera == "Dolly In"
+        assert it.emulator.footage.scene(job).camera == "Dolly In"
         [element] = (await it.generation(job_id))["generation_elements"]
         assert (element["lora"]["akUUID"], element["weightApplied"]) == (dolly_in, 1)
 

@@ -223,7 +223,7 @@ async def test_sora_takes_its_size_as_one_word_and_its_first_frame_as_text_to_vi
         reply = await it.feature("sora-2", prompt="x", seconds=4, size="720x1280", reference_image_path=path)
         job = it.emulator.state.job(reply.json()["aiRecord"]["uuid"])
         assert job is not None
-        scene = it.emulator.studio.scene(job)
+        scene = it.emulator.footage.scene(job)
         assert (scene.width_px, scene.height_px, scene.duration_s) == (720, 1280, 4)
         assert scene.start_image == picture()
 

@@ -9,7 +9,7 @@ import pytest
 from emulator.lab import Lab, lab, picture
 from vidnb import catalog
 from vidnb.emulator.clips import Scene
-from vidnb.emulator.scenes import Studio, duration_of, fps_of, motion_of, size_of
+from vidnb.emulator.scenes import Footage, duration_of, fps_of, motion_of, size_of
 
 pytestmark = pytest.mark.anyio
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 async def scene(it: Lab, model: str = "motion_2.0", **parameters: Any) -> Scene:
     job = it.emulator.state.job(await it.job(model, **parameters))
     assert job is not None
-    return it.emulator.studio.scene(job)
+    return it.emulator.footage.scene(job)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +94,16 @@ async def test_an_uploads_id_does_not_change_the_clip() -> None:
     assert seeds[0] == seeds[1]
 
 
+async def test_two_pictures_with_one_seed_give_two_clips() -> None:
+    clips = []
+    async with lab() as it:
+        for size in ((640, 384), (384, 384)):
+            frame = {"start_frame": [{"image": {"id": await it.upload(picture(*size)), "type": "UPLOADED"}}]}
+            image = await it.finished(await it.job(guidances=frame, width=832, height=480, seed=7))
+            clips.append((await it.client.get(image["motionMP4URL"])).content)
+    assert clips[0] != clips[1]
+
+
 async def test_a_clip_survives_a_chain_of_clips() -> None:
     async with lab() as it:
         frame = {"start_frame": [{"image": {"id": await it.upload(picture(640, 384)), "type": "UPLOADED"}}]}
@@ -115,7 +125,7 @@ def test_a_file_appears_whole(tmp_path: Any) -> None:
     from vidnb.emulator.state import State
 
     state = State(tmp_path / "db")
-    studio = Studio(tmp_path, state)
-    assert studio.input(studio.keep(b"bytes")) == b"bytes"
+    footage = Footage(tmp_path, state)
+    assert footage.input(footage.keep(b"bytes")) == b"bytes"
     assert [path.name[:1] for path in (tmp_path / "inputs").iterdir()] != ["."]
     state.close()

@@ -43,6 +43,8 @@ from typing import Any
 
 from vidnb.errors import ConfigError
 
+DEFAULT_MODEL = "leonardo/motion_2.0"
+"""What the verbs, the form and the command take where no model is named."""
 KINDS = ("text", "integer", "number", "boolean", "choice", "choices", "elements", "image", "images", "videos", "audios")
 MEDIA_KINDS = frozenset({"image", "images", "videos", "audios"})
 SIZE_PARAMS = ("resolution", "aspect_ratio", "width_px", "height_px")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vidnb.catalog import DEFAULT_MODEL
 from vidnb.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def generate(
     prompt: Annotated[str | None, typer.Argument(help="What to show; some models take none.")] = None,
-    model: Annotated[str, typer.Option("--model", "-m", help="Id from vidnb models.")] = "leonardo/motion_2.0",
+    model: Annotated[str, typer.Option("--model", "-m", help="Id from vidnb models.")] = DEFAULT_MODEL,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same clip again.")] = None,
     duration: Annotated[float | None, typer.Option(help="Seconds (duration_s).")] = None,
     motion_strength: Annotated[float | None, typer.Option(help="Amount of motion.")] = None,

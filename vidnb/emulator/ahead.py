@@ -7,15 +7,15 @@ import threading
 from collections import deque
 from contextlib import suppress
 
-from vidnb.emulator.scenes import Studio
+from vidnb.emulator.scenes import Footage
 from vidnb.emulator.state import EmulatedJob
 
 
 class Ahead:
     """Renders one clip after the other in a thread that lives as long as there is something to do."""
 
-    def __init__(self, studio: Studio) -> None:
-        self._studio = studio
+    def __init__(self, footage: Footage) -> None:
+        self._footage = footage
         self._waiting: deque[EmulatedJob] = deque()
         self._lock = threading.Lock()
         self._busy = False
@@ -38,8 +38,8 @@ class Ahead:
         while job := self._next():
             # Whoever asks for the clip later gets the error; the folder may also be gone by now.
             with suppress(OSError, ValueError, sqlite3.Error):
-                self._studio.clip(job)
-                self._studio.poster(job)
+                self._footage.clip(job)
+                self._footage.poster(job)
 
     def _next(self) -> EmulatedJob | None:
         with self._lock:

@@ -18,7 +18,7 @@ from vidnb.catalog import Model
 from vidnb.emulator.ahead import Ahead
 from vidnb.emulator.clock import Clock, RealClock
 from vidnb.emulator.faults import JOB_FAULTS, Fault, Injector
-from vidnb.emulator.scenes import Studio, duration_of, size_of
+from vidnb.emulator.scenes import Footage, duration_of, size_of
 from vidnb.emulator.state import EmulatedJob, State, digest
 
 if TYPE_CHECKING:
@@ -128,8 +128,8 @@ class Emulator:
         self.folder = Path(temporary or folder or "")
         self.folder.mkdir(parents=True, exist_ok=True)
         self.state = State(self.folder / "emulator.db")
-        self.studio = Studio(self.folder, self.state)
-        self.ahead = Ahead(self.studio)
+        self.footage = Footage(self.folder, self.state)
+        self.ahead = Ahead(self.footage)
         if temporary:
             weakref.finalize(self, shutil.rmtree, temporary, ignore_errors=True)
 

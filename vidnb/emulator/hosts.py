@@ -77,7 +77,7 @@ class Hosts:
         width, height = size or (None, None)
         fits = SIGNATURES.get(file.extension, b"") in body[:12]
         note = "" if fits else f"the bytes are no {file.extension}"
-        return replace(file, sha256=self.emulator.studio.keep(body), note=note, width_px=width, height_px=height)
+        return replace(file, sha256=self.emulator.footage.keep(body), note=note, width_px=width, height_px=height)
 
     async def cdn(self, ask: Ask) -> Response:
         """A clip or its poster."""
@@ -91,7 +91,7 @@ class Hosts:
         file = self.emulator.state.file(ask.request.path_params["name"].rsplit(".", 1)[0])
         if file is None or file.sha256 is None:
             return s3_error(404, "NoSuchKey", "The specified key does not exist.")
-        return Response(self.emulator.studio.input(file.sha256), media_type="application/octet-stream")
+        return Response(self.emulator.footage.input(file.sha256), media_type="application/octet-stream")
 
     async def storage(self, ask: Ask) -> Response:
         """A clip behind a signed link."""
@@ -115,8 +115,8 @@ class Hosts:
         kind = JPEG if poster else MP4
         if ask.fault("empty_download"):
             return Response(b"", media_type=kind)
-        studio = self.emulator.studio
-        path: FilePath = await anyio.to_thread.run_sync(studio.poster if poster else studio.clip, job)
+        footage = self.emulator.footage
+        path: FilePath = await anyio.to_thread.run_sync(footage.poster if poster else footage.clip, job)
         if ask.fault("cut_download"):
             return CutShort(path.read_bytes(), media_type=kind)
         if slow := ask.fault("slow_download"):

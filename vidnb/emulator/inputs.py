@@ -38,12 +38,12 @@ async def keep(emulator: Emulator, content: bytes) -> dict[str, Any]:
     """
     if not await anyio.to_thread.run_sync(lambda: image_size(content, whole=True)):
         raise InputError("couldn't access image")
-    return {"sha256": emulator.studio.keep(content)}
+    return {"sha256": emulator.footage.keep(content)}
 
 
 async def sample(emulator: Emulator, name: str) -> dict[str, Any]:
     """A drawn picture for a name that nobody uploaded."""
-    return {"sha256": emulator.studio.keep(await anyio.to_thread.run_sync(sample_picture, name))}
+    return {"sha256": emulator.footage.keep(await anyio.to_thread.run_sync(sample_picture, name))}
 
 
 async def leonardo(emulator: Emulator, account: str, source: Mapping[str, Any], kind: str = "image") -> dict[str, Any]:
@@ -138,4 +138,4 @@ def shape(emulator: Emulator, item: Mapping[str, Any] | None) -> tuple[int, int]
     if "job" in item:
         job: EmulatedJob | None = emulator.state.job(item["job"])
         return (job.notes["width_px"], job.notes["height_px"]) if job else None
-    return image_size(emulator.studio.input(item["sha256"]))
+    return image_size(emulator.footage.input(item["sha256"]))

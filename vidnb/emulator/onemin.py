@@ -93,7 +93,7 @@ class OneMin:
         file = EmulatedFile(
             id=str(uuid.uuid4()), provider="1min", account=account, kind="asset",
             extension=name.rpartition(".")[2].lower(), key=key, created_at=now,
-            sha256=self.emulator.studio.keep(content), width_px=width, height_px=height,
+            sha256=self.emulator.footage.keep(content), width_px=width, height_px=height,
         )  # fmt: skip
         return state.add_file(file)
 

@@ -37,7 +37,7 @@ FPS_OF = {"kling": 30, "sora": 30}
 MOTION_2_PLAIN_FPS = 16
 
 
-class Studio:
+class Footage:
     """The files of one folder: uploaded inputs by hash, clips and posters by what they show.
 
     The same scene gives the same bytes, so jobs that ask for the same thing share one rendered file.
@@ -126,7 +126,10 @@ class Studio:
 
 def _name_of(scene: Scene) -> str:
     """A file name for all that the scene shows."""
-    return hashlib.sha256(repr(scene).encode()).hexdigest()[:32]
+    digest = hashlib.sha256(repr(scene).encode())
+    for image in (scene.start_image, scene.end_image):  # a scene's repr leaves the pictures out
+        digest.update(hashlib.sha256(image or b"").digest())
+    return digest.hexdigest()[:32]
 
 
 def size_of(model: Model, params: Any, shape: tuple[int, int] | None) -> tuple[int, int]:

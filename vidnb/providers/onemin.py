@@ -194,7 +194,7 @@ def _reference(path: str) -> dict[str, Any]:
 def _refusal(record: Any) -> dict[str, Any] | None:
     """The error object that a record holds where an array of results belongs, or None."""
     result, response = (dig(record, "aiRecordDetail", key) for key in ("resultObject", "responseObject"))
-    if isinstance(result, dict):
+    if isinstance(result, dict) and result:
         return result
     return response if isinstance(response, dict) and response.get("code") else None
 

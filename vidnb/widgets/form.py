@@ -12,7 +12,7 @@ import ipywidgets as widgets
 import traitlets
 
 from vidnb import catalog, params
-from vidnb.catalog import Model, Param
+from vidnb.catalog import DEFAULT_MODEL, Model, Param
 from vidnb.errors import ParamsError, Problem
 from vidnb.widgets import fields, lists
 from vidnb.widgets.fields import Field, SizeField
@@ -61,7 +61,7 @@ class Form(widgets.VBox):
     params = traitlets.Dict()
     model = traitlets.Any()
 
-    def __init__(self, model: Model | str = "leonardo/motion_2.0", params: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, model: Model | str = DEFAULT_MODEL, params: Mapping[str, Any] | None = None) -> None:
         self._lock = threading.RLock()
         self._gathering = False
         self._fields: dict[str, Field] = {}

@@ -17,8 +17,8 @@ import ipywidgets as widgets
 import traitlets
 
 from vidnb import _bridge, catalog, providers
-from vidnb.catalog import Model
-from vidnb.client import DEFAULT_MODEL, Client, default_client
+from vidnb.catalog import DEFAULT_MODEL, Model
+from vidnb.client import Client, default_client
 from vidnb.display import clip_html
 from vidnb.errors import ParamsError, VidnbError
 from vidnb.records import Job, State

@@ -22,7 +22,7 @@ class Grade:
         style, place = chance("grade", scene.model), chance("light", scene.seed, scene.prompt)
         angle, tint = style.uniform(0, math.tau), style.uniform(8, 18)
         self.tint, self.rich = np.array([math.cos(angle), math.sin(angle)]) * tint, style.uniform(0.55, 1.2)
-        self.light = (to_yuv(mix(palette.horizon, palette.near, 0.5))[1:] - 128) * np.float32(1.1)
+        self.light = (to_yuv(mix(palette.horizon, palette.near, 0.5))[1:] - 128) * np.float32(0.85)
         self.height, self.lit = height, self._lit(width // 2, height // 2, *place.uniform(-0.9, 0.9, 2))
 
     @staticmethod

@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+from PIL import Image
 
 from vidnb.client import AsyncClient
 from vidnb.emulator import Emulator
 
 CANARY = "c0ffee00-dead-4bee-8f00-0123456789ab"
 """A key that must never be seen anywhere but on the provider's own host."""
+
+
+QUICK: dict[str, Any] = {
+    "model": "leonardo/google/gemini-omni-1.1-flash-preview", "width_px": 640, "height_px": 360, "duration_s": 3,
+}  # fmt: skip
+ONEMIN: dict[str, Any] = {"model": "1min/damo", "num_frames": 16, "fps": 8, "steps": 10}
+"""The smallest clip of each service: the quickest to render."""
+
+
+def picture(width: int = 320, height: int = 240, kind: str = "PNG", colour: str = "teal") -> bytes:
+    """A picture's file."""
+    file = io.BytesIO()
+    Image.new("RGB", (width, height), colour).save(file, kind)
+    return file.getvalue()
+
+
+async def no_rest(seconds: float) -> None:
+    """A sleep that only lets others run."""
+    await asyncio.sleep(0)
 
 
 async def short_rest(seconds: float) -> None:

@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from fakes import QUICK
 
 import vidnb
 from vidnb.client import AsyncClient, Client
@@ -24,7 +25,6 @@ VERBS = [
     "cancel", "clip", "generate", "history", "job", "jobs", "reconcile", "resume", "settle", "stop_waiting", "submit",
     "wait", "watch",
 ]  # fmt: skip
-QUICK = {"model": "leonardo/google/gemini-omni-1.1-flash-preview", "width_px": 640, "height_px": 360, "duration_s": 3}
 
 
 def without_self(function: object) -> list[tuple[str, object, object]]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 from pathlib import Path
 from typing import Any
 
 import anyio
 import httpx
 import pytest
-from fakes import CANARY, LiveNames, Recorder, Scripted, emulated, short_rest
-from PIL import Image
+from fakes import CANARY, ONEMIN, QUICK, LiveNames, Recorder, Scripted, emulated, no_rest, picture, short_rest
 
 from vidnb.client import AsyncClient
 from vidnb.emulator import Emulator, Fault, StreamingASGITransport
@@ -28,16 +26,6 @@ from vidnb.errors import (
 from vidnb.records import State
 
 pytestmark = pytest.mark.anyio
-
-QUICK = {"model": "leonardo/google/gemini-omni-1.1-flash-preview", "width_px": 640, "height_px": 360, "duration_s": 3}
-ONEMIN = {"model": "1min/damo", "num_frames": 16, "fps": 8, "steps": 10}
-
-
-def picture(colour: str = "teal") -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (320, 240), colour).save(file, "PNG")
-    return file.getvalue()
-
 
 def emulator_in(folder: Path, *faults: Fault | str, **settings: Any) -> Emulator:
     return Emulator(folder / "emulator", faults=faults, **{"latency_s": 0.05, **settings})
@@ -166,7 +154,7 @@ async def test_a_server_error_on_the_submit_is_ambiguous_not_repeated(tmp_path: 
 async def test_what_cannot_have_been_received_is_sent_again(tmp_path: Path, fault: str) -> None:
     emulator = emulator_in(tmp_path, fault)
     async with emulated(tmp_path, emulator) as client:
-        client.engine._sleep = _no_rest
+        client.engine._sleep = no_rest
         assert (await client.generate("a koala", **QUICK)).job.state is State.DONE
     assert emulator.stats()["jobs"] == 1
 
@@ -254,7 +242,7 @@ async def test_an_image_is_uploaded_once_for_all_jobs_that_use_it(tmp_path: Path
     values = {"model": "1min/leonardo-motion", "start_image": picture()}
     async with emulated(tmp_path, emulator) as client:
         await asyncio.gather(*(client.generate(motion_strength=n, **values) for n in (1, 2, 3)))
-        await client.generate(motion_strength=4, model=values["model"], start_image=picture("navy"))
+        await client.generate(motion_strength=4, model=values["model"], start_image=picture(colour="navy"))
     counts = emulator.stats()["operations"]
     assert sum(n for name, n in counts.items() if "upload" in name) == 2
 
@@ -304,15 +292,11 @@ async def test_a_link_into_the_private_network_is_not_followed(tmp_path: Path, l
     read = {"generations_by_pk": {"id": "x", "status": "COMPLETE", "generated_images": [image]}}
     transport = Scripted(lambda request: httpx.Response(200, json=made if request.method == "POST" else read))
     async with AsyncClient(tmp_path, keys={"leonardo": CANARY}, transport=transport) as client:
-        client.engine._sleep = _no_rest
+        client.engine._sleep = no_rest
         with pytest.raises(TransportError, match=r"private|https"):
             await client.generate("a koala", **QUICK)
         assert [row.state for row in client.jobs()] == [State.DOWNLOADING]
     assert {request.url.host for request in transport.requests} == {"cloud.leonardo.ai"}
-
-
-async def _no_rest(seconds: float) -> None:
-    await asyncio.sleep(0)
 
 
 async def test_a_job_that_was_sent_cannot_be_taken_back_and_says_so(tmp_path: Path) -> None:

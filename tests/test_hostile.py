@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fakes import CANARY, Scripted, emulated
+from fakes import CANARY, ONEMIN, QUICK, Scripted, emulated, no_rest
 
 from vidnb import media, providers
 from vidnb.client import AsyncClient
@@ -31,13 +31,6 @@ from vidnb.transport import Wire, check_link, target
 
 pytestmark = pytest.mark.anyio
 
-LEONARDO = {
-    "model": "leonardo/google/gemini-omni-1.1-flash-preview",
-    "width_px": 640,
-    "height_px": 360,
-    "duration_s": 3,
-}
-ONEMIN = {"model": "1min/damo", "num_frames": 16, "fps": 8, "steps": 10}
 ID = "1f1a06db-37cd-6c60-9cac-182717e03f42"
 MADE = {"generate": {"generationId": ID}, "aiRecord": {"uuid": ID, "status": "PROCESSING"}}
 GONE: dict[str, Any] = {"generations_by_pk": None, "aiRecord": None}
@@ -57,12 +50,8 @@ def answers(submit: httpx.Response | Exception, poll: Callable[[], httpx.Respons
 
 def client_of(home: Path, transport: Scripted, key: str = CANARY) -> AsyncClient:
     client = AsyncClient(home, keys={"leonardo": key, "1min": key}, transport=transport)
-    client.engine._sleep = _no_rest
+    client.engine._sleep = no_rest
     return client
-
-
-async def _no_rest(seconds: float) -> None:
-    await asyncio.sleep(0)
 
 
 def body(content: bytes, **headers: str) -> httpx.Response:
@@ -148,7 +137,7 @@ async def test_a_downloading_job_whose_status_cannot_be_read_waits_between_its_p
     transport = answers(httpx.Response(200, json=MADE), poll)
     async with client_of(tmp_path, transport) as client:
         client.engine._sleep = rest
-        job = await client.submit("a koala", **LEONARDO)
+        job = await client.submit("a koala", **QUICK)
         with pytest.raises(JobTimeoutError):
             await client.wait(job, timeout_s=0.2)
         await client.stop_waiting(job)
@@ -173,7 +162,7 @@ def no_page(status: int) -> httpx.Response:
     ],
     ids=["one null", "a page", "the edge", "no credit"],
 )
-@pytest.mark.parametrize("values", [LEONARDO, ONEMIN], ids=["leonardo", "1min"])
+@pytest.mark.parametrize("values", [QUICK, ONEMIN], ids=["leonardo", "1min"])
 async def test_one_odd_answer_to_an_old_job_is_not_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odd: Callable[[], httpx.Response], values: dict[str, Any]
 ) -> None:
@@ -198,7 +187,7 @@ async def test_a_job_that_its_account_no_longer_has_fails_after_several_answers(
     transport = answers(httpx.Response(200, json=MADE), lambda: httpx.Response(200, json=GONE))
     async with client_of(tmp_path, transport) as client:
         with pytest.raises(JobFailedError, match="knows no generation"):
-            await client.generate("a koala", **LEONARDO)
+            await client.generate("a koala", **QUICK)
     assert len(transport.requests) == 6
 
 
@@ -209,11 +198,11 @@ async def test_another_accounts_key_cannot_end_a_job(tmp_path: Path, monkeypatch
     async with client_of(tmp_path, transport) as client:
         client.engine._sleep = lambda seconds: asyncio.sleep(0.01)
         with pytest.raises(JobTimeoutError):
-            await client.generate("a koala", timeout_s=0.2, **LEONARDO)
+            await client.generate("a koala", timeout_s=0.2, **QUICK)
     gone = answers(httpx.Response(200, json=MADE), lambda: httpx.Response(200, json=GONE))
     async with client_of(tmp_path, gone, key="another-key") as client:
         with pytest.raises(ConfigError, match="another LEONARDO_API_KEY"):
-            await client.generate("a koala", **LEONARDO)
+            await client.generate("a koala", **QUICK)
         assert [row.state for row in client.jobs()] == [State.RUNNING]
     assert [request.method for request in gone.requests].count("POST") == 0
 
@@ -253,7 +242,7 @@ async def test_an_id_beside_an_error_is_kept(tmp_path: Path) -> None:
     transport = answers(both, lambda: httpx.Response(200, json={"generations_by_pk": {"id": ID, "status": "FAILED"}}))
     async with client_of(tmp_path, transport) as client:
         with pytest.raises(JobFailedError, match="no reason") as caught:
-            await client.generate("a koala", **LEONARDO)
+            await client.generate("a koala", **QUICK)
     assert caught.value.job.remote_id == ID
 
 
@@ -275,13 +264,13 @@ async def test_a_lost_submit_is_not_guessed_where_another_tool_sent_the_same_pro
 
     async with client_of(tmp_path, Scripted(answer)) as client:
         with pytest.raises((JobAmbiguousError, JobFailedError)):
-            await client.generate("a koala", **LEONARDO)
+            await client.generate("a koala", **QUICK)
         assert [row.state for row in client.jobs()] == [state]
 
 
 async def test_a_clip_in_an_unknown_codec_is_a_media_error(tmp_path: Path) -> None:
     async with emulated(tmp_path) as client:
-        clip = await client.generate("a koala", **LEONARDO)
+        clip = await client.generate("a koala", **QUICK)
         content = clip.path.read_bytes()
     path = tmp_path / "odd.mp4"
     path.write_bytes(content.replace(b"avc1", b"zzzz"))
@@ -294,12 +283,12 @@ async def test_a_clip_in_an_unknown_codec_is_a_media_error(tmp_path: Path) -> No
 async def test_a_deleted_clip_is_fetched_again_at_no_cost(tmp_path: Path) -> None:
     emulator = Emulator(tmp_path / "service", latency_s=0.05)
     async with emulated(tmp_path, emulator) as client:
-        clip = await client.generate("a koala", **LEONARDO)
+        clip = await client.generate("a koala", **QUICK)
         content = clip.path.read_bytes()
         clip.path.unlink()
         with pytest.raises(StoreError, match="fetches it again"):
             _ = clip.path
-        again = await client.generate("a koala", **LEONARDO)
+        again = await client.generate("a koala", **QUICK)
         assert again.path.read_bytes() == content
     assert emulator.stats()["jobs"] == 1
 
@@ -308,12 +297,12 @@ async def test_a_deleted_clip_that_the_service_no_longer_has_is_told_and_not_pai
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with emulated(tmp_path, Emulator(tmp_path / "service", latency_s=0.05)) as client:
-        first = await client.generate("a koala", **LEONARDO)
+        first = await client.generate("a koala", **QUICK)
         first.path.unlink()
     other = Emulator(tmp_path / "another service", latency_s=0.05)
     caplog.set_level(logging.INFO, "vidnb")
     async with emulated(tmp_path, other) as client:
-        again = await client.generate("a koala", **LEONARDO)
+        again = await client.generate("a koala", **QUICK)
         assert again.job.id == first.job.id
     assert "cannot be fetched again" in caplog.text
     assert other.stats()["jobs"] == 0

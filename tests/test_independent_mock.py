@@ -22,7 +22,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -256,6 +256,9 @@ def test_no_reply_that_the_document_allows_breaks_the_client(client: Client, mon
         monkeypatch.setenv("LEONARDO_BASE_URL", f"{base}/api/rest")
 
         @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+        @example(created_as({}, "7"), [], {}, {})
+        @example(created_as({}, "7"), [said({}, "FAILED")], {}, {})
+        @example({}, [], {}, {})
         @given(
             CREATES | st.builds(created_as, CREATES, A_JOB),
             st.lists(READS | st.builds(said, READS, STATUS), max_size=3),

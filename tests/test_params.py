@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import numpy as np
 import pytest
+from fakes import picture
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
 from vidnb import catalog, params
 from vidnb.errors import OlderFormWarning, ParamsError
 from vidnb.records import RemoteMedia
 
 MODELS = sorted(catalog.load())
-
-
-def picture(width: int = 640, height: int = 480, kind: str = "PNG") -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (width, height), "teal").save(file, kind)
-    return file.getvalue()
-
-
-PICTURE = picture()
+PICTURE = picture(640, 480)
 
 
 def checked(model: str, **values: Any) -> params.Request:

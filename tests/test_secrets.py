@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import traceback
 from pathlib import Path
 
 import nbformat
 import pytest
-from fakes import CANARY, LiveNames, Recorder, short_rest
+from fakes import CANARY, LiveNames, Recorder, picture, short_rest
 from nbclient import NotebookClient
-from PIL import Image
 
 from vidnb.client import AsyncClient
 from vidnb.emulator import Emulator, StreamingASGITransport
 from vidnb.errors import VidnbError
 
 SIGNATURE = "X-Amz-Signature"
-
-
-def picture() -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (320, 240), "teal").save(file, "PNG")
-    return file.getvalue()
 
 
 def written_below(folder: Path) -> bytes:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import doctest
 import inspect
 import os
 import signal
@@ -54,6 +56,19 @@ def test_what_is_exported_is_what_exists() -> None:
 
 def test_every_exported_name_says_what_it_is() -> None:
     assert [name for name in vidnb.__all__ if not (getattr(vidnb, name).__doc__ or "").strip()] == []
+
+
+@pytest.mark.parametrize(
+    "name", [*VERBS, "model", "models", "AsyncClient", "Client", "Clip", "Form", "History", "Studio"]
+)
+def test_every_verb_and_class_shows_how_it_is_used(name: str) -> None:
+    examples = doctest.DocTestParser().get_examples(inspect.getdoc(getattr(vidnb, name)) or "")
+    assert examples
+    for example in examples:
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        used = ast.walk(compile(example.source, name, "exec", flags | ast.PyCF_ONLY_AST))
+        named = {n.attr for n in used if isinstance(n, ast.Attribute) and ast.unparse(n.value) == "vidnb"}
+        assert named <= {*vidnb.__all__, "widgets"}
 
 
 def test_importing_vidnb_loads_nothing_heavy() -> None:

@@ -21,11 +21,14 @@ from vidnb.errors import (
     JobFailedError,
     JobTimeoutError,
     ParamsError,
+    RateLimitError,
     TransportError,
+    VidnbError,
 )
 from vidnb.records import State
 
 pytestmark = pytest.mark.anyio
+
 
 def emulator_in(folder: Path, *faults: Fault | str, **settings: Any) -> Emulator:
     return Emulator(folder / "emulator", faults=faults, **{"latency_s": 0.05, **settings})
@@ -398,3 +401,42 @@ async def test_a_webhook_ends_the_wait(tmp_path: Path, monkeypatch: pytest.Monke
                     assert (await caller.post("/", json=body, headers=headers)).status_code == 204
                     await asyncio.sleep(0.02)
         assert client.job(job).state is State.DONE
+
+
+async def test_live_false_emulates_whatever_keys_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEONARDO_API_KEY", CANARY)
+    async with AsyncClient(tmp_path, live=False, transport=Scripted(_never), emulator=emulator_in(tmp_path)) as client:
+        assert (await client.generate("a koala", **QUICK)).emulated
+
+
+async def test_a_service_that_says_come_back_tomorrow_leaves_the_job_unsent(tmp_path: Path) -> None:
+    later = httpx.Response(200, json=[{"message": "slow down", "extensions": {"statusCode": 429}}],
+                           headers={"retry-after": "86400"})  # fmt: skip
+    transport = Scripted(lambda request: later)
+    async with AsyncClient(tmp_path, keys={"leonardo": CANARY}, transport=transport) as client:
+        with pytest.raises(RateLimitError):
+            await client.generate("a koala", **QUICK)
+        assert [row.state for row in client.jobs()] == [State.INTENDED]
+    assert len(transport.requests) == 1
+
+
+async def test_a_clip_that_arrives_broken_stays_to_be_fetched(tmp_path: Path) -> None:
+    emulator = emulator_in(tmp_path, "empty_download:20")
+    async with emulated(tmp_path, emulator) as client:
+        client.engine._sleep = short_rest
+        with pytest.raises(VidnbError):
+            await client.generate("a koala", **QUICK)
+        assert [row.state for row in client.jobs()] == [State.DOWNLOADING]
+    async with emulated(tmp_path, emulator_in(tmp_path)) as later:
+        assert (await later.generate("a koala", **QUICK)).job.state is State.DONE
+    assert posts(emulator) == 1
+
+
+async def test_an_id_that_another_job_has_does_not_settle_an_ambiguous_one(tmp_path: Path) -> None:
+    emulator = emulator_in(tmp_path, Fault("lost_reply", on="submit", provider="1min", times=1, after=1))
+    async with emulated(tmp_path, emulator) as client:
+        other = await client.generate("another", **ONEMIN | {"model": "1min/damo", "steps": 11}, fresh=False)
+        with pytest.raises(JobAmbiguousError) as caught:
+            await client.generate("a koala", **ONEMIN)
+        with pytest.raises(JobError, match="already"):
+            await client.settle(caught.value.job, remote_id=f" {other.job.remote_id} ")

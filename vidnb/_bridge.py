@@ -15,6 +15,8 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from vidnb.errors import VidnbError
+
 T = TypeVar("T")
 
 THREAD_NAME = "vidnb-loop"
@@ -82,6 +84,9 @@ def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
             except concurrent.futures.TimeoutError:
                 if future.done():
                     raise
+    except VidnbError as error:
+        # Foreseen, and told in full by its message: the frames of two threads below would only bury it in a cell.
+        raise error.with_traceback(None)  # noqa: B904
     except BaseException:
         future.cancel()
         raise

@@ -68,7 +68,8 @@ class AsyncClient:
 
     Args:
         home: the data folder; default `VIDNB_HOME`, else `vidnb-data` in the working directory.
-        live: True makes a missing key an error; default `VIDNB_LIVE`, else a provider without a key is emulated.
+        live: True makes a missing key an error, False emulates whatever keys there are; default `VIDNB_LIVE`, else a
+            provider without a key is emulated.
         keys: keys by provider name; default `LEONARDO_API_KEY`, `ONEMIN_API_KEY`.
         emulator: the emulator to ask where there is no key; default one with its state in the data folder.
         max_in_flight: jobs of one account to have at the provider at once; default what the provider publishes.
@@ -179,6 +180,10 @@ class AsyncClient:
 
         Raises:
             ParamsError: values that the model does not take; nothing was sent.
+
+        Example:
+            >>> jobs = [vidnb.submit("a koala in a meadow", seed=seed) for seed in range(3)]
+            >>> clips = [vidnb.wait(job) for job in jobs]
         """
         entry = catalog.find(model)
         if prompt is not None:
@@ -256,6 +261,9 @@ class AsyncClient:
         Raises:
             JobFailedError, JobCancelledError, JobAmbiguousError: the end of the job.
             JobTimeoutError: the wait ended, the job did not.
+
+        Example:
+            >>> vidnb.wait("3f2a91c0")          # an id, or the first characters of one
         """
         return await self._wait(self.job(job), timeout_s, lambda row: None)
 
@@ -270,8 +278,9 @@ class AsyncClient:
             job = await asyncio.wait_for(asyncio.shield(runner), timeout_s)
         except TimeoutError as error:
             row = self.store.get(job.id)
+            where = "it was not sent yet" if row.state is State.INTENDED else f"it goes on at {row.provider}"
             raise JobTimeoutError(
-                f"job {row.id[:8]} is still {row.state} after {timeout_s:g} s; it goes on at {row.provider}. "
+                f"job {row.id[:8]} is still {row.state} after {timeout_s:g} s; {where}. "
                 f"vidnb.wait({row.id[:8]!r}) waits on, vidnb.resume() takes up every unfinished job",
                 row,
             ) from error
@@ -298,14 +307,14 @@ class AsyncClient:
             raise JobCancelledError(f"{short} was cancelled", job)
         if job.state is State.AMBIGUOUS:
             raise JobAmbiguousError(
-                f"{short}: the reply to the submit was lost and {job.provider}'s list does not settle it. It is not "
-                f"sent again by itself, as that could be paid twice. Look in the web app, then "
+                f"{short}: {job.provider} gave no usable reply to the submit and its list does not settle it. It "
+                f"is not sent again by itself, as that could be paid twice. Look in the web app, then "
                 f'vidnb.settle({job.id[:8]!r}, "send_again"), "give_up", or remote_id="..."',
                 job,
             )
         error = job.error or {}
         known = {True: "charged", False: "not charged", None: "whether it was charged is not known"}
-        charged = known[error.get("charged")]
+        charged = "emulated, not charged" if job.emulated else known[error.get("charged")]
         raise JobFailedError(
             f"{short} failed: {error.get('message', '')} ({charged}). {error.get('advice', '')}".strip(), job
         )
@@ -315,6 +324,10 @@ class AsyncClient:
 
         Args:
             job: a job or its id.
+
+        Example:
+            >>> for row in vidnb.watch(job):
+            ...     print(row.state, row.wire_status)
         """
         row = self.job(job)
         queue = self._subscribe(row.id)
@@ -332,6 +345,9 @@ class AsyncClient:
 
         Args:
             job: a job or its id.
+
+        Example:
+            >>> vidnb.stop_waiting(job)
         """
         row = self.job(job)
         runner = self._runners.pop(row.id, None)
@@ -350,6 +366,9 @@ class AsyncClient:
 
         Raises:
             JobError: the service has no way to cancel; the job goes on.
+
+        Example:
+            >>> vidnb.cancel(job)
         """
         row = self.job(job)
         if row.state is State.INTENDED:
@@ -384,6 +403,9 @@ class AsyncClient:
 
         Returns:
             Their rows. A job that cannot go on here (no key, say) stays as it is, and a line says why.
+
+        Example:
+            >>> vidnb.resume(wait=False)        # after a restart of the kernel
         """
         rows, runners = [], []
         for row in self.store.unfinished():
@@ -406,6 +428,9 @@ class AsyncClient:
 
         Args:
             job: one job or its id; default all ambiguous ones.
+
+        Example:
+            >>> vidnb.reconcile()
         """
         wanted = [self.job(job)] if job is not None else self.store.unfinished()
         rows = Jobs()
@@ -430,6 +455,10 @@ class AsyncClient:
         Raises:
             JobError: the job is not ambiguous.
             ValueError: neither or both of `how` and `remote_id` were given.
+
+        Example:
+            >>> vidnb.settle(job, "give_up")
+            >>> vidnb.settle(job, remote_id="1f1a06db-37cd-6c60-9cac-182717e03f42")
         """
         row = self.job(job)
         if row.state is not State.AMBIGUOUS:
@@ -441,7 +470,10 @@ class AsyncClient:
         if how == "send_again":
             row = self.store.move(row.id, State.INTENDED, note="sent again on a person's word")
         else:
-            row = self.store.move(row.id, State.RUNNING, remote_id=remote_id, note="attached by a person")
+            attached = self.store.attach(row.id, (remote_id or "").strip(), "attached by a person")
+            if attached is None:
+                raise JobError(f"another job has the id {remote_id!r} already", row)
+            row = attached
         self._start(row)
         return row
 
@@ -455,6 +487,9 @@ class AsyncClient:
 
         Raises:
             StoreError: there is none, or several begin like that.
+
+        Example:
+            >>> vidnb.job("3f2a91c0").state
         """
         return self.store.get(job.id) if isinstance(job, Job) else self.store.find(job)
 
@@ -466,6 +501,9 @@ class AsyncClient:
 
         Raises:
             StoreError: the job has no clip.
+
+        Example:
+            >>> vidnb.clip("3f2a91c0").path
         """
         return Clip(self.job(job), self.files)
 
@@ -475,6 +513,9 @@ class AsyncClient:
         Args:
             limit: how many at most; None for all.
             **filters: `state`, `model`, `provider`, `prompt` (a part of it), `seed`, `since`, `emulated`.
+
+        Example:
+            >>> vidnb.jobs(state="failed", limit=5)
         """
         return Jobs(self.store.jobs(limit=limit, **filters))
 
@@ -529,19 +570,21 @@ class AsyncClient:
         Raises:
             ConfigError: there is no such provider, or no key where `live` asks for one.
         """
+        return target(providers.get(provider), live=self._live, key=self._key(provider))
+
+    def _key(self, provider: str) -> str | None:
+        """The key that was given to this client, for as long as a call needs it."""
         key = self._keys.get(provider)
-        return target(providers.get(provider), live=self._live, key=key.get_secret_value() if key else None)
+        return key.get_secret_value() if key else None
 
     def _wire_for(self, job: Job) -> Wire:
         """The connection over which a job was, or will be, submitted."""
         provider = providers.get(job.provider)
         if job.emulated:
-            key = given_key(provider) if urlsplit(job.base_url).port else None
+            key = given_key(provider, self._key(job.provider)) if urlsplit(job.base_url).port else None
             where = Target(provider, job.base_url, SecretStr(key or EMULATOR_KEY), True)
         else:
-            where = target(
-                provider, live=True, key=secret.get_secret_value() if (secret := self._keys.get(job.provider)) else None
-            )
+            where = target(provider, live=True, key=self._key(job.provider))
             if where.base_url != job.base_url:
                 raise ConfigError(
                     f"it was sent to {urlsplit(job.base_url).hostname}; {provider.base_url_env} points elsewhere now"
@@ -796,6 +839,9 @@ def model(model_id: str) -> catalog.Model:
 
     Raises:
         ConfigError: there is none; the message names the closest ones.
+
+    Example:
+        >>> vidnb.model("leonardo/SVD").params["motion_strength"].bounds
     """
     return catalog.find(model_id)
 
@@ -806,5 +852,8 @@ def models(*, provider: str | None = None, retired: bool = False) -> pd.DataFram
     Args:
         provider: only this provider's.
         retired: the retired ones too.
+
+    Example:
+        >>> vidnb.models(provider="1min")[["title", "modes", "durations"]]
     """
     return display.models_frame(catalog.load(), provider=provider, retired=retired)

@@ -54,6 +54,7 @@ T = TypeVar("T")
 LEASE_S = 20.0
 SUBMIT_TRIES = 6
 REPLY_S = 15.0
+LONGEST_RETRY_AFTER_S = 600.0
 DOWNLOAD_TRIES = 5
 FORGOTTEN_AFTER_S = 60.0
 FORGOTTEN_AFTER_POLLS = 5
@@ -236,7 +237,10 @@ class Engine:
                 raise
             except RateLimitError as error:
                 job = self._move(job, State.INTENDED, note=str(error))
-                await self._sleep(error.retry_after_s or min(60.0, 2.0 * 2**attempt))
+                wait_s = error.retry_after_s or min(60.0, 2.0 * 2**attempt)
+                if wait_s > LONGEST_RETRY_AFTER_S:
+                    raise
+                await self._sleep(wait_s)
                 continue
             except (UnexpectedReplyError, UnavailableError) as error:
                 # The service may have taken the job although its answer cannot be read.
@@ -386,8 +390,7 @@ class Engine:
                     if fresh is None:
                         return job
                     url = fresh
-        if isinstance(last, MediaError):
-            return self._fail(job, last)
+        # The service still has the clip: the job stays as it is, and the next call or `resume` fetches it again.
         assert last is not None
         raise last
 

@@ -34,7 +34,14 @@ if TYPE_CHECKING:
 
 
 class VidnbError(Exception):
-    """The root of every error that vidnb raises on purpose."""
+    """The root of every error that vidnb raises on purpose.
+
+    Example:
+        >>> try:
+        ...     clip = vidnb.generate("a koala in a meadow")
+        ... except vidnb.VidnbError as error:
+        ...     print(error)
+    """
 
 
 class ConfigError(VidnbError):
@@ -91,6 +98,13 @@ class ParamsError(VidnbError, ValueError):
     Attributes:
         model: id of the model, as in `leonardo/motion_2.0`.
         problems: every problem of the request, not only the first.
+
+    Example:
+        >>> try:
+        ...     vidnb.generate("a koala", model="leonardo/motion_2.0", seed=-1)
+        ... except vidnb.ParamsError as error:
+        ...     print([problem.field for problem in error.problems])
+        ['seed']
     """
 
     def __init__(self, model: str, problems: Sequence[Problem]) -> None:

@@ -71,6 +71,9 @@ class Target:
         """True where the built-in emulator answers without a socket."""
         return urlsplit(self.base_url).hostname == EMULATOR_HOST
 
+    def __reduce__(self) -> Any:
+        raise TypeError("a target holds a key, which must not be written anywhere")
+
     @property
     def account(self) -> str:
         """A fingerprint of the key: tells accounts apart, and cannot be turned back into the key."""
@@ -82,11 +85,14 @@ class Target:
 def target(provider: Provider, *, live: bool | None = None, key: str | None = None) -> Target:
     """Where to send this provider's requests, from the arguments and the environment.
 
-    Without a key the provider is emulated, unless `live` (or `VIDNB_LIVE=1`) forbids that.
+    Without a key the provider is emulated, unless `live` (or `VIDNB_LIVE=1`) forbids that. An explicit `live=False`
+    emulates whatever keys and addresses there are, so that nothing can be paid.
 
     Raises:
         ConfigError: live was asked for and there is no key, or the base URL is not one.
     """
+    if live is False:
+        return Target(provider, emulator_base_url(provider), SecretStr(EMULATOR_KEY), emulated=True)
     live = os.environ.get("VIDNB_LIVE", "").lower() in ("1", "true", "yes") if live is None else live
     key = given_key(provider, key)
     own_url = os.environ.get(provider.base_url_env, "").strip()
@@ -193,6 +199,8 @@ class Wire:
             await self._limiter.acquire()
         retry = SUBMIT if submit else UPLOAD if call.file is not None or call.method == "POST" else READ
         client = self._polls if call.method == "GET" else self._transfers
+        if not call.authorized:
+            check_link(call.url, self.target)
         try:
             request = self._request(client, call, _SUBMIT_TIMEOUT if submit else _TIMEOUT, retry)
         except (httpx.InvalidURL, ValueError) as error:

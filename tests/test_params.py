@@ -156,6 +156,12 @@ def test_a_combination_that_the_page_forbids_is_refused() -> None:
     assert "6 s at 1080p" in found["resolution with duration_s"]
 
 
+def test_a_rule_with_one_bound_says_that_one() -> None:
+    video = RemoteMedia("leonardo", "5f2d")
+    found = problems("leonardo/kling-video-o-3", prompt="x", reference_videos=[video], duration_s=15)
+    assert "at most 10 with a reference video" in found["duration_s"]
+
+
 def test_kling_2_at_1min_takes_only_pro() -> None:
     assert "pro" in problems("1min/kling", start_image=PICTURE, variant="2.0", quality="std")["quality"]
 

@@ -453,7 +453,7 @@ class Engine:
         return moved
 
     def _fail(self, job: Job, error: Exception, **columns: Any) -> Job:
-        return self._move(job, State.FAILED, error=describe(error, job), done_at=utcnow(), **columns)
+        return self._move(job, State.FAILED, error=describe(error), done_at=utcnow(), **columns)
 
     async def _watch_other(self, job: Job) -> Job:
         """Another process has the job: wait for it to change, finish, or let go (which a dead one does at once)."""
@@ -490,7 +490,7 @@ async def converse(wire: Wire, exchange: Generator[Call, Reply, T]) -> T:
         return cast(T, end.value)
 
 
-def describe(error: Exception, job: Job) -> dict[str, Any]:
+def describe(error: Exception) -> dict[str, Any]:
     """What a failed job's row says: kind, message, whether it was charged, and what to do next."""
     kinds: list[tuple[type[Exception], str, str]] = [
         (AuthError, "key", "check the key, then run the cell again"),

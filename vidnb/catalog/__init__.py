@@ -107,7 +107,7 @@ class Param:
         if self.kind == "text":
             return f"at most {self.max_length} characters" if self.max_length else "text"
         if self.kind in ("integer", "number") and (self.min is not None or self.max is not None):
-            return _range(self.min, self.max)
+            return span(self.min, self.max)
         if self.kind in ("images", "videos", "audios", "elements") and self.max_items:
             return f"at most {self.max_items} {self.kind}"
         return {"boolean": "true or false", "integer": "a whole number", "number": "a number"}.get(self.kind, self.kind)
@@ -308,7 +308,8 @@ def _own() -> list[Path]:
     return sorted(path.glob("*.toml")) if path.is_dir() else [path]
 
 
-def _range(low: float | None, high: float | None) -> str:
+def span(low: float | None, high: float | None) -> str:
+    """Two bounds in words, of which one may be missing: "1 to 10", "at most 5"."""
     if low is None or high is None:
         return f"at most {_tidy(high)}" if low is None else f"at least {_tidy(low)}"
     return f"{_tidy(low)} to {_tidy(high)}"

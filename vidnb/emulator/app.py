@@ -95,7 +95,7 @@ def build(emulator: Emulator) -> Starlette:
     leonardo, onemin = Leonardo(emulator, caller), OneMin(emulator)
     services: list[Service] = [leonardo, onemin]
     gate = _Gate(emulator)
-    routes = [Route("/", _home(emulator)), Route("/_emulator/stats", _stats(emulator))]
+    routes = [Route("/", _home), Route("/_emulator/stats", _stats(emulator))]
     for service in services:
         paths = [*service.paths(), *Hosts(emulator, service.name).paths()]
         routes += [Route(path.path, gate.endpoint(service, path), methods=[path.method]) for path in paths]
@@ -179,17 +179,14 @@ async def _not_found(request: Request, error: Exception) -> Response:
     return JSONResponse({"errorCode": "HTTP_EXCEPTION", "message": message}, status_code=status)
 
 
-def _home(emulator: Emulator) -> Callable[[Request], Awaitable[Response]]:
-    async def home(request: Request) -> Response:
-        base = str(request.base_url).rstrip("/")
-        return PlainTextResponse(
-            "This is vidnb's emulator of two hosted video services. Nothing is real, nothing costs anything.\n\n"
-            f"Leonardo.AI   LEONARDO_BASE_URL={base}/api/rest    key: any UUID\n"
-            f"1min.ai       ONEMIN_BASE_URL={base}             key: any text\n\n"
-            f"What it has counted: {base}/_emulator/stats\n"
-        )
-
-    return home
+async def _home(request: Request) -> Response:
+    base = str(request.base_url).rstrip("/")
+    return PlainTextResponse(
+        "This is vidnb's emulator of two hosted video services. Nothing is real, nothing costs anything.\n\n"
+        f"Leonardo.AI   LEONARDO_BASE_URL={base}/api/rest    key: any UUID\n"
+        f"1min.ai       ONEMIN_BASE_URL={base}             key: any text\n\n"
+        f"What it has counted: {base}/_emulator/stats\n"
+    )
 
 
 def _stats(emulator: Emulator) -> Callable[[Request], Awaitable[Response]]:

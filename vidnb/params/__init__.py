@@ -93,7 +93,7 @@ def validate(model: Model, values: Mapping[str, Any], *, unsupported: Literal["e
     _missing(model, mode, {**found, **media}, given, problems)
     for rule in model.rules:
         if rule.holds({**found, **media}, mode):
-            problems += _broken(rule, {**found, **media}, model)
+            problems += _broken(rule, {**found, **media})
     if problems:
         raise ParamsError(model.id, problems)
     return Request(model, _ordered(model, found), {name: items for name, items in media.items() if items}, dropped)
@@ -134,7 +134,7 @@ def _missing(
             problems.append(Problem(name, given.get(name), f"required by this model: {what}"))
 
 
-def _broken(rule: Rule, values: Mapping[str, Any], model: Model) -> list[Problem]:
+def _broken(rule: Rule, values: Mapping[str, Any]) -> list[Problem]:
     """What this rule finds wrong; it is known to hold."""
     why = rule.why or _condition(rule)
     there = {name for name, value in values.items() if value not in (None, [], ())}
@@ -154,7 +154,7 @@ def _broken(rule: Rule, values: Mapping[str, Any], model: Model) -> list[Problem
     if value in rule.exclude:
         found.append(Problem(rule.param, value, f"not allowed {why}"))
     if (rule.min is not None and value < rule.min) or (rule.max is not None and value > rule.max):
-        found.append(Problem(rule.param, value, f"allowed: {rule.min} to {rule.max} {why}"))
+        found.append(Problem(rule.param, value, f"allowed: {catalog.span(rule.min, rule.max)} {why}"))
     if rule.max_items is not None and len(value) > rule.max_items:
         found.append(Problem(rule.param, f"{len(value)} items", f"allowed: at most {rule.max_items} {why}"))
     return found

@@ -95,7 +95,7 @@ class Form(widgets.VBox):
             if field is None:
                 general.append(str(problem))
             else:
-                told[id(field)].append(_said(problem, field))
+                told[id(field)].append(_said(problem))
         for field in self._unique():
             field.tell(" ".join(told[id(field)]))
         fields.tell(self._problems, "\n".join(general))
@@ -223,7 +223,7 @@ class Form(widgets.VBox):
         return self._fields[named[0]] if named else None
 
 
-def _said(problem: Problem, field: Field) -> str:
+def _said(problem: Problem) -> str:
     """The problem without the name of the field that it stands below."""
     text = str(problem).removeprefix(f"{problem.field}: ").removeprefix("None given; ")
     text = text[:1].upper() + text[1:]

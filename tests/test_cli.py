@@ -29,10 +29,10 @@ from typer.testing import CliRunner
 from vidnb import catalog, errors
 from vidnb.cli import app
 from vidnb.cli.terminal import console, exit_code, safe
-from vidnb.client import Client
 from vidnb.emulator import Emulator, VirtualClock, running
 from vidnb.records import Job, State
 from vidnb.store import utcnow
+from vidnb.verbs import Client
 
 SMALL = ("--model", "1min/damo", "--set", "num_frames=16", "--set", "fps=8", "--set", "steps=10")
 """The clip that renders quickest."""

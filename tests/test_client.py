@@ -18,10 +18,11 @@ import pytest
 from fakes import QUICK
 
 import vidnb
-from vidnb.client import AsyncClient, Client
+from vidnb.client import AsyncClient
 from vidnb.emulator import Emulator
 from vidnb.errors import JobTimeoutError
 from vidnb.records import State
+from vidnb.verbs import Client
 
 VERBS = [
     "cancel", "clip", "generate", "history", "job", "jobs", "reconcile", "resume", "settle", "stop_waiting", "submit",

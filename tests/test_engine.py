@@ -156,8 +156,7 @@ async def test_a_server_error_on_the_submit_is_ambiguous_not_repeated(tmp_path: 
 @pytest.mark.parametrize("fault", ["429:submit:2", "429_in_200:submit:1", "connect_error:submit:1"])
 async def test_what_cannot_have_been_received_is_sent_again(tmp_path: Path, fault: str) -> None:
     emulator = emulator_in(tmp_path, fault)
-    async with emulated(tmp_path, emulator) as client:
-        client.engine._sleep = no_rest
+    async with emulated(tmp_path, emulator, sleep=no_rest) as client:
         assert (await client.generate("a koala", **QUICK)).job.state is State.DONE
     assert emulator.stats()["jobs"] == 1
 
@@ -278,8 +277,7 @@ async def test_the_key_goes_to_the_providers_host_only(tmp_path: Path) -> None:
     emulator = emulator_in(tmp_path)
     recorder = Recorder(LiveNames(StreamingASGITransport(emulator.app)))
     keys = {"leonardo": CANARY, "1min": CANARY}
-    async with AsyncClient(tmp_path, keys=keys, transport=recorder) as client:
-        client.engine._sleep = short_rest
+    async with AsyncClient(tmp_path, keys=keys, transport=recorder, sleep=short_rest) as client:
         await client.generate(model="1min/leonardo-motion", start_image=picture(), motion_strength=5)
         await client.generate("x", model="leonardo/MOTION2", start_image=picture())
     with_key = {request.url.host for request in recorder.requests if CANARY in str(request.headers.raw)}
@@ -294,8 +292,7 @@ async def test_a_link_into_the_private_network_is_not_followed(tmp_path: Path, l
     image = {"id": "x", "url": link, "motionMP4URL": link}
     read = {"generations_by_pk": {"id": "x", "status": "COMPLETE", "generated_images": [image]}}
     transport = Scripted(lambda request: httpx.Response(200, json=made if request.method == "POST" else read))
-    async with AsyncClient(tmp_path, keys={"leonardo": CANARY}, transport=transport) as client:
-        client.engine._sleep = no_rest
+    async with AsyncClient(tmp_path, keys={"leonardo": CANARY}, transport=transport, sleep=no_rest) as client:
         with pytest.raises(TransportError, match=r"private|https"):
             await client.generate("a koala", **QUICK)
         assert [row.state for row in client.jobs()] == [State.DOWNLOADING]
@@ -422,8 +419,7 @@ async def test_a_service_that_says_come_back_tomorrow_leaves_the_job_unsent(tmp_
 
 async def test_a_clip_that_arrives_broken_stays_to_be_fetched(tmp_path: Path) -> None:
     emulator = emulator_in(tmp_path, "empty_download:20")
-    async with emulated(tmp_path, emulator) as client:
-        client.engine._sleep = short_rest
+    async with emulated(tmp_path, emulator, sleep=short_rest) as client:
         with pytest.raises(VidnbError):
             await client.generate("a koala", **QUICK)
         assert [row.state for row in client.jobs()] == [State.DOWNLOADING]

@@ -27,9 +27,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from vidnb._clip import Clip
-from vidnb.client import Client
 from vidnb.errors import CreditError, JobAmbiguousError, JobFailedError, VidnbError
 from vidnb.transport import address
+from vidnb.verbs import Client
 
 DOCUMENT = json.loads((Path(__file__).parent / "samples" / "leonardo_openapi_v1.json").read_text())
 CREATE, READ, ACCOUNT, LISTING = (

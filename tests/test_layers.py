@@ -19,7 +19,7 @@ LAYERS = (
     {"transport", "store", "migrations", "files", "media"},  # network, database, bytes, video
     {"engine", "limits"},  # submit, poll, download
     {"display", "_clip", "_history"},  # what a person reads; below the verbs, because they give it back
-    {"client", "_bridge", "loops", "webhook"},  # the verbs
+    {"client", "verbs", "_bridge", "loops", "webhook"},  # the verbs
     {"widgets"},  # what a person touches
     {"cli", "__main__", "__init__"},  # names only
 )

@@ -18,10 +18,10 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from vidnb.client import Client
 from vidnb.emulator import Emulator
 from vidnb.media import verify_video
 from vidnb.records import State
+from vidnb.verbs import Client
 
 REPO = Path(__file__).parents[1]
 NOTEBOOKS = sorted((REPO / "notebooks").rglob("*.ipynb"))

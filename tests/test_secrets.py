@@ -40,8 +40,9 @@ async def test_no_key_and_no_signature_is_written_logged_shown_or_sent_elsewhere
         ({"model": "1min/leonardo-motion", "start_image": picture(), "motion_strength": 3}),
     ]
     with caplog.at_level(logging.DEBUG):
-        async with AsyncClient(home, keys={"leonardo": CANARY, "1min": CANARY}, transport=recorder) as client:
-            client.engine._sleep = short_rest
+        async with AsyncClient(
+            home, keys={"leonardo": CANARY, "1min": CANARY}, transport=recorder, sleep=short_rest
+        ) as client:
             for values in jobs:
                 try:
                     clip = await client.generate(**values)

@@ -8,8 +8,8 @@
 
 Reading order for the code, along the path of one clip: `catalog` (every model's limits, as data), `params` (validation,
 recipe), `providers` (values to wire format and back), `engine` (submit, poll, download), `store`, `files` and `media`
-(rows and bytes), `client` (the verbs), then `history`, `display` and `widgets` (what a person sees). `emulator` stands
-beside it all and is reached only as a transport.
+(rows and bytes), `client` and `verbs` (what a person calls), then `_history`, `display` and `widgets` (what a person
+sees). `emulator` stands beside it all and is reached only as a transport.
 """
 
 from __future__ import annotations
@@ -20,25 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vidnb._clip import Clip
     from vidnb._history import History
-    from vidnb.client import (
-        AsyncClient,
-        Client,
-        cancel,
-        clip,
-        generate,
-        history,
-        job,
-        jobs,
-        model,
-        models,
-        reconcile,
-        resume,
-        settle,
-        stop_waiting,
-        submit,
-        wait,
-        watch,
-    )
+    from vidnb.client import AsyncClient
     from vidnb.emulator import Emulator
     from vidnb.errors import (
         AuthError,
@@ -65,14 +47,33 @@ if TYPE_CHECKING:
     from vidnb.loops import allow_nested_loops
     from vidnb.providers import Provider
     from vidnb.records import Job, RemoteMedia, State
+    from vidnb.verbs import (
+        Client,
+        cancel,
+        clip,
+        generate,
+        history,
+        job,
+        jobs,
+        model,
+        models,
+        reconcile,
+        resume,
+        settle,
+        stop_waiting,
+        submit,
+        wait,
+        watch,
+    )
     from vidnb.webhook import webhook_app
     from vidnb.widgets import Form, Studio
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "vidnb.client": (
-        "AsyncClient Client cancel clip generate history job jobs model models reconcile resume settle stop_waiting "
+    "vidnb.client": "AsyncClient",
+    "vidnb.verbs": (
+        "Client cancel clip generate history job jobs model models reconcile resume settle stop_waiting "
         "submit wait watch"
     ),
     "vidnb._clip": "Clip",

@@ -1,4 +1,4 @@
-"""The verbs: `AsyncClient`, and its sync face `Client`, which runs the same coroutines on one background loop.
+"""The verbs as coroutines: `AsyncClient`. Their sync face is in `verbs`.
 
 A client belongs to one data folder. It validates, writes the row, hands the job to the engine and waits; when the wait
 is interrupted, the job goes on. Asking again for the same recipe finds the same job, finished or not, at no cost.
@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
 import os
 import threading
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 from pydantic import SecretStr
 
-from vidnb import _bridge, catalog, display, params, providers
+from vidnb import catalog, display, params, providers
 from vidnb._clip import Clip
 from vidnb._history import History
 from vidnb.catalog import DEFAULT_MODEL
-from vidnb.engine import Engine
+from vidnb.engine import Engine, Sleep
 from vidnb.errors import (
     ConfigError,
     JobAmbiguousError,
@@ -37,14 +36,12 @@ from vidnb.errors import (
     Problem,
     VidnbError,
 )
-from vidnb.files import Files, data_home, open_home
+from vidnb.files import Files, data_home, disk_errors, open_home
 from vidnb.records import Job, MediaFile, State
 from vidnb.store import Store, utcnow
 from vidnb.transport import EMULATOR_KEY, Target, Wire, given_key, is_public, target
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from vidnb.emulator import Emulator
 
 P = ParamSpec("P")
@@ -74,6 +71,7 @@ class AsyncClient:
         emulator: the emulator to ask where there is no key; default one with its state in the data folder.
         max_in_flight: jobs of one account to have at the provider at once; default what the provider publishes.
         transport: an httpx transport below the retries, for every live target.
+        sleep: how to wait between polls; tests pass their own.
         database_url: default `VIDNB_DATABASE_URL`, else SQLite in the data folder.
         files_url: default `VIDNB_FILES_URL`, else the data folder.
 
@@ -91,6 +89,7 @@ class AsyncClient:
         emulator: Emulator | None = None,
         max_in_flight: int | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Sleep = asyncio.sleep,
         database_url: str | None = None,
         files_url: str | None = None,
     ) -> None:
@@ -100,6 +99,7 @@ class AsyncClient:
         self._emulator = emulator
         self._max_in_flight = max_in_flight
         self._transport = transport
+        self._sleep = sleep
         self._database_url = database_url or os.environ.get("VIDNB_DATABASE_URL")
         self._files_url = files_url or os.environ.get("VIDNB_FILES_URL")
         self._wires: dict[tuple[str, str, str], Wire] = {}
@@ -549,7 +549,8 @@ class AsyncClient:
     def engine(self) -> Engine:
         """What drives the jobs."""
         return Engine(
-            self.store, self.files, self._wire_for, on_change=self._changed, in_flight=self._max_in_flight
+            self.store, self.files, self._wire_for, sleep=self._sleep, on_change=self._changed,
+            in_flight=self._max_in_flight,
         )  # fmt: skip
 
     @functools.cached_property
@@ -559,7 +560,8 @@ class AsyncClient:
             return self._emulator
         from vidnb.emulator import Emulator
 
-        return Emulator(self.home / "emulator", speed=_emulator_speed())
+        with disk_errors(self.home):
+            return Emulator(self.home / "emulator", speed=_emulator_speed())
 
     def target(self, provider: str) -> Target:
         """Where this client sends the provider's requests, and whether a real service is there.
@@ -697,163 +699,3 @@ def _notice(where: Target) -> None:
             f"No {where.provider.key_env}: the built-in emulator answers for {where.provider.title}. "
             "Its clips cost nothing and say EMULATED."
         )
-
-
-# -- the sync face ---------------------------------------------------------------------------------------------------
-
-
-def _sync(method: Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]) -> Callable[Concatenate[Client, P], T]:
-    """The verb that runs its async twin on the background loop; name, signature and docstring are the twin's."""
-
-    @functools.wraps(method)
-    def call(self: Client, *args: P.args, **kwargs: P.kwargs) -> T:
-        return _bridge.run_sync(method(self.asynchronous, *args, **kwargs))
-
-    return cast(Any, call)
-
-
-def _same(method: Callable[Concatenate[AsyncClient, P], T]) -> Callable[Concatenate[Client, P], T]:
-    """The verb that only reads and never waits, called directly."""
-
-    @functools.wraps(method)
-    def call(self: Client, *args: P.args, **kwargs: P.kwargs) -> T:
-        return method(self.asynchronous, *args, **kwargs)
-
-    return cast(Any, call)
-
-
-def _stream(
-    method: Callable[Concatenate[AsyncClient, P], AsyncIterator[T]],
-) -> Callable[Concatenate[Client, P], Iterator[T]]:
-    """The verb that takes each row of its async twin as it comes; leaving the loop early ends the twin too."""
-
-    @functools.wraps(method)
-    def call(self: Client, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
-        rows = method(self.asynchronous, *args, **kwargs)
-        try:
-            while True:
-                try:
-                    yield _bridge.run_sync(_next(rows))
-                except StopAsyncIteration:
-                    return
-        finally:
-            _bridge.run_sync(rows.aclose())  # type: ignore[attr-defined]  # an async generator, typed as its interface
-
-    return cast(Any, call)
-
-
-async def _next(rows: AsyncIterator[T]) -> T:
-    return await anext(rows)
-
-
-class Client:
-    """The verbs for cells, scripts, threads and callbacks: each waits for its async twin on vidnb's own loop.
-
-    Ctrl-C or "interrupt kernel" stops the waiting, not the job.
-
-    Args:
-        home: the data folder; default `VIDNB_HOME`, else `vidnb-data` in the working directory.
-        **options: as for `AsyncClient`.
-
-    Example:
-        >>> client = vidnb.Client("my-data")
-        >>> clip = client.generate("a koala in a meadow", seed=7)
-    """
-
-    def __init__(self, home: str | Path | None = None, **options: Any) -> None:
-        self.asynchronous = AsyncClient(home, **options)
-
-    def __repr__(self) -> str:
-        return f"<Client {self.asynchronous.home}>"
-
-    generate = _sync(AsyncClient.generate)
-    submit = _sync(AsyncClient.submit)
-    wait = _sync(AsyncClient.wait)
-    stop_waiting = _sync(AsyncClient.stop_waiting)
-    cancel = _sync(AsyncClient.cancel)
-    resume = _sync(AsyncClient.resume)
-    reconcile = _sync(AsyncClient.reconcile)
-    settle = _sync(AsyncClient.settle)
-    job = _same(AsyncClient.job)
-    clip = _same(AsyncClient.clip)
-    jobs = _same(AsyncClient.jobs)
-    history = _same(AsyncClient.history)
-
-    watch = _stream(AsyncClient.watch)
-
-    def close(self) -> None:
-        """Stop polling (the jobs go on), close connections and the database."""
-        _bridge.run_sync(self.asynchronous.aclose())
-
-    def __enter__(self) -> Client:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-@functools.cache
-def _client_of(home: Path) -> Client:
-    return Client(home)
-
-
-def default_client() -> Client:
-    """The client behind the module-level verbs: one for each data folder that was in force."""
-    return _client_of(data_home())
-
-
-def _verb(method: Callable[Concatenate[Client, P], T]) -> Callable[P, T]:
-    @functools.wraps(method)
-    def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        return method(default_client(), *args, **kwargs)
-
-    signature = inspect.signature(method)
-    call.__signature__ = signature.replace(  # type: ignore[attr-defined]  # read by inspect and Jupyter's tooltips
-        parameters=[p for name, p in signature.parameters.items() if name != "self"]
-    )
-    return call
-
-
-generate = _verb(Client.generate)
-submit = _verb(Client.submit)
-wait = _verb(Client.wait)
-watch = _verb(Client.watch)
-stop_waiting = _verb(Client.stop_waiting)
-cancel = _verb(Client.cancel)
-resume = _verb(Client.resume)
-reconcile = _verb(Client.reconcile)
-settle = _verb(Client.settle)
-job = _verb(Client.job)
-clip = _verb(Client.clip)
-jobs = _verb(Client.jobs)
-history = _verb(Client.history)
-
-
-def model(model_id: str) -> catalog.Model:
-    """One model of the catalogue; in a cell it shows its params, bounds, defaults, price and status.
-
-    Args:
-        model_id: as in `leonardo/SVD`, or the bare name where only one provider has it.
-
-    Raises:
-        ConfigError: there is none; the message names the closest ones.
-
-    Example:
-        >>> vidnb.model("leonardo/SVD").params["motion_strength"].bounds
-    """
-    return catalog.find(model_id)
-
-
-def models(*, provider: str | None = None, retired: bool = False) -> pd.DataFrame:
-    """The catalogue as a DataFrame, one row a model.
-
-    Args:
-        provider: only this provider's.
-        retired: the retired ones too.
-
-    Example:
-        >>> vidnb.models(provider="1min")[["title", "modes", "durations"]]
-    """
-    return display.models_frame(catalog.load(), provider=provider, retired=retired)

@@ -22,6 +22,7 @@ from aiolimiter import AsyncLimiter
 from httpx_retries import Retry, RetryTransport
 from pydantic import SecretStr
 
+import vidnb
 from vidnb.errors import ConfigError, TransportError
 from vidnb.providers import Provider
 from vidnb.records import Call, Reply
@@ -181,7 +182,7 @@ class Wire:
         return httpx.AsyncClient(
             transport=RetryTransport(transport=below, retry=READ) if retries else below,
             timeout=_TIMEOUT,
-            headers={"Accept": "application/json", "User-Agent": "vidnb/0.1 (+https://pypi.org/project/vidnb)"},
+            headers={"Accept": "application/json", "User-Agent": f"vidnb/{vidnb.__version__}"},
             trust_env=not self.target.emulated,
         )
 

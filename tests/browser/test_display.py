@@ -16,9 +16,9 @@ import pytest
 from labharness import DARK, DESKTOP, LIGHT, NARROW, Browser, NotebookPage
 from playwright.sync_api import Locator, expect
 
-from vidnb.client import Client
 from vidnb.emulator import Emulator
 from vidnb.records import Job
+from vidnb.verbs import Client
 
 OpenNotebook = Callable[..., NotebookPage]
 

@@ -10,10 +10,10 @@ from typing import Any
 import ipywidgets
 import pytest
 
-from vidnb.client import Client
 from vidnb.emulator import Emulator, VirtualClock
 from vidnb.errors import ConfigError, ParamsError
 from vidnb.records import Job, State
+from vidnb.verbs import Client
 from vidnb.widgets import Progress, Studio
 
 HOSTILE = "<img src=x onerror=alert(1)>"

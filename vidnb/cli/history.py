@@ -75,7 +75,7 @@ def history(
 
 
 def _frame(limit: int | None, filters: dict[str, Any]) -> pd.DataFrame:
-    from vidnb.client import Client
+    from vidnb.verbs import Client
 
     with Client() as client:
         return client.history(limit=limit, **filters).df

@@ -15,12 +15,12 @@ import ipywidgets as widgets
 import traitlets
 
 from vidnb import _bridge
-from vidnb.client import Client, default_client
 from vidnb.display import cards, error_html
 from vidnb.display.live import ended_badly
 from vidnb.display.page import badge, chip, join, mono, seconds, shortened, tag
 from vidnb.errors import JobError, VidnbError
 from vidnb.records import Job
+from vidnb.verbs import Client, default_client
 from vidnb.widgets.form import style
 
 TICK_S = 1.0

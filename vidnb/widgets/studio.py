@@ -18,10 +18,10 @@ import traitlets
 
 from vidnb import _bridge, catalog, providers
 from vidnb.catalog import DEFAULT_MODEL, Model
-from vidnb.client import Client, default_client
 from vidnb.display import clip_html
 from vidnb.errors import ParamsError, VidnbError
 from vidnb.records import Job, State
+from vidnb.verbs import Client, default_client
 from vidnb.widgets.fields import close_all, tell
 from vidnb.widgets.form import Form, style
 from vidnb.widgets.progress import Progress

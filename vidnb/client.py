@@ -7,6 +7,7 @@ is interrupted, the job goes on. Asking again for the same recipe finds the same
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import os
 import threading
@@ -50,6 +51,7 @@ T = TypeVar("T")
 EMULATOR_SPEED = 30.0
 """How much quicker than the real services the emulator is, unless `VIDNB_EMULATOR_SPEED` says otherwise."""
 Unsupported = Literal["error", "drop"]
+UNSENT = (State.INTENDED, State.SUBMITTING)
 _noticed: set[str] = set()
 
 
@@ -95,6 +97,8 @@ class AsyncClient:
     ) -> None:
         self.home = Path(home) if home is not None else data_home()
         self._live = live
+        for name in keys or {}:
+            providers.get(name)  # a misspelt one would be emulated instead
         self._keys = {name: SecretStr(key) for name, key in (keys or {}).items()}
         self._emulator = emulator
         self._max_in_flight = max_in_flight
@@ -151,8 +155,7 @@ class AsyncClient:
         job = await self.submit(
             prompt, model=model, take=take, fresh=fresh, unsupported=unsupported, **values
         )  # fmt: skip
-        with display.Progress(job) as progress:
-            return await self._wait(job, timeout_s, progress.update)
+        return await self.wait(job, timeout_s)
 
     async def submit(
         self,
@@ -251,12 +254,13 @@ class AsyncClient:
 
     # -- wait --------------------------------------------------------------------------------------------------------
 
-    async def wait(self, job: Job | str, timeout_s: float | None = 1800.0) -> Clip:
+    async def wait(self, job: Job | Clip | str, timeout_s: float | None = 1800.0, *, quiet: bool = False) -> Clip:
         """The job's clip, once it is there.
 
         Args:
             job: a job or its id.
             timeout_s: how long to wait; the job itself goes on. None waits for ever.
+            quiet: show no progress meanwhile.
 
         Raises:
             JobFailedError, JobCancelledError, JobAmbiguousError: the end of the job.
@@ -265,7 +269,15 @@ class AsyncClient:
         Example:
             >>> vidnb.wait("3f2a91c0")          # an id, or the first characters of one
         """
-        return await self._wait(self.job(job), timeout_s, lambda row: None)
+        row = self.job(job)
+        if quiet:
+            return await self._wait(row, timeout_s, lambda row: None)
+        with display.Progress(row) as progress:
+            try:
+                return await self._wait(row, timeout_s, progress.update)
+            except asyncio.CancelledError:
+                display.say(f"Stopped waiting; the job goes on. vidnb.wait({row.id[:8]!r}) waits for it again.")
+                raise
 
     async def _wait(self, job: Job, timeout_s: float | None, on_change: Callable[[Job], None]) -> Clip:
         if job.state is State.DONE:
@@ -479,7 +491,7 @@ class AsyncClient:
 
     # -- read --------------------------------------------------------------------------------------------------------
 
-    def job(self, job: Job | str) -> Job:
+    def job(self, job: Job | Clip | str) -> Job:
         """The newest row of a job.
 
         Args:
@@ -491,9 +503,10 @@ class AsyncClient:
         Example:
             >>> vidnb.job("3f2a91c0").state
         """
-        return self.store.get(job.id) if isinstance(job, Job) else self.store.find(job)
+        known = job.job if isinstance(job, Clip) else job
+        return self.store.get(known.id) if isinstance(known, Job) else self.store.find(known)
 
-    def clip(self, job: Job | str) -> Clip:
+    def clip(self, job: Job | Clip | str) -> Clip:
         """The clip of a done job.
 
         Args:
@@ -631,6 +644,23 @@ class AsyncClient:
             queues.remove(queue)
         if not queues:
             self._watchers.pop(job_id, None)
+
+    @property
+    def is_busy(self) -> bool:
+        """True while this process drives any job."""
+        return bool(self._runners)
+
+    async def leave(self, timeout_s: float = 20.0) -> None:
+        """Nothing; close once every submit that was begun has been sent and answered, or the time is up.
+
+        Args:
+            timeout_s: how long to wait for that. What is not sent by then stays to be sent by `resume`.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while any(self.store.get(i).state in UNSENT for i in self._runners):  # noqa: ASYNC110  # rows tell
+                    await asyncio.sleep(0.05)
+        await self.aclose()
 
     async def aclose(self) -> None:
         """Stop polling (the jobs go on), close connections and the database."""

@@ -25,8 +25,10 @@ Messages say what happened, to which job or field, and what to do next. They nev
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,12 +38,22 @@ if TYPE_CHECKING:
 class VidnbError(Exception):
     """The root of every error that vidnb raises on purpose.
 
+    In a notebook it shows the line that raised it and its message, not the frames of vidnb's two threads below.
+
     Example:
         >>> try:
         ...     clip = vidnb.generate("a koala in a meadow")
         ... except vidnb.VidnbError as error:
         ...     print(error)
     """
+
+    def _render_traceback_(self) -> list[str]:
+        """The lines that IPython prints; it asks every exception for this method."""
+        here = str(Path(__file__).parent)
+        frames = [f for f in traceback.extract_tb(self.__traceback__) if not f.filename.startswith(here)]
+        own = [f for f in frames if "site-packages" not in f.filename and f.line]
+        where = [f"in line {own[-1].lineno}: {own[-1].line}"] if own else []
+        return [*where, f"{type(self).__name__}: {self}"]
 
 
 class ConfigError(VidnbError):
@@ -88,8 +100,10 @@ class Problem:
     def __str__(self) -> str:
         given = repr(self.given)
         shown = given if len(given) <= 80 else given[:77] + "..."
-        text = f"{self.field}: {shown} given; {self.allowed}"
-        return f"{text}. {self.advice}" if self.advice else text
+        start = f"{self.field}: " if self.given is None else f"{self.field}: {shown} given; "
+        if self.advice.startswith("Did you mean"):  # what is allowed may be a long list
+            return f"{start}{self.advice[0].lower()}{self.advice[1:]} {self.allowed[0].upper()}{self.allowed[1:]}"
+        return f"{start}{self.allowed}. {self.advice}" if self.advice else f"{start}{self.allowed}"
 
 
 class ParamsError(VidnbError, ValueError):

@@ -92,7 +92,7 @@ def target(provider: Provider, *, live: bool | None = None, key: str | None = No
     Raises:
         ConfigError: live was asked for and there is no key, or the base URL is not one.
     """
-    if live is False:
+    if live is False and provider.has_emulator:
         return Target(provider, emulator_base_url(provider), SecretStr(EMULATOR_KEY), emulated=True)
     live = os.environ.get("VIDNB_LIVE", "").lower() in ("1", "true", "yes") if live is None else live
     key = given_key(provider, key)
@@ -102,6 +102,10 @@ def target(provider: Provider, *, live: bool | None = None, key: str | None = No
             f"no key for {provider.title}: set {provider.key_env}"
             + (f" ({provider.key_page})" if provider.key_page else "")
             + "; without live=True (or VIDNB_LIVE) the built-in emulator answers instead"
+        )
+    if not key and not own_url and not provider.has_emulator:
+        raise ConfigError(
+            f"no key for {provider.title}: set {provider.key_env}; the emulator does not know this service"
         )
     base_url = (own_url or (provider.base_url if key else emulator_base_url(provider))).rstrip("/")
     parts = _parts(base_url)

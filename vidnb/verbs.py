@@ -6,8 +6,12 @@ directly where it only reads. Names, signatures and docstrings are the coroutine
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import functools
 import inspect
+import threading
+import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +24,7 @@ from vidnb.files import data_home
 if TYPE_CHECKING:
     import pandas as pd
 
+_clients: weakref.WeakSet[Client] = weakref.WeakSet()
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -84,6 +89,7 @@ class Client:
 
     def __init__(self, home: str | Path | None = None, **options: Any) -> None:
         self.asynchronous = AsyncClient(home, **options)
+        _clients.add(self)
 
     def __repr__(self) -> str:
         return f"<Client {self.asynchronous.home}>"
@@ -114,6 +120,18 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _leave() -> None:
+    """A script that ends right after `submit` must not tear the paid request off: wait for its reply."""
+    for client in list(_clients):
+        if client.asynchronous.is_busy:
+            with contextlib.suppress(Exception):
+                _bridge.run_sync(client.asynchronous.leave())
+
+
+# Before the executors are shut down, without which nothing can be sent any more; `atexit` itself comes too late.
+getattr(threading, "_register_atexit", atexit.register)(_leave)
 
 
 @functools.cache

@@ -263,9 +263,10 @@ class Catalogue(Mapping[str, Model]):
         hint = f"did you mean {', '.join(folded[key] for key in close)}?" if close else "vidnb.models() lists them all."
         raise ConfigError(f"there is no model {model_id!r}; {hint}")
 
-    def having(self, param: str) -> list[str]:
-        """Ids of the active models that take the param."""
-        return [model.id for model in self._models.values() if param in model.params and not model.is_retired]
+    def having(self, param: str, *, retired: bool = False) -> list[str]:
+        """Ids of the models in service (or of the retired ones) that take the param."""
+        found = (model for model in self._models.values() if param in model.params)
+        return [model.id for model in found if model.is_retired is retired]
 
 
 @functools.cache

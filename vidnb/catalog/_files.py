@@ -53,12 +53,17 @@ def models(documents: list[dict[str, Any]]) -> list[Model]:
     """
     entries: dict[str, dict[str, Any]] = {}
     paths: dict[str, str] = {}
+    common: dict[tuple[str, str], dict[str, Any]] = {}
     for document in documents:
         _check_document(document)
+        kind = (document["provider"], document.get("api", ""))
+        own = document.get("every_model", {})
+        common[kind] = merge(common.get(kind, {}), own)
         for name, entry in document.get("models", {}).items():
             model_id = f"{document['provider']}/{name}"
             told = {key: document[key] for key in _PER_FILE if key in document}
-            new = merge(merge(told, document.get("every_model", {})), entry)
+            # A new model also has what the files before this one say of every model of that API.
+            new = merge(merge(told, own if model_id in entries else common[kind]), entry)
             entries[model_id] = merge(entries.get(model_id, {}), new)
             paths[model_id] = document["path"]
     shared = _Shared(documents)

@@ -30,7 +30,7 @@ async def follow(client: AsyncClient, job: Job, timeout_s: float | None) -> Clip
     with _shown(job) as show:
         watcher = asyncio.create_task(_watch(client, job, show))
         try:
-            return await client.wait(job, timeout_s)
+            return await client.wait(job, timeout_s, quiet=True)
         except asyncio.CancelledError:
             await sent(client, [job])
             say(_farewell(client.job(job)), style="yellow")

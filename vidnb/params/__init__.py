@@ -101,13 +101,15 @@ def validate(model: Model, values: Mapping[str, Any], *, unsupported: Literal["e
 
 def _unknown(model: Model, name: str, value: Any) -> Problem:
     close = difflib.get_close_matches(name, model.params, n=1, cutoff=0.7)
-    others = catalog.load().having(name)
+    others = catalog.load().having(name) + [f"{i} (retired)" for i in catalog.load().having(name, retired=True)]
     if close:
-        advice = f"did you mean {close[0]!r}?"
+        advice = f"Did you mean {close[0]!r}?"
+    elif name == "duration_s" and model.fixed_duration_s:
+        advice = f"Its clips are always {model.fixed_duration_s:g} s long"
     elif others:
-        advice = f"models that have it: {', '.join(others[:6])}{' ...' if len(others) > 6 else ''}"
+        advice = f"Models that have it: {', '.join(others[:6])}{' ...' if len(others) > 6 else ''}"
     else:
-        advice = f"it takes {', '.join(model.params)}"
+        advice = f"It takes {', '.join(model.params)}"
     return Problem(name, shown(value), "this model does not have this param", advice)
 
 
@@ -130,8 +132,9 @@ def _missing(
     for name, param in model.params.items():
         absent = values.get(name) in (None, "", [], ())
         if param.required and absent and model.takes(name, mode) and not any(p.field == name for p in problems):
-            what = param.bounds if param.kind not in MEDIA_KINDS else "an image: path, URL, bytes, PIL image or array"
-            problems.append(Problem(name, given.get(name), f"required by this model: {what}"))
+            bounds = "" if param.bounds == "text" else f" ({param.bounds})"
+            what = bounds if param.kind not in MEDIA_KINDS else ": path, URL, bytes, PIL image or array"
+            problems.append(Problem(name, given.get(name), f"this model needs it{what}"))
 
 
 def _broken(rule: Rule, values: Mapping[str, Any]) -> list[Problem]:

@@ -157,10 +157,10 @@ def _refused(param: Param, value: Any, error: ValidationError) -> Problem:
     details = [item for item in error.errors() if item["loc"][0] == param.name]
     advice = ""
     if param.kind == "text" and isinstance(value, str):
-        advice = f"this has {len(value)} characters"
+        advice = f"This has {len(value)} characters"
     elif param.choices:
         close = difflib.get_close_matches(str(value), [str(choice) for choice in param.choices], n=1)
-        advice = f"did you mean {close[0]!r}?" if close else ""
+        advice = f"Did you mean {close[0]!r}?" if close else ""
     elif details and details[0]["type"] == "value_error" and param.kind == "elements":
         advice = details[0]["msg"].removeprefix("Value error, ")
     whole = param.kind == "integer" or param.integer
@@ -186,7 +186,8 @@ def _tell_older(model: Model, param: Param, value: Any) -> None:
 
 def warn(message: str) -> None:
     """Say that a value has the form of an older vendor page."""
-    warnings.warn(message, OlderFormWarning, stacklevel=2)
+    # Without a source line: the caller's is on another thread, and vidnb's own would say nothing to anybody.
+    warnings.warn_explicit(message, OlderFormWarning, "vidnb", 1)
 
 
 def shown(value: Any) -> Any:

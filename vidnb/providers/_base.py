@@ -22,6 +22,9 @@ Exchange = Generator[Call, Reply, Any]
 class Provider(ABC):
     """One hosted service. Subclass it, name it in the entry-point group `vidnb.providers`, ship a catalogue file.
 
+    Set the class attributes `name`, `title`, `base_url`, `base_url_env`, `key_env`, `rates`, and `catalogue`: the path
+    of the TOML file with your models, which must be in your wheel too.
+
     Run `vidnb.providers.conformance.ProviderConformance` over it: the suite that the built-in providers pass.
     """
 
@@ -40,6 +43,8 @@ class Provider(ABC):
     rates: ClassVar[Rates]
     catalogue: ClassVar[str | None] = None
     """Path of a TOML file with the models, for a plug-in; the built-in ones lie in `vidnb/catalog/`."""
+    has_emulator: ClassVar[bool] = False
+    """Whether the built-in emulator speaks this service's wire format; without one, a key is needed."""
     cancel_note: ClassVar[str] = "the service has no way to cancel a job"
     """What to tell a person who wants to cancel and cannot."""
 

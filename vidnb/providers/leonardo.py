@@ -60,6 +60,7 @@ class Leonardo(Provider):
     base_url: ClassVar[str] = "https://cloud.leonardo.ai/api/rest"
     base_url_env: ClassVar[str] = "LEONARDO_BASE_URL"
     key_env: ClassVar[str] = "LEONARDO_API_KEY"
+    has_emulator = True
     key_page: ClassVar[str] = "https://app.leonardo.ai/api-access"
     # docs "Concurrency, Rate Limits, Queue", 2026-07-01; there is no row for video, so the image row's ten slots.
     rates: ClassVar[Rates] = Rates(requests_per_minute=2000, submits_per_minute=100, in_flight=10)

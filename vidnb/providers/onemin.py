@@ -60,6 +60,7 @@ class OneMin(Provider):
     base_url: ClassVar[str] = "https://api.1min.ai"
     base_url_env: ClassVar[str] = "ONEMIN_BASE_URL"
     key_env: ClassVar[str] = "ONEMIN_API_KEY"
+    has_emulator = True
     key_page: ClassVar[str] = "https://app.1min.ai/api"
     # 180 requests a minute in all (vendor docs, March 2025); no other limit is published, and polls need most of it.
     rates: ClassVar[Rates] = Rates(requests_per_minute=180, submits_per_minute=40, in_flight=20)

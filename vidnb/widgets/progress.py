@@ -84,7 +84,7 @@ class Progress(widgets.VBox):
         rows = asyncio.create_task(self._take_rows())
         ticks = asyncio.create_task(self._tick())
         try:
-            await client.wait(self.job, timeout_s=None)
+            await client.wait(self.job, timeout_s=None, quiet=True)
         except JobError:
             pass  # the row says it, and the card shows it
         except asyncio.CancelledError:

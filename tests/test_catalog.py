@@ -456,7 +456,8 @@ def test_a_new_model_of_a_known_provider_speaks_its_language(own: Callable[[str]
     assert model.params["audio"].wire == "motion_has_audio"
     assert model.params["width_px"].wire == "width"
     assert len(model.params["styles"].choices) == 37
-    assert list(model.params) == ["prompt", "styles", "resolution", "aspect_ratio", "width_px", "height_px", "audio"]
+    sizes = ["resolution", "aspect_ratio", "width_px", "height_px"]
+    assert list(model.params) == ["prompt", "styles", *sizes, "audio", "public"]
 
 
 def test_a_new_provider_needs_a_file_only(own: Callable[[str], Catalogue]) -> None:
@@ -539,5 +540,19 @@ def test_a_missing_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     try:
         with pytest.raises(ConfigError, match=r"nowhere\.toml cannot be read"):
             catalog.load()
+    finally:
+        catalog.load.cache_clear()
+
+
+def test_a_new_model_of_a_known_api_needs_only_its_own_facts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Endpoints, privacy and the like come from the shipped file of the same provider and API."""
+    own = tmp_path / "mine.toml"
+    own.write_text('provider = "leonardo"\napi = "v2"\n[models."koala-9"]\nparams.prompt = {required = true}\n')
+    monkeypatch.setenv("VIDNB_CATALOG", str(own))
+    catalog.load.cache_clear()
+    try:
+        model, known = catalog.find("leonardo/koala-9"), catalog.find("leonardo/motion_2.0")
+        assert model.endpoints == known.endpoints
+        assert model.params["public"].default is False
     finally:
         catalog.load.cache_clear()

@@ -45,7 +45,7 @@ def test_the_faces_of_a_verb_have_one_signature_and_one_docstring(verb: str) -> 
 
 def test_every_verb_of_the_async_client_has_its_sync_face() -> None:
     public = {name for name, _ in inspect.getmembers(AsyncClient, inspect.isfunction) if not name.startswith("_")}
-    assert public - {"aclose", "target"} == set(VERBS)
+    assert public - {"aclose", "leave", "target"} == set(VERBS)
 
 
 def test_what_is_exported_is_what_exists() -> None:
@@ -137,7 +137,7 @@ def test_history_lists_what_was_asked_what_it_cost_and_what_was_measured(client:
         frame = client.history().df
     row = frame.iloc[0]
     assert (row["prompt"], row["state"], bool(row["emulated"])) == ("a koala", "done", True)
-    assert row["cost_usd"] > 0
+    assert (row["cost"] > 0, row["cost_usd"]) == (True, 0)
     assert row["wait_s"] > 0
     assert (row["actual_width_px"], row["actual_height_px"]) == (640, 360)
 
@@ -175,3 +175,54 @@ def test_a_wait_that_ends_early_leaves_the_job_to_a_later_one(tmp_path: Path) ->
             client.generate("a koala", timeout_s=0.1, **QUICK)
         assert client.generate("a koala", **QUICK).job.state is State.DONE
         assert len(client.jobs()) == 1
+
+
+LEAVES = """
+    import sys, vidnb
+    from vidnb.emulator import Emulator
+    client = vidnb.Client(sys.argv[1], emulator=Emulator(sys.argv[1] + "/emulator", latency_s=3))
+    for seed in range(3):
+        client.submit("a koala", model="leonardo/motion_2.0", seed=seed)
+"""
+
+
+def test_a_script_that_ends_right_after_submit_has_sent_its_jobs(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(LEAVES), str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert done.stderr.count("Traceback") == 0, done.stderr
+    with Client(tmp_path) as later:
+        assert {job.state for job in later.jobs()} == {State.RUNNING}
+        assert {job.state for job in later.resume()} == {State.DONE}
+
+
+def test_an_error_shows_in_a_notebook_as_the_users_line_and_the_message() -> None:
+    try:
+        vidnb.generate("x", sed=7)
+    except vidnb.ParamsError as error:
+        lines = error._render_traceback_()
+    assert lines[0].endswith('vidnb.generate("x", sed=7)')
+    assert lines[1].startswith("ParamsError: leonardo/motion_2.0: 1 problem")
+    assert len(lines) == 2
+
+
+def test_filters_are_checked_and_times_may_be_text(client: Client) -> None:
+    with client:
+        client.generate("a koala", **QUICK)
+        assert len(client.history(since="2026-01-01")) == 1
+        assert len(client.jobs(since="2999-01-01T00:00")) == 0
+        with pytest.raises(vidnb.ConfigError, match="no filter 'modle'; there are state, model"):
+            client.history(modle="x")
+        with pytest.raises(vidnb.ConfigError, match="is no time"):
+            client.history(since="yesterday")
+
+
+def test_a_misspelt_provider_of_a_key_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(vidnb.ConfigError, match="leonrdo"):
+        Client(tmp_path, keys={"leonrdo": "x"})
+
+
+def test_a_clip_may_stand_for_its_job(client: Client) -> None:
+    with client:
+        clip = client.generate("a koala", **QUICK)
+        assert client.wait(clip).job.id == client.job(clip).id == clip.job.id

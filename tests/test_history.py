@@ -88,7 +88,7 @@ def test_a_row_says_what_was_asked_what_came_and_how_long_it_took(
     expected = {
         "job_id": job.id, "provider": "leonardo", "model": "leonardo/motion_2.0", "state": "done", "emulated": True,
         "prompt": "a koala", "seed": 7, "duration_s": 5, "width_px": 832, "loop": True, "start_image": "cdcdcdcd",
-        "take": 0, "cost": 0.25, "cost_unit": "USD", "cost_usd": 0.25, "wait_s": 30.0, "download_s": 2.5,
+        "take": 0, "cost": 0.25, "cost_unit": "USD", "cost_usd": 0.0, "wait_s": 30.0, "download_s": 2.5,
         "total_s": 33.5,
         "actual_width_px": 848, "actual_height_px": 480, "actual_fps": 23.976, "actual_duration_s": 5.005,
         "frames": 120,
@@ -139,7 +139,7 @@ def test_a_param_named_like_a_column_gets_a_column_of_its_own(
 def test_credits_are_no_dollars(store: Store, files: Files, add: Callable[..., Job]) -> None:
     import pandas as pd
 
-    add(State.DONE, cost=Cost(45, "CREDITS"))
+    add(State.DONE, cost=Cost(45, "CREDITS"), emulated=False)
     row = History(store, files).df.iloc[0]
     assert (row["cost"], row["cost_unit"]) == (45, "CREDITS")
     assert row["cost_usd"] is pd.NA

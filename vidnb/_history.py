@@ -183,7 +183,7 @@ def _told_columns(rows: Sequence[Row], folder: Path) -> dict[str, list[Any]]:
     shown = (base.relative_to(here) if base.is_relative_to(here) else base).as_posix()
     shas = (row["clip_sha256"] for row in rows)
     return {
-        "cost_usd": [row["cost_amount"] if row["cost_unit"] == "USD" else None for row in rows],
+        "cost_usd": [_paid_usd(row) for row in rows],
         "error": [error.get("message") for error in errors],
         "charged": [error.get("charged") for error in errors],
         "path": [None if sha256 is None else f"{shown}/{file_name(sha256, '.mp4')}" for sha256 in shas],
@@ -222,3 +222,10 @@ def _guessed(values: list[Any]) -> Any:
         return pd.array(values)
     except (TypeError, ValueError, OverflowError):
         return pd.Series(values, dtype=object).array
+
+
+def _paid_usd(row: Row) -> float | None:
+    """What was paid: nothing for an emulated job, whatever price its service named; credits have no known worth."""
+    if row["emulated"]:
+        return 0.0
+    return row["cost_amount"] if row["cost_unit"] == "USD" else None

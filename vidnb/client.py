@@ -13,6 +13,7 @@ import os
 import threading
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
@@ -51,6 +52,7 @@ T = TypeVar("T")
 EMULATOR_SPEED = 30.0
 """How much quicker than the real services the emulator is, unless `VIDNB_EMULATOR_SPEED` says otherwise."""
 Unsupported = Literal["error", "drop"]
+FILTERS = ("state", "model", "provider", "prompt", "seed", "since", "emulated")
 UNSENT = (State.INTENDED, State.SUBMITTING)
 _noticed: set[str] = set()
 
@@ -525,24 +527,32 @@ class AsyncClient:
 
         Args:
             limit: how many at most; None for all.
-            **filters: `state`, `model`, `provider`, `prompt` (a part of it), `seed`, `since`, `emulated`.
+            **filters: `state`, `model`, `provider`, `seed` (one or several each), `prompt` (a part of it), `since`
+                (a datetime, or text such as "2026-11-21"), `emulated`.
+
+        Raises:
+            ConfigError: there is no such filter, or `since` is no time.
 
         Example:
             >>> vidnb.jobs(state="failed", limit=5)
         """
-        return Jobs(self.store.jobs(limit=limit, **filters))
+        return Jobs(self.store.jobs(limit=limit, **_filters(filters)))
 
     def history(self, /, *, limit: int | None = 1000, **filters: Any) -> History:
         """All jobs of the data folder as rows; `.df` is a pandas DataFrame.
 
         Args:
             limit: how many of the newest; None for all.
-            **filters: `state`, `model`, `provider`, `prompt` (a part of it), `seed`, `since`, `emulated`.
+            **filters: `state`, `model`, `provider`, `seed` (one or several each), `prompt` (a part of it), `since`
+                (a datetime, or text such as "2026-11-21"), `emulated`.
+
+        Raises:
+            ConfigError: there is no such filter, or `since` is no time.
 
         Example:
             >>> vidnb.history(prompt="koala").df[["model", "seed", "cost_usd", "wait_s"]]
         """
-        return History(self.store, self.files, limit=limit, **filters)
+        return History(self.store, self.files, limit=limit, **_filters(filters))
 
     # -- parts -------------------------------------------------------------------------------------------------------
 
@@ -691,6 +701,20 @@ def _emulator_speed() -> float:
     except ValueError:
         pass
     raise ConfigError(f"VIDNB_EMULATOR_SPEED={given!r} is no number above 0; 30 is usual, 1 is as slow as the services")
+
+
+def _filters(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The filters, checked; `since` may be ISO text, in local time where it names no zone."""
+    unknown = set(given) - set(FILTERS)
+    if unknown:
+        raise ConfigError(f"there is no filter {', '.join(map(repr, sorted(unknown)))}; there are {', '.join(FILTERS)}")
+    found = dict(given)
+    if isinstance(since := found.get("since"), str | date):
+        try:
+            found["since"] = datetime.fromisoformat(str(since)).astimezone(UTC)
+        except ValueError as error:
+            raise ConfigError(f"since={since!r} is no time; write it as 2026-11-21 or 2026-11-21T09:30") from error
+    return found
 
 
 async def _forward(queue: asyncio.Queue[Job], on_change: Callable[[Job], None]) -> None:

@@ -14,6 +14,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -22,7 +23,6 @@ from aiolimiter import AsyncLimiter
 from httpx_retries import Retry, RetryTransport
 from pydantic import SecretStr
 
-import vidnb
 from vidnb.errors import ConfigError, TransportError
 from vidnb.providers import Provider
 from vidnb.records import Call, Reply
@@ -186,7 +186,7 @@ class Wire:
         return httpx.AsyncClient(
             transport=RetryTransport(transport=below, retry=READ) if retries else below,
             timeout=_TIMEOUT,
-            headers={"Accept": "application/json", "User-Agent": f"vidnb/{vidnb.__version__}"},
+            headers={"Accept": "application/json", "User-Agent": f"vidnb/{version('vidnb')}"},
             trust_env=not self.target.emulated,
         )
 

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from vidnb import __version__
-from vidnb.cli import doctor, emulate, generate, history, lab, models, resume
+from vidnb.cli import doctor, emulate, generate, history, lab, models, resume, settle
 from vidnb.cli.terminal import INTERRUPTED, complain, exit_code, say
 from vidnb.errors import VidnbError
 
@@ -77,6 +77,8 @@ app.command()(generate.generate)
 app.command()(models.models)
 app.command()(history.history)
 app.command()(resume.resume)
+app.command()(settle.settle)
+app.command()(settle.cancel)
 app.command()(doctor.doctor)
 
 

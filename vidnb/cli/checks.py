@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from vidnb.cli.folder import is_unused
 from vidnb.errors import ConfigError, StoreError, VidnbError
 
 Level = Literal["ok", "note", "problem"]
@@ -126,7 +127,7 @@ def _data_folder() -> Iterator[Finding]:
     free = shutil.disk_usage(there).free
     level: Level = "problem" if free < FREE_BYTES else "note" if free < LOW_BYTES else "ok"
     yield Finding("free space", level, _size(free), "" if level == "ok" else "free some space")
-    if (home / "vidnb.db").exists() or os.environ.get("VIDNB_DATABASE_URL"):
+    if not is_unused():
         yield from _database()
 
 

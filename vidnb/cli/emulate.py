@@ -64,6 +64,7 @@ def emulate(
 
     with Emulator(folder, faults=fault or (), **settings) as emulator, _served(emulator, host, port) as base:
         _announce(base, host)
+        say(_pace(emulator))
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a temporary folder is removed too
         with contextlib.suppress(KeyboardInterrupt):
             while True:
@@ -86,6 +87,16 @@ def _served(emulator: Emulator, host: str, port: int) -> Iterator[str]:
         yield base if host not in EVERYWHERE else f"http://127.0.0.1:{base.rsplit(':', 1)[1]}"
 
 
+def _pace(emulator: Emulator) -> str:
+    """How long a job of the default model takes here."""
+    from vidnb.catalog import DEFAULT_MODEL, find
+
+    model = find(DEFAULT_MODEL)
+    takes_s = emulator.latency_of(model, {})
+    hint = f"; --speed 20 makes it {takes_s / 20:.0f} s" if emulator.settings.speed == 1 else ""
+    return f"A {model.title} job takes about {takes_s:.2g} s{hint}. Ctrl-C stops."
+
+
 def _announce(base: str, host: str) -> None:
     """Print what to export on stdout, so that a script can read it, and the rest on stderr."""
     from vidnb.transport import EMULATOR_KEY
@@ -99,4 +110,4 @@ def _announce(base: str, host: str) -> None:
             f"Whoever reaches {host} can use it. vidnb itself talks to an emulator on this machine only.",
             style="yellow",
         )
-    say(f"Both services answer on {base}. Ctrl-C stops.")
+    say(f"Both services answer on {base}; each request is logged below.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -12,9 +13,11 @@ import typer
 
 from vidnb.catalog import DEFAULT_MODEL
 from vidnb.errors import ConfigError, StoreError
+from vidnb.records import State
 
 if TYPE_CHECKING:
     from vidnb._clip import Clip
+    from vidnb.client import AsyncClient
 
 
 def generate(
@@ -35,7 +38,7 @@ def generate(
     take: Annotated[int | None, typer.Option(min=0, help="Index of a repeat of the same recipe.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Make the next take, whatever exists.")] = False,
     timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait; the job goes on. 0 waits for ever.")] = 1800.0,
-    out: Annotated[Path | None, typer.Option(help="Copy the clip to this new file.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Copy the clip to this file; no other is overwritten.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object instead of the path.")] = False,
     live: Annotated[bool, typer.Option("--live", help="A missing key is an error; never emulate.")] = False,
 ) -> None:
@@ -49,8 +52,8 @@ def generate(
         "negative_prompt": negative_prompt,
     }  # fmt: skip
     values = _joined({name: value for name, value in values.items() if value is not None}, set_ or [])
-    if out is not None:
-        _check_new(out)
+    if out is not None and not out.parent.is_dir():
+        raise ConfigError(f"--out: there is no folder {out.parent}")
     request = {"model": model, "take": take, "fresh": fresh, **values}
     clip, path = asyncio.run(_made(prompt, request, timeout or None, live, out))
     typer.echo(json.dumps(described(clip, path), indent=2) if as_json else str(path))
@@ -63,6 +66,8 @@ async def _made(
     from vidnb.client import AsyncClient
 
     async with AsyncClient(live=live or None) as client:
+        if out is not None:
+            await _check_free(client, out, prompt, request)
         job = await client.submit(prompt, **request)
         clip = await follow(client, job, timeout_s)
         return clip, clip.path if out is None else _saved(clip, out)
@@ -103,16 +108,41 @@ def _whole(number: float | None) -> float | int | None:
     return int(number) if number is not None and number.is_integer() else number
 
 
-def _check_new(out: Path) -> None:
-    """Refuse a target that cannot be written, before anything is paid for."""
-    if out.exists():
+async def _check_free(client: AsyncClient, out: Path, prompt: str | None, request: dict[str, Any]) -> None:
+    """Refuse a file that exists, before anything is paid for; one that holds the clip of this very request is fine."""
+    if not out.exists():
+        return
+    held = await _earlier(client, prompt, **request)
+    if held is None or not _holds(out, held):
         raise ConfigError(f"{out} exists already and is not overwritten; give --out another name")
-    if not out.parent.is_dir():
-        raise ConfigError(f"--out: there is no folder {out.parent}")
+
+
+async def _earlier(
+    client: AsyncClient, prompt: str | None, *, model: str, take: int | None, fresh: bool, **values: Any
+) -> str | None:
+    """The hash of the clip that this request made before, at the same service; None where it would make a new one."""
+    from vidnb import catalog, params
+    from vidnb.cli.folder import is_unused
+
+    if fresh or is_unused():
+        return None
+    entry = catalog.find(model)
+    values |= {} if prompt is None else {"prompt": prompt}
+    recipe = params.validate(entry, await client._fetched(entry, values)).recipe
+    wanted = (recipe.recipe_hash, take or 0, client.target(entry.provider).base_url)
+    rows = client.store.rows(model=entry.id, state=State.DONE)
+    return next(
+        (row["clip_sha256"] for row in rows if (row["recipe_hash"], row["take"], row["base_url"]) == wanted), None
+    )
+
+
+def _holds(out: Path, sha256: str) -> bool:
+    """Whether the file has these bytes."""
+    return out.is_file() and hashlib.sha256(out.read_bytes()).hexdigest() == sha256
 
 
 def _saved(clip: Clip, out: Path) -> Path:
     try:
-        return clip.save(out)
+        return out if out.exists() and _holds(out, clip.info.sha256) else clip.save(out)
     except OSError as error:
         raise StoreError(f"{out}: {error.strerror or error}; the clip itself is {clip.path}") from error

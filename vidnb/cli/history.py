@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vidnb.cli.folder import is_unused, nothing_here
 from vidnb.cli.terminal import console, safe, say, shortened, table
 from vidnb.errors import ConfigError, StoreError
 from vidnb.records import State
@@ -66,24 +67,28 @@ def history(
     filters = {"model": model, "state": state, "prompt": prompt, "since": since, "seed": seed}
     frame = _frame(limit or None, {name: value for name, value in filters.items() if value is not None})
     if format_ is Format.TABLE:
-        _show(frame)
+        _show(frame, {*filters.values()} != {None})
     elif out is None:
         typer.echo(_text(frame, format_), nl=False)
     else:
         _write(frame, format_, out)
-        say(f"Wrote {len(frame)} jobs to {out}.")
+        say(f"Wrote {len(frame)} job{'s' if len(frame) != 1 else ''} to {out}.")
 
 
 def _frame(limit: int | None, filters: dict[str, Any]) -> pd.DataFrame:
+    from vidnb._history import frame
+    from vidnb.files import data_home
     from vidnb.verbs import Client
 
+    if is_unused():
+        return frame([], data_home() / "files")
     with Client() as client:
         return client.history(limit=limit, **filters).df
 
 
-def _show(frame: pd.DataFrame) -> None:
+def _show(frame: pd.DataFrame, is_filtered: bool) -> None:
     if frame.empty:
-        say("No jobs here yet that fit.")
+        say("No job fits." if is_filtered and not is_unused() else nothing_here())
         return
     console().print(table(HEAD, map(_cells, frame.to_dict("records")), wraps=("prompt",)))
 

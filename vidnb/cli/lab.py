@@ -17,6 +17,8 @@ from vidnb.errors import ConfigError
 
 FIRST = "01_first_clip.ipynb"
 OWN_COPY = "vidnb-notebooks"
+SHIPPED = ("[0-9][0-9]_*.ipynb", "images/*")
+"""What belongs to the shipped notebooks; a checkout may hold people's own beside them."""
 
 
 def lab(
@@ -61,15 +63,17 @@ def _opened(folder: Path | None) -> Path:
 
 def _copied(target: Path) -> Path:
     """The folder with a copy of the shipped notebooks; what is there already is not touched."""
-    fresh = [path for path in sorted(shipped().glob("*.ipynb")) if not (target / path.name).exists()]
+    source = shipped()
+    found = (path.relative_to(source) for form in SHIPPED for path in sorted(source.glob(form)) if path.is_file())
+    fresh = [path for path in found if not (target / path).exists()]
     try:
-        target.mkdir(exist_ok=True)
         for path in fresh:
-            shutil.copyfile(path, target / path.name)
+            (target / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / path, target / path)
     except OSError as error:
         raise ConfigError(f"the notebooks cannot be copied to {target}: {error.strerror}; name a folder") from error
-    if fresh:
-        say(f"Copied {len(fresh)} notebooks to {target}.")
+    if count := sum(path.suffix == ".ipynb" for path in fresh):
+        say(f"Copied {count} notebook{'s' if count != 1 else ''} to {target}.")
     return target
 
 
@@ -81,7 +85,7 @@ def shipped() -> Path:
     """
     package = Path(__file__).resolve().parent.parent
     for folder in (package / "_notebooks", package.parent / "notebooks"):
-        if any(folder.glob("*.ipynb")):
+        if any(folder.glob(SHIPPED[0])):
             return folder
     raise ConfigError("this installation came without notebooks; name a folder: vidnb lab DIR")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vidnb.cli.folder import is_unused
 from vidnb.cli.terminal import FAILED, console, say, shortened, table
 from vidnb.records import Job, State
 
@@ -25,7 +26,7 @@ def resume(
 
     Exits with 1 when a job is still unfinished or ambiguous afterwards.
     """
-    rows = asyncio.run(_resumed(timeout or None))
+    rows = [] if is_unused() else asyncio.run(_resumed(timeout or None))
     if not rows:
         say("No unfinished jobs.")
         return
@@ -84,10 +85,15 @@ def _advice(job: Job) -> str:
     """What a person can do about a job that is not at its end."""
     short = job.id[:8]
     if job.state is State.AMBIGUOUS:
+        if job.emulated:
+            return (
+                f"job {short}: the reply to the submit was lost. It is emulated, so sending it again costs nothing: "
+                f"vidnb settle {short} --send-again"
+            )
         return (
             f"job {short}: the reply to the submit was lost and it is not sent again by itself, as that could be paid "
-            f'twice. Look in {job.provider}\'s web app, then in Python: vidnb.settle("{short}", "give_up"), '
-            f'"send_again" or remote_id="..."'
+            f"twice. Look in {job.provider}'s web app, then: vidnb settle {short} --give-up, --send-again or "
+            "--remote-id ID"
         )
     return (
         f"job {short} is still {job.state}: run vidnb resume again; vidnb doctor --live tells whether its key is good"

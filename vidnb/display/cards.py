@@ -95,28 +95,23 @@ _AGAIN = "run the cell again: a cancelled job leaves its take free"
 
 
 def _ambiguous_html(job: Job, message: str) -> str:
-    short = repr(job.id[:8])
-    steps = join(
-        [
-            join([mono(f"vidnb.reconcile({short})"), " looks in the service's own list, where it has one"]),
-            join(
-                [
-                    "then look in the web app, and ",
-                    mono(f'vidnb.settle({short}, "send_again")'),
-                    " or ",
-                    mono('"give_up"'),
-                ]
-            ),
-        ],
-        tag("br"),
-    )
+    look = join([mono(f"vidnb.reconcile({job.id[:8]!r})"), " looks in the service's own list, where it has one"])
+    steps = settle_words(job) if job.emulated else join([look, join(["then ", settle_words(job)])], tag("br"))
     pairs: list[tuple[Content, Content]] = [
         ("Known", message or "the request was sent, and the answer was lost"),
         ("At fault", "the connection, or a process that ended too early"),
-        ("Charged", "nobody knows yet, so it was not sent a second time"),
+        ("Charged", "no, it is emulated" if job.emulated else "nobody knows yet, so it was not sent a second time"),
         ("What to do", steps),
     ]
     return card(AMBER, _head("Nobody knows whether the service has this job", job), facts(pairs), _job_line(job))
+
+
+def settle_words(job: Job) -> Html:
+    """How a person decides what becomes of an ambiguous job."""
+    again = mono(f'vidnb.settle({job.id[:8]!r}, "send_again")')
+    if job.emulated:
+        return join([again, " costs nothing: the job is emulated"])
+    return join(["look in the web app, and ", again, " or ", mono('"give_up"')])
 
 
 def _head(headline: str, job: Job) -> Html:
@@ -247,14 +242,20 @@ def jobs_html(jobs: Sequence[Job]) -> str:
 
 def _cells(job: Job) -> list[Content]:
     model = tag("span", mono(job.model), " ", badge("EMULATED") if job.emulated else None, style="white-space:nowrap")
-    prompt = tag("div", shortened(job.prompt, 90), dir="auto", style="min-width:160px")
-    cost = str(job.cost) if job.cost else ""
-    return [
-        mono(job.id[:8]),
-        model,
-        prompt,
-        *(tag("span", said, style="white-space:nowrap") for said in (seconds(elapsed_s(job)), cost)),
-    ]
+    step = tag("div", settle_words(job), style=MUTED) if job.state is State.AMBIGUOUS else None
+    prompt = tag("div", tag("div", shortened(job.prompt, 90), dir="auto"), step, style="min-width:160px")
+    spent = tag("span", seconds(elapsed_s(job)), style="white-space:nowrap")
+    return [mono(job.id[:8]), model, prompt, spent, _cost(job)]
+
+
+def _cost(job: Job) -> Html | None:
+    """The cost in a cell; one that nobody pays is grey and says so."""
+    if job.cost is None:
+        return None
+    if job.emulated:
+        title = "emulated: not charged, and the amount is made up"
+        return tag("span", f"{job.cost} (emulated)", style=f"white-space:nowrap;{MUTED}", title=title)
+    return tag("span", str(job.cost), style="white-space:nowrap")
 
 
 def progress_html(job: Job, elapsed: float) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from vidnb import catalog
 from vidnb.display.host import RELATIVE_HOSTS, Host, host, relative_path, relative_url
 from vidnb.display.page import (
     MONO,
@@ -35,7 +36,7 @@ from vidnb.display.page import (
     size,
     tag,
 )
-from vidnb.errors import VidnbError
+from vidnb.errors import ConfigError, VidnbError
 from vidnb.records import Job
 
 if TYPE_CHECKING:
@@ -215,7 +216,7 @@ def _chips(job: Job) -> Html:
 
 
 def shown_params(job: Job) -> list[tuple[str, str]]:
-    """The recipe's params besides the prompt as short texts; width and height are one."""
+    """The recipe's params besides the prompt and the model's own defaults as short texts; width and height are one."""
     params = {name: value for name, value in job.params.items() if value is not None and name != "prompt"}
     if params.get("public") is False:
         del params["public"]
@@ -223,9 +224,20 @@ def shown_params(job: Job) -> list[tuple[str, str]]:
         params["size"] = f"{params.pop('width_px')}×{params.pop('height_px')}"
         params.pop("aspect_ratio", None)
     first = [name for name in ("motion_strength", "seed", "size", "resolution", "duration_s") if name in params]
-    pairs = [(name, _value(params[name])) for name in dict.fromkeys([*first, *params])]
+    more = [name for name in params if name not in first and not _is_usual(job, name)]
+    pairs = [(name, _value(params[name])) for name in [*first, *more]]
     pairs += [(name, ", ".join(map(media_name, items))) for name, items in job.images.items()]
     return pairs + ([("take", str(job.take))] if job.take else [])
+
+
+def _is_usual(job: Job, name: str) -> bool:
+    """Whether the param has the value that the model has without it."""
+    try:
+        model = catalog.load().get(job.model)
+    except ConfigError:  # a broken file in VIDNB_CATALOG must not hide the history
+        return False
+    param = model.params.get(name) if model else None
+    return param is not None and job.params[name] in (param.default, param.service_default)
 
 
 def _value(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from vidnb.display.cards import COLOURS, elapsed_s
+from vidnb.display.cards import COLOURS, elapsed_s, settle_words
 from vidnb.display.clips import THUMB_PX, cost_words, shown_params, thumbnail_html
 from vidnb.display.page import (
     BLUE,
@@ -25,7 +25,7 @@ from vidnb.display.page import (
     shortened,
     tag,
 )
-from vidnb.records import Job
+from vidnb.records import Job, State
 
 if TYPE_CHECKING:
     from vidnb._clip import Clip
@@ -77,4 +77,5 @@ def _facts(job: Job) -> Html:
         join(["job ", mono(job.id[:8])]),
     )
     mark = badge("EMULATED") if job.emulated else None
-    return join([tag("div", mono(job.model), " ", mark, style="margin:1px 0"), quiet, ends])
+    step = dotted(settle_words(job)) if job.state is State.AMBIGUOUS else None
+    return join([tag("div", mono(job.model), " ", mark, style="margin:1px 0"), quiet, step, ends])

@@ -40,7 +40,7 @@ def model_html(model: Model) -> str:
         ("Duration", f"{model.fixed_duration_s:g} s, always" if model.fixed_duration_s else None),
         ("Sizes", _size_words(model)),
         ("Images", _image_words(model.image_limits)),
-        ("Price", price_words(model.price) or "not published"),
+        ("Price", f"{price_words(model.price) or 'not published'}; nothing where it is emulated"),
         ("Rules", join(map(rule_words, model.rules), tag("br"))),
         ("Notes", join(model.notes, tag("br"))),
     ]
@@ -78,7 +78,8 @@ def _param_cells(param: Param) -> list[Content]:
     if param.default is not None:
         default = mono(_plain(param.default))
     elif param.service_default is not None:
-        default = join([mono(_plain(param.service_default)), tag("span", " by the service", style=MUTED)])
+        said = (mono(_plain(param.service_default)), tag("span", " by the service", style=MUTED))
+        default = tag("span", *said, style="white-space:nowrap")
     modes = f"in mode {', '.join(param.modes)} only" if param.modes else None
     older = "form of an older vendor page: accepted, not offered" if param.older else None
     extra = dotted(older, modes, param.note)

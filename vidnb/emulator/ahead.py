@@ -37,7 +37,8 @@ class Ahead:
     def _work(self) -> None:
         while job := self._next():
             # Whoever asks for the clip later gets the error; the folder may also be gone by now.
-            with suppress(OSError, ValueError, sqlite3.Error):
+            # RuntimeError: the interpreter is ending, and no painter's thread can be started any more.
+            with suppress(OSError, ValueError, RuntimeError, sqlite3.Error):
                 self._footage.clip(job)
                 self._footage.poster(job)
 

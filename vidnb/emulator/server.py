@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -9,12 +10,16 @@ from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from vidnb.emulator.checks import UUID
 from vidnb.emulator.core import Emulator
 from vidnb.emulator.transport import DROP
 
+log = logging.getLogger("vidnb.emulator")
+
 START_TIMEOUT_S = 10.0
+NO_UUID = "a Leonardo key is a UUID and this one is not: the service answers 500 to that, too"
 
 
 def serve(emulator: Emulator, host: str = "127.0.0.1", port: int = 0, *, log_level: str = "warning") -> None:
@@ -63,7 +68,7 @@ class _Server(uvicorn.Server):
 
 def _server(emulator: Emulator, log_level: str) -> _Server:
     config = uvicorn.Config(
-        _droppable(emulator.app),
+        _droppable(_logged(emulator.app)),
         log_level=log_level,
         log_config=None,
         access_log=False,
@@ -98,3 +103,28 @@ def _droppable(app: ASGIApp) -> ASGIApp:
         await app(scope, receive, send)
 
     return wrapped
+
+
+def _logged(app: ASGIApp) -> ASGIApp:
+    """The app with a line in the log for each answer; signed links lose their query."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _log(scope, message["status"])
+            await send(message)
+
+        await app(scope, receive, told)
+
+    return wrapped
+
+
+def _log(scope: Scope, status: int) -> None:
+    path = str(scope["path"])
+    authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+    scheme, _, key = authorization.partition(" ")
+    malformed = scheme.lower() == "bearer" and not UUID.fullmatch(key.strip())
+    if status == 500 and path.startswith("/api/rest/") and malformed:
+        log.warning("%s %s %d: %s", scope["method"], path, status, NO_UUID)
+    else:
+        log.info("%s %s %d", scope["method"], path, status)

@@ -21,7 +21,6 @@ ANIMALS = {
     "bear": Animal("round", oklch(0.50, 0.07, 55), oklch(0.68, 0.06, 60), oklch(0.76, 0.05, 70)),
     "panda": Animal("round", oklch(0.96, 0.005, 90), DARK, CREAM),
     "mouse": Animal("wide", oklch(0.74, 0.02, 60), oklch(0.85, 0.06, 15), CREAM, 0.03),
-    "cat": Animal("pointed", oklch(0.76, 0.125, 62), oklch(0.86, 0.06, 25), CREAM, 0.03),
     "fox": Animal("pointed", oklch(0.66, 0.165, 45), DARK, CREAM),
     "wolf": Animal("pointed", oklch(0.56, 0.02, 260), oklch(0.75, 0.02, 260), oklch(0.88, 0.01, 260)),
     "dog": Animal("floppy", oklch(0.78, 0.075, 72), oklch(0.52, 0.07, 55), CREAM),

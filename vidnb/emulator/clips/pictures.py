@@ -15,12 +15,15 @@ from vidnb.emulator.clips.grade import Grade
 from vidnb.emulator.clips.palette import Palette
 from vidnb.emulator.clips.scene import Camera, Painter, Scene, amount, chance, smoothstep, travel
 from vidnb.emulator.clips.sheet import Sheet
+from vidnb.emulator.clips.unbadge import without_badge
 
 MAX_IMAGE_PX = 64_000_000
 
 
 def open_image(data: bytes, width: int, height: int) -> Image.Image:
     """Return the picture in the bytes, upright and cropped around its middle to the given size.
+
+    A frame of an emulated clip loses its badge: it would move with the picture, under the one that the clip gets.
 
     Raises:
         ValueError: if the bytes are not a whole PNG, JPEG or WebP of at most 64 megapixels.
@@ -33,9 +36,9 @@ def open_image(data: bytes, width: int, height: int) -> Image.Image:
             probe.verify()
         with Image.open(io.BytesIO(data), formats=kinds) as image:
             upright = ImageOps.exif_transpose(image).convert("RGB")
-            return ImageOps.fit(upright, (width, height), Image.Resampling.LANCZOS)
     except Exception as error:  # hostile bytes make Pillow raise almost anything, SyntaxError included
         raise ValueError(f"the image cannot be used: {str(error)[:120] or type(error).__name__}") from error
+    return ImageOps.fit(without_badge(upright), (width, height), Image.Resampling.LANCZOS)
 
 
 class Picture:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vidnb.emulator.clips.animals import ANIMALS, draw_animal
+from vidnb.emulator.clips.cats import CATS, draw_cat
 from vidnb.emulator.clips.colour import RGB, Bytes, Floats, oklch
 from vidnb.emulator.clips.pen import Pen
 from vidnb.emulator.clips.scene import Scene, chance, words
@@ -46,6 +47,7 @@ class Kind(NamedTuple):
 SPHERE = Kind(draw_sphere, "airborne", (0.15, 0.30))
 KINDS = {
     **{name: Kind(partial(draw_animal, animal=one), "grounded", (0.27, 0.35)) for name, one in ANIMALS.items()},
+    **{name: Kind(partial(draw_cat, cat=one), "grounded", (0.27, 0.35)) for name, one in CATS.items()},
     "balloon": Kind(draw_balloon, "airborne", (0.15, 0.30)),
     "boat": Kind(draw_boat, "grounded", (0.27, 0.35)),
     "lighthouse": Kind(draw_lighthouse, "rooted", (0.46, 0.56)),
@@ -61,7 +63,7 @@ KINDS = {
 }
 # other words for a kind, and how many of it they mean
 ALIASES = {
-    "cat": "kitten tiger",
+    "cat": "kitten",
     "dog": "puppy",
     "rabbit": "bunny hare",
     "bear": "lion",

@@ -28,6 +28,7 @@ from typer.testing import CliRunner
 
 from vidnb import catalog, errors
 from vidnb.cli import app
+from vidnb.cli.lab import _copied
 from vidnb.cli.terminal import console, exit_code, safe
 from vidnb.emulator import Emulator, VirtualClock, running
 from vidnb.records import Job, State
@@ -242,6 +243,17 @@ def test_out_gets_a_copy_and_is_never_overwritten(tmp_path: Path) -> None:
         assert len(client.jobs()) == 1, "a target that cannot be written must be refused before anything is sent"
 
 
+def test_out_may_hold_the_clip_of_the_same_request_already(tmp_path: Path) -> None:
+    out = tmp_path / "clip.mp4"
+    once = ("generate", "a koala", *SMALL, "--out", str(out))
+    assert [vidnb(*once).stdout for _ in range(2)] == [f"{out}\n"] * 2
+    assert vidnb(*once, "--fresh").exit_code == 2
+    out.write_bytes(out.read_bytes() + b"edited")
+    assert vidnb(*once).exit_code == 2
+    with Client() as client:
+        assert len(client.jobs()) == 1
+
+
 def test_every_problem_of_the_params_has_a_line_of_its_own() -> None:
     outcome = vidnb("generate", "x", "--set", "motion_strenth=5", "--duration", "900", "--seed", "-5")
     assert (outcome.exit_code, outcome.stdout) == (2, "")
@@ -313,6 +325,59 @@ def test_a_lost_reply_exits_with_1_and_resume_says_what_to_do(service: Callable[
     assert resumed.exit_code == 1
     assert "ambiguous" in resumed.stdout
     assert re.search(r"vidnb settle \w{8} --send-again", resumed.stderr)
+
+
+# settle, cancel
+
+
+@pytest.fixture
+def lost(service: Callable[..., None]) -> str:
+    """The id of a job whose submit got no reply."""
+    service("lost_reply:1min:1")
+    vidnb("generate", "a koala", *SMALL)
+    with Client() as client:
+        return client.jobs(state=State.AMBIGUOUS)[0].id
+
+
+def test_settle_sends_a_lost_job_again_and_prints_the_path(lost: str) -> None:
+    settled = vidnb("settle", lost[:8], "--send-again")
+    assert settled.exit_code == 0
+    assert Path(settled.stdout.strip()).read_bytes()[4:8] == b"ftyp"
+    assert vidnb("settle", lost[:8], "--send-again").exit_code == 1, "there is nothing to settle any more"
+
+
+def test_settle_gives_a_lost_job_up(lost: str) -> None:
+    assert vidnb("settle", lost, "--give-up").exit_code == 0
+    with Client() as client:
+        assert client.job(lost).state is State.CANCELLED
+
+
+@pytest.mark.parametrize("options", [(), ("--give-up", "--send-again"), ("--give-up", "--remote-id", "x")])
+def test_settle_wants_one_decision(options: tuple[str, ...]) -> None:
+    assert vidnb("settle", "ab", *options).exit_code == 2
+
+
+def test_cancel_takes_back_what_was_not_sent_and_says_what_is_over() -> None:
+    intended("a koala")
+    with Client() as client:
+        waiting = client.jobs()[0].id
+    assert [vidnb("cancel", waiting[:8]).exit_code for _ in range(2)] == [0, 0]
+    done = json.loads(vidnb("generate", "a cat", *SMALL, "--json").stdout)["job_id"]
+    over = vidnb("cancel", done)
+    assert (over.exit_code, over.stderr) == (1, f"Job {done[:8]} is done already.\n")
+
+
+# Looking
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(("history",), 0), (("history", "-f", "json"), 0), (("models",), 0), (("resume",), 0), (("doctor",), 0),
+     (("cancel", "ab"), 2), (("settle", "ab", "--give-up"), 2)],
+)  # fmt: skip
+def test_looking_makes_no_data_folder(arguments: tuple[str, ...], code: int) -> None:
+    assert vidnb(*arguments).exit_code == code
+    assert not Path(os.environ["VIDNB_HOME"]).exists()
 
 
 # Ctrl-C
@@ -487,8 +552,13 @@ def test_a_narrow_terminal_gets_fewer_columns_and_whole_words(monkeypatch: pytes
 
 
 def test_an_empty_history_is_no_error() -> None:
-    assert vidnb("history").exit_code == 0
+    looked = vidnb("history")
+    assert looked.exit_code == 0
+    assert looked.stderr == f"No jobs in {os.environ['VIDNB_HOME']}; VIDNB_HOME names another folder.\n"
     assert json.loads(vidnb("history", "-f", "json").stdout) == []
+    intended("a koala")
+    assert vidnb("history", "--prompt", "cat").stderr == "No job fits.\n"
+    assert vidnb("history", "-f", "csv", "--out", "one.csv").stderr == "Wrote 1 job to one.csv.\n"
 
 
 # emulate
@@ -504,6 +574,12 @@ def test_emulate_prints_what_to_export_and_curl_lines_that_work(start: Start) ->
     leonardo, onemin = (_curl(text) for text in re.findall(r"^curl .*?'$(?=\n\n)", told, re.M | re.S))
     assert leonardo["generate"]["generationId"]
     assert onemin["aiRecord"]["status"] == "PROCESSING"
+    assert "Motion 2.0 job takes about 0.045 s" in told
+    assert httpx.get(f"{base}/api/rest/v1/me", headers={"Authorization": f"Bearer {CANARY}x"}).status_code == 500
+    refused = until(process.stderr, "/v1/me")
+    assert "POST /api/features 200" in refused
+    assert "a Leonardo key is a UUID and this one is not" in refused
+    assert CANARY not in refused
     process.send_signal(signal.SIGINT)
     assert process.wait() == 0
 
@@ -550,6 +626,17 @@ def test_lab_copies_the_notebooks_and_never_overwrites_one(lab: Callable[..., An
     first.write_text("mine")
     assert lab()[0] == [str(first)]
     assert first.read_text() == "mine"
+
+
+def test_lab_copies_no_scratch_files_of_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "source"
+    (source / "images").mkdir(parents=True)
+    for name in ("01_first_clip.ipynb", "scratch.ipynb", "Untitled.ipynb", "images/a.png", "notes.txt"):
+        (source / name).touch()
+    monkeypatch.setattr("vidnb.cli.lab.shipped", lambda: source)
+    copied = _copied(tmp_path / "own")
+    files = sorted(path.relative_to(copied).as_posix() for path in copied.rglob("*") if path.is_file())
+    assert files == ["01_first_clip.ipynb", "images/a.png"]
 
 
 def test_lab_prefers_the_folder_that_is_named_then_the_notebooks_that_are_there(

@@ -26,6 +26,7 @@ from vidnb import catalog, display, media, params
 from vidnb._clip import Clip
 from vidnb.display import clips, live, page
 from vidnb.display import host as hosts
+from vidnb.display.history import history_html
 from vidnb.emulator.clips import Scene, render
 from vidnb.errors import JobFailedError, JobTimeoutError, ParamsError, Problem
 from vidnb.files import Files
@@ -406,6 +407,15 @@ def test_the_caption_says_what_was_asked_what_it_cost_and_what_came(make_clip: C
     assert "public" not in text.split("recipe as Python")[0]
 
 
+def test_a_param_at_the_models_own_default_is_no_chip() -> None:
+    usual = {"prompt": "x", "prompt_enhance": "off", "motion_control_weight": 1, "resolution": "480p"}
+    assert clips.shown_params(a_job(params=usual)) == [("resolution", "480p")]
+    other = {"prompt": "x", "prompt_enhance": "on", "motion_control_weight": 2}
+    assert clips.shown_params(a_job(params=other)) == [("prompt_enhance", "on"), ("motion_control_weight", "2")]
+    gone = a_job(params={"prompt": "x", "prompt_enhance": "off"}, model="gone/model")
+    assert clips.shown_params(gone) == [("prompt_enhance", "off")]
+
+
 def test_only_emulated_clips_say_emulated(make_clip: Callable[..., Clip]) -> None:
     assert "EMULATED" not in display.clip_html(make_clip(emulated=False))
 
@@ -521,6 +531,28 @@ def test_the_card_of_an_ambiguous_job_never_suggests_to_run_the_cell_again() -> 
     assert "send_again" in text
     assert "not sent a second time" in text
     assert "run the cell again" not in text
+
+
+def test_an_emulated_ambiguous_job_may_simply_be_sent_again() -> None:
+    text = Strict(display.error_html(a_job(state=State.AMBIGUOUS))).text
+    assert """vidnb.settle('01234567', "send_again") costs nothing""" in text
+    assert "web app" not in text
+
+
+@pytest.mark.parametrize("show", [display.jobs_html, lambda jobs: history_html(jobs, len(jobs))])
+def test_lists_tell_the_next_step_of_an_ambiguous_job_alone(show: Callable[[list[Job]], str]) -> None:
+    text = Strict(show([a_job(state=State.AMBIGUOUS, emulated=False)])).text
+    assert """look in the web app, and vidnb.settle('01234567', "send_again") or "give_up\"""" in text
+    assert "settle" not in show([a_job(), a_job(state=State.FAILED)])
+
+
+@pytest.mark.parametrize("show", [display.jobs_html, lambda jobs: history_html(jobs, len(jobs))])
+def test_lists_never_show_an_emulated_cost_as_a_real_one(show: Callable[[list[Job]], str]) -> None:
+    job = a_job(state=State.FAILED, cost=Cost(1.643, "USD"))
+    assert "$1.6430 (emulated" in Strict(show([job])).text
+    real = Strict(show([replace(job, emulated=False)])).text
+    assert "$1.6430" in real
+    assert "(emulated" not in real
 
 
 def test_a_refused_request_lists_every_problem() -> None:

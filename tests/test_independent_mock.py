@@ -397,10 +397,10 @@ def test_1min_gives_the_clip_in_every_mode(
         (200, WRONG, JobFailedError, "no such thing"),
         (200, record("FAILURE", ["the seller failed"]), JobFailedError, "the seller failed"),
         (200, record("FAILED", [{"message": "the seller failed"}]), JobFailedError, "the seller failed"),
-        (524, b"<html>error code 524</html>", JobAmbiguousError, "lost"),
-        (200, b"<html>a gateway</html>", JobAmbiguousError, "lost"),
-        (200, {}, JobAmbiguousError, "lost"),
-        (200, [], JobAmbiguousError, "lost"),
+        (524, b"<html>error code 524</html>", JobAmbiguousError, "no usable reply"),
+        (200, b"<html>a gateway</html>", JobAmbiguousError, "no usable reply"),
+        (200, {}, JobAmbiguousError, "no usable reply"),
+        (200, [], JobAmbiguousError, "no usable reply"),
     ],
 )  # fmt: skip
 def test_1mins_refusals_and_riddles_are_told_apart_and_never_sent_twice(

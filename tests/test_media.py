@@ -174,7 +174,7 @@ def test_a_poster_is_a_small_webp_even_of_noise(tmp_path: Path, size: tuple[int,
     image = PIL.Image.open(io.BytesIO(data))
     assert len(data) <= 10_000
     assert image.format == "WEBP"
-    assert image.width <= 320
+    assert image.width <= 480
     assert image.width / image.height == pytest.approx(size[0] / size[1], rel=0.02)
 
 

@@ -7,13 +7,14 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import PIL.Image
 import pytest
 import typer.main
 
-from vidnb import catalog
+from vidnb import catalog, providers
 from vidnb.cli import app
 
 REPO = Path(__file__).parents[1]
@@ -120,6 +121,26 @@ def test_every_variable_that_it_names_is_read_somewhere() -> None:
     names = set(re.findall(r"\b(?:VIDNB|LEONARDO|ONEMIN)_[A-Z_]+\b", README))
     assert names
     assert sorted(name for name in names if name not in code) == []
+
+
+def test_the_new_model_of_the_readme_is_complete_and_makes_a_clip(tmp_path: Path) -> None:
+    (text,) = [text for text in blocks("toml") if "[models." in text]
+    own = tmp_path / "own.toml"
+    own.write_text(text, encoding="utf-8")
+    (name,) = tomllib.loads(text)["models"]
+    environment = os.environ | {"VIDNB_CATALOG": str(own), "VIDNB_EMULATOR_SPEED": "1000"}
+    command = [sys.executable, "-m", "vidnb", "generate", "a koala", "--model", f"leonardo/{name}", "--seed", "7"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).read_bytes()[4:8] == b"ftyp"
+
+
+def test_the_entry_point_is_in_the_group_that_vidnb_reads() -> None:
+    (text,) = [text for text in blocks("toml") if "entry-points" in text]
+    (group,) = tomllib.loads(text)["project"]["entry-points"]
+    assert group == providers.GROUP
+    assert "`catalogue = " in README
+    assert hasattr(providers.Provider, "catalogue")
 
 
 def test_it_counts_the_models_that_the_catalogue_has() -> None:

@@ -20,6 +20,7 @@ from vidnb.emulator.clips.air import Air
 from vidnb.emulator.clips.palette import Palette
 from vidnb.emulator.clips.pen import Pen
 from vidnb.emulator.clips.subjects import KINDS, named
+from vidnb.emulator.clips.unbadge import find_badge, without_badge
 
 Picture = NDArray[Any]
 MEADOW = Scene("leonardo/motion_2.0", "a koala in a meadow", seed=7, width_px=320, height_px=180, duration_s=2)
@@ -275,6 +276,96 @@ def test_every_frame_says_emulated(size: tuple[int, int], image: bytes | None) -
     for frame in decoded(scene, "gray"):
         seen = frame[margin : margin + badge.height, margin : margin + badge.width]
         assert np.corrcoef(wanted[..., 0][solid], seen[solid])[0, 1] > 0.95
+
+
+def saved(image: Image.Image, kind: str, **how: Any) -> bytes:
+    """Return the picture as a file."""
+    sink = io.BytesIO()
+    image.save(sink, kind, **how)
+    return sink.getvalue()
+
+
+def last_frame(scene: Scene) -> Image.Image:
+    """Return the last frame of the scene's clip."""
+    return Image.fromarray(decoded(scene)[-1])
+
+
+FORMS: list[tuple[str, dict[str, int]]] = [("PNG", {}), ("JPEG", {"quality": 60}), ("WEBP", {"quality": 60})]
+SHAPES = [(832, 480), (480, 832), (512, 512), (1280, 720), (320, 180), (180, 320)]
+
+
+@pytest.mark.parametrize("prompt", ["a koala in a meadow", "snow in the mountains", "a city at night"])
+@pytest.mark.parametrize(("width", "height"), SHAPES)
+def test_a_frame_of_a_clip_loses_its_old_badge_and_nothing_else(
+    prompt: str, width: int, height: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = replace(MEADOW, prompt=prompt, width_px=width, height_px=height, duration_s=0.2)
+    frame, foot = last_frame(scene), round(min(width, height) * 0.025 + badge_image(scene).height * 1.3 + 3)
+    monkeypatch.setattr("vidnb.emulator.clips.encode.badge", lambda _scene: lambda _frame: None)
+    with av.open(io.BytesIO(render(scene))) as clip:
+        bare = [picture.to_ndarray(format="rgb24") for picture in clip.decode(video=0)][-1].astype(int)
+    for kind, how in FORMS:
+        given = Image.open(io.BytesIO(saved(frame, kind, **how))).convert("RGB")
+        cleaned = without_badge(given)
+        assert find_badge(given) is not None
+        assert find_badge(cleaned) is None
+        assert (np.asarray(given)[foot:] == np.asarray(cleaned)[foot:]).all()
+        marked, off = (np.abs(np.asarray(image)[:foot] - bare[:foot]) for image in (given, cleaned))
+        assert off.mean() < 6 < 15 < marked.mean()
+        assert np.percentile(off, 99) < 50 < 90 < np.percentile(marked, 99)
+
+
+@pytest.mark.parametrize("scale", [0.75, 1.25, 1.5, 2.0])
+@pytest.mark.parametrize(("width", "height"), SHAPES[:4])
+def test_a_resized_frame_loses_its_badge_too(width: int, height: int, scale: float) -> None:
+    frame = last_frame(replace(MEADOW, width_px=width, height_px=height, duration_s=0.2))
+    given = frame.resize((round(width * scale), round(height * scale)), Image.Resampling.LANCZOS)
+    assert find_badge(given) is not None
+    assert find_badge(without_badge(given)) is None
+
+
+@pytest.mark.parametrize("role", ["start_image", "end_image"])
+def test_a_clip_of_a_frame_of_a_clip_shows_one_badge(role: str) -> None:
+    frame = last_frame(replace(MEADOW, width_px=832, height_px=480, duration_s=0.2))
+    clean, badged = (saved(image, "PNG") for image in (without_badge(frame), frame))
+    asked = replace(MEADOW, width_px=832, height_px=480, duration_s=1, motion_strength=10)
+    assert rendered(replace(asked, **{role: badged})) == rendered(replace(asked, **{role: clean}))
+    at = -1 if role == "end_image" else 0
+    assert apart(decoded(replace(asked, **{role: badged}))[at], np.asarray(frame)) < 5
+
+
+def ordinary() -> list[Image.Image]:
+    """Return pictures that have no badge, some of them with something like one in its place."""
+    noise = np.random.default_rng(5).integers(0, 256, (480, 832, 3)).astype(np.uint8)
+    squares = ((np.indices((480, 832)) // 9).sum(axis=0) % 2 * 255).astype(np.uint8)
+    plain = [Image.new("RGB", (832, 480), colour) for colour in ("white", "black", "teal")]
+    labels = []
+    for word in ("SIMULATED", "HOLIDAYS", "EMULATOR", "|||||||||"):
+        image = Image.open(io.BytesIO(drawing(90, 832, 480))).convert("RGB")
+        draw = ImageDraw.Draw(image)
+        draw.rounded_rectangle((12, 12, 124, 40), 9, fill="white")
+        draw.text((22, 26), word, font=ImageFont.load_default(14.4), fill="black", anchor="lm")
+        labels.append(image)
+    drawings = [Image.open(io.BytesIO(drawing(hue, *size))) for hue in (0, 90, 200) for size in ((400, 300), (64, 900))]
+    tiny = [Image.new("RGB", size, "white") for size in ((1, 1), (3, 500), (4000, 2))]
+    return [Image.fromarray(noise), Image.fromarray(squares).convert("RGB"), *plain, *labels, *drawings, *tiny]
+
+
+def test_an_ordinary_picture_is_left_as_it_is() -> None:
+    for image in ordinary():
+        assert without_badge(image) is image
+
+
+def test_a_cat_is_no_fox() -> None:
+    drawn = {}
+    for name in ("cat", "fox"):
+        pen = Pen(128)
+        KINDS[name].draw(pen, (0.8, 0.3, 0.3))
+        drawn[name] = np.asarray(pen.image.resize((128, 128)), int)
+    cat, fox = (image[image[..., 3] > 200][:, :3] for image in drawn.values())
+    assert np.median(cat.max(axis=1) - cat.min(axis=1)) < 40 < 120 < np.median(fox.max(axis=1) - fox.min(axis=1))
+    shapes = [image[..., 3] > 128 for image in drawn.values()]
+    assert (shapes[0] ^ shapes[1]).sum() > 0.15 * shapes[1].sum()
 
 
 def test_the_badge_reads_emulated_and_names_model_seed_and_strength() -> None:

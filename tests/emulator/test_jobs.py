@@ -12,6 +12,9 @@ import pytest
 
 from emulator.lab import OTHER_LEONARDO, V1, Lab, lab
 from vidnb.emulator import Emulator, RealClock, VirtualClock
+from vidnb.emulator.ahead import Ahead
+from vidnb.emulator.scenes import Footage
+from vidnb.emulator.state import EmulatedJob
 
 pytestmark = pytest.mark.anyio
 
@@ -21,6 +24,31 @@ WORKERS = multiprocessing.get_context("spawn")
 async def complete(it: Lab, ids: list[str]) -> int:
     found = [await it.generation(job_id) for job_id in ids]
     return sum(one["status"] == "COMPLETE" for one in found)
+
+
+class EndingFootage(Footage):
+    """Cannot render, as in an interpreter that is ending."""
+
+    def __init__(self) -> None:
+        self.tried: list[str] = []
+
+    def clip(self, job: EmulatedJob) -> Path:
+        self.tried.append(job.id)
+        raise RuntimeError("cannot schedule new futures after shutdown")
+
+
+async def test_rendering_ahead_ends_without_a_word_when_the_interpreter_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", told.append)
+    async with lab(latency_s=10) as it:
+        job = it.emulator.state.job(await it.job())
+    assert job is not None
+    footage = EndingFootage()
+    Ahead(footage).expect(job)
+    for thread in threading.enumerate():
+        if thread.name == "vidnb-emulator-render":
+            thread.join()
+    assert (footage.tried, told) == ([job.id], [])
 
 
 async def test_jobs_beyond_the_slots_wait_their_turn() -> None:

@@ -126,6 +126,25 @@ def test_a_download_really_breaks(http: httpx.Client) -> None:
         http.get(url, headers={"X-Vidnb-Fault": "cut_download"})
 
 
+def test_every_answer_is_logged_and_no_signed_link_is(http: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "vidnb.emulator")
+    reply = http.post("/api/features", content=LEONARDO_MOTION, headers=ONEMIN)
+    http.get(reply.json()["aiRecord"]["temporaryUrl"])
+    submit, download = (record.getMessage() for record in caplog.records if record.name == "vidnb.emulator")
+    assert submit == "POST /api/features 200"
+    assert download.startswith("GET /")
+    assert download.endswith(".mp4 200")
+
+
+def test_a_leonardo_key_that_is_no_uuid_is_told_in_one_line(
+    http: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    http.get(f"{V1}/me", headers={"Authorization": "Bearer my-secret-key"})
+    (record,) = [record for record in caplog.records if record.name == "vidnb.emulator"]
+    assert "a Leonardo key is a UUID" in record.getMessage()
+    assert "secret" not in record.getMessage()
+
+
 def test_two_servers_can_run_at_once() -> None:
     with Emulator() as one, Emulator() as two, running(one) as first, running(two) as second:
         assert first != second

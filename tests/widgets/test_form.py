@@ -202,10 +202,10 @@ def test_problems_stand_below_their_fields_as_text_and_go_when_the_field_changes
     assert {problem.field for problem in found} == {"prompt", "seed"}
     assert "&lt;b&gt;seven&lt;/b&gt;" in text_of(form.field("seed"))
     assert "<b>" not in text_of(form.field("seed"))
-    assert "Required" in text_of(form.field("prompt"))
+    assert "This model needs it" in text_of(form.field("prompt"))
     control(form, "seed").value = "7"
     assert text_of(form.field("seed")) == ""
-    assert "Required" in text_of(form.field("prompt"))
+    assert "This model needs it" in text_of(form.field("prompt"))
 
 
 def test_a_problem_in_the_folded_part_opens_it() -> None:

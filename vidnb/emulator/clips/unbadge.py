@@ -10,9 +10,10 @@ from PIL import Image, ImageDraw
 from vidnb.emulator.clips.badge import Lead
 from vidnb.emulator.clips.colour import Floats
 
-SHORT_SIDES = (360, 480, 720, 1080)  # of the clips a resized frame may come from
-ALIKE, CONTRAST, DARK = 0.8, 110, 80  # a lead correlates and contrasts at least, a strip is bright at most, like this
+SHORT_SIDES = (480, 512, 720, 768, 1080)  # of the clips a resized frame may come from
+ALIKE, CONTRAST, DARK = 0.7, 60, 80  # a lead correlates and contrasts at least, a strip is bright at most, like this
 REACH = 2  # how many pixels off its place a badge may be: sizes are rounded
+EDGES = ((0.10, 0.20), (0.86, 0.93))  # the parts of a row over and under its letters
 
 
 class Found(NamedTuple):
@@ -48,7 +49,7 @@ def looked(image: Image.Image, side: int) -> tuple[float, Found | None]:
     rows, cols = (n + inset + lead.margin + REACH for n in wanted.shape)
     if cols * scale > image.width or rows * scale > image.height:
         return 0.0, None
-    corner = image.resize((cols, rows), Image.Resampling.BILINEAR, box=(0, 0, cols * scale, rows * scale), reducing_gap=2)
+    corner = image.resize((cols, rows), Image.Resampling.BILINEAR, box=(0, 0, cols * scale, rows * scale))
     seen = np.asarray(corner.convert("L"), float)
     for dy in range(max(-REACH, -lead.margin), REACH + 1):
         for dx in range(max(-REACH, -lead.margin), REACH + 1):
@@ -82,32 +83,33 @@ def likeness(seen: NDArray[Any], wanted: NDArray[Any]) -> float:
 def strip_end(image: Image.Image, found: Found) -> tuple[int, int]:
     """Return the right and the lower end of the badge: of the dark strip behind its lead, or below it."""
     left, top, lead, row = found
-    foot = min(image.height, math.ceil(top + 2 * row))
-    grey = np.asarray(image.crop((0, 0, image.width, foot)).convert("L"))
-    under = edges(grey, top + row, row)[int(left + 0.4 * row) : int(left + lead - 0.4 * row)]
-    below = bool(under.size) and bool((under < DARK).all()) and inked(grey, top + row, row)[: len(under)].any()
+    grey = np.asarray(image.crop((0, 0, image.width, min(image.height, math.ceil(top + 2 * row)))).convert("L"))
+    inside = slice(int(left + 0.4 * row), int(left + lead - 0.4 * row))
+    below = bool((edges(grey, top + row, row)[inside] < DARK).all() and inked(grey, top + row, row)[inside].any())
     start, top = (left + 0.4 * row, top + row) if below else (left + lead, top)
-    begin = math.ceil(start)
+    return math.ceil(max(line_end(grey, math.ceil(start), top, row), left + lead)), math.ceil(top + row)
+
+
+def line_end(grey: NDArray[Any], begin: int, top: float, row: float) -> float:
+    """Return where the dark strip that goes on at a column ends."""
     dark = edges(grey, top, row)[begin:] < DARK
     run = len(dark) if dark.all() else int(dark.argmin())
     ink = np.flatnonzero(inked(grey, top, row)[begin : begin + run])
     # A night sky is as dark as the strip: there the last letter says where it ends.
-    end = begin + min(run, int(ink[-1]) + 0.5 * row) if ink.size else begin
-    return math.ceil(max(end, left + lead)), math.ceil(top + row)
+    return begin + min(run, int(ink[-1]) + 0.6 * row) if ink.size else begin
 
 
 def edges(grey: NDArray[Any], top: float, row: float) -> NDArray[Any]:
     """Return the light of each column over and under the letters of a row, whichever is brighter."""
     bands = [grey[round(top + a * row) : max(round(top + b * row), round(top + a * row) + 1)] for a, b in EDGES]
-    return np.max([band.mean(axis=0) if len(band) else np.full(grey.shape[1], 255.0) for band in bands], axis=0)
-
-
-EDGES = ((0.10, 0.20), (0.86, 0.93))
+    light = [band.mean(axis=0) if len(band) else np.full(grey.shape[1], 255.0) for band in bands]
+    return np.asarray(np.maximum(*light))
 
 
 def inked(grey: NDArray[Any], top: float, row: float) -> NDArray[Any]:
     """Return which columns hold a bright letter."""
-    return np.asarray((grey[round(top + 0.25 * row) : round(top + 0.8 * row)] > DARK + 40).any(axis=0))
+    letters: NDArray[Any] = grey[round(top + 0.25 * row) : round(top + 0.8 * row)] > DARK + 40
+    return np.asarray(letters.any(axis=0))
 
 
 def painted_over(image: Image.Image, top: int, foot: int, right: int, fade: int) -> Image.Image:

@@ -120,7 +120,7 @@ def test_a_picture_from_this_machine_is_shown_and_used(
     notebook = lab("import vidnb\nvidnb.Studio('1min/leonardo-motion')")
     studio = studio_of(notebook)
     generate(notebook)
-    expect(studio.locator(".vidnb-field-start_image [role=alert]")).to_contain_text("Required")
+    expect(studio.locator(".vidnb-field-start_image [role=alert]")).to_contain_text("needs it")
     with notebook.page.expect_file_chooser() as chooser:
         studio.get_by_role("button", name="Upload").click()
     chooser.value.set_files(lab_folder / "koala.png")

@@ -46,6 +46,10 @@ PLAY = """async video => {
     while (video.currentTime < 0.3) await new Promise(requestAnimationFrame);
     video.pause();
 }"""
+PART = """async video => {
+    const answer = await fetch(video.currentSrc, {headers: {Range: "bytes=1000-1999"}});
+    return {status: answer.status, bytes: (await answer.arrayBuffer()).byteLength};
+}"""
 SEEK = """(video, to) => new Promise(done => {
     video.onseeked = () => done(video.currentTime);
     video.currentTime = to;
@@ -146,9 +150,7 @@ def test_run_all_plays_a_clip_in_every_cell(first: NotebookPage) -> None:
     assert first.errors() == []
 
 
-def test_a_clip_plays_and_seeks_by_range_requests(first: NotebookPage) -> None:
-    answers: list[tuple[str, int]] = []
-    first.page.on("response", lambda answer: answers.append((answer.url, answer.status)))
+def test_a_clip_plays_and_seeks_and_its_server_answers_ranges(first: NotebookPage) -> None:
     first.reload()
     video = videos(first.panel()).nth(1)
     video.evaluate(READY)
@@ -156,7 +158,8 @@ def test_a_clip_plays_and_seeks_by_range_requests(first: NotebookPage) -> None:
     assert video.evaluate(SEEK, 4) == pytest.approx(4, abs=0.1)
     source = without_query(video.evaluate("video => video.currentSrc"))
     assert "/files/first-clip/vidnb-data/files/" in source
-    assert 206 in {status for url, status in answers if without_query(url) == source}
+    # A clip this small may come whole with the first request, so the browser need not ask for a part of it.
+    assert video.evaluate(PART) == {"status": 206, "bytes": 1000}
 
 
 def test_restart_and_run_all_sends_nothing_and_shows_the_same(first: NotebookPage) -> None:

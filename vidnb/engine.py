@@ -42,7 +42,7 @@ from vidnb.errors import (
 )
 from vidnb.files import Files
 from vidnb.limits import Schedule
-from vidnb.records import Call, Job, RemoteJob, RemoteMedia, Reply, State, Status
+from vidnb.records import Call, ClipInfo, Job, RemoteJob, RemoteMedia, Reply, State, Status
 from vidnb.store import Store, utcnow
 from vidnb.transport import Wire
 
@@ -376,23 +376,25 @@ class Engine:
 
     async def _download(self, job: Job, wire: Wire, url: str) -> Job:
         """Fetch, verify and store the clip; on a dead link the caller polls for a fresh one."""
-        last: Exception | None = None
         for attempt in range(DOWNLOAD_TRIES):
             try:
-                async with wire.download(url) as chunks:
-                    sha256, info = await self.files.receive(chunks, ".mp4", media.verify_video)
-                return self._move(job, State.DONE, done_at=utcnow(), clip=replace(info, sha256=sha256))
-            except (TransportError, MediaError) as error:
-                last = error
-                await self._sleep(min(8.0, 0.25 * 2**attempt) if job.emulated else min(30.0, 1.0 * 2**attempt))
-                if attempt < DOWNLOAD_TRIES - 1:
-                    job, fresh = await self._poll(job, wire)
-                    if fresh is None:
-                        return job
-                    url = fresh
-        # The service still has the clip: the job stays as it is, and the next call or `resume` fetches it again.
-        assert last is not None
-        raise last
+                return self._move(job, State.DONE, done_at=utcnow(), clip=await self._fetched(wire, url))
+            except (TransportError, MediaError):
+                if attempt == DOWNLOAD_TRIES - 1:
+                    # The service still has the clip: the job stays as it is, and the next call or `resume` fetches it.
+                    raise
+            await self._sleep(min(8.0, 0.25 * 2**attempt) if job.emulated else min(30.0, 1.0 * 2**attempt))
+            job, fresh = await self._poll(job, wire)
+            if fresh is None:
+                return job
+            url = fresh
+        raise AssertionError("the last try returns or raises")
+
+    async def _fetched(self, wire: Wire, url: str) -> ClipInfo:
+        """What was measured of the clip behind a link, once it lies in the data folder."""
+        async with wire.download(url) as chunks:
+            sha256, info = await self.files.receive(chunks, ".mp4", media.verify_video)
+        return replace(info, sha256=sha256)
 
     async def fetch_again(self, job: Job) -> Job:
         """The done job's row, its clip fetched once more: somebody deleted the file, and the service may still have it.
@@ -405,10 +407,9 @@ class Engine:
         status = await self._ask(job, wire)
         if status.video_url is None:
             raise StoreError(f"the file of job {job.id[:8]} was deleted, and {job.provider} gives no link to it now")
-        async with wire.download(status.video_url) as chunks:
-            sha256, info = await self.files.receive(chunks, ".mp4", media.verify_video)
-        if job.clip is None or sha256 != job.clip.sha256:  # the service may have encoded it anew
-            self.store.update(job.id, clip=replace(info, sha256=sha256))
+        info = await self._fetched(wire, status.video_url)
+        if job.clip is None or info.sha256 != job.clip.sha256:  # the service may have encoded it anew
+            self.store.update(job.id, clip=info)
         return self.store.get(job.id)
 
     # -- reconcile ---------------------------------------------------------------------------------------------------

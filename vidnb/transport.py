@@ -7,11 +7,12 @@ connection was made); everything else comes back as `TransportError(sent=True)`,
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import logging
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Generator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -109,8 +110,8 @@ def target(provider: Provider, *, live: bool | None = None, key: str | None = No
         )
     base_url = (own_url or (provider.base_url if key else emulator_base_url(provider))).rstrip("/")
     parts = _parts(base_url)
-    version = parts is not None and (not parts.fragment or _VERSION.fullmatch(f"/{parts.fragment}"))
-    if parts is None or parts.hostname is None or not version:
+    versioned = parts is not None and (not parts.fragment or _VERSION.fullmatch(f"/{parts.fragment}"))
+    if parts is None or parts.hostname is None or not versioned:
         raise ConfigError(f"{provider.base_url_env} is not a plain http(s) address like {provider.base_url}")
     emulated = _is_this_machine(parts.hostname)
     if parts.scheme == "http" and not emulated:
@@ -163,6 +164,11 @@ def address(base_url: str, path: str) -> str:
     return (_VERSION.sub("", base) if versioned else base.rstrip("/")) + path
 
 
+@functools.cache
+def _user_agent() -> str:
+    return f"vidnb/{version('vidnb')}"
+
+
 def _sockets(connections: int) -> httpx.AsyncHTTPTransport:
     return httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=connections, max_keepalive_connections=4))
 
@@ -186,7 +192,7 @@ class Wire:
         return httpx.AsyncClient(
             transport=RetryTransport(transport=below, retry=READ) if retries else below,
             timeout=_TIMEOUT,
-            headers={"Accept": "application/json", "User-Agent": f"vidnb/{version('vidnb')}"},
+            headers={"Accept": "application/json", "User-Agent": _user_agent()},
             trust_env=not self.target.emulated,
         )
 
@@ -365,8 +371,8 @@ class _RedactUrls(logging.Filter):
         return True
 
 
-def _redact_logs(loggers: Callable[[str], logging.Logger] = logging.getLogger) -> None:
+def _redact_logs() -> None:
     """httpx and its retries log whole URLs; signed ones would let a reader of the log fetch the clip."""
-    for logger in map(loggers, ("httpx", "httpx_retries.transport")):
+    for logger in map(logging.getLogger, ("httpx", "httpx_retries.transport")):
         if not any(isinstance(known, _RedactUrls) for known in logger.filters):
             logger.addFilter(_RedactUrls())

@@ -520,6 +520,7 @@ def test_history_goes_to_a_file_and_keeps_only_what_was_asked_for(tmp_path: Path
     assert (count(), count("--limit", "1"), count("--limit", "0")) == (2, 1, 2)
     assert (count("--since", "2h"), count("--since", "2999-01-01")) == (2, 0)
     assert (count("--state", "done"), count("--model", "1min/luma")) == (0, 2)
+    assert (count("--rating", "4"), count("--tag", "keeper"), count("--tag", "x", "--tag", "y")) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,8 @@ from vidnb.records import State
 from vidnb.verbs import Client
 
 VERBS = [
-    "cancel", "clip", "generate", "history", "job", "jobs", "reconcile", "resume", "settle", "stop_waiting", "submit",
-    "wait", "watch",
+    "annotate", "cancel", "clip", "expect", "generate", "history", "job", "jobs", "quote", "reconcile", "resume",
+    "settle", "spent", "stop_waiting", "submit", "wait", "watch",
 ]  # fmt: skip
 
 
@@ -59,9 +59,10 @@ def test_every_exported_name_says_what_it_is() -> None:
     assert [name for name in vidnb.__all__ if not (getattr(vidnb, name).__doc__ or "").strip()] == []
 
 
-@pytest.mark.parametrize(
-    "name", [*VERBS, "model", "models", "AsyncClient", "Client", "Clip", "Form", "History", "Studio"]
-)
+CLASSES = ["AsyncClient", "Client", "Clip", "Expectation", "Form", "History", "Quote", "Studio"]
+
+
+@pytest.mark.parametrize("name", [*VERBS, "model", "models", *CLASSES])
 def test_every_verb_and_class_shows_how_it_is_used(name: str) -> None:
     examples = doctest.DocTestParser().get_examples(inspect.getdoc(getattr(vidnb, name)) or "")
     assert examples

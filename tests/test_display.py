@@ -24,6 +24,7 @@ from PIL import Image
 
 from vidnb import catalog, display, media, params
 from vidnb._clip import Clip
+from vidnb.client import Jobs
 from vidnb.display import clips, live, page
 from vidnb.display import host as hosts
 from vidnb.display.history import history_html
@@ -401,7 +402,7 @@ def test_24_clips_add_less_than_one_megabyte_and_each_shows_poster_and_recipe(
 def test_the_caption_says_what_was_asked_what_it_cost_and_what_came(make_clip: Callable[..., Clip]) -> None:
     text = Strict(display.clip_html(make_clip(take=2))).text
     for words in ("EMULATED", "leonardo/motion_2.0", "seed 7", "size 832×480", "take 2",
-                  "$0.1200 (emulated, not charged)",
+                  "$0.12 (emulated, not charged)",
                   "took 41 s", "320×192 px (asked for 832×480)", "1 s", "24 fps", "job 01234567"):  # fmt: skip
         assert words in text, words
     assert "public" not in text.split("recipe as Python")[0]
@@ -502,7 +503,6 @@ def test_the_recipe_names_inputs_that_python_can_read(make_clip: Callable[..., C
         ({"kind": "refused", "message": "blocked by moderation", "charged": False}, ["refused", "Input", "prompt"]),
         ({"kind": "refused", "message": "seed must be at most 5", "charged": False}, ["Input", "seed"]),
         ({"kind": "refused", "message": "no", "charged": False}, ["does not say which", "change the prompt"]),
-        ({"kind": "clip", "message": "not a video", "charged": True}, ["no playable video", "At fault", "the service"]),
         ({"kind": "service", "message": "internal", "charged": None}, ["The service failed", "not known"]),
         ({}, ["The service failed", "What to do", "run the cell again"]),
     ],
@@ -515,8 +515,8 @@ def test_the_card_of_a_failed_job_says_whose_fault_and_what_to_do(error: dict[st
 
 @pytest.mark.parametrize(
     ("charged", "emulated", "said"),
-    [(True, False, "yes $0.1200"), (False, False, "no"), (None, False, "not known"),
-     (True, True, "no, it is emulated: the real service would have charged $0.1200"),
+    [(True, False, "yes $0.12"), (False, False, "no"), (None, False, "not known"),
+     (True, True, "no, it is emulated: the real service would have charged $0.12"),
      (False, True, "no, it is emulated: neither would the real service"), (None, True, "no, it is emulated")],
 )  # fmt: skip
 def test_the_card_says_whether_the_job_was_charged(charged: bool | None, emulated: bool, said: str) -> None:
@@ -549,7 +549,7 @@ def test_lists_tell_the_next_step_of_an_ambiguous_job_alone(show: Callable[[list
 @pytest.mark.parametrize("show", [display.jobs_html, lambda jobs: history_html(jobs, len(jobs))])
 def test_lists_never_show_an_emulated_cost_as_a_real_one(show: Callable[[list[Job]], str]) -> None:
     job = a_job(state=State.FAILED, cost=Cost(1.643, "USD"))
-    assert "$1.6430 (emulated" in Strict(show([job])).text
+    assert "$1.643 (emulated" in Strict(show([job])).text
     real = Strict(show([replace(job, emulated=False)])).text
     assert "$1.6430" in real
     assert "(emulated" not in real
@@ -780,3 +780,11 @@ def test_every_name_that_other_modules_use_is_there() -> None:
     assert {"clip_html", "jobs_html", "model_html", "Progress"} & used
     assert used <= set(display.__all__)
     assert sorted(display.__all__) == display.__all__
+
+
+def test_what_a_cell_gets_is_plain_text(make_clip: Callable[..., Clip]) -> None:
+    # marimo's encoder makes an object of a subclass of str, and its page refuses that.
+    clip = make_clip()
+    shown = [clip._repr_mimebundle_()["text/html"], clip.job._repr_html_(), Jobs([clip.job])._repr_html_()]
+    shown.append(catalog.find("leonardo/motion_2.0")._repr_html_())
+    assert {type(html) for html in shown} == {str}

@@ -16,10 +16,10 @@ PACKAGE = Path(vidnb.__file__).parent
 LAYERS = (
     {"errors", "records", "catalog", "params"},  # shared words
     {"providers"},  # wire formats, no I/O
-    {"transport", "store", "migrations", "files", "media"},  # network, database, bytes, video
-    {"engine", "limits"},  # submit, poll, download
+    {"transport", "store", "migrations", "files", "media", "_flash"},  # network, database, bytes, video
+    {"engine", "limits", "listing", "quotes"},  # submit, poll, download; what it will cost and take
     {"display", "_clip", "_history"},  # what a person reads; below the verbs, because they give it back
-    {"client", "verbs", "_bridge", "loops", "webhook"},  # the verbs
+    {"client", "verbs", "_annotation", "_bridge", "loops", "webhook"},  # the verbs
     {"widgets"},  # what a person touches
     {"cli", "__main__", "__init__"},  # names only
 )

@@ -82,12 +82,12 @@ def connected(url: str) -> Iterator[Connection]:
         engine.dispose()
 
 
-def fill_first_schema(url: str) -> None:
-    """A database as the first vidnb left it, with a row in every table."""
+def fill_first_schema(url: str, revision: str = "0001") -> None:
+    """A database as the first vidnb left it, or one of a later schema, with a row in every table."""
     with connected(url) as connection:
         config = scripts()
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        command.upgrade(config, revision)
         for table, row in (("jobs", OLD_JOB), ("events", OLD_EVENT), ("uploads", OLD_UPLOAD)):
             names = ", ".join(row)
             values = ", ".join(f":{name}" for name in row)
@@ -113,8 +113,9 @@ def test_the_take_is_unique_among_live_rows_only(database: str) -> None:
     assert any(name.endswith("_where") and "cancelled" in str(where) for name, where in options.items())
 
 
-def test_rows_of_the_first_schema_survive(database: str) -> None:
-    fill_first_schema(database)
+@pytest.mark.parametrize("revision", opening.REVISIONS[:-1])
+def test_rows_of_every_older_schema_survive(database: str, revision: str) -> None:
+    fill_first_schema(database, revision)
     with closing(Store(database)) as store:
         assert store.get("old1") == Job(
             id="old1",
@@ -137,6 +138,9 @@ def test_rows_of_the_first_schema_survive(database: str) -> None:
         assert store.uploaded("leonardo", None, "https://a.invalid", "d" * 64) == RemoteMedia("leonardo", "r2")
         assert store.wake("leonardo", "r1")  # what the second schema brought
         assert store.woken("old1")
+        store.update("old1", rating=4, tags=("old",), note="still good")  # what the third brought
+        assert (store.get("old1").rating, store.get("old1").tags) == (4, ("old",))
+        assert [job.id for job in store.jobs(tag="old", rating=4)] == ["old1"]
     with connected(database) as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
 

@@ -427,6 +427,47 @@ def test_latencies_are_those_of_the_models_newest_clips(store: Store) -> None:
     assert store.latencies("leonardo/motion_2.0", emulated=True) == [10.0]
 
 
+def test_jobs_of_the_same_params_are_found_by_model_newest_first(store: Store) -> None:
+    params = {"prompt": 'a "duration_s":8 100%_', "duration_s": 5, "resolution": "480p", "audio": True}
+    times = {"submitted_at": START, "done_at": START + timedelta(seconds=9)}
+    for hour, fields in enumerate(
+        (
+            {}, {"cost": Cost(2, "USD")}, {"cost": Cost(3, "USD"), "emulated": True}, {"model": "leonardo/SVD"},
+            {"cost": Cost(4, "USD"), "state": State.FAILED}, {"params": params | {"audio": False}},
+            {"params": {**params, "duration_s": 8}}, {"cost": Cost(5, "USD"), "state": State.RUNNING},
+        )
+    ):  # fmt: skip
+        given = {"state": State.DONE, "params": params, "id": str(hour), "created_at": START + timedelta(hours=hour)}
+        added(store, **(given | times | fields))  # type: ignore[arg-type]
+    wanted = {"duration_s": 5, "resolution": "480p", "audio": True, "width_px": None}
+    assert [job.id for job in store.done_like("leonardo/motion_2.0", wanted, emulated=False)] == ["1", "0"]
+    assert [job.id for job in store.done_like("leonardo/motion_2.0", wanted, emulated=True)] == ["2"]
+    assert [job.id for job in store.charged_like("leonardo/motion_2.0", wanted)] == ["7", "1"]
+    assert [job.id for job in store.charged_like("leonardo/motion_2.0", wanted, limit=1)] == ["7"]
+    assert store.charged_like("leonardo/motion_2.0", {"resolution": "100%_"}) == []
+
+
+def test_what_a_person_said_is_stored_and_found(store: Store) -> None:
+    said = {"Cat": 5, "cat": 3, 'c"at': None, "%": 1, "ö": 2}
+    for tag, rating in said.items():
+        job = added(store, tags=(tag, "all"), rating=rating, note=f"{tag}\0\ud800")
+        assert (store.get(job.id).tags, store.get(job.id).note) == ((tag, "all"), f"{tag}??")
+    for tag in said:
+        assert [job.tags[0] for job in store.jobs(tag=tag)] == [tag]
+    assert len(store.jobs(tag=["Cat", "ö", "none"])) == 2
+    assert len(store.jobs(tag="all", rating=3)) == 2
+    assert [row["tags"] for row in store.rows(rating=5)] == [["Cat", "all"]]
+
+
+def test_a_job_stands_for_its_take_until_it_comes_to_nothing(store: Store) -> None:
+    job = added(store, state=State.RUNNING)
+    key = (job.base_url, job.recipe_hash)
+    assert store.standing(*key, 0) == job
+    assert store.standing(*key, 1) is None
+    store.move(job.id, State.FAILED)
+    assert store.standing(*key, 0) is None
+
+
 def test_money_is_added_up_by_unit_and_emulated_money_apart(store: Store) -> None:
     later = START + timedelta(days=1)
     added(store, cost=Cost(0.5, "USD"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
+import anyio
 import httpx
 import pytest
 from fakes import CANARY, Scripted
@@ -11,7 +13,7 @@ from fakes import CANARY, Scripted
 from vidnb import providers
 from vidnb.errors import ConfigError, TransportError
 from vidnb.records import Call
-from vidnb.transport import Wire, redact, target
+from vidnb.transport import AT_ONCE, Turns, Wire, redact, target
 
 LEONARDO = providers.get("leonardo")
 SIGNED = "https://s3.us-east-1.amazonaws.com/asset.1min.ai/videos/x.mp4?X-Amz-Signature=5ec4e7"
@@ -147,3 +149,49 @@ async def test_the_log_shows_no_signature_and_no_key(caplog: pytest.LogCaptureFi
 
 def test_accounts_are_told_apart() -> None:
     assert target(LEONARDO, key=CANARY).account != target(LEONARDO, key="other").account
+
+
+@pytest.mark.anyio
+async def test_a_few_transfers_begin_at_once_and_a_slow_one_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vidnb.transport.TURN_S", 0.01)
+    turns, begun, end = Turns(), 0, asyncio.Event()
+
+    async def transfer() -> None:
+        nonlocal begun
+        async with turns.turn():
+            begun += 1
+            await end.wait()
+
+    tasks = [asyncio.create_task(transfer()) for _ in range(3 * AT_ONCE)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert begun == AT_ONCE
+    with anyio.fail_after(10):
+        while begun < len(tasks):
+            await asyncio.sleep(0)
+    end.set()
+    await asyncio.gather(*tasks)
+    assert turns._free._value == AT_ONCE, "each gave its turn back once"
+
+
+@pytest.mark.anyio
+async def test_a_turn_is_given_back_by_one_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = Turns()
+    for _ in range(3 * AT_ONCE):
+        with pytest.raises(OSError, match="gone"):
+            async with turns.turn():
+                raise OSError("gone")
+    assert turns._free._value == AT_ONCE
+
+
+@pytest.mark.anyio
+async def test_live_submits_keep_to_the_published_rate_and_emulated_ones_need_not() -> None:
+    wire = live(Scripted(lambda request: httpx.Response(200)))
+    for _ in range(LEONARDO.rates.submits_per_minute):
+        await wire.may_submit()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await wire.may_submit()
+    free = Wire(target(LEONARDO, live=False))
+    for _ in range(2 * LEONARDO.rates.submits_per_minute):
+        await free.may_submit()

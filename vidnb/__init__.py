@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vidnb.emulator import Emulator
     from vidnb.errors import (
         AuthError,
+        BudgetError,
         ConfigError,
         CreditError,
         JobAmbiguousError,
@@ -42,64 +43,71 @@ if TYPE_CHECKING:
         TransportError,
         UnavailableError,
         UnexpectedReplyError,
+        UnknownPriceError,
         VidnbError,
     )
     from vidnb.loops import allow_nested_loops
     from vidnb.providers import Provider
-    from vidnb.records import Job, RemoteMedia, State
+    from vidnb.records import Expectation, Job, Quote, RemoteMedia, State
     from vidnb.verbs import (
         Client,
+        annotate,
         cancel,
         clip,
+        expect,
         generate,
         history,
         job,
         jobs,
         model,
         models,
+        quote,
         reconcile,
         resume,
         settle,
+        spent,
         stop_waiting,
         submit,
         wait,
         watch,
     )
     from vidnb.webhook import webhook_app
-    from vidnb.widgets import Form, Studio
+    from vidnb.widgets import Form, Player, Progress, Recent, Studio
 
 __version__ = "0.1.0"
 
 _HOME = {
     "vidnb.client": "AsyncClient",
     "vidnb.verbs": (
-        "Client cancel clip generate history job jobs model models reconcile resume settle stop_waiting "
-        "submit wait watch"
+        "Client annotate cancel clip expect generate history job jobs model models quote reconcile resume settle spent "
+        "stop_waiting submit wait watch"
     ),
     "vidnb._clip": "Clip",
     "vidnb.emulator": "Emulator",
     "vidnb.errors": (
-        "AuthError ConfigError CreditError JobAmbiguousError JobCancelledError JobError JobFailedError JobTimeoutError "
-        "MediaError OlderFormWarning ParamsError Problem ProviderError RateLimitError RejectedError StoreError "
-        "TransportError UnavailableError UnexpectedReplyError VidnbError"
+        "AuthError BudgetError ConfigError CreditError JobAmbiguousError JobCancelledError JobError JobFailedError "
+        "JobTimeoutError MediaError OlderFormWarning ParamsError Problem ProviderError RateLimitError RejectedError "
+        "StoreError TransportError UnavailableError UnexpectedReplyError UnknownPriceError VidnbError"
     ),
     "vidnb._history": "History",
     "vidnb.loops": "allow_nested_loops",
     "vidnb.providers": "Provider",
-    "vidnb.records": "Job RemoteMedia State",
+    "vidnb.records": "Expectation Job Quote RemoteMedia State",
     "vidnb.webhook": "webhook_app",
-    "vidnb.widgets": "Form Studio",
+    "vidnb.widgets": "Form Player Progress Recent Studio",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 
 __all__ = [
     "AsyncClient",
     "AuthError",
+    "BudgetError",
     "Client",
     "Clip",
     "ConfigError",
     "CreditError",
     "Emulator",
+    "Expectation",
     "Form",
     "History",
     "Job",
@@ -111,10 +119,14 @@ __all__ = [
     "MediaError",
     "OlderFormWarning",
     "ParamsError",
+    "Player",
     "Problem",
+    "Progress",
     "Provider",
     "ProviderError",
+    "Quote",
     "RateLimitError",
+    "Recent",
     "RejectedError",
     "RemoteMedia",
     "State",
@@ -123,19 +135,24 @@ __all__ = [
     "TransportError",
     "UnavailableError",
     "UnexpectedReplyError",
+    "UnknownPriceError",
     "VidnbError",
     "allow_nested_loops",
+    "annotate",
     "cancel",
     "clip",
+    "expect",
     "generate",
     "history",
     "job",
     "jobs",
     "model",
     "models",
+    "quote",
     "reconcile",
     "resume",
     "settle",
+    "spent",
     "stop_waiting",
     "submit",
     "wait",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from vidnb import catalog
 from vidnb.errors import StoreError
 from vidnb.files import Files
-from vidnb.records import ClipInfo, Cost, Job
+from vidnb.records import ClipInfo, Cost, Job, RemoteMedia
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -61,6 +63,43 @@ class Clip:
         return self.job.emulated
 
     @property
+    def rating(self) -> int | None:
+        """A person's, from 1 to 5; `vidnb.annotate` sets it."""
+        return self.job.rating
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """A person's tags."""
+        return self.job.tags
+
+    @property
+    def note(self) -> str:
+        """A person's note, or ""."""
+        return self.job.note
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """The recipe as arguments: `vidnb.generate(model=clip.model, **clip.request)` finds this clip's first take.
+
+        Inputs are the paths of the files that were stored, or where they lie at the provider.
+
+        Raises:
+            StoreError: somebody deleted an input's file.
+        """
+        entry = catalog.load().get(self.model)
+        alone = {name for name, param in entry.params.items() if param.kind == "image"} if entry else set()
+        inputs = {name: [self._input(name, item) for item in items] for name, items in self.job.images.items()}
+        return dict(self.params) | {name: items[0] if name in alone else items for name, items in inputs.items()}
+
+    def _input(self, name: str, item: Mapping[str, str]) -> Path | RemoteMedia:
+        if "sha256" not in item:
+            return RemoteMedia(**item)
+        path = self._files.path(item["sha256"], f".{item['extension']}")
+        if path is None:
+            raise StoreError(f"the file of {name} of job {self.job.id[:8]} is no longer in the data folder")
+        return path
+
+    @property
     def info(self) -> ClipInfo:
         """What was measured of the file: pixels, frames a second, seconds, codec."""
         assert self.job.clip is not None
@@ -96,6 +135,19 @@ class Clip:
         from vidnb import media
 
         return self._files.derived(self.info.sha256, "poster.webp", lambda: media.poster(self.path))
+
+    @functools.cached_property
+    def flashes(self) -> bool:
+        """True where the clip flashes more than three times a second, as WCAG counts; looked at once and remembered.
+
+        Such a clip should not play by itself: it can harm people with photosensitive epilepsy.
+        """
+        from vidnb import media
+
+        def look() -> bytes:
+            return json.dumps(media.flashes(self.path)).encode()
+
+        return bool(json.loads(self._files.derived(self.info.sha256, "flashes.json", look)))
 
     @property
     def first_frame(self) -> Image:
@@ -133,4 +185,4 @@ class Clip:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         from vidnb import display
 
-        return {"text/plain": repr(self), "text/html": display.clip_html(self)}
+        return {"text/plain": repr(self), "text/html": str(display.clip_html(self))}  # marimo takes no subclass of str

@@ -12,7 +12,7 @@ import functools
 import os
 import threading
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import SecretStr
 
-from vidnb import catalog, display, params, providers
+from vidnb import _annotation, catalog, display, params, providers, quotes
 from vidnb._clip import Clip
 from vidnb._history import History
 from vidnb.catalog import DEFAULT_MODEL
@@ -39,7 +39,7 @@ from vidnb.errors import (
     VidnbError,
 )
 from vidnb.files import Files, data_home, disk_errors, open_home
-from vidnb.records import Job, MediaFile, State
+from vidnb.records import KEEP, Expectation, Job, Keep, MediaFile, Quote, RemoteMedia, State
 from vidnb.store import Store, utcnow
 from vidnb.transport import EMULATOR_KEY, Target, Wire, given_key, is_public, target
 
@@ -52,7 +52,7 @@ T = TypeVar("T")
 EMULATOR_SPEED = 30.0
 """How much quicker than the real services the emulator is, unless `VIDNB_EMULATOR_SPEED` says otherwise."""
 Unsupported = Literal["error", "drop"]
-FILTERS = ("state", "model", "provider", "prompt", "seed", "since", "emulated")
+FILTERS = ("state", "model", "provider", "prompt", "seed", "since", "emulated", "rating", "tag")
 UNSENT = (State.INTENDED, State.SUBMITTING)
 _noticed: set[str] = set()
 
@@ -61,7 +61,7 @@ class Jobs(list[Job]):
     """Jobs, newest first; as the last value of a cell they show as a table."""
 
     def _repr_html_(self) -> str:
-        return display.jobs_html(self)
+        return str(display.jobs_html(self))  # marimo takes no subclass of str
 
 
 class AsyncClient:
@@ -235,7 +235,7 @@ class AsyncClient:
         async def one(item: Any) -> Any:
             if isinstance(item, Clip):
                 return item.path
-            if isinstance(item, str) and urlsplit(item).scheme in ("http", "https"):
+            if _is_address(item):
                 return await _get(item)
             return item
 
@@ -491,6 +491,117 @@ class AsyncClient:
         self._start(row)
         return row
 
+    # -- say of it ---------------------------------------------------------------------------------------------------
+
+    async def annotate(
+        self,
+        job: Job | Clip | str,
+        *,
+        rating: int | Keep | None = KEEP,
+        tags: str | Iterable[str] | Keep | None = KEEP,
+        note: str | Keep | None = KEEP,
+    ) -> Job:
+        """The job's row with a person's rating, tags and note; what is not given stays. The recipe stays what it is.
+
+        Args:
+            job: a job, a clip, or an id.
+            rating: 1 to 5; None takes it away.
+            tags: all tags that the clip is to have, at most 50 of 60 characters; a comma parts two of them.
+            note: at most 10,000 characters.
+
+        Raises:
+            ParamsError: a value is too long or out of range; nothing was changed.
+
+        Example:
+            >>> vidnb.annotate(clip, rating=5, tags=["keeper", "koala"], note="the light!")
+            >>> vidnb.history(tag="keeper", rating=4)
+        """
+        row = self.job(job)
+        if fields := _annotation.checked(row.model, rating, tags, note):
+            self.store.update(row.id, **fields)
+            row = self.store.get(row.id)
+            self._changed(row)
+        return row
+
+    # -- ask before --------------------------------------------------------------------------------------------------
+
+    def quote(
+        self,
+        /,
+        prompt: str | None = None,
+        *,
+        model: str = DEFAULT_MODEL,
+        take: int | None = None,
+        fresh: bool = False,
+        unsupported: Unsupported = "error",
+        **values: Any,
+    ) -> Quote:
+        """What `generate` with the same arguments would cost, and how sure that is. Nothing is sent or uploaded.
+
+        It is nothing for what was made before and for what is emulated; else what the same model, size, duration and
+        inputs were last charged in this data folder; else the catalogue's price; else unknown. Values may be missing.
+
+        Args:
+            prompt: what to show.
+            model: id from `vidnb.models()`.
+            take: index of a repeat of the same recipe.
+            fresh: make the next take, whatever exists.
+            unsupported: `drop` leaves out params that this model lacks and other models have.
+            **values: params under vidnb's names. A picture behind an address is counted and not fetched, so the
+                quote cannot tell whether the recipe was made before.
+
+        Raises:
+            ConfigError: there is no such model, or no key where `live` asks for one.
+
+        Example:
+            >>> vidnb.quote("a koala in a meadow", model="1min/kling", duration_s=10)
+        """
+        entry = catalog.find(model)
+        where = self.target(entry.provider)
+        if prompt is not None:
+            values["prompt"] = prompt
+        request, problems = params.draft(entry, _unfetched(entry, values), unsupported=unsupported)
+        if not problems and not fresh and not _has_address(request):
+            standing = self.store.standing(where.base_url, request.recipe.recipe_hash, take or 0)
+            if standing is not None:
+                return quotes.repeated(standing)
+        if where.emulated:
+            return quotes.EMULATED
+        if entry.is_retired:
+            return Quote(None, "unknown", "the model is out of service")
+        if (problem := quotes.wrong(entry, problems)) is not None:
+            return Quote(None, "unknown", str(problem))
+        inputs = {name: len(items) for name, items in request.media.items()}
+        return quotes.price(self.store, entry.id, request.params, inputs)
+
+    def expect(self, job: Job | Clip | str) -> Expectation | None:
+        """How long this data folder's other jobs of the same model, size and duration took; None where it has none.
+
+        Args:
+            job: a job or its id.
+
+        Example:
+            >>> expected = vidnb.expect(vidnb.submit("a koala in a meadow"))
+        """
+        return quotes.expectation(self.store, self.job(job))
+
+    def spent(self, since: datetime | str | None = None) -> Mapping[str, float]:
+        """What the real jobs of the data folder cost, by unit (`USD`, `CREDITS`); emulated ones cost nothing.
+
+        A job on its way, of which the service has not said yet what it charges, counts with what it is expected to
+        cost.
+
+        Args:
+            since: only jobs made then or later; a datetime, or text such as "2026-11-21".
+
+        Raises:
+            ConfigError: `since` is no time.
+
+        Example:
+            >>> vidnb.spent(since="2026-11-01").get("USD", 0.0)
+        """
+        return quotes.spent(self.store, _filters({"since": since})["since"])
+
     # -- read --------------------------------------------------------------------------------------------------------
 
     def job(self, job: Job | Clip | str) -> Job:
@@ -527,8 +638,8 @@ class AsyncClient:
 
         Args:
             limit: how many at most; None for all.
-            **filters: `state`, `model`, `provider`, `seed` (one or several each), `prompt` (a part of it), `since`
-                (a datetime, or text such as "2026-11-21"), `emulated`.
+            **filters: `state`, `model`, `provider`, `seed`, `tag` (one or several each), `prompt` (a part of it),
+                `since` (a datetime, or text such as "2026-11-21"), `emulated`, `rating` (that one or better).
 
         Raises:
             ConfigError: there is no such filter, or `since` is no time.
@@ -543,8 +654,8 @@ class AsyncClient:
 
         Args:
             limit: how many of the newest; None for all.
-            **filters: `state`, `model`, `provider`, `seed` (one or several each), `prompt` (a part of it), `since`
-                (a datetime, or text such as "2026-11-21"), `emulated`.
+            **filters: `state`, `model`, `provider`, `seed`, `tag` (one or several each), `prompt` (a part of it),
+                `since` (a datetime, or text such as "2026-11-21"), `emulated`, `rating` (that one or better).
 
         Raises:
             ConfigError: there is no such filter, or `since` is no time.
@@ -715,6 +826,35 @@ def _filters(given: Mapping[str, Any]) -> dict[str, Any]:
         except ValueError as error:
             raise ConfigError(f"since={since!r} is no time; write it as 2026-11-21 or 2026-11-21T09:30") from error
     return found
+
+
+def _is_address(item: Any) -> bool:
+    return isinstance(item, str) and urlsplit(item).scheme in ("http", "https")
+
+
+def _unfetched(entry: catalog.Model, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with every clip replaced by its file, and every media URL by something that stands for its bytes."""
+
+    def one(item: Any) -> Any:
+        if isinstance(item, Clip):
+            return item.path
+        return RemoteMedia(entry.provider, item) if _is_address(item) else item
+
+    media = {name for name, param in entry.params.items() if param.kind in catalog.MEDIA_KINDS}
+    return {
+        name: value
+        if name not in media
+        else [one(item) for item in value]
+        if isinstance(value, list | tuple)
+        else one(value)
+        for name, value in values.items()
+    }
+
+
+def _has_address(request: params.Request) -> bool:
+    """Whether something in the request stands for bytes that were not fetched."""
+    items = [item for items in request.media.values() for item in items]
+    return any(isinstance(item, RemoteMedia) and _is_address(item.id) for item in items)
 
 
 async def _forward(queue: asyncio.Queue[Job], on_change: Callable[[Job], None]) -> None:

@@ -19,10 +19,10 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Generator, Mapping
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar, cast
+from typing import Any
 
 from vidnb import catalog, media
 from vidnb.errors import (
@@ -42,15 +42,14 @@ from vidnb.errors import (
 )
 from vidnb.files import Files
 from vidnb.limits import Schedule
-from vidnb.records import Call, ClipInfo, Job, RemoteJob, RemoteMedia, Reply, State, Status
+from vidnb.listing import Listing, converse
+from vidnb.records import Call, ClipInfo, Job, RemoteJob, RemoteMedia, State, Status
 from vidnb.store import Store, utcnow
 from vidnb.transport import Wire
 
 log = logging.getLogger("vidnb")
 
 Sleep = Callable[[float], Awaitable[None]]
-T = TypeVar("T")
-
 LEASE_S = 20.0
 SUBMIT_TRIES = 6
 REPLY_S = 15.0
@@ -63,6 +62,7 @@ WRITE_TRIES = 6
 RECONCILE_LOOKBACK = 100
 CLOCKS_DIFFER_S = 120
 HISTORY_FOR_S = 2.0
+WOKEN_FOR_S = 0.5
 NO_ANSWER = "no answer"
 UNKNOWN = "unknown to the service"
 
@@ -84,6 +84,14 @@ def is_dead(owner: str) -> bool:
     except OSError:  # it lives and belongs to somebody else
         return False
     return False
+
+
+@dataclass(frozen=True)
+class Account:
+    """What the jobs of one account share: the slots that submits wait for, and the list that answers for several."""
+
+    slots: asyncio.Semaphore
+    listing: Listing
 
 
 class Engine:
@@ -121,9 +129,10 @@ class Engine:
         self._held: set[str] = set()
         self._heart: asyncio.Task[None] | None = None
         self._uploads: dict[str, asyncio.Lock] = {}
-        self._slots: dict[str, asyncio.Semaphore] = {}
+        self._accounts: dict[str, Account] = {}
         self._links: dict[str, str] = {}
         self._history: dict[str, tuple[float, list[float]]] = {}
+        self._woken: tuple[float, set[str]] = (float("-inf"), set())
 
     async def run(self, job: Job) -> Job:
         """The job's row once it is at its end, or ambiguous.
@@ -176,7 +185,7 @@ class Engine:
         if job.state is State.AMBIGUOUS:
             job = await self.reconcile(job)
         if job.state is State.INTENDED:
-            async with self._slot(wire):
+            async with self._account(wire).slots:
                 job = await self._submit(job, wire)
                 return await self._follow(job, wire)
         return await self._follow(job, wire)
@@ -192,12 +201,14 @@ class Engine:
                 video_url = None
         return job
 
-    def _slot(self, wire: Wire) -> asyncio.Semaphore:
-        """Submits wait here while the provider already works on as many jobs as it takes at once."""
+    def _account(self, wire: Wire) -> Account:
+        """What the jobs at this connection share."""
         target = wire.target
-        return self._slots.setdefault(
-            f"{target.base_url} {target.account}", asyncio.Semaphore(self._in_flight or target.provider.rates.in_flight)
-        )
+        name = f"{target.base_url} {target.account}"
+        if name not in self._accounts:
+            at_once = self._in_flight or target.provider.rates.in_flight
+            self._accounts[name] = Account(asyncio.Semaphore(at_once), Listing(wire))
+        return self._accounts[name]
 
     # -- submit ------------------------------------------------------------------------------------------------------
 
@@ -207,8 +218,9 @@ class Engine:
         try:
             inputs = await self._inputs(job, wire)
             call = wire.target.provider.submit(model, _plain(job.params), inputs)
-        except (ProviderError, MediaError) as error:
+        except ProviderError as error:
             return self._fail(job, error)
+        await wire.may_submit()
         posting = asyncio.create_task(self._post(job, wire, call))
         try:
             job = await asyncio.shield(posting)
@@ -241,6 +253,7 @@ class Engine:
                 if wait_s > LONGEST_RETRY_AFTER_S:
                     raise
                 await self._sleep(wait_s)
+                await wire.may_submit()
                 continue
             except (UnexpectedReplyError, UnavailableError) as error:
                 # The service may have taken the job although its answer cannot be read.
@@ -306,7 +319,7 @@ class Engine:
             if known is None:
                 content = self.files.read(item["sha256"], "." + item["extension"])
                 file = media.stored_file(content, item["sha256"], item["extension"])
-                known = await converse(wire, target.provider.upload(file))
+                known = await converse(wire.call, target.provider.upload(file))
                 self.store.remember_upload(*key, known)
             return known
 
@@ -314,11 +327,20 @@ class Engine:
 
     async def _poll(self, job: Job, wire: Wire) -> tuple[Job, str | None]:
         """Ask until something is settled; the second value is the clip's link once there is one."""
-        provider = wire.target.provider
-        schedule = Schedule(self._latencies(job.model, job.emulated), provider.rates, emulated=job.emulated)
+        listing = self._account(wire).listing
+        with listing.following(job.remote_id or ""):
+            return await self._settled(job, wire, listing)
+
+    async def _settled(self, job: Job, wire: Wire, listing: Listing) -> tuple[Job, str | None]:
+        remote_id, heard_at = job.remote_id or "", time.monotonic()
+        schedule = Schedule(self._latencies(job.model, job.emulated), wire.target.provider.rates, emulated=job.emulated)
         since, failures, unknown = job.submitted_at or job.created_at, 0, 0
+        if listing.covers(remote_id):
+            await self._rest(job, schedule.window_s)  # one list for all that were submitted at this time
         while True:
-            status = await self._ask(job, wire)
+            listed = await listing.status(remote_id, after=heard_at, within_s=schedule.window_s)
+            status = listed or await self._ask(job, wire)
+            heard_at = time.monotonic()
             failures = failures + 1 if status.word.startswith(NO_ANSWER) else 0
             unknown = unknown + 1 if status.word.startswith(UNKNOWN) else 0
             if unknown >= FORGOTTEN_AFTER_POLLS and _age_s(since) > FORGOTTEN_AFTER_S:
@@ -326,7 +348,8 @@ class Engine:
             job = self._heard(replace(job, polls=job.polls + 1), status)
             if job.is_terminal or (job.state is State.DOWNLOADING and status.video_url is not None):
                 return job, status.video_url
-            await self._rest(job, schedule.delay(_age_s(since), failures=failures))
+            together = listing.covers(remote_id)
+            await self._rest(job, schedule.delay(_age_s(since), failures=failures, together=together))
 
     async def _ask(self, job: Job, wire: Wire) -> Status:
         """What the service says of the job now; a network failure or an odd answer is no verdict on the job."""
@@ -369,8 +392,16 @@ class Engine:
         while seconds > 0:
             await self._sleep(min(step, seconds))
             seconds -= step
-            if seconds > 0 and self.store.woken(job.id):
+            if seconds > 0 and job.id in self._called() and self.store.woken(job.id):
                 return
+
+    def _called(self) -> set[str]:
+        """The jobs that a webhook marked, read for all jobs at once."""
+        read_at, found = self._woken
+        if time.monotonic() - read_at > WOKEN_FOR_S:
+            found = self.store.all_woken()
+            self._woken = (time.monotonic(), found)
+        return found
 
     # -- download ----------------------------------------------------------------------------------------------------
 
@@ -426,7 +457,7 @@ class Engine:
         exchange = wire.target.provider.recent(RECONCILE_LOOKBACK)
         if exchange is None:
             return job
-        listed = await converse(wire, exchange)
+        listed = await converse(wire.call, exchange)
         others = [other for other in self.store.unfinished(job.provider) if other.id != job.id]
         if any(_is_rival(job, other) for other in others):
             return job
@@ -481,27 +512,12 @@ class Engine:
                 self.store.renew(list(self._held), self.owner, self._lease_s)
 
 
-async def converse(wire: Wire, exchange: Generator[Call, Reply, T]) -> T:
-    """The value that a provider's exchange returns once every call it yields was answered."""
-    try:
-        call = next(exchange)
-        while True:
-            call = exchange.send(await wire.call(call))
-    except StopIteration as end:
-        return cast(T, end.value)
-
-
 def describe(error: Exception) -> dict[str, Any]:
     """What a failed job's row says: kind, message, whether it was charged, and what to do next."""
     kinds: list[tuple[type[Exception], str, str]] = [
         (AuthError, "key", "check the key, then run the cell again"),
         (CreditError, "credit", "top up the account, then run the cell again"),
         (RateLimitError, "rate", "wait a minute, then run the cell again"),
-        (
-            MediaError,
-            "clip",
-            "the service delivered something that is not a video; ask its support, or try another take",
-        ),
     ]
     kind, advice = next(((k, a) for cls, k, a in kinds if isinstance(error, cls)), ("service", ""))
     charged = getattr(error, "charged", None)

@@ -7,6 +7,8 @@
       StoreError                  the data folder or the database refused
         IllegalTransitionError    the job is not in a state from which it may move there
       MediaError (ValueError)     a file or value is not the picture, clip or sound that it should be
+      BudgetError                 the job would cost more than the cap allows; nothing was sent
+        UnknownPriceError         nobody knows the price, so the cap cannot be promised to hold
       ProviderError               the service answered with an error
         AuthError                 the key is missing, wrong or blocked
         CreditError               no balance
@@ -86,6 +88,14 @@ class IllegalTransitionError(StoreError):
 
 class MediaError(VidnbError, ValueError):
     """A file or value is not the picture, clip or sound that it should be; the message says what it is."""
+
+
+class BudgetError(VidnbError):
+    """The job would cost more than the cap allows; nothing was sent."""
+
+
+class UnknownPriceError(BudgetError):
+    """Nobody knows the price before the job is sent, so the cap cannot be promised to hold; nothing was sent."""
 
 
 @dataclass(frozen=True)

@@ -35,19 +35,30 @@ class Schedule:
         self.usual_s = statistics.median(usable) if known else None
         self.latest_s = usable[min(len(usable) - 1, (9 * len(usable)) // 10)] if known else None
 
-    def delay(self, elapsed_s: float, *, failures: int = 0) -> float:
-        """Seconds to wait before the next poll, `elapsed_s` after the submit."""
-        wait = self._wanted(max(0.0, elapsed_s))
+    @property
+    def window_s(self) -> float:
+        """Seconds by which a poll may be early or late, to be one with those of other jobs; no one notices."""
+        return max(0.5 * self.floor_s, 0.01 * (self.usual_s or 0.0))
+
+    def delay(self, elapsed_s: float, *, failures: int = 0, together: bool = False) -> float:
+        """Seconds to wait before the next poll, `elapsed_s` after the submit.
+
+        Args:
+            elapsed_s: since the submit.
+            failures: polls in a row that got no answer.
+            together: one request answers for many jobs, so they are not to be spread.
+        """
+        wait = self._wanted(max(0.0, elapsed_s), 0.98 if together else random.uniform(0.98, 1.0))
         if failures:
             wait = max(wait, self.floor_s * 2 ** min(failures, 10))  # a laptop may be offline all night
         # Jitter keeps a hundred jobs, submitted together, from asking together.
-        return max(self.floor_s, min(wait, LONGEST_S)) * random.uniform(0.95, 1.05)
+        return max(self.floor_s, min(wait, LONGEST_S)) * (1.0 if together else random.uniform(0.96, 1.0))
 
-    def _wanted(self, elapsed_s: float) -> float:
+    def _wanted(self, elapsed_s: float, early: float) -> float:
         if self.earliest_s is None or self.usual_s is None or self.latest_s is None:
             return 0.1 * elapsed_s
         # A little early at times: who only ever asks late would never see that the model has become quicker.
-        first = random.uniform(0.98, 1.0) * self.earliest_s
+        first = early * self.earliest_s
         if elapsed_s < first:
             return min(first - elapsed_s, LONGEST_S)
         step = 0.02 * self.usual_s

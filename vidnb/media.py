@@ -13,6 +13,7 @@ import warnings
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -38,6 +39,8 @@ PICTURES = "PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
 MEDIA = "an MP4 or MOV video, or MP3 or WAV sound"
 CONTENT_TYPES = {"mp4": "video/mp4", "mov": "video/quicktime", "mp3": "audio/mpeg", "wav": "audio/wav"}
 ORIENTATION = 0x0112
+UNSEEN = {"skip_frame": "all", "probesize": "32", "analyzeduration": "1"}
+"""Opens an MP4 or MOV without decoding anything: its header says it all, and opening is what costs most."""
 
 
 # Clips
@@ -49,41 +52,42 @@ def probe(path: str | Path) -> ClipInfo:
     Raises:
         MediaError: it is no MP4, MOV, WebM or MKV, has no video, or ends early.
     """
-    return _measured(path, decode=False)
+    with _video(path) as (container, stream):
+        found = _measured(path, container, stream, decode=False)
+    with Path(path).open("rb") as file:
+        return replace(found, sha256=hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def verify_video(path: str | Path) -> ClipInfo:
-    """What `probe` says, once the first frame could be decoded.
+    """What `probe` says, once the first frame could be decoded; the hash, which a download has already, is left "".
 
     Raises:
         MediaError: it is no complete, playable video.
     """
-    return _measured(path, decode=True)
+    with _video(path, options=UNSEEN) as (container, stream):
+        stream.codec_context.skip_frame = "DEFAULT"
+        return _measured(path, container, stream, decode=True)
 
 
-def _measured(path: str | Path, *, decode: bool) -> ClipInfo:
-    """What the file measures, read in one pass, as opening a video is what costs most."""
-    with _video(path) as (container, stream):
-        stream.codec_context.thread_count = 1  # starting threads costs more than one frame
-        frames, pictures = 0, 0
-        for packet in container.demux(stream):
-            frames += bool(packet.size and not packet.is_discard)
-            if decode and not pictures:
-                pictures += len(packet.decode())
+def _measured(path: str | Path, container: InputContainer, stream: VideoStream, *, decode: bool) -> ClipInfo:
+    """What the file measures, read in one pass."""
+    stream.codec_context.thread_count = 1  # starting threads costs more than one frame
+    frames, pictures = 0, 0
+    for packet in container.demux(stream):
+        frames += bool(packet.size and not packet.is_discard)
         if decode and not pictures:
-            raise MediaError(f"{_name(path)} has no frame that can be decoded")
-        if frames == 0 or frames < stream.frames:
-            raise MediaError(f"{_name(path)} is cut off: {frames} of {stream.frames} frames; fetch it again")
-        fps = stream.average_rate or stream.guessed_rate
-        if not fps:
-            raise MediaError(f"{_name(path)} does not say its frame rate")
-        length = stream.duration * stream.time_base if stream.duration and stream.time_base else frames / fps
-        size = (stream.codec_context.width, stream.codec_context.height)
-        codec, has_audio = stream.codec_context.name, bool(container.streams.audio)
-    with Path(path).open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size_bytes = file.tell()
-    return ClipInfo(digest, size_bytes, *size, float(fps), float(length), frames, codec, has_audio)
+            pictures += len(packet.decode())
+    if decode and not pictures:
+        raise MediaError(f"{_name(path)} has no frame that can be decoded")
+    if frames == 0 or frames < stream.frames:
+        raise MediaError(f"{_name(path)} is cut off: {frames} of {stream.frames} frames; fetch it again")
+    fps = stream.average_rate or stream.guessed_rate
+    if not fps:
+        raise MediaError(f"{_name(path)} does not say its frame rate")
+    length = stream.duration * stream.time_base if stream.duration and stream.time_base else frames / fps
+    size = (stream.codec_context.width, stream.codec_context.height)
+    codec, has_audio = stream.codec_context.name, bool(container.streams.audio)
+    return ClipInfo("", Path(path).stat().st_size, *size, float(fps), float(length), frames, codec, has_audio)
 
 
 def poster(path: str | Path, width: int = 480) -> bytes:
@@ -138,9 +142,43 @@ def strip(path: str | Path, n: int = 8, width: int = 160) -> Image:
     return sheet
 
 
+def flashes(path: str | Path) -> bool:
+    """Whether the clip flashes more than three times in any second over a quarter of the picture, as WCAG 2 counts.
+
+    Raises:
+        MediaError: it cannot be decoded.
+    """
+    from vidnb._flash import Flashes
+
+    seen, size = Flashes(), None
+    with _video(path) as (container, stream):
+        stream.thread_type = "AUTO"
+        rate = float(stream.average_rate or stream.guessed_rate or 25)
+        for index, shown in enumerate(_frames(container, stream, path)):
+            size = size or _small(shown.width, shown.height)
+            picture = shown.reformat(*size, format="rgb24", interpolation="AREA").to_ndarray()
+            seen.see(picture, index / rate if shown.time is None else shown.time)
+            if seen.found:
+                return True
+    return False
+
+
+def _small(width: int, height: int, side: int = 64) -> tuple[int, int]:
+    """A size of the same shape whose longer side is at most this."""
+    scale = min(side / max(width, height), 1.0)
+    return max(round(width * scale), 1), max(round(height * scale), 1)
+
+
 @contextmanager
-def _video(source: str | Path | io.BytesIO) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The opened file and its video; what FFmpeg raises inside becomes a MediaError."""
+def _video(
+    source: str | Path | io.BytesIO, options: dict[str, str] | None = None
+) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The opened file and its video; what FFmpeg raises inside becomes a MediaError.
+
+    Args:
+        source: the file.
+        options: FFmpeg's, for MP4 and MOV only; the other containers have to be looked into.
+    """
     import av
 
     try:
@@ -150,7 +188,7 @@ def _video(source: str | Path | io.BytesIO) -> Iterator[tuple[InputContainer, Vi
             path = Path(source).expanduser().resolve()  # an absolute path is never taken for a protocol
             with path.open("rb") as file:
                 kind = _container(file.read(64), source)
-            container = av.open(str(path), mode="r", format=kind)
+            container = av.open(str(path), mode="r", format=kind, options=options if kind == "mov" else None)
         with container:
             if not container.streams.video:
                 raise MediaError(f"{_name(source)} has no video in it")

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 
 class State(StrEnum):
@@ -72,7 +72,53 @@ class Cost:
         return self.amount if self.unit == "USD" else None
 
     def __str__(self) -> str:
-        return f"${self.amount:.4f}" if self.unit == "USD" else f"{self.amount:,.0f} credits"
+        if self.unit != "USD":
+            return f"{self.amount:,.0f} credits"
+        cents, _, finer = f"{self.amount:.4f}".partition(".")  # services charge parts of a cent
+        return f"${cents}.{finer[:2]}{finer[2:].rstrip('0')}"
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What a job would cost, how sure that is, and where it is known from.
+
+    Example:
+        >>> quote = vidnb.quote("a koala in a meadow", model="leonardo/motion_2.0")
+        >>> quote.cost, quote.certainty, quote.why
+    """
+
+    cost: Cost | None
+    """None where nobody knows."""
+    certainty: Literal["exact", "estimate", "unknown"]
+    why: str
+    """In a few words: "as charged on 2026-11-21", "made before"."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """How long jobs like this one took from submit to done.
+
+    Example:
+        >>> expected = vidnb.expect(vidnb.submit("a koala in a meadow"))
+    """
+
+    median_s: float
+    p90_s: float
+    """Nine of ten took no longer."""
+    count: int
+    """How many there were; few say little."""
+
+
+class Keep(Enum):
+    """Stands for "leave it as it is" where None has a meaning of its own."""
+
+    KEEP = "keep"
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+KEEP = Keep.KEEP
 
 
 @dataclass(frozen=True)
@@ -168,7 +214,7 @@ class Status:
 
 @dataclass(frozen=True)
 class RemoteJob:
-    """One entry of a provider's list of recent jobs: enough to recognise a lost submit."""
+    """One entry of a provider's list of recent jobs: enough to recognise a lost submit, and how the job stands."""
 
     remote_id: str
     prompt: str
@@ -176,6 +222,8 @@ class RemoteJob:
     seed: int | None = None
     width_px: int | None = None
     height_px: int | None = None
+    status: Status | None = None
+    """What the list says of the job, as `polled` would; None where it says nothing of it."""
 
 
 @dataclass(frozen=True)
@@ -238,6 +286,10 @@ class Job:
     error: Mapping[str, Any] | None = None
     clip: ClipInfo | None = None
     video_url: str | None = field(default=None, repr=False)
+    rating: int | None = None
+    """A person's, from 1 to 5."""
+    tags: tuple[str, ...] = ()
+    note: str = ""
     lease_owner: str | None = None
     lease_until: datetime | None = None
 
@@ -264,4 +316,4 @@ class Job:
     def _repr_html_(self) -> str:
         from vidnb.display import job_html
 
-        return job_html(self)
+        return str(job_html(self))  # marimo takes no subclass of str

@@ -7,6 +7,8 @@ connection was made); everything else comes back as `TransportError(sent=True)`,
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import functools
 import ipaddress
 import logging
@@ -45,10 +47,14 @@ SUBMIT = Retry(
     status_forcelist=[429],
     retry_on_exceptions=NOTHING_SENT,
 )
+ONCE = Retry(total=0)
 UPLOAD = Retry(total=3, backoff_factor=0.4, allowed_methods=["POST"], status_forcelist=[429, 500, 502, 503, 504])
 DOWNLOAD = Retry(total=3, backoff_factor=0.4, status_forcelist=[404, 408, 409, 425, 429, 500, 502, 503, 504])
 MAX_CLIP_BYTES = 4 * 2**30
 POLL_CONNECTIONS = 4
+TRANSFER_CONNECTIONS = 100
+AT_ONCE, TURN_S = 4, 1.0
+"""So many transfers begin at once; one that takes longer than its turn does not keep the next from beginning."""
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0, pool=30.0)
 _SUBMIT_TIMEOUT = httpx.Timeout(300.0, connect=10.0, pool=30.0)
 """A provider may answer synchronously, when the clip exists (1min holds the connection for minutes)."""
@@ -76,7 +82,7 @@ class Target:
     def __reduce__(self) -> Any:
         raise TypeError("a target holds a key, which must not be written anywhere")
 
-    @property
+    @functools.cached_property
     def account(self) -> str:
         """A fingerprint of the key: tells accounts apart, and cannot be turned back into the key."""
         import hashlib
@@ -173,6 +179,33 @@ def _sockets(connections: int) -> httpx.AsyncHTTPTransport:
     return httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=connections, max_keepalive_connections=4))
 
 
+class Turns:
+    """Lets transfers begin a few at a time, so that quick ones share a few connections and slow ones stop nobody.
+
+    Each connection costs a handshake, and httpcore looks through all of them at every request.
+    """
+
+    def __init__(self) -> None:
+        self._free = asyncio.Semaphore(AT_ONCE)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Nothing; inside, the transfer has begun."""
+        await self._free.acquire()
+        held = [self._free]
+
+        def end() -> None:
+            if held:
+                held.pop().release()
+
+        timer = asyncio.get_running_loop().call_later(TURN_S, end)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            end()
+
+
 class Wire:
     """One target's connection: calls with the key, uploads and downloads without it."""
 
@@ -182,10 +215,11 @@ class Wire:
         self.target = target
         self._limiter = AsyncLimiter(target.provider.rates.requests_per_minute, 60.0)
         self._limited = not target.emulated
-        # Polls are many and short and share a few connections, as httpcore looks through all of them each time;
-        # submits, uploads and downloads may take minutes and have as many as they need.
+        self._submits = AsyncLimiter(target.provider.rates.submits_per_minute, 60.0)
+        # Polls are many and short and share a few connections; submits, uploads and downloads may take minutes.
         self._polls = self._client(transport or _sockets(POLL_CONNECTIONS), retries)
-        self._transfers = self._client(transport or _sockets(100), retries)
+        self._transfers = self._client(transport or _sockets(TRANSFER_CONNECTIONS), retries)
+        self._turns = Turns()
         _redact_logs()
 
     def _client(self, below: httpx.AsyncBaseTransport, retries: bool) -> httpx.AsyncClient:
@@ -196,19 +230,25 @@ class Wire:
             trust_env=not self.target.emulated,
         )
 
-    async def call(self, call: Call, *, submit: bool = False) -> Reply:
+    async def may_submit(self) -> None:
+        """Return once one more submit is within the provider's published rate; ask before the row says it is sent."""
+        if self._limited:
+            await self._submits.acquire()
+
+    async def call(self, call: Call, *, submit: bool = False, once: bool = False) -> Reply:
         """The service's answer to a call, of whatever status.
 
         Args:
             call: what to send.
             submit: the call costs money: never send it again once it may have been received.
+            once: others wait for this answer, and can do without it: never send it again.
 
         Raises:
             TransportError: no complete answer came; `sent` says whether the service may have received the call.
         """
         if self._limited:
             await self._limiter.acquire()
-        retry = SUBMIT if submit else UPLOAD if call.file is not None or call.method == "POST" else READ
+        retry = ONCE if once else SUBMIT if submit else UPLOAD if call.file is not None or call.method == "POST" else READ
         client = self._polls if call.method == "GET" else self._transfers
         if not call.authorized:
             check_link(call.url, self.target)
@@ -217,7 +257,8 @@ class Wire:
         except (httpx.InvalidURL, ValueError) as error:
             raise TransportError(f"{self.target.provider.title} gave an address that is none", sent=False) from error
         try:
-            response = await client.send(request, auth=_Key(self.target) if call.authorized else None)
+            async with contextlib.nullcontext() if client is self._polls else self._turns.turn():
+                response = await client.send(request, auth=_Key(self.target) if call.authorized else None)
         except UNREADABLE as error:
             raise _lost(call, error, self.target) from error
         parsed = _json(response)
@@ -249,13 +290,14 @@ class Wire:
         except (httpx.InvalidURL, ValueError) as error:
             raise TransportError("the clip's link is no address", sent=False) from error
         try:
-            response = await self._transfers.send(request, stream=True)
-            try:
-                if response.status_code != 200:
-                    raise TransportError(f"the clip's link answered HTTP {response.status_code}", sent=True)
-                yield _whole_body(response)
-            finally:
-                await response.aclose()
+            async with self._turns.turn():
+                response = await self._transfers.send(request, stream=True)
+                try:
+                    if response.status_code != 200:
+                        raise TransportError(f"the clip's link answered HTTP {response.status_code}", sent=True)
+                    yield _whole_body(response)
+                finally:
+                    await response.aclose()
         except httpx.TransportError as error:
             raise TransportError(f"the download broke off: {type(error).__name__}", sent=True) from error
 

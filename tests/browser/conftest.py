@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-import nbformat
 import pytest
-from labharness import DESKTOP, LIGHT, Browser, Lab, NotebookPage, find_browser
+from labharness import DESKTOP, LIGHT, Browser, Lab, NotebookPage, find_browser, write_notebook
+from widgetpage import Theme, WidgetPage
 
 MISSING = "no Chromium launches here; get one with: python tests/browser/install_browser.py"
-
-# Without it JupyterLab opens a "Select Kernel" dialog.
-KERNELSPEC = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 
 FAILED = pytest.StashKey[bool]()
 
@@ -78,19 +76,53 @@ def page(request: pytest.FixtureRequest, notebook_page: NotebookPage) -> Iterato
 
 
 @pytest.fixture
+def watched(request: pytest.FixtureRequest) -> Iterator[list[NotebookPage]]:
+    """A list for pages of other servers; when the test fails, what they show is kept as that of `page` is."""
+    pages: list[NotebookPage] = []
+    yield pages
+    if request.node.stash.get(FAILED, False):
+        for page in pages:
+            page.keep_evidence(request.config.rootpath / "test-artifacts" / folder_name(request))
+
+
+@pytest.fixture
 def lab(page: NotebookPage, lab_folder: Path) -> Callable[..., NotebookPage]:
-    """`lab(*cells, run=True)`: the page with a new notebook of these code cells in front, already run.
+    """`lab(*cells, run=True, kernel="python3")`: the page with a new notebook of these cells in front, already run.
 
     The notebooks lie in `lab_folder`.
     """
 
-    def open_notebook(*cells: str, run: bool = True) -> NotebookPage:
+    def open_notebook(*cells: str, run: bool = True, kernel: str = "python3") -> NotebookPage:
         path = lab_folder / f"notebook-{len(list(lab_folder.glob('*.ipynb'))) + 1}.ipynb"
-        code_cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
-        nbformat.write(nbformat.v4.new_notebook(cells=code_cells, metadata={"kernelspec": KERNELSPEC}), path)
+        write_notebook(path, *cells, kernel=kernel)
         page.open(path.relative_to(page.server.root).as_posix())
         if run:
             page.run_all()
         return page
 
     return open_notebook
+
+
+@pytest.fixture
+def widget_page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Callable[..., WidgetPage]]:
+    """`widget_page(X, state, width=..., theme=...)`: a page with one live part and a fake kernel behind it.
+
+    `X` is a class, with all its synced traits in `state`, or an instance, whose own values `state` overrides. An
+    exception in the page fails the test.
+    """
+    pages: list[WidgetPage] = []
+
+    def open_part(
+        part: Any, state: Mapping[str, Any] | None = None, *, width: int = 860, theme: Theme = "light"
+    ) -> WidgetPage:
+        pages.append(shown := WidgetPage(browser.context))
+        shown.start(part, state, width=width, theme=theme)
+        return shown
+
+    yield open_part
+    problems = [problem for shown in pages for problem in shown.problems()]
+    for shown in pages:
+        if request.node.stash.get(FAILED, False):
+            shown.page.screenshot(path=request.config.rootpath / "test-artifacts" / f"{folder_name(request)}.png")
+        shown.page.close()
+    assert problems == []

@@ -1,4 +1,4 @@
-"""A real JupyterLab, a headless Chromium and one notebook page, for tests of what a person sees.
+"""A real JupyterLab, Notebook 7 or Voila, a headless Chromium and one page, for tests of what a person sees.
 
     with Lab(root) as server, Browser(find_browser()) as browser:
         notebook = NotebookPage.start(browser, server)
@@ -7,7 +7,7 @@
         notebook.page.get_by_role("button", name="Generate").click()
 
 One server, one browser and one page serve the whole session: a cold start costs ten seconds, a further notebook in the
-same page one.
+same page one. `Notebook7` goes with a `SingleNotebookPage`; a page of `Voila` is a plain page of the browser.
 """
 
 from __future__ import annotations
@@ -22,13 +22,16 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
+import nbformat
 from playwright.sync_api import Locator, Page, Route, ViewportSize, expect, sync_playwright
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -113,31 +116,54 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Lab:
-    """A JupyterLab server over `root`, with a home, settings and a configuration of its own.
+def write_notebook(path: Path, *cells: str, kernel: str = "python3") -> None:
+    """Write a notebook of these code cells; its folder is made if it is missing."""
+    # Without a kernelspec JupyterLab opens a "Select Kernel" dialog.
+    spec = {"name": kernel, "display_name": kernel, "language": "python"}
+    code_cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=code_cells, metadata={"kernelspec": spec}), path)
 
-    It runs with this interpreter, so that `import vidnb` in a cell is the package under test.
+
+class Server:
+    """A server over `root`, with a home, settings, kernels and a configuration of its own.
+
+    It runs with this interpreter, so that `import vidnb` in a cell is the package under test. A subclass says what is
+    started and at which address it shows a notebook.
 
     Args:
         root: the folder it serves.
         env: variables that the server and its kernels see besides the cleaned environment.
+        base_url: the path below which it answers; a JupyterHub puts "/user/<name>/" before everything.
     """
 
-    def __init__(self, root: Path, env: Mapping[str, str] | None = None) -> None:
+    start_page = ""
+    notebook_page = ""
+
+    def __init__(self, root: Path, env: Mapping[str, str] | None = None, *, base_url: str = "/") -> None:
         self.root = root
         self.env = dict(env or {})
+        self.base_url = base_url
         self.token = secrets.token_hex(8)
         self.url = ""
+
+    def command(self, port: int) -> list[str]:
+        """The command line that starts it at this port."""
+        raise NotImplementedError
+
+    def address(self, path: str) -> str:
+        """Where it shows the notebook at `path`, relative to its root; without a path, where one begins."""
+        return f"{self.notebook_page}/{quote(path)}" if path else self.start_page
 
     def __enter__(self) -> Self:
         self.home = Path(tempfile.mkdtemp(prefix="vidnb-lab-"))
         self.log_path = self.home / "server.log"
-        self._write_settings()
+        self.settings(SETTINGS)
         port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"http://127.0.0.1:{port}{self.base_url}".rstrip("/")
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
-                self._command(port),
+                self.command(port),
                 cwd=self.root,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
@@ -157,11 +183,20 @@ class Lab:
     ) -> None:
         self._stop()
 
-    def _write_settings(self) -> None:
-        for plugin, values in SETTINGS.items():
+    def settings(self, values: Mapping[str, Mapping[str, object]]) -> None:
+        """Write JupyterLab's settings of these plug-ins; pages see them when they are loaded."""
+        for plugin, chosen in values.items():
             path = self.home / "settings" / f"{plugin}.jupyterlab-settings"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(values), encoding="utf-8")
+            path.write_text(json.dumps(chosen), encoding="utf-8")
+
+    def add_kernel(self, name: str, env: Mapping[str, str]) -> None:
+        """Offer one more kernel: this interpreter with these variables."""
+        folder = self.home / "data/kernels" / name
+        folder.mkdir(parents=True)
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        spec = {"argv": argv, "display_name": name, "language": "python", "env": dict(env)}
+        (folder / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(HIDDEN_PREFIXES)}
@@ -177,31 +212,19 @@ class Lab:
         redirected = {name: str(self.home / folder) for name, folder in folders.items()}
         return {**kept, **redirected, "JUPYTER_PLATFORM_DIRS": "1", "PYTHONUNBUFFERED": "1", **self.env}
 
-    def _command(self, port: int) -> list[str]:
-        return [
-            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
-            f"--ServerApp.port={port}",
-            "--ServerApp.port_retries=0",
-            f"--IdentityProvider.token={self.token}",
-            f"--ServerApp.root_dir={self.root}",
-            f"--ServerApp.jpserver_extensions={SERVER_EXTENSIONS}",
-            "--LabApp.expose_app_in_browser=True",
-            "--LabApp.news_url=",
-            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-            "--LabApp.extension_manager=readonly",
-        ]
-
     def _wait_until_it_answers(self, timeout_s: float = 90) -> None:
         deadline = time.monotonic() + timeout_s
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"JupyterLab did not start:\n{self.log_path.read_text(errors='replace')}")
+                raise RuntimeError(f"the server did not start:\n{self.log_path.read_text(errors='replace')}")
             time.sleep(0.05)
 
     def _answers(self) -> bool:
         try:
             with urllib.request.urlopen(f"{self.url}/api?token={self.token}", timeout=2):
                 return True
+        except urllib.error.HTTPError:  # Voila has no such page, but something did answer
+            return True
         except OSError:
             return False
 
@@ -214,6 +237,61 @@ class Lab:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(10)
         shutil.rmtree(self.home, ignore_errors=True)
+
+    def _jupyter_command(self, module: str, port: int, extensions: Mapping[str, bool]) -> list[str]:
+        return [
+            *(sys.executable, "-m", module, "--no-browser", "--allow-root", "--ip=127.0.0.1"),
+            f"--ServerApp.port={port}",
+            "--ServerApp.port_retries=0",
+            f"--ServerApp.base_url={self.base_url}",
+            f"--IdentityProvider.token={self.token}",
+            f"--ServerApp.root_dir={self.root}",
+            f"--ServerApp.jpserver_extensions={dict(extensions)}",
+        ]
+
+
+class Lab(Server):
+    """JupyterLab."""
+
+    start_page, notebook_page = "lab", "lab/tree"
+
+    def command(self, port: int) -> list[str]:
+        """The command line that starts it at this port."""
+        return [
+            *self._jupyter_command("jupyterlab", port, SERVER_EXTENSIONS),
+            "--LabApp.expose_app_in_browser=True",
+            "--LabApp.news_url=",
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            "--LabApp.extension_manager=readonly",
+        ]
+
+
+class Notebook7(Server):
+    """Jupyter Notebook 7."""
+
+    start_page, notebook_page = "tree", "notebooks"
+
+    def command(self, port: int) -> list[str]:
+        """The command line that starts it at this port."""
+        extensions = {**SERVER_EXTENSIONS, "jupyterlab": False, "notebook": True}
+        return [
+            *self._jupyter_command("notebook", port, extensions),
+            "--JupyterNotebookApp.expose_app_in_browser=True",
+        ]
+
+
+class Voila(Server):
+    """Voila: the outputs of a notebook as a page, without its code."""
+
+    notebook_page = "voila/render"
+
+    def command(self, port: int) -> list[str]:
+        """The command line that starts it at this port."""
+        return [
+            *(sys.executable, "-m", "voila", str(self.root), "--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1"),
+            f"--Voila.token={self.token}",
+            f"--Voila.base_url={self.base_url}",
+        ]
 
 
 class Browser:
@@ -255,7 +333,7 @@ class NotebookPage:
     document.
     """
 
-    def __init__(self, page: Page, server: Lab) -> None:
+    def __init__(self, page: Page, server: Server) -> None:
         self.page = page
         self.server = server
         self.path = ""
@@ -266,10 +344,10 @@ class NotebookPage:
         page.on("pageerror", lambda error: self.console.append(f"pageerror: {error}"))
 
     @classmethod
-    def start(cls, browser: Browser, server: Lab) -> Self:
-        """A page with JupyterLab loaded and no notebook open yet."""
+    def start(cls, browser: Browser, server: Server) -> Self:
+        """A page with the server's first page loaded and no notebook open yet."""
         self = cls(browser.context.new_page(), server)
-        self._load("lab")
+        self._load(server.address(""))
         return self
 
     def _load(self, address: str) -> None:
@@ -304,7 +382,7 @@ class NotebookPage:
 
     def reload(self) -> None:
         """Load the whole page again, as a person does with F5: what was not saved is gone, the kernel lives on."""
-        self._load(f"lab/tree/{self.path}")
+        self._load(self.server.address(self.path))
         self._wait_for_kernel()
 
     def _wait_for_kernel(self) -> None:
@@ -411,3 +489,12 @@ class NotebookPage:
         (folder / "console.log").write_text("\n".join(self.console), encoding="utf-8")
         self.page.screenshot(path=folder / "page.png")
         (folder / "cells.json").write_text(json.dumps(self.cells(), indent=1), encoding="utf-8")
+
+
+class SingleNotebookPage(NotebookPage):
+    """The page of Notebook 7, which shows one notebook and is loaded anew for another."""
+
+    def open(self, path: str) -> None:
+        """Show the notebook at `path`, relative to the server's root, and wait for its kernel."""
+        self.path = path
+        self.reload()

@@ -34,6 +34,11 @@ def verbs() -> None:
     assert_type(vidnb.jobs(limit=5, state="done"), Jobs)
     assert_type(vidnb.history(prompt="koala"), vidnb.History)
     assert_type(vidnb.model("leonardo/SVD"), Model)
+    assert_type(vidnb.annotate("3f2a", rating=5, tags=["keeper"], note="the light!"), vidnb.Job)
+    assert_type(vidnb.annotate(job, rating=None, tags="keeper, koala"), vidnb.Job)
+    assert_type(vidnb.quote("a koala", model="1min/kling", duration_s=10), vidnb.Quote)
+    assert_type(vidnb.expect(job), vidnb.Expectation | None)
+    assert_type(vidnb.spent(since="2026-11-21"), Mapping[str, float])
 
 
 def wrong_calls() -> None:
@@ -42,6 +47,7 @@ def wrong_calls() -> None:
     vidnb.generate("a koala", unsupported="ignore")  # type: ignore[arg-type]
     vidnb.wait()  # type: ignore[call-arg]
     vidnb.settle("3f2a", "forget")  # type: ignore[arg-type]
+    vidnb.annotate("3f2a", rating="good")  # type: ignore[arg-type]
     vidnb.generated  # type: ignore[attr-defined]  # noqa: B018
 
 
@@ -53,6 +59,10 @@ def results(clip: vidnb.Clip, job: vidnb.Job) -> None:
     assert_type(clip.params, Mapping[str, Any])
     assert_type(clip.last_frame, Image)
     assert_type(clip.frame(0.5), Image)
+    assert_type(clip.rating, int | None)
+    assert_type(clip.tags, tuple[str, ...])
+    assert_type(clip.request, dict[str, Any])
+    assert_type(clip.flashes, bool)
     assert_type(job.state, vidnb.State)
     assert_type(job.error, Mapping[str, Any] | None)
 
@@ -80,6 +90,8 @@ async def asynchronous() -> None:
         assert_type(await client.wait(job), vidnb.Clip)
         assert_type(await client.resume(), Jobs)
         assert_type(client.job(job), vidnb.Job)
+        assert_type(await client.annotate(job, rating=5), vidnb.Job)
+        assert_type(client.quote("a koala").cost, Cost | None)
 
 
 def errors() -> None:

@@ -1,4 +1,4 @@
-"""The studio pays once for a recipe, shows every job to its end, and never keeps a person waiting."""
+"""The studio pays once for a recipe, keeps to its cap, shows every job to its end, and never keeps a person waiting."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import ipywidgets
 import pytest
 
 from vidnb.emulator import Emulator, VirtualClock
-from vidnb.errors import ConfigError, ParamsError
-from vidnb.records import Job, State
+from vidnb.errors import BudgetError, ConfigError, ParamsError, UnknownPriceError
+from vidnb.records import Cost, Job, Quote, State
 from vidnb.verbs import Client
 from vidnb.widgets import Progress, Studio
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 PATIENCE_S = 60
+MakeClient = Callable[..., Client]
 
 
 @pytest.fixture
-def make_client(tmp_path: Path) -> Iterator[Callable[..., Client]]:
+def make_client(tmp_path: Path) -> Iterator[MakeClient]:
     """`make_client(**settings)`: a client of a folder of its own, with an emulator that has these settings."""
     made: list[Client] = []
 
@@ -50,201 +50,131 @@ def posts(client: Client) -> int:
 
 
 def lines(studio: Studio) -> list[Progress]:
-    return list(studio._jobs.children)
+    return list(studio.jobs.children)
 
 
-def html_of(widget: ipywidgets.Widget) -> str:
-    """All HTML that a widget shows, with that of its children."""
-    below = "".join(html_of(child) for child in getattr(widget, "children", ()))
-    hidden = widget.layout.display == "none"
-    return below + (widget.value if isinstance(widget, ipywidgets.HTML) and not hidden else "")
+def press(studio: Studio, **content: Any) -> None:
+    """The page sends what a click on Generate (or `fresh=True`: on Next take) sends."""
+    studio.bar._received(studio.bar, {"kind": "generate", **content}, [])
 
 
-def test_generate_gives_a_job_at_once_and_its_clip_comes_by_itself(make_client: Callable[..., Client]) -> None:
+def act(studio: Studio, name: str) -> None:
+    """A button of the player was pressed."""
+    studio._acted(name)
+
+
+def about(studio: Studio) -> str:
+    return " ".join(line["text"] for line in studio.picker.about)
+
+
+# -- jobs --------------------------------------------------------------------------------------------------------------
+
+
+def test_generate_gives_a_job_at_once_and_its_clip_comes_by_itself(make_client: MakeClient) -> None:
     studio = Studio(client=make_client(), params={"prompt": "a koala", "seed": 7})
     job = studio.generate()
     assert not job.is_terminal
     assert [line.job.id for line in lines(studio)] == [job.id]
-    until(lambda: studio.clips)
-    assert studio.clips[0].job.id == job.id
-    assert studio.clips[0].seed == 7
-    assert lines(studio) == []
+    until(lambda: studio.clip)
+    assert studio.clip == studio.player.clip == studio.clips[0]
+    assert (studio.clips[0].job.id, studio.clips[0].seed) == (job.id, 7)
+    until(lambda: lines(studio) == [])
 
 
-def test_clicking_twice_pays_once_and_a_new_take_pays_again(make_client: Callable[..., Client]) -> None:
+def test_clicking_twice_pays_once_and_a_next_take_pays_again(make_client: MakeClient) -> None:
     client = make_client()
     studio = Studio(client=client, params={"prompt": "a koala", "seed": 7})
-    studio._generate.click()
-    studio._generate.click()
+    press(studio)
+    press(studio)
     until(lambda: studio.clips)
-    assert studio._take.layout.display == "none" or "made before" in html_of(studio)
-    studio._generate.click()
-    until(lambda: "made before" in html_of(studio))
+    press(studio)
+    until(lambda: "made before" in studio.bar.note)
     assert posts(client) == 1
-    assert studio._take.layout.display != "none"
-    studio._take.click()
+    press(studio, fresh=True)
     until(lambda: len(studio.clips) == 2)
     assert posts(client) == 2
     assert {clip.job.take for clip in studio.clips} == {0, 1}
 
 
-def test_another_value_takes_the_note_on_the_old_recipe_away(make_client: Callable[..., Client]) -> None:
+def test_another_value_takes_the_note_on_the_old_recipe_away(make_client: MakeClient) -> None:
     studio = Studio(client=make_client(), params={"prompt": "a koala"})
     studio.generate()
     until(lambda: studio.clips)
     studio.generate()
-    assert "made before" in html_of(studio)
+    assert "made before" in studio.bar.note
     studio.params = {**studio.params, "seed": 3}
-    assert "made before" not in html_of(studio)
-    assert studio._take.layout.display == "none"
+    assert studio.bar.note == ""
 
 
-def test_many_jobs_run_at_once_and_the_newest_clip_comes_first(make_client: Callable[..., Client]) -> None:
+def test_many_jobs_run_at_once_and_the_newest_clip_comes_first(make_client: MakeClient) -> None:
     studio = Studio(client=make_client(), params={"prompt": "a koala"})
     jobs = []
     for seed in range(8):
         studio.params = {**studio.params, "seed": seed}
         jobs.append(studio.generate().id)
-    assert len(set(jobs)) == 8
     until(lambda: len(studio.clips) == 8)
-    ended = [clip.job.done_at for clip in studio.clips]
     assert set(jobs) == {clip.job.id for clip in studio.clips}
-    assert all(moment is not None for moment in ended)
-    assert studio._clips_html().count("<img") + studio._clips_html().count("<video") == 6
+    until(lambda: studio.clip == studio.clips[0])
+    saved = studio.saved_html()
+    assert saved.count("<img") + saved.count("<video") == 6
 
 
-def test_a_bad_value_is_said_in_the_form_and_nothing_is_sent(make_client: Callable[..., Client]) -> None:
-    client = make_client()
-    studio = Studio(client=client, params={"prompt": "a koala", "seed": HOSTILE})
-    studio._generate.click()
-    until(lambda: "whole number" in html_of(studio))
-    assert HOSTILE not in html_of(studio)
-    assert posts(client) == 0
-    with pytest.raises(ParamsError, match="seed"):
-        studio.generate()
-
-
-def test_hostile_prompts_are_text_everywhere(make_client: Callable[..., Client]) -> None:
-    studio = Studio(client=make_client(latency_s=1000, clock=VirtualClock()), params={"prompt": HOSTILE})
+def test_a_clip_that_was_picked_stays_when_another_arrives(make_client: MakeClient) -> None:
+    studio = Studio(client=make_client(), params={"prompt": "a koala", "seed": 1})
+    first = studio._client.wait(studio.generate())
+    until(lambda: studio.clip)
+    studio.params = {**studio.params, "seed": 2}
     studio.generate()
-    assert "&lt;img" in html_of(studio)
-    assert HOSTILE not in html_of(studio)
+    studio.recent.clip = first
+    until(lambda: len(studio.clips) == 2)
+    assert studio.clip == first
 
 
-def test_a_failed_job_becomes_an_error_card(make_client: Callable[..., Client]) -> None:
+def test_a_new_kernel_shows_the_jobs_of_the_old_one_and_its_clips(make_client: MakeClient) -> None:
+    clock = VirtualClock()
+    client = make_client(latency_s=100, clock=clock)
+    job = client.submit("a koala", seed=1)
+    until(lambda: client.job(job).state in (State.QUEUED, State.RUNNING))
+    client.stop_waiting(job)
+    studio = Studio(client=client)
+    until(lambda: [line.job.id for line in lines(studio)] == [job.id])
+    clock.advance(200)
+    until(lambda: studio.clip is not None and studio.clip.job.id == job.id)
+    later = Studio(client=client)
+    until(lambda: later.clip is not None and later.clip.job.id == job.id)
+    assert later.clips == ()
+    assert "koala" in later.saved_html()
+
+
+def test_a_failed_job_becomes_an_error_card_and_leaves_its_take_free(make_client: MakeClient) -> None:
     studio = Studio(client=make_client(faults=["failed:1"]), params={"prompt": HOSTILE})
     job = studio.generate()
     until(lambda: lines(studio) and lines(studio)[0].job.state is State.FAILED)
-    until(lambda: "Charged" in html_of(studio))
-    assert HOSTILE not in html_of(studio)
     assert studio.clips == ()
-    assert studio.generate().id != job.id, "a failed job leaves its take free"
-
-
-def test_an_error_of_the_service_at_the_submit_is_shown_and_not_swallowed(make_client: Callable[..., Client]) -> None:
-    studio = Studio(client=make_client(faults=["no_credits:1"]), params={"prompt": "a koala"})
-    studio._generate.click()
-    until(lambda: lines(studio) and lines(studio)[0].job.state is State.FAILED)
-    until(lambda: "credit" in html_of(studio))
+    assert studio.generate().id != job.id
 
 
 def test_a_missing_key_is_said_before_and_after_the_click(tmp_path: Path) -> None:
     with Client(tmp_path, live=True) as client:
         studio = Studio(client=client, params={"prompt": "a koala"})
-        assert "LEONARDO_API_KEY" in html_of(studio._about)
-        studio._generate.click()
-        until(lambda: "ConfigError" in html_of(studio._problem))
+        assert "LEONARDO_API_KEY" in about(studio)
+        press(studio)
+        until(lambda: "LEONARDO_API_KEY" in studio.bar.problem)
         with pytest.raises(ConfigError):
             studio.generate()
 
 
-def test_the_emulator_and_retired_models_are_announced(make_client: Callable[..., Client]) -> None:
-    studio = Studio(client=make_client())
-    assert "EMULATED" in html_of(studio._about)
-    studio.model = "leonardo/VEO3"
-    assert "Out of service since 2026-06-29" in html_of(studio._about)
-    labels = [name for name, _ in studio._model.options]
-    marked = [name.endswith("(retired)") for name in labels]
-    assert marked == sorted(marked), "retired models stand last"
-
-
-def test_stop_waiting_leaves_the_job_to_the_service_and_wait_again_takes_it_up(
-    make_client: Callable[..., Client],
-) -> None:
-    clock = VirtualClock()
-    client = make_client(latency_s=100, clock=clock)
-    studio = Studio(client=client, params={"prompt": "a koala"})
-    job = studio.generate()
-    line = lines(studio)[0]
-    until(lambda: line.job.state in (State.QUEUED, State.RUNNING))
-    line._button.click()
-    until(lambda: not line.waiting)
-    assert "not waited for" in html_of(line)
-    assert not client.job(job).is_terminal
-    clock.advance(200)
-    line._button.click()
-    until(lambda: studio.clips)
-    assert posts(client) == 1
-
-
-def test_elapsed_time_ticks_while_the_service_works(make_client: Callable[..., Client]) -> None:
-    studio = Studio(client=make_client(latency_s=1000, clock=VirtualClock()), params={"prompt": "a koala"})
-    studio.generate()
-    line = lines(studio)[0]
-    until(lambda: ">0 s<" in line._time.value)
-    until(lambda: ">1 s<" in line._time.value)
-    assert 'data-state="running"' in line._state.value or 'data-state="queued"' in line._state.value
-
-
-def test_choosing_a_provider_changes_models_and_form(make_client: Callable[..., Client]) -> None:
-    studio = Studio(client=make_client(), params={"prompt": "a koala"})
-    studio._provider.value = "1min"
-    assert studio.model.startswith("1min/")
-    assert studio.form.model.id == studio.model == studio._model.value
-    studio._model.value = "1min/luma"
-    assert studio.form.model.id == "1min/luma"
-    assert studio.params["prompt"] == "a koala"
-    studio.model = "leonardo/motion_2.0"
-    assert studio._provider.value == "leonardo"
-    with pytest.raises(ConfigError):
-        studio.model = "leonardo/nothing"
-    assert studio.model == "leonardo/motion_2.0"
-
-
-def test_params_of_studio_and_form_are_one(make_client: Callable[..., Client]) -> None:
-    studio = Studio(client=make_client(), params={"prompt": "a koala"})
-    heard: list[Any] = []
-    studio.observe(lambda change: heard.append(change["new"]), "params")
-    assert studio.params == studio.form.params
-    studio.form.field("seed").control.value = "7"
-    assert studio.params["seed"] == 7
-    studio.params = {"prompt": "a cat"}
-    assert studio.form.params == studio.params
-    assert studio.params["prompt"] == "a cat"
-    assert "seed" not in studio.params
-    assert len(heard) == 2
-
-
-def test_progress_works_alone(make_client: Callable[..., Client]) -> None:
+def test_a_bad_value_is_said_in_the_form_and_nothing_is_sent(make_client: MakeClient) -> None:
     client = make_client()
-    ended: list[Job] = []
-    job = client.submit("a koala", seed=1)
-    line = Progress(job.id, client, on_end=ended.append)
-    until(lambda: ended)
-    assert line.job.state is State.DONE
-    assert not line.waiting
-    assert line._button.layout.display == "none"
+    studio = Studio(client=client, params={"prompt": "a koala", "seed": HOSTILE})
+    press(studio)
+    until(lambda: "seed" in studio.bar.note)
+    assert posts(client) == 0
+    with pytest.raises(ParamsError, match="seed"):
+        studio.generate()
 
 
-def test_an_observer_of_params_may_generate(make_client: Callable[..., Client]) -> None:
-    studio = Studio(client=make_client(), params={"prompt": "a koala"})
-    studio.observe(lambda _: studio.generate(), "params")
-    studio.params = {"prompt": "a cat"}
-    studio.form.field("seed").control.value = "7"
-    until(lambda: len(studio.clips) == 2)
-
-
-def test_lines_of_ended_jobs_leave_nothing_behind(make_client: Callable[..., Client]) -> None:
+def test_lines_of_ended_jobs_leave_nothing_behind(make_client: MakeClient) -> None:
     studio = Studio(client=make_client(), params={"prompt": "a koala"})
     studio.generate()
     line = lines(studio)[0]
@@ -252,23 +182,198 @@ def test_lines_of_ended_jobs_leave_nothing_behind(make_client: Callable[..., Cli
     until(lambda: line.comm is None)
 
 
+# -- choosing ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_emulator_and_retired_models_are_announced(make_client: MakeClient) -> None:
+    studio = Studio(client=make_client())
+    assert "EMULATED" in about(studio)
+    studio.model = "leonardo/VEO3"
+    assert "Out of service since 2026-06-29" in about(studio)
+
+
+def test_studio_picker_and_form_have_one_model(make_client: MakeClient) -> None:
+    studio = Studio(client=make_client(), params={"prompt": "a koala"})
+    studio.picker.model = "1min/luma"
+    assert studio.model == studio.form.model.id == "1min/luma"
+    assert studio.params["prompt"] == "a koala"
+    studio.model = "leonardo/motion_2.0"
+    assert studio.picker.model == "leonardo/motion_2.0"
+    with pytest.raises(ConfigError):
+        studio.model = "leonardo/nothing"
+    assert studio.model == "leonardo/motion_2.0"
+
+
+def test_params_of_studio_and_form_are_one(make_client: MakeClient) -> None:
+    studio = Studio(client=make_client(), params={"prompt": "a koala"})
+    heard: list[Any] = []
+    studio.observe(lambda change: heard.append(change["new"]), "params")
+    assert studio.params == studio.form.params
+    studio.form.params = {**studio.form.params, "seed": 7}
+    assert studio.params["seed"] == 7
+    studio.params = {"prompt": "a cat"}
+    assert studio.form.params == studio.params
+    assert "seed" not in studio.params
+    assert len(heard) == 2
+
+
+def test_an_observer_of_params_may_generate(make_client: MakeClient) -> None:
+    studio = Studio(client=make_client(), params={"prompt": "a koala"})
+    studio.observe(lambda _: studio.generate(), "params")
+    studio.params = {"prompt": "a cat"}
+    studio.form.params = {**studio.form.params, "seed": 7}
+    until(lambda: len(studio.clips) == 2)
+
+
+# -- going on from a clip ----------------------------------------------------------------------------------------------
+
+
+def test_remix_takes_the_whole_recipe_up_and_generate_then_finds_the_same_job(make_client: MakeClient) -> None:
+    client = make_client()
+    first = client.generate("a koala", seed=3, resolution="720p", aspect_ratio="9:16", motion_control="Dolly In")
+    studio = Studio("1min/luma", client=client)
+    until(lambda: studio.clip)
+    act(studio, "remix")
+    until(lambda: studio.model == first.model)
+    until(lambda: studio.params.get("seed") == 3)
+    assert studio.generate().id == first.job.id
+
+
+def test_vary_changes_the_seed_only_and_next_take_the_take_only(make_client: MakeClient) -> None:
+    client = make_client()
+    first = client.generate("a koala", seed=3)
+    studio = Studio(client=client)
+    until(lambda: studio.clip)
+    act(studio, "vary")
+    until(lambda: len(studio.clips) == 1)
+    varied = studio.clips[0]
+    assert varied.seed != 3
+    assert {**varied.params, "seed": 3} == first.params
+    act(studio, "take")
+    until(lambda: len(studio.clips) == 2)
+    assert (studio.clips[0].params, studio.clips[0].job.take) == (varied.params, 1)
+
+
+def test_a_frame_becomes_the_start_image_where_the_model_takes_one(make_client: MakeClient) -> None:
+    client = make_client()
+    client.generate("a koala", seed=3)
+    studio = Studio("leonardo/grok-imagine-1.5", client=client)
+    until(lambda: studio.clip)
+    act(studio, "start_frame")
+    until(lambda: "start_image" in studio.params)
+    studio.model = "leonardo/VEO3"
+    act(studio, "end_frame")
+    until(lambda: "takes no end_image" in studio.bar.note)
+
+
+# -- what it costs -----------------------------------------------------------------------------------------------------
+
+
+class Priced:
+    """A client whose prices and sums are what a test says; everything else is the client's own."""
+
+    def __init__(self, client: Client, quote: Quote, spent: dict[str, float] | None = None) -> None:
+        self._client, self._quote, self._spent = client, quote, spent or {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def quote(self, **_: Any) -> Quote:
+        return self._quote
+
+    def spent(self, since: Any = None) -> dict[str, float]:
+        return self._spent
+
+
+DEAR = Quote(Cost(0.45, "USD"), "estimate", "as charged before")
+
+
+def test_the_price_is_on_the_button_before_anything_is_spent(make_client: MakeClient) -> None:
+    studio = Studio(client=make_client(), params={"prompt": "a koala"})
+    until(lambda: studio.bar.quote is not None)
+    assert studio.bar.quote.certainty == "exact"
+    assert studio.bar._price["text"] == "free"
+    assert "emulat" in studio.bar.quote.why
+
+
+def test_the_cap_is_kept_to_the_cent(make_client: MakeClient) -> None:
+    client = make_client()
+    priced: Any = Priced(client, DEAR, {"USD": 0.6})
+    studio = Studio(client=priced, params={"prompt": "a koala"}, budget_usd=1.0)
+    with pytest.raises(BudgetError, match=r"\$0\.45 more would pass the cap of \$1\.00"):
+        studio.generate()
+    press(studio)
+    until(lambda: "cap" in studio.bar.problem)
+    assert posts(client) == 0
+    studio.budget_usd = 1.05
+    studio.generate()
+    until(lambda: studio.clips)
+    assert posts(client) == 1
+
+
+def test_clicks_in_quick_succession_cannot_pass_the_cap_together(make_client: MakeClient) -> None:
+    clock = VirtualClock()
+    client = make_client(latency_s=1000, clock=clock)
+    priced: Any = Priced(client, DEAR)
+    studio = Studio(client=priced, params={"prompt": "a koala"}, budget_usd=1.0)
+    studio._until_charged = lambda job, token: _never()  # the service's own figure does not come meanwhile
+    for _ in range(5):
+        press(studio, fresh=True)
+    until(lambda: "cap" in studio.bar.problem)
+    until(lambda: posts(client) == 2)
+    assert len(client.jobs()) == 2
+
+
+async def _never() -> None:
+    pass
+
+
+def test_an_unknown_price_under_a_cap_needs_one_more_click(make_client: MakeClient) -> None:
+    client = make_client()
+    priced: Any = Priced(client, Quote(None, "unknown", "no price is published"))
+    studio = Studio(client=priced, params={"prompt": "a koala"}, budget_usd=1.0)
+    with pytest.raises(UnknownPriceError):
+        studio.generate()
+    press(studio)
+    until(lambda: studio.bar.ask)
+    assert posts(client) == 0
+    press(studio, anyway=True)
+    until(lambda: studio.clips)
+    assert studio.bar.ask == ""
+
+
+def test_a_cap_that_is_no_sum_is_refused(make_client: MakeClient) -> None:
+    studio = Studio(client=make_client())
+    for wrong in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(Exception, match="budget_usd"):
+            studio.budget_usd = wrong
+    studio.bar._received(studio.bar, {"kind": "budget", "budget_usd": 5}, [])
+    assert studio.budget_usd == 5
+
+
+# -- what is saved -----------------------------------------------------------------------------------------------------
+
+
 def test_what_is_shown_is_a_widget_and_below_it_the_clips_as_plain_html(
-    make_client: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[tuple[Any, str | None]] = []
-    monkeypatch.setattr(
-        "IPython.display.display", lambda what, raw=False, display_id=None: shown.append((what, display_id))
-    )
+    monkeypatch.setattr("IPython.display.display", lambda what, display_id=None, **_: shown.append((what, display_id)))
     monkeypatch.setattr("IPython.display.update_display", lambda what, display_id: shown.append((what, display_id)))
     studio = Studio(client=make_client(), params={"prompt": HOSTILE})
     studio._ipython_display_()
-    (bundle, _), (nothing, slot) = shown
+    bundle, (nothing, slot) = shown[0][0], shown[1]
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert "run the cell again" in bundle["text/plain"]
-    assert "Clips appear here" in nothing.data
+    assert f'data-vidnb-saved="{studio.picker._instead}"' in nothing.data
     studio.generate()
-    until(lambda: len(shown) == 3)
-    clips, updated = shown[2]
+    until(lambda: "koala" in shown[-1][0].data or "&lt;img" in shown[-1][0].data)
+    clips, updated = shown[-1]
     assert updated == slot
     assert HOSTILE not in clips.data
-    assert "&lt;img" in clips.data
+
+
+def test_a_job_of_the_studio_can_be_waited_for_with_the_verbs(make_client: MakeClient) -> None:
+    studio = Studio(client=make_client(), params={"prompt": "a koala"})
+    job: Job = studio.generate()
+    assert studio._client.wait(job).job.id == job.id

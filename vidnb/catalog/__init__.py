@@ -226,7 +226,7 @@ class Model:
     def _repr_html_(self) -> str:
         from vidnb.display import model_html
 
-        return model_html(self)
+        return str(model_html(self))  # marimo takes no subclass of str
 
 
 class Catalogue(Mapping[str, Model]):

@@ -58,7 +58,7 @@ def _version(package: str, without: Level, advice: str) -> Finding:
 
 
 def _host() -> Iterator[Finding]:
-    from vidnb.display.host import host
+    from vidnb.display.host import host, limits
 
     told = host()
     if told == "none":
@@ -71,6 +71,8 @@ def _host() -> Iterator[Finding]:
     if os.environ.get("TERM_PROGRAM") == "vscode" and "inside VS Code" not in found:
         found.append("inside VS Code")
     yield Finding("host", "ok", ", ".join([told, *found]))
+    for limit in limits():
+        yield Finding("host", "note", limit)
 
 
 def _services() -> Iterator[Finding]:

@@ -54,6 +54,8 @@ def history(
         datetime | None, typer.Option(parser=_since, metavar="WHEN", help="Not older: a date, a time, or 90m, 2h, 7d.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Only this seed.")] = None,
+    rating: Annotated[int | None, typer.Option(min=1, max=5, help="Only clips rated so, or better.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Only with this tag; give it again for another.")] = None,
 ) -> None:
     """Show the newest jobs, or write them as CSV, JSON or Parquet with all columns.
 
@@ -64,10 +66,13 @@ def history(
         raise ConfigError("Parquet is not text: name a file with --out history.parquet")
     if format_ is Format.TABLE and out is not None:
         raise ConfigError("a table is for the terminal: choose --format csv, json or parquet for a file")
-    filters = {"model": model, "state": state, "prompt": prompt, "since": since, "seed": seed}
+    filters = {
+        "model": model, "state": state, "prompt": prompt, "since": since, "seed": seed, "rating": rating,
+        "tag": tag or None,
+    }  # fmt: skip
     frame = _frame(limit or None, {name: value for name, value in filters.items() if value is not None})
     if format_ is Format.TABLE:
-        _show(frame, {*filters.values()} != {None})
+        _show(frame, any(value is not None for value in filters.values()))
     elif out is None:
         typer.echo(_text(frame, format_), nl=False)
     else:

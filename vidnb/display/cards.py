@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 from vidnb import catalog
 from vidnb.display.clips import shown_params
@@ -52,7 +53,6 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     "key": ("The service did not accept the key", "the key in this environment; the request itself may be fine"),
     "credit": ("The account has no credit left", "the account's balance; the request itself may be fine"),
     "rate": ("Too many requests", "the pace; the request itself may be fine"),
-    "clip": ("The service delivered no playable video", "the service"),
     "refused": ("The service refused the request", "the request"),
     "service": ("The service failed", "the service; the request passed every known check"),
 }
@@ -61,28 +61,52 @@ FAULTS: Mapping[str, tuple[str, str]] = {
 MODERATION = re.compile(r"moderat|nsfw|content polic|safety|inappropriate|blocked", re.IGNORECASE)
 
 
-def error_html(job: Job) -> str:
-    """A card for a job without a clip: what happened, whose fault, which input, charged or not, what to do next."""
+@dataclass(frozen=True)
+class Ending:
+    """What is said of a job that came to no clip: as plain text, for the card in HTML and for the live one."""
+
+    headline: str
+    tone: Literal["bad", "warn", "plain"]
+    facts: tuple[tuple[str, str], ...]
+    """Name and what is said of it: what the service said, whose fault, which input, charged or not, what to do."""
+
+
+EDGES: Mapping[str, str] = {"bad": RED, "warn": AMBER, "plain": PLAIN}
+
+
+def ending(job: Job) -> Ending:
+    """What happened to a job without a clip, whose fault it is, which input, charged or not, what to do next."""
     told = job.error or {}
     message = shortened(str(told.get("message", "")), 400)
     if job.state is State.AMBIGUOUS:
-        return _ambiguous_html(job, message)
+        pairs = [
+            ("Known", message or "the request was sent, and the answer was lost"),
+            ("At fault", "the connection, or a process that ended too early"),
+            ("Charged", "no, it is emulated" if job.emulated else "nobody knows yet, so it was not sent a second time"),
+        ]
+        return Ending("Nobody knows whether the service has this job", "warn", tuple(pairs))
     if job.state is State.CANCELLED:
-        return card(
-            PLAIN,
-            _head("Cancelled", job),
-            facts([("Charged", _charged(job)), ("What to do", _AGAIN)]),
-            _job_line(job),
-        )
+        return Ending("Cancelled", "plain", (("Charged", _charged(job)), ("What to do", _AGAIN)))
     headline, fault = FAULTS.get(str(told.get("kind")), FAULTS["service"])
-    pairs: list[tuple[Content, Content]] = [
-        ("It said", tag("span", message, dir="auto") if message else None),
+    said = [
+        ("It said", message),
         ("At fault", fault),
         ("Input", _input_words(job, told)),
         ("Charged", _charged(job)),
-        ("What to do", told.get("advice") or _advice(told.get("kind"))),
+        ("What to do", str(told.get("advice") or _advice(told.get("kind")))),
     ]
-    return card(RED, _head(headline, job), facts(pairs), _job_line(job))
+    return Ending(headline, "bad", tuple((name, words) for name, words in said if words))
+
+
+def error_html(job: Job) -> str:
+    """A card for a job without a clip: what happened, whose fault, which input, charged or not, what to do next."""
+    end = ending(job)
+    pairs: list[tuple[Content, Content]] = [
+        (name, tag("span", words, dir="auto") if name == "It said" else words) for name, words in end.facts
+    ]
+    if job.state is State.AMBIGUOUS:
+        pairs.append(("What to do", _settle_steps(job)))
+    return card(EDGES[end.tone], _head(end.headline, job), facts(pairs), _job_line(job))
 
 
 def _advice(kind: object) -> str:
@@ -94,16 +118,11 @@ def _advice(kind: object) -> str:
 _AGAIN = "run the cell again: a cancelled job leaves its take free"
 
 
-def _ambiguous_html(job: Job, message: str) -> str:
+def _settle_steps(job: Job) -> Html:
+    if job.emulated:
+        return settle_words(job)
     look = join([mono(f"vidnb.reconcile({job.id[:8]!r})"), " looks in the service's own list, where it has one"])
-    steps = settle_words(job) if job.emulated else join([look, join(["then ", settle_words(job)])], tag("br"))
-    pairs: list[tuple[Content, Content]] = [
-        ("Known", message or "the request was sent, and the answer was lost"),
-        ("At fault", "the connection, or a process that ended too early"),
-        ("Charged", "no, it is emulated" if job.emulated else "nobody knows yet, so it was not sent a second time"),
-        ("What to do", steps),
-    ]
-    return card(AMBER, _head("Nobody knows whether the service has this job", job), facts(pairs), _job_line(job))
+    return join([look, join(["then ", settle_words(job)])], tag("br"))
 
 
 def settle_words(job: Job) -> Html:
@@ -190,8 +209,14 @@ def elapsed_s(job: Job) -> float:
 
 def state_html(job: Job) -> Html:
     """The state with a dot in its colour."""
-    said = f"{job.state} ({job.wire_status})" if _worth_saying(job) else str(job.state)
+    word = wire_word(job)
+    said = f"{job.state} ({word})" if word else str(job.state)
     return tag("span", dot(COLOURS.get(job.state, BLUE)), " ", shortened(said, 60), style="white-space:nowrap")
+
+
+def wire_word(job: Job) -> str:
+    """The service's own word for the state where it adds something, else ""."""
+    return shortened(job.wire_status or "", 60) if _worth_saying(job) else ""
 
 
 def _worth_saying(job: Job) -> bool:

@@ -261,10 +261,16 @@ def media_name(item: Any) -> str:
 
 def _outcome(clip: Clip) -> Html | None:
     """What the clip cost, how long it took and what was measured."""
+    look = f"{SMALL};{MUTED};margin:4px 0 0"
+    return dotted(*outcome_words(clip), join(["job ", mono(clip.job.id[:8])]), style=look)
+
+
+def outcome_words(clip: Clip) -> list[str]:
+    """What the clip cost, how long it took and what was measured, each in a few words."""
     info, job = clip.info, clip.job
     asked = (job.params.get("width_px"), job.params.get("height_px"))
     differs = all(asked) and asked != (info.width_px, info.height_px)
-    return dotted(
+    words = [
         cost_words(job),
         f"took {seconds((job.done_at - job.created_at).total_seconds())}" if job.done_at else None,
         f"{info.width_px}×{info.height_px} px" + (f" (asked for {asked[0]}×{asked[1]})" if differs else ""),
@@ -272,9 +278,8 @@ def _outcome(clip: Clip) -> Html | None:
         f"{info.fps:g} fps",
         "sound" if info.has_audio else None,
         size(info.size_bytes),
-        join(["job ", mono(job.id[:8])]),
-        style=f"{SMALL};{MUTED};margin:4px 0 0",
-    )
+    ]
+    return [word for word in words if word]
 
 
 def cost_words(job: Job) -> str | None:

@@ -78,4 +78,5 @@ def _facts(job: Job) -> Html:
     )
     mark = badge("EMULATED") if job.emulated else None
     step = dotted(settle_words(job)) if job.state is State.AMBIGUOUS else None
-    return join([tag("div", mono(job.model), " ", mark, style="margin:1px 0"), quiet, step, ends])
+    said = dotted(f"rated {job.rating} of 5" if job.rating else None, *job.tags[:8], shortened(job.note, 100) or None)
+    return join([tag("div", mono(job.model), " ", mark, style="margin:1px 0"), quiet, step, said, ends])

@@ -9,10 +9,22 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-Host = Literal["jupyter", "vscode", "colab", "marimo", "ipython", "none"]
+from vidnb.files import data_home
+
+Host = Literal["jupyter", "voila", "vscode", "colab", "marimo", "ipython", "none"]
 
 RELATIVE_HOSTS = frozenset({"jupyter", "ipython", "none"})
 """Hosts whose pages find a file by its path from the notebook (or from an HTML file in the working folder)."""
+
+LIMITS: dict[Host, tuple[str, ...]] = {
+    "voila": ("Voila serves no videos: the kernel sends each one to the studio.",),
+    "vscode": (
+        "VS Code plays no AAC sound: clips with sound are silent here; the file itself has it.",
+        "VS Code's outputs cannot read files beside the notebook: the kernel sends each video.",
+    ),
+    "colab": ("Colab's page cannot read the data folder: the kernel sends each video.",),
+    "marimo": ("marimo shows no boxes of ipywidgets: use Form, Player, Progress and Recent one by one.",),
+}
 
 
 def host() -> Host:
@@ -28,6 +40,8 @@ def host() -> Host:
         return "none"
     if getattr(shell, "kernel", None) is None:
         return "ipython"
+    if "VOILA_PREHEAT" in os.environ:  # Voila gives it to each of its kernels, preheated or not
+        return "voila"
     return "vscode" if _in_vscode(shell.user_ns) else "jupyter"
 
 
@@ -80,3 +94,31 @@ def relative_url(path: Path) -> str:
     """A relative path as an address, percent-encoded."""
     url = quote(path.as_posix(), safe="/")
     return url if url.startswith("../") else f"./{url}"
+
+
+def server_path(path: Path) -> str | None:
+    """The way from the Jupyter server's folder to a file that it serves; None where there is none or it cannot be told.
+
+    A page makes the address `<base URL>files/<this>` of it.
+    """
+    root = server_root()
+    if root is None or not path.resolve().is_relative_to(root.resolve()):
+        return None
+    inside = path.resolve().relative_to(root.resolve())
+    return None if any(part.startswith(".") for part in inside.parts) else inside.as_posix()
+
+
+def limits(data_folder: Path | None = None) -> list[str]:
+    """What this host cannot do, and what is done instead: a line for each; empty where all works.
+
+    Args:
+        data_folder: where the clips lie; default the data folder in force.
+    """
+    where = host()
+    if where != "jupyter":
+        return list(LIMITS.get(where, ()))
+    if server_root() is None:
+        return ["The Jupyter server's folder cannot be told from here (a remote kernel?): the kernel sends each video."]
+    if server_path(data_folder or data_home()) is None:
+        return ["The Jupyter server does not serve the data folder: the kernel sends each video."]
+    return []

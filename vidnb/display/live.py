@@ -79,7 +79,7 @@ class Terminal:
 
 def in_cell() -> bool:
     """Whether a display handle of IPython reaches a person."""
-    return host() in ("jupyter", "vscode", "colab")
+    return host() in ("jupyter", "voila", "vscode", "colab")
 
 
 def _sink(html: str, text: str) -> Sink | None:

@@ -11,13 +11,14 @@ import difflib
 import functools
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from vidnb import catalog
 from vidnb.catalog import MEDIA_KINDS, Model, Rule
-from vidnb.errors import ParamsError, Problem
+from vidnb.errors import OlderFormWarning, ParamsError, Problem
 from vidnb.params._fields import checked, shown
 from vidnb.params._inputs import Media, identity, read_inputs
 from vidnb.params._sizes import resolve_size
@@ -51,6 +52,8 @@ class Request:
     params: Mapping[str, Any]
     media: Mapping[str, list[Media]] = field(default_factory=dict)
     dropped: Mapping[str, Any] = field(default_factory=dict)
+    older: tuple[str, ...] = ()
+    """What to say of values that have the form of an older vendor page."""
 
     @functools.cached_property
     def recipe(self) -> Recipe:
@@ -74,8 +77,28 @@ def validate(model: Model, values: Mapping[str, Any], *, unsupported: Literal["e
     Raises:
         ParamsError: with every problem of the request.
     """
+    request, problems = draft(model, values, unsupported=unsupported)
+    for message in request.older:
+        # Without a source line: the caller's is on another thread, and vidnb's own would say nothing to anybody.
+        warnings.warn_explicit(message, OlderFormWarning, "vidnb", 1)
+    if problems:
+        raise ParamsError(model.id, problems)
+    return request
+
+
+def draft(
+    model: Model, values: Mapping[str, Any], *, unsupported: Literal["error", "drop"] = "error"
+) -> tuple[Request, list[Problem]]:
+    """The request as far as these values make one, and all that is wrong or missing: for a form not yet filled in.
+
+    Args:
+        model: the catalogue entry.
+        values: as for `validate`.
+        unsupported: as for `validate`.
+    """
     given = {name: value for name, value in values.items() if value is not None}
     problems: list[Problem] = []
+    older: list[str] = []
     unknown = {name: value for name, value in given.items() if name not in model.params}
     dropped = {}
     for name, value in unknown.items():
@@ -86,17 +109,16 @@ def validate(model: Model, values: Mapping[str, Any], *, unsupported: Literal["e
     media = read_inputs(model, given, problems)
     plain = {name: value for name, value in given.items() if name not in unknown and name not in media}
     mode = model.mode_of(media)
-    found = checked(model, plain, problems)
+    found = checked(model, plain, problems, older)
     _wrong_mode(model, mode, {**found, **media}, problems)
     _fill_defaults(model, mode, found)
-    resolve_size(model, given, found, problems)
+    resolve_size(model, given, found, problems, older)
     _missing(model, mode, {**found, **media}, given, problems)
     for rule in model.rules:
         if rule.holds({**found, **media}, mode):
             problems += _broken(rule, {**found, **media})
-    if problems:
-        raise ParamsError(model.id, problems)
-    return Request(model, _ordered(model, found), {name: items for name, items in media.items() if items}, dropped)
+    inputs = {name: items for name, items in media.items() if items}
+    return Request(model, _ordered(model, found), inputs, dropped, tuple(older)), problems
 
 
 def _unknown(model: Model, name: str, value: Any) -> Problem:

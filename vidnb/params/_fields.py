@@ -6,21 +6,20 @@ import difflib
 import functools
 import math
 import re
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from vidnb import catalog
 from vidnb.catalog import MEDIA_KINDS, Model, Param
-from vidnb.errors import OlderFormWarning, Problem
+from vidnb.errors import Problem
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-def checked(model: Model, values: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
-    """The valid ones of the values, in canonical form; what is wrong goes to `problems`."""
+def checked(model: Model, values: Mapping[str, Any], problems: list[Problem], older: list[str]) -> dict[str, Any]:
+    """The valid ones of the values, in canonical form; what is wrong goes to `problems`, an older form to `older`."""
     schema = _fields_of(model.id) if catalog.load().get(model.id) is model else fields_of(model)
     try:
         found = schema.model_validate(dict(values))
@@ -31,7 +30,7 @@ def checked(model: Model, values: Mapping[str, Any], problems: list[Problem]) ->
         found = schema.model_validate({name: value for name, value in values.items() if name not in bad})
     result = {name: getattr(found, name) for name in values if name not in bad}
     for name, value in result.items():
-        _tell_older(model, model.params[name], value)
+        older += _older_form(model, model.params[name], value)
     return result
 
 
@@ -173,21 +172,16 @@ def _refused(param: Param, value: Any, error: ValidationError) -> Problem:
     return Problem(param.name, value, f"allowed: {bounds}", advice)
 
 
-def _tell_older(model: Model, param: Param, value: Any) -> None:
+def _older_form(model: Model, param: Param, value: Any) -> Iterator[str]:
+    """What to say of a value that has the form of an older vendor page."""
     older = model.older_names.get(param.names or "", {})
     names = [
         name for name in (value if isinstance(value, list) else [value]) if isinstance(name, str) and name in older
     ]
     if names:
-        warn(f"{model.id}: {', '.join(names)} is no longer in the vendor's list of {param.name}; it may be refused.")
+        yield f"{model.id}: {', '.join(names)} is no longer in the vendor's list of {param.name}; it may be refused."
     if param.older:
-        warn(f"{model.id}: {param.name} has the form of an older vendor page. {param.note}")
-
-
-def warn(message: str) -> None:
-    """Say that a value has the form of an older vendor page."""
-    # Without a source line: the caller's is on another thread, and vidnb's own would say nothing to anybody.
-    warnings.warn_explicit(message, OlderFormWarning, "vidnb", 1)
+        yield f"{model.id}: {param.name} has the form of an older vendor page. {param.note}"
 
 
 def shown(value: Any) -> Any:

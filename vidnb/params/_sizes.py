@@ -8,10 +8,11 @@ from typing import Any
 from vidnb import catalog
 from vidnb.catalog import Model, Size
 from vidnb.errors import Problem
-from vidnb.params._fields import warn
 
 
-def resolve_size(model: Model, given: Mapping[str, Any], values: dict[str, Any], problems: list[Problem]) -> None:
+def resolve_size(
+    model: Model, given: Mapping[str, Any], values: dict[str, Any], problems: list[Problem], older: list[str]
+) -> None:
     """Fill in resolution, aspect_ratio, width_px and height_px from one another, for models that list legal pairs."""
     if "width_px" not in model.params or any(problem.field in catalog.SIZE_PARAMS for problem in problems):
         return
@@ -20,7 +21,7 @@ def resolve_size(model: Model, given: Mapping[str, Any], values: dict[str, Any],
         missing = "height_px" if height is None else "width_px"
         problems.append(Problem(missing, None, "width_px and height_px go together", _offer(model)))
     elif width is not None:
-        _check_pair(model, given, values, problems)
+        _check_pair(model, given, values, problems, older)
     elif given.get("resolution") is None and given.get("aspect_ratio") is None:
         if model.size_default:
             values |= _labelled(model, *model.size_default)
@@ -30,7 +31,9 @@ def resolve_size(model: Model, given: Mapping[str, Any], values: dict[str, Any],
         _pick_pair(model, given, values, problems)
 
 
-def _check_pair(model: Model, given: Mapping[str, Any], values: dict[str, Any], problems: list[Problem]) -> None:
+def _check_pair(
+    model: Model, given: Mapping[str, Any], values: dict[str, Any], problems: list[Problem], older: list[str]
+) -> None:
     width, height = values["width_px"], values["height_px"]
     listed = _labelled(model, width, height)
     if (width, height) == (0, 0) and model.size_auto:
@@ -44,7 +47,8 @@ def _check_pair(model: Model, given: Mapping[str, Any], values: dict[str, Any], 
         )
         return
     if "resolution" not in listed and model.sizes:
-        warn(f"{model.id}: {width}x{height} is not among the sizes listed now ({_offer(model)}). {model.size_note}")
+        listed_now = f"is not among the sizes listed now ({_offer(model)}). {model.size_note}"
+        older.append(f"{model.id}: {width}x{height} {listed_now}")
     for name in ("resolution", "aspect_ratio"):
         if name in listed and given.get(name) is not None and values.get(name) != listed[name]:
             problems.append(Problem(name, values[name], f"{width}x{height} is {listed[name]}", "leave it out"))

@@ -82,7 +82,10 @@ class Provider(ABC):
         """
 
     def recent(self, limit: int) -> Generator[Call, Reply, list[RemoteJob]] | None:
-        """The exchange that lists the newest jobs, or None where the service has no such list."""
+        """The exchange that lists the newest jobs, or None where the service has no such list.
+
+        Where entries carry a `status`, one list answers for all jobs of an account that are on their way.
+        """
         return None
 
     def cancel(self, remote_id: str) -> Call | None:

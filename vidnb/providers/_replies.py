@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from math import isfinite
@@ -53,7 +53,7 @@ _CUTS = (
 def dig(value: Any, *path: str | int) -> Any:
     """What lies at the path of keys and indexes, or None where any step is missing or of another type."""
     for step in path:
-        if isinstance(step, str) and isinstance(value, Mapping):
+        if isinstance(step, str) and isinstance(value, dict):
             value = value.get(step)
         elif isinstance(step, int) and isinstance(value, list) and -len(value) <= step < len(value):
             value = value[step]
@@ -124,6 +124,8 @@ def decoded(value: Any) -> Any:
 
 def clean(text: str) -> str:
     """The text on one line, of bounded length, without links, keys and ids."""
+    if text.isalpha() and len(text) < 28:  # a status word, as nearly always
+        return text
     text = "".join(char if char.isprintable() else " " for char in text[: 4 * LONGEST_TEXT])
     for pattern, instead in _CUTS:
         text = pattern.sub(instead, text)

@@ -200,6 +200,17 @@ class ProviderConformance:
             assert jobs
             assert all(isinstance(job, RemoteJob) and job.remote_id for job in jobs)
 
+    def test_a_listed_job_stands_as_a_poll_would_say(self, provider: Provider) -> None:
+        exchange = provider.recent(7)
+        if exchange is None:
+            return
+        for job in drive(exchange, self.recent_replies())[1]:
+            if (status := job.status) is not None:
+                assert status.remote_id == job.remote_id
+                assert status.state is not State.FAILED or status.error
+                assert status.state is not State.DOWNLOADING or status.video_url
+                assert not status.video_url or status.video_url not in repr(job)
+
     def test_a_good_key_is_told_in_one_line(self, provider: Provider) -> None:
         told = provider.checked(self.check_reply())
         assert told.strip()

@@ -112,14 +112,7 @@ class Leonardo(Provider):
         if job is None:
             said = f"Leonardo.AI knows no generation {remote_id}: it was deleted or belongs to another account"
             return Status(remote_id, None, word="null record", error=said)
-        word = word_at(job, "status")
-        if word == "PENDING":
-            return Status(remote_id, State.RUNNING, word)
-        if word == "COMPLETE":
-            return _complete(job, remote_id)
-        if word == "FAILED":
-            return Status(remote_id, State.FAILED, word, error="Leonardo.AI reported FAILED; it gives no reason")
-        return Status(remote_id, None, word)
+        return _status(job, remote_id)
 
     def recent(self, limit: int) -> Generator[Call, Reply, list[RemoteJob]]:
         """The exchange that lists the newest jobs: first the account's id, then its generations."""
@@ -309,6 +302,18 @@ def _cost(job: Any) -> Cost | None:
     return None if credits_ is None else Cost(credits_, "CREDITS")
 
 
+def _status(job: Any, remote_id: str) -> Status:
+    """How a generation stands, the same whether it was read by itself or in a list."""
+    word = word_at(job, "status")
+    if word == "PENDING":
+        return Status(remote_id, State.RUNNING, word)
+    if word == "COMPLETE":
+        return _complete(job, remote_id)
+    if word == "FAILED":
+        return Status(remote_id, State.FAILED, word, error="Leonardo.AI reported FAILED; it gives no reason")
+    return Status(remote_id, None, word)
+
+
 def _complete(job: Any, remote_id: str) -> Status:
     images = dig(job, "generated_images")
     entries = images if isinstance(images, list) else []
@@ -326,7 +331,8 @@ def _remote_job(job: Any) -> RemoteJob | None:
     if remote_id is None:
         return None
     seed, width, height = (whole_at(job, key) for key in ("seed", "imageWidth", "imageHeight"))
-    return RemoteJob(remote_id, text_at(job, "prompt"), time_at(job, "createdAt"), seed, width, height)
+    created_at, status = time_at(job, "createdAt"), _status(job, remote_id)
+    return RemoteJob(remote_id, text_at(job, "prompt"), created_at, seed, width, height, status)
 
 
 def _upload_request(file: MediaFile) -> tuple[Call, str, str]:

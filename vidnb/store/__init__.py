@@ -7,7 +7,7 @@ and a lease has one owner. `tables` says what a row holds, `database` opens and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -184,6 +184,11 @@ class Store:
         with self._writing() as connection:
             return connection.execute(queries.WAKE, values).rowcount > 0
 
+    def all_woken(self) -> set[str]:
+        """The jobs that are marked; `woken` takes the mark away."""
+        with self._reading() as connection:
+            return set(connection.execute(queries.ALL_WOKEN).scalars())
+
     def woken(self, job_id: str) -> bool:
         """Whether the job was marked since this was last asked."""
         with self._reading() as connection:
@@ -242,6 +247,11 @@ class Store:
         with self._reading() as connection:
             return rows_of(connection.execute(query).all())
 
+    def ids(self, *, limit: int | None = None, newest_first: bool = True, **filters: Any) -> list[str]:
+        """The ids of the same jobs: the quick way to count them, and to read them a page at a time."""
+        with self._reading() as connection:
+            return list(connection.execute(queries.listed(queries.ID, limit, newest_first, filters)).scalars())
+
     def events(self, job_id: str) -> list[Event]:
         """Every step of the job, oldest first."""
         with self._reading() as connection:
@@ -249,6 +259,22 @@ class Store:
                 Event(at, State(state), note)
                 for at, state, note in connection.execute(queries.STEPS, {"job_id": job_id})
             ]
+
+    def standing(self, base_url: str, recipe_hash: str, take: int) -> Job | None:
+        """The job that stands for this recipe and take at this service, done or on its way; None if there is none."""
+        key = {"base_url": base_url, "recipe_hash": recipe_hash, "take": take}
+        with self._reading() as connection:
+            row = connection.execute(queries.STANDING, key).first()
+        return None if row is None else job_of(row)
+
+    def done_like(self, model: str, params: Mapping[str, Any], *, emulated: bool, limit: int = 200) -> list[Job]:
+        """The model's newest done jobs with these params, of which None stands for "any": the caller looks closer."""
+        values = {"model_is": model, "emulated_is": emulated}
+        return self._jobs(queries.DONE_LIKE.where(*queries.like(params)).limit(limit), values)
+
+    def charged_like(self, model: str, params: Mapping[str, Any], limit: int = 200) -> list[Job]:
+        """The same for real jobs of which the service said what they cost, at their end or on their way."""
+        return self._jobs(queries.CHARGED_LIKE.where(*queries.like(params)).limit(limit), {"model_is": model})
 
     def latencies(self, model: str, emulated: bool, limit: int = 50) -> list[float]:
         """The seconds from submit to finish of the model's newest clips, newest first."""
@@ -293,9 +319,9 @@ class Store:
         with self._writing() as connection:
             connection.execute(queries.FORGET, {"provider_is": provider, "remote_id_is": media.id})
 
-    def _jobs(self, query: Select[Any]) -> list[Job]:
+    def _jobs(self, query: Select[Any], values: Mapping[str, Any] | None = None) -> list[Job]:
         with self._reading() as connection:
-            return [job_of(row) for row in connection.execute(query)]
+            return [job_of(row) for row in connection.execute(query, values)]
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from vidnb.errors import ConfigError, StoreError
 from vidnb.files import open_home
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every schema this vidnb knows, oldest first; the files in `vidnb/migrations/versions` have the same names."""
 
 BUSY_S = 30

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Update, and_, bindparam, delete, false, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    delete,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 
 from vidnb.records import TRANSITIONS, State
 from vidnb.store.tables import EVENTS, JOB_COLUMNS, JOBS, LIVE, ROW_COLUMNS, UNFINISHED, UPLOADS, storable
@@ -15,6 +31,7 @@ from vidnb.store.tables import EVENTS, JOB_COLUMNS, JOBS, LIVE, ROW_COLUMNS, UNF
 TAKE = [JOBS.c.base_url, JOBS.c.recipe_hash, JOBS.c.take]
 JOB = select(*JOB_COLUMNS)
 ROW = select(*ROW_COLUMNS)
+ID = select(JOBS.c.id)
 NEWEST = (JOBS.c.created_at.desc(), JOBS.c.id.desc())
 
 IS_JOB = JOBS.c.id == bindparam("job_id")
@@ -45,6 +62,15 @@ SPENT = (
     .group_by(JOBS.c.cost_unit)
 )
 
+DONE_LIKE = (
+    JOB.where(JOBS.c.model == bindparam("model_is"), JOBS.c.emulated == bindparam("emulated_is"))
+    .where(JOBS.c.state == State.DONE.value, JOBS.c.submitted_at.is_not(None), JOBS.c.done_at.is_not(None))
+    .order_by(*NEWEST)
+)
+CHARGED_LIKE = JOB.where(
+    JOBS.c.model == bindparam("model_is"), JOBS.c.emulated.is_(False), JOBS.c.cost_unit.is_not(None), LIVE
+).order_by(*NEWEST)
+
 IS_FREE = or_(
     JOBS.c.lease_owner.is_(None), JOBS.c.lease_owner == bindparam("owner"), JOBS.c.lease_until < bindparam("now")
 )
@@ -60,6 +86,7 @@ RELEASE = (
 )
 WAKE = update(JOBS).where(IS_REMOTE, UNFINISHED).values(woken_at=bindparam("now"))
 STATE = select(JOBS.c.state).where(IS_JOB)
+ALL_WOKEN = select(JOBS.c.id).where(UNFINISHED, JOBS.c.woken_at.is_not(None))
 IS_WOKEN = select(JOBS.c.woken_at).where(IS_JOB)
 CLEAR_WOKEN = update(JOBS).where(IS_JOB, JOBS.c.woken_at.is_not(None)).values(woken_at=None)
 
@@ -108,6 +135,8 @@ def matching(
     seed: int | Iterable[int] | None = None,
     since: datetime | None = None,
     emulated: bool | None = None,
+    rating: int | None = None,
+    tag: str | Iterable[str] | None = None,
 ) -> list[ColumnElement[bool]]:
     """The conditions for these filters; one that is None lets everything pass.
 
@@ -119,6 +148,8 @@ def matching(
         seed: one or several.
         since: only jobs made then or later.
         emulated: only emulated jobs, or only real ones.
+        rating: only jobs that were rated so, or better.
+        tag: one or several; a job that has any of them passes.
     """
     several = {JOBS.c.state: state, JOBS.c.model: model, JOBS.c.provider: provider}
     found: list[ColumnElement[bool]] = [
@@ -132,7 +163,33 @@ def matching(
         found.append(JOBS.c.created_at >= since)
     if emulated is not None:
         found.append(JOBS.c.emulated == emulated)
+    if rating is not None:
+        found.append(JOBS.c.rating >= int(rating))
+    if tag is not None:
+        possible = [one for one in _texts(tag) if "," not in one]
+        found.append(or_(false(), *(_has(start + _json(one)) for one in possible for start in "[,")))
     return found
+
+
+def like(params: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+    """Conditions that jobs with these params meet, and few others: quicker than to parse the params of every job."""
+    text = type_coerce(JOBS.c.params, Text)
+    plain = {name: value for name, value in params.items() if isinstance(value, str | int | float)}
+    return [text.contains(f"{_json(name)}:{_json(value)}", autoescape=True) for name, value in plain.items()]
+
+
+def _has(part: str) -> ColumnElement[bool]:
+    """Whether this is a part of the tags' text; LIKE is not the same in every database where case matters.
+
+    A tag holds no comma, so one with its bracket or comma before it is found as a whole or not at all.
+    """
+    text = type_coerce(JOBS.c.tags, Text)
+    return func.replace(text, part, "") != text
+
+
+def _json(value: Any) -> str:
+    """The value as `JsonText` stores it."""
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _texts(given: str | Iterable[str]) -> list[str]:

@@ -122,6 +122,10 @@ JOBS = Table(
     Column("lease_owner", Text),
     Column("lease_until", UtcTime),
     Column("woken_at", UtcTime),
+    # What a person said of the clip; no part of the recipe.
+    Column("rating", Integer),
+    Column("tags", JsonText, nullable=False, server_default="[]"),
+    Column("note", OutsideText, nullable=False, server_default=""),
 )
 
 LIVE = text("state NOT IN ('failed', 'cancelled')")
@@ -235,7 +239,7 @@ def job_in(values: Mapping[str, Any]) -> Job:
     """The job in a dict of its columns; one of `rows_of` has no lease."""
     unit, sha256 = values["cost_unit"], values["clip_sha256"]
     return Job(
-        **{name: values[name] for name in PLAIN if name in values},
+        **{name: values[name] for name in PLAIN if name in values} | {"tags": tuple(values["tags"])},
         state=State(values["state"]),
         cost=None if unit is None else Cost(values["cost_amount"], unit),
         clip=None if sha256 is None else ClipInfo(**{to: values[name] for name, to in CLIP_COLUMNS.items()}),

@@ -1,11 +1,18 @@
-"""What a person touches: the form of a model, a line of progress for each job, and the studio that has both.
+"""What a person touches: the studio and its parts, each alone or laid out by hand.
 
-All are ipywidgets: lay them out by hand, observe their traits, drive them from code. `Form` is made from the catalogue;
-`Progress` follows one job; `Studio` is the place to work.
+`Studio` is the place to work. It is made of a `ModelPicker`, a `Form` (from the catalogue), a `GenerateBar` with the
+price, a line of `Progress` a job, a `Player`, and a strip of `Recent` clips. All are ipywidgets: observe their traits,
+drive them from code.
 """
 
-from vidnb.widgets.form import Form
-from vidnb.widgets.progress import Progress
-from vidnb.widgets.studio import Studio
+from importlib import import_module
+from typing import Any
 
-__all__ = ["Form", "Progress", "Studio"]
+__all__ = ["Form", "GenerateBar", "ModelPicker", "Player", "Progress", "Recent", "Studio"]
+_HOME = {"GenerateBar": "generate", "ModelPicker": "picker"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME.get(name, name.lower())}"), name)

@@ -1,78 +1,103 @@
-"""The form of one model: a field for each of its params, the basics first, the rest folded away."""
+"""The form of one model: a field for each of its params, the basics first, the rest folded away.
+
+The page draws and moves everything by itself, so that it works while the kernel is busy; here are the values. Both
+sides hold them without overwriting one another: what code sets gets a higher number (`_given`: field -> [number, JSON,
+edit]), and an edit of the page names the number that it started from, so that one which comes too late is void.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import re
 import threading
+import uuid
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-import ipywidgets as widgets
 import traitlets
 
-from vidnb import catalog, params
-from vidnb.catalog import DEFAULT_MODEL, Model, Param
-from vidnb.errors import ParamsError, Problem
-from vidnb.widgets import fields, lists
-from vidnb.widgets.fields import Field, SizeField
+from vidnb import _bridge, catalog
+from vidnb import params as _params
+from vidnb._clip import Clip
+from vidnb.catalog import DEFAULT_MODEL, SIZE_PARAMS, Model
+from vidnb.display.page import card, facts, shortened
+from vidnb.errors import MediaError, ParamsError, Problem, VidnbError
+from vidnb.records import RemoteMedia
+from vidnb.widgets import _inputs
+from vidnb.widgets._live import Live
+from vidnb.widgets._snap import held, same, same_values, snap
+from vidnb.widgets._spec import SIZE, Spec, fields_of, initial, labels_of
+from vidnb.widgets._wire import canonical_size, from_wire, to_wire
 
-BASICS = ("prompt", "start_image", "motion_strength", "seed", "resolution", "aspect_ratio", "duration_s")
+Values = dict[str, Any]
 
-FIELDS: dict[str, Callable[[Param], Field]] = {
-    "text": fields.text_field,
-    "integer": fields.number_field,
-    "number": fields.number_field,
-    "boolean": fields.boolean_field,
-    "choice": fields.choice_field,
-    "choices": lists.ChoicesField,
-    "elements": lists.ElementsField,
-    "image": lists.MediaField,
-    "images": lists.MediaField,
-    "videos": lists.MediaField,
-    "audios": lists.MediaField,
-}
-"""Param kind to what makes its field; a program may put its own maker here."""
+CLIPS_OFFERED = 24
+SAVE_AFTER_S = 1.0
+LONGEST_SAVED = 300
 
 
-def style() -> widgets.HTML:
-    """The style sheet of all of vidnb's widgets, as an invisible widget to put among the children."""
-    css = Path(__file__).with_name("static").joinpath("vidnb.css").read_text(encoding="utf-8")
-    return widgets.HTML(f"<style>{css}</style>", layout={"display": "none"})
+class _Collected(dict[str, Any]):
+    """What the form itself gives to `params`; any other dict is assigned by a program."""
 
 
-class Form(widgets.VBox):
+@dataclass(frozen=True)
+class _Wish:
+    """What somebody set, and in which model; there it is never changed."""
+
+    values: Values
+    model: str
+
+
+class Form(Live, part="form"):
     """A form for one model's params, made from the catalogue.
+
+    An empty seed is random: the service draws one each time. The dice picks one and shows it. With the lock
+    (`seed_locked`) it stays when the recipe of a clip is taken up.
 
     Args:
         model: id of a model, as in `leonardo/motion_2.0`, or the catalogue's entry.
         params: values to start with.
 
     Attributes:
-        params: what is given, by vidnb's names; left out where nothing is. Assign a dict to fill the form.
-        model: the catalogue's entry. Assign another one: values that it takes too stay, the others are kept for later.
+        params: what is given, by vidnb's names, defaults included; left out where nothing is. Assign a dict to fill the
+            form; a name that the model does not have stays too, so that `problems()` can speak of it.
+        model: the catalogue's entry. Assign another entry or id: values that it takes stay, what must change goes to
+            the nearest and says so, and all comes back with the model before.
+        clips: clips whose frames and seeds the form offers.
+        seed_locked: True to keep the seed in `take_up`.
 
     Example:
         >>> form = vidnb.Form("leonardo/motion_2.0", {"prompt": "a koala in a meadow"})
         >>> form.observe(lambda change: print(change["new"]), "params")
+        >>> form.on_submit(lambda form: vidnb.submit(model=form.model.id, **form.params))    # Ctrl-Enter in the form
         >>> vidnb.generate(model=form.model.id, **form.params)
     """
 
     params = traitlets.Dict()
     model = traitlets.Any()
+    clips = traitlets.Tuple()
+    seed_locked = traitlets.Bool(False).tag(sync=True)
+    _id = traitlets.Unicode().tag(sync=True)
+    _spec = traitlets.Dict().tag(sync=True)
+    _given = traitlets.Dict().tag(sync=True)
+    _marks = traitlets.Dict().tag(sync=True)
+    """Field name to what stands below it: text, tone (`problem` or `change`) and a number that tells marks apart."""
+    _general: traitlets.List[str] = traitlets.List().tag(sync=True)
+    _clips: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
 
     def __init__(self, model: Model | str = DEFAULT_MODEL, params: Mapping[str, Any] | None = None) -> None:
         self._lock = threading.RLock()
-        self._gathering = False
-        self._fields: dict[str, Field] = {}
-        self._kept: dict[str, Any] = {}
-        self._foreign: dict[str, Any] = {}
-        self._problems = widgets.HTML(layout={"display": "none"})
-        self._note = widgets.HTML(layout={"display": "none"})
-        self._body, self._more = widgets.VBox(), widgets.Accordion(layout={"display": "none"})
-        super().__init__([style(), self._note, self._body, self._more, self._problems])
-        self.add_class("vidnb")
-        self.add_class("vidnb-form")
+        self._version = self._mark_number = 0
+        self._numbers: dict[str, int] = {}
+        self._fields: dict[str, Spec] = {}
+        self._values: dict[str, Values] = {}
+        self._wishes: dict[str, _Wish] = {}
+        self._foreign: Values = {}
+        self._inputs = _inputs.Inputs(self._frame_of)
+        self._on_submit: list[Callable[[Form], object]] = []
+        self._is_shown = self._saving = False
+        super().__init__(_id=uuid.uuid4().hex)
         self.model = model
         if params:
             self.params = dict(params)
@@ -80,7 +105,7 @@ class Form(widgets.VBox):
     def problems(self) -> list[Problem]:
         """What is wrong with the values as they are now; empty when nothing is."""
         try:
-            params.validate(self.model, self.params)
+            _params.validate(self.model, self.params)
         except ParamsError as error:
             return list(error.problems)
         return []
@@ -88,28 +113,48 @@ class Form(widgets.VBox):
     def show_problems(self, problems: Iterable[Problem] | None = None) -> list[Problem]:
         """The problems, each now shown below its field (default: what `problems()` finds); none takes them away."""
         found = self.problems() if problems is None else list(problems)
-        told: dict[int, list[str]] = {id(field): [] for field in self._fields.values()}
-        general: list[str] = []
-        for problem in found:
-            field = self._field_of(problem)
-            if field is None:
-                general.append(str(problem))
-            else:
-                told[id(field)].append(_said(problem))
-        for field in self._unique():
-            field.tell(" ".join(told[id(field)]))
-        fields.tell(self._problems, "\n".join(general))
-        if any(told[id(field)] for field in self._folded()):
-            self._more.selected_index = 0
+        with self._lock:
+            told: dict[str, list[str]] = {}
+            general = []
+            for problem in found:
+                field = self._field_of(problem)
+                general += [str(problem)] if field is None else []
+                if field is not None:
+                    told.setdefault(field, []).append(_said(problem))
+            changes = {name: mark for name, mark in self._marks.items() if mark["tone"] != "problem"}
+            with self.hold_sync():
+                self._marks = changes | {name: self._mark(" ".join(texts), "problem") for name, texts in told.items()}
+                self._general = general
+        wrong = [name for name in self._fields if name in told]
+        if wrong:
+            self.say("focus", {"field": wrong[0]})
         return found
 
-    def field(self, name: str) -> Field:
-        """The field that shows a param.
+    def on_submit(self, callback: Callable[[Form], object], *, remove: bool = False) -> None:
+        """Have this called, with the form, when somebody presses Ctrl-Enter (Cmd-Enter) in it.
 
-        Raises:
-            KeyError: the model has no such param.
+        Args:
+            callback: called on whatever thread the kernel chose; what it raises is shown in the form.
+            remove: True to have it called no more.
         """
-        return self._fields[name]
+        if remove:
+            self._on_submit.remove(callback)
+        else:
+            self._on_submit.append(callback)
+
+    def take_up(self, recipe: Mapping[str, Any]) -> None:
+        """Fill the form with a recipe, as in `clip.request`; a locked seed stays.
+
+        Example:
+            >>> form.take_up(clip.request)
+        """
+        locked = {"seed": self.params["seed"]} if self.seed_locked and "seed" in self.params else {}
+        self.params = {**recipe, **locked}
+
+    def saved_html(self) -> str:
+        """The model and the values, as plain HTML."""
+        shown = [(name, shortened(_short(value), LONGEST_SAVED)) for name, value in self.params.items()]
+        return card("#8a8a8a", facts([("model", self.model.id), *shown]))
 
     # -- traits ------------------------------------------------------------------------------------------------------
 
@@ -121,106 +166,261 @@ class Form(widgets.VBox):
     @traitlets.observe("model")
     def _model_changed(self, change: Any) -> None:
         with self._lock:
-            old = dict(self.params)
-            self._kept |= old | self._foreign
-            self._build(change["new"])
-            self._take_over({name: value for name, value in self._kept.items() if name in self.model.params})
-            self._gather()
+            self._switch(change["new"])
+        self._publish()
 
     @traitlets.validate("params")
-    def _valid_params(self, proposal: Any) -> dict[str, Any]:
+    def _valid_params(self, proposal: Any) -> Values:
         """What the form makes of an assigned dict: with the defaults it shows, without None."""
-        if self._gathering:
-            return proposal["value"]
-        with self._lock:
-            given = {name: value for name, value in proposal["value"].items() if value is not None}
-            self._foreign = {name: value for name, value in given.items() if name not in self._fields}
-            self._fill(given)
-            fields.tell(self._problems, "")
-            fields.tell(self._note, "")
+        value = proposal["value"]
+        if isinstance(value, _Collected):
+            return dict(value)
+        with self._lock, self.hold_sync():
+            self._fill({name: item for name, item in value.items() if item is not None})
             return self._collected()
 
-    # -- inside ------------------------------------------------------------------------------------------------------
+    @traitlets.observe("clips")
+    def _clips_changed(self, _: Any) -> None:
+        self._clips = [
+            {
+                "id": clip.job.id,
+                "seed": None if clip.seed is None else str(clip.seed),
+                "text": shortened(clip.prompt, 80) or clip.model,
+            }
+            for clip in self.clips[:CLIPS_OFFERED]
+        ]
 
-    def _build(self, model: Model) -> None:
-        """Make the fields of a model; those of the one before are closed."""
-        old = self._unique()
-        self._fields = {}
-        if model.sizes:
-            size = SizeField(model)
-            self._fields |= dict.fromkeys(size.params, size)
-        for name, param in model.params.items():
-            if name not in self._fields:
-                self._fields[name] = FIELDS[param.kind](param)
-        # The catalogue's order, but the basics as they are listed here.
-        basics = [*BASICS, *(name for name, param in model.params.items() if param.required)]
-        first = list(dict.fromkeys(self._fields[name] for name in basics if name in self._fields))
-        rest = [field for field in self._unique() if field not in first]
-        self._body.children = first
-        self._more.children = [widgets.VBox(rest)] if rest else []
-        self._more.set_trait("titles", ("More",) if rest else ())
-        self._more.selected_index = None
-        self._more.layout.display = None if rest else "none"
-        for field in self._unique():
-            field.observe(self._field_changed, "values")
-        for field in old:
-            fields.close_all(field)
+    # -- values ------------------------------------------------------------------------------------------------------
 
-    def _fill(self, values: Mapping[str, Any]) -> None:
-        """Fill all fields at once: who observes `params` hears of the end only."""
-        self._gathering = True
-        try:
-            for field in self._unique():
-                field.touched = bool(values.keys() & field.params.keys())
-                field.fill(values)
-        finally:
-            self._gathering = False
+    def _switch(self, model: Model) -> None:
+        """Show another model's fields, with what was wished for in all models so far, as far as it takes that."""
+        for name, value in self._foreign.items():
+            field = SIZE if name in SIZE_PARAMS else name
+            before = self._wishes[field].values if field == SIZE and field in self._wishes else {}
+            self._wishes[field] = _Wish({**before, name: value}, "")
+        self._foreign = {}
+        before, self._values = self._values, {}
+        self._fields = {spec["name"]: spec for spec in fields_of(model)}
+        marks: dict[str, Any] = {}
+        for field in self._fields.keys() & self._wishes.keys():
+            wish = self._wishes[field]
+            values, text = (wish.values, "") if wish.model == model.id else snap(model, wish.values)
+            self._values |= {field: values} if values else {}
+            marks |= {field: self._mark(text, "change")} if text else {}
+        given = {}
+        for field in self._fields:
+            unchanged = field in self._given and same_values(before.get(field, {}), self._values.get(field, {}))
+            given[field] = self._given[field] if unchanged else self._new_entry(model, field)
+        with self.hold_sync():  # one message: the page redraws once
+            self._spec = {
+                "model": model.id, "title": model.title, "modes": list(model.modes), "fields": [*self._fields.values()],
+            }  # fmt: skip
+            self._given, self._marks, self._general = given, marks, []
+        self._version += 1
 
-    def _take_over(self, values: Mapping[str, Any]) -> None:
-        """Fill the new fields with another model's values; what it does not allow goes back to its default, visibly."""
-        kept = {name: value for name, value in values.items() if _allowed(self.model.params[name], value)}
-        self._fill(kept)
-        changed = [fields.label(self.model.params[name]).rstrip(" *").lower() for name in values if name not in kept]
-        text = f"Back to this model's default, as it does not take the value before: {', '.join(changed)}."
-        fields.tell(self._note, text if changed else "", "hint")
+    def _new_entry(self, model: Model, field: str) -> list[Any]:
+        self._numbers[field] = self._numbers.get(field, 0) + 1
+        wire = to_wire(model, self._fields[field]["params"], self._values.get(field, {}), self._inputs)
+        return [self._numbers[field], wire, ""]
 
-    def _field_changed(self, _: Any) -> None:
-        with self._lock:
-            if not self._gathering:
-                fields.tell(self._problems, "")
-                self._gather()
+    def _fill(self, given: Values) -> None:
+        """Show these values; what they do not name goes back to its default.
 
-    def _gather(self) -> None:
-        self._gathering = True
-        try:
-            self.params = self._collected()
-        finally:
-            self._gathering = False
+        A value that stands there already counts as unmoved: it follows the default of the next model.
+        """
+        self._foreign = {name: value for name, value in given.items() if name not in self.model.params}
+        changed = {}
+        for field, spec in self._fields.items():
+            new = {name: given[name] for name in spec["params"] if name in given}
+            new = canonical_size(self.model, new) if field == SIZE else new
+            if not same_values(new, self._effective(field)) and (new or self._values.get(field)):
+                self._set(field, new)
+                changed[field] = self._new_entry(self.model, field)
+        self._given = {**self._given, **changed}
+        self._marks, self._general = {}, []
+        self._forget_inputs()
+        self._version += 1
 
-    def _collected(self) -> dict[str, Any]:
-        """The values of all fields; a field that this mode has no use for is hidden and left out, if nobody set it."""
-        everything = {name: value for field in self._unique() for name, value in field.values.items()}
+    def _set(self, field: str, values: Values) -> None:
+        if values:
+            self._values[field], self._wishes[field] = values, _Wish(values, self.model.id)
+        else:
+            self._values.pop(field, None)
+            self._wishes.pop(field, None)
+
+    def _effective(self, field: str) -> Values:
+        """What the field gives: what was set, else what it shows by itself."""
+        values, own = self._values.get(field, {}), self._initial(field)
+        return own | values if field == SIZE and not self.model.sizes else values or own
+
+    def _initial(self, field: str) -> Values:
+        if field == SIZE and self.model.size_default:
+            width, height = self.model.size_default
+            return labels_of(self.model, width, height) or {"width_px": width, "height_px": height}
+        params = [self.model.params[name] for name in self._fields[field]["params"]]
+        return {param.name: value for param in params if (value := initial(param)) is not None}
+
+    def _collected(self) -> _Collected:
+        """The values of all fields; one that this mode has no use for is left out, if nobody moved it."""
+        everything: Values = {}
+        for field in self._fields:
+            everything |= self._effective(field)
         mode = self.model.mode_of(everything)
-        for field in self._unique():
-            useless = not any(self._useful(name, mode) for name in field.params) and not field.touched
-            field.layout.display = "none" if useless else None
-            if useless:
-                everything = {name: value for name, value in everything.items() if name not in field.params}
+        for field in self._fields:
+            own = self._initial(field)
+            for name in self._fields[field]["params"]:
+                useful = name == "start_image" or self.model.takes(name, mode)
+                if not useful and name in everything and same(everything[name], own.get(name)):
+                    del everything[name]
         ordered = {name: everything[name] for name in self.model.params if name in everything}
-        return {**ordered, **self._foreign}
+        return _Collected({**ordered, **self._foreign})
 
-    def _useful(self, name: str, mode: str) -> bool:
-        return name == "start_image" or self.model.takes(name, mode)
+    def _publish(self) -> None:
+        """Bring `params` up to date; outside the lock, as an observer may wait for a thread that wants it."""
+        while True:
+            with self._lock:
+                version, values = self._version, self._collected()
+            self.params = values
+            with self._lock:
+                if version == self._version:
+                    break
+        if self._is_shown and not self._saving:
+            self._saving = True
+            _bridge.spawn(self._save_soon())
 
-    def _unique(self) -> list[Field]:
-        return list(dict.fromkeys(self._fields.values()))
+    def _mark(self, text: str, tone: str) -> dict[str, Any]:
+        self._mark_number += 1
+        return {"text": text, "tone": tone, "number": self._mark_number}
 
-    def _folded(self) -> list[Field]:
-        return [field for box in self._more.children for field in box.children]
+    def _field_of(self, problem: Problem) -> str | None:
+        named = re.findall(r"\w+", problem.field)
+        return next((field for name in named for field, spec in self._fields.items() if name in spec["params"]), None)
 
-    def _field_of(self, problem: Problem) -> Field | None:
-        named = [name for name in re.findall(r"\w+", problem.field) if name in self._fields]
-        return self._fields[named[0]] if named else None
+    # -- what the page says ------------------------------------------------------------------------------------------
+
+    def heard_edit(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """A person moved something."""
+        added = self._apply(content)
+        self._publish()
+        for field, key, before in added:
+            _bridge.spawn(self._shown(self._check(field, key, before)))
+
+    def heard_submit(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """Ctrl-Enter, with the edits that were not sent yet."""
+        self.heard_edit(content, [])
+        for callback in tuple(self._on_submit):
+            callback(self)
+
+    def heard_file(self, content: Mapping[str, Any], buffers: list[bytes]) -> None:
+        """One piece of a file; the edit that names its key follows."""
+        self._inputs.receive(content["key"], content["name"], content["index"], content["count"], buffers[0])
+
+    def heard_look(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """The page wants to see an input that it has not seen itself."""
+        _bridge.spawn(self._shown(self._send_look(content["field"], content["key"])))
+
+    def heard_poster(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """The page wants to see a clip that it offers."""
+        _bridge.spawn(self._shown(self._send_poster(content["clip"])))
+
+    def _apply(self, content: Mapping[str, Any]) -> list[tuple[str, str, Values]]:
+        """Take the page's edits over; the inputs that are new, each with its field and the values before."""
+        added = []
+        with self._lock, self.hold_sync():
+            given, marks = dict(self._given), dict(self._marks)
+            for field, (number, wire) in content.get("edits", {}).items():
+                if field not in self._fields or number != given[field][0]:
+                    continue  # code was quicker: what it set stands
+                before = self._values.get(field, {})
+                self._set(field, from_wire(self.model, self._fields[field]["params"], wire, self._inputs))
+                given[field] = [number, wire, content["edit"]]
+                marks.pop(field, None)
+                if self._fields[field]["control"] == "media":
+                    added += [(field, key, before) for key in self._inputs.take_new(wire or [])]
+            self._given, self._marks = given, marks
+            self._general = []
+            self._forget_inputs()
+            self._version += 1
+        return added
+
+    # -- inputs ------------------------------------------------------------------------------------------------------
+
+    def _frame_of(self, clip_id: str, at: str) -> Any:
+        clip = self._clip(clip_id)
+        return clip.last_frame if at == "last" else clip.first_frame
+
+    def _clip(self, clip_id: str) -> Clip:
+        found: Clip | None = next((clip for clip in self.clips if clip.job.id == clip_id), None)
+        if found is None:
+            raise MediaError(f"the clip of job {clip_id[:8]!r} is not among form.clips any more")
+        return found
+
+    def _forget_inputs(self) -> None:
+        self._inputs.keep_only(held([*self._values.values(), *(wish.values for wish in self._wishes.values())]))
+
+    async def _check(self, field: str, key: str, before: Values) -> None:
+        """Look at an input that a person added: one that the model does not take is not kept."""
+        thing = self._inputs.get(key)
+        problem = await asyncio.to_thread(self._refusal, field, thing)
+        if not problem:
+            await self._send_look(field, key)
+        elif self._take_back(field, thing, before):
+            with self._lock:
+                text = f"{shortened(self._inputs.name(key), 60)} was not taken. {problem}"
+                self._marks = {**self._marks, field: self._mark(text, "problem")}
+                self._forget_inputs()
+            self._publish()
+
+    def _refusal(self, field: str, thing: Any) -> str:
+        if _inputs.is_address(thing) or isinstance(thing, RemoteMedia | Clip) or field not in self._fields:
+            return ""
+        _, problems = _params.draft(self.model, {field: [thing]})
+        return " ".join(_said(problem) for problem in problems if problem.field == field and problem.given is not None)
+
+    def _take_back(self, field: str, thing: Any, before: Values) -> bool:
+        """True if the field held the thing; it holds what stood there before, or the others of its list."""
+        with self._lock, self.hold_sync():
+            value = self._values.get(field, {}).get(field)
+            items = value if isinstance(value, list | tuple) else [value]
+            if not any(item is thing for item in items):
+                return False
+            others = [item for item in items if item is not thing]
+            self._set(field, before if value is thing else {field: others} if others else {})
+            self._given = {**self._given, field: self._new_entry(self.model, field)}
+            self._version += 1
+            return True
+
+    async def _send_look(self, field: str, key: str) -> None:
+        thing = self._inputs.get(key)
+        if thing is None or field not in self._fields:
+            return
+        try:
+            text, small = await asyncio.to_thread(_inputs.look, thing, self._fields[field]["what"])
+        except (VidnbError, OSError, ValueError, TypeError, AttributeError) as error:
+            text, small = str(error), b""
+        self.say("look", {"key": key, "text": text}, [small])
+
+    async def _send_poster(self, clip_id: str) -> None:
+        clip = self._clip(clip_id)
+        self.say("poster", {"clip": clip_id}, [await asyncio.to_thread(lambda: clip.poster)])
+
+    async def _shown(self, work: Any) -> None:
+        """Run a coroutine that nobody awaits; what goes wrong is shown."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001  the page must say what happened, as nobody reads the kernel's log
+            self.problem = f"{type(error).__name__}: {error}"
+
+    # -- what a notebook saves ---------------------------------------------------------------------------------------
+
+    def _ipython_display_(self) -> None:
+        self._is_shown = True
+        super()._ipython_display_()
+
+    async def _save_soon(self) -> None:
+        await asyncio.sleep(SAVE_AFTER_S)
+        self._saving = False
+        self.save_output()
 
 
 def _said(problem: Problem) -> str:
@@ -230,11 +430,9 @@ def _said(problem: Problem) -> str:
     return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
-def _allowed(param: Param, value: Any) -> bool:
-    """True where another model's value may stand; what only validation can tell is let through."""
-    if param.choices and not isinstance(value, list | tuple):
-        return value in param.choices
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        low, high = param.min, param.max
-        return (low is None or low <= value) and (high is None or value <= high)
-    return True
+def _short(value: Any) -> str:
+    """A value as text that may be saved."""
+    if isinstance(value, str | int | float | bool):
+        return str(value)
+    items = value if isinstance(value, list | tuple) else [value]
+    return ", ".join(str(item) if isinstance(item, str | Mapping) else _inputs.name_of(item) for item in items)

@@ -1,33 +1,37 @@
-"""A job on its way as one line: state, elapsed time, model, prompt, and a button that stops the waiting.
+"""A job on its way as one line: state, elapsed time, what to expect, and what can be done about it.
 
-A coroutine on vidnb's background loop follows the job and writes traits; that reaches the page while a cell runs, and
-needs no callback of the page.
+A coroutine on vidnb's background loop follows the job and writes one synced trait; that reaches the page while a cell
+runs. The page ticks by itself, so the time goes on while the kernel is busy.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Any
+import threading
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
 
-import ipywidgets as widgets
 import traitlets
 
-from vidnb import _bridge
-from vidnb.display import cards, error_html
+from vidnb import _bridge, providers
+from vidnb.display import cards, error_html, job_html
 from vidnb.display.live import ended_badly
-from vidnb.display.page import badge, chip, join, mono, seconds, shortened, tag
-from vidnb.errors import JobError, VidnbError
-from vidnb.records import Job
+from vidnb.display.page import shortened
+from vidnb.errors import ConfigError, JobError
+from vidnb.records import Expectation, Job, State
 from vidnb.verbs import Client, default_client
-from vidnb.widgets.form import style
+from vidnb.widgets._live import Live
 
-TICK_S = 1.0
+LOOK_S = 1.0
+"""How often the queue in front of a job that waits to be sent is counted."""
+PROMPT_SHOWN = 400
+
+Ended = Callable[[Job], Any]
 
 
-class Progress(widgets.VBox):
-    """A line that follows one job to its end; an error card takes its place if there is no clip.
+class Progress(Live, part="progress"):
+    """A line that follows one job to its end; a card takes its place if there is no clip.
 
     Args:
         job: the job, or its id.
@@ -37,52 +41,69 @@ class Progress(widgets.VBox):
     Attributes:
         job: the newest row; observe it.
         waiting: False once nobody polls for the job here: it ended, or the waiting was stopped.
+        dismissed: True once a person put the card away.
 
     Example:
         >>> job = vidnb.submit("a koala in a meadow")
-        >>> vidnb.widgets.Progress(job)
+        >>> progress = vidnb.Progress(job)
+        >>> progress.on_retry(lambda job: vidnb.submit(model=job.model, **job.params))
     """
 
     job = traitlets.Instance(Job)
-    waiting = traitlets.Bool(False)
+    waiting = traitlets.Bool(False).tag(sync=True)
+    dismissed = traitlets.Bool(False).tag(sync=True)
+    _row = traitlets.Dict().tag(sync=True)
+    _note = traitlets.Unicode("").tag(sync=True)
+    _can_retry = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(
-        self, job: Job | str, client: Client | None = None, *, on_end: Callable[[Job], None] | None = None
-    ) -> None:
+    def __init__(self, job: Job | str, client: Client | None = None, *, on_end: Ended | None = None) -> None:
         self._client = client or default_client()
         self._on_end = on_end
-        self._trouble = ""
-        self._state = widgets.HTML()
-        self._time = widgets.HTML()
-        self._what = widgets.HTML()
-        self._button = widgets.Button(description="Stop waiting")
-        self._card = widgets.HTML(layout={"display": "none"})
-        self._button.on_click(self._clicked)
-        for part, name in ((self._state, "state"), (self._time, "time"), (self._what, "what"), (self._button, "quiet")):
-            part.add_class(f"vidnb-{name}")
-        line = widgets.HBox([self._state, self._time, self._what, self._button])
-        line.add_class("vidnb-job")
-        super().__init__([style(), line, self._card])
-        self.add_class("vidnb")
-        self.job = self._client.job(job)
+        self._on_retry: list[Ended] = []
+        self._on_dismiss: list[Ended] = []
+        self._lock = threading.RLock()
+        self._expected: Expectation | None = None
+        self._ahead: int | None = None
+        self._told: State | None = None
+        row = self._client.job(job)
+        super().__init__(job=row, _row=self._facts(row))
         self.follow()
 
     def follow(self) -> None:
         """Wait for the job (again); returns at once."""
-        if not self.waiting and not self.job.is_terminal:
-            self.waiting = True
-            _bridge.spawn(self._follow())
-        self._draw()
+        with self._lock:
+            if self.waiting or self.job.is_terminal:
+                return
+            self.waiting, self._told = True, None
+        _bridge.spawn(self._follow())
 
     def stop_waiting(self) -> None:
         """Stop polling for the job here; it goes on at the service. Returns at once."""
-        _bridge.spawn(self._stop())
+        self._do(self._client.asynchronous.stop_waiting(self.job))
+
+    def cancel(self) -> None:
+        """Drop the job where it was not sent yet, or cancel it where the service can do that. Returns at once."""
+        self._do(self._cancel())
+
+    def on_retry(self, callback: Ended) -> None:
+        """Offer "Try again" on the card of a job that failed; the callback gets the job, and may come on any thread."""
+        self._on_retry.append(callback)
+        self._can_retry = True
+
+    def on_dismiss(self, callback: Ended) -> None:
+        """Say so when a person puts the card away; the callback gets the job."""
+        self._on_dismiss.append(callback)
+
+    def saved_html(self) -> str:
+        """The job's last row as plain HTML: a line, or the card of what went wrong."""
+        return error_html(self.job) if ended_badly(self.job) else job_html(self.job)
+
+    # -- following ---------------------------------------------------------------------------------------------------
 
     async def _follow(self) -> None:
         """Write the newest row into the trait until the job ends or the waiting is stopped."""
         client = self._client.asynchronous
-        rows = asyncio.create_task(self._take_rows())
-        ticks = asyncio.create_task(self._tick())
+        helpers = [asyncio.create_task(self._take_rows()), asyncio.create_task(self._look_ahead())]
         try:
             await client.wait(self.job, timeout_s=None, quiet=True)
         except JobError:
@@ -91,58 +112,173 @@ class Progress(widgets.VBox):
             if (task := asyncio.current_task()) and task.cancelling():
                 raise
         except Exception as error:  # noqa: BLE001  nobody awaits this coroutine, so the line must say what happened
-            self._trouble = f"{type(error).__name__}: {error}"
+            self.problem = f"{type(error).__name__}: {error}"
         finally:
-            rows.cancel()
-            ticks.cancel()
-            await asyncio.gather(rows, ticks, return_exceptions=True)
-        self.waiting = False
-        self.job = client.job(self.job)
-        self._draw()
-        if self._on_end is not None and not self.job.is_moving:
-            self._on_end(self.job)
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+            self.waiting = False
+        self._now(client.job(self.job))
 
     async def _take_rows(self) -> None:
         async for row in self._client.asynchronous.watch(self.job):
             self.job = row
 
-    async def _tick(self) -> None:
-        while True:
-            self._draw_time()
-            await asyncio.sleep(TICK_S)
+    async def _look_ahead(self) -> None:
+        """Find out how long such a job takes, and how many wait in front of it for as long as it is not sent."""
+        self._expected = await asyncio.to_thread(self._client.expect, self.job)
+        self._draw()
+        while self.job.state is State.INTENDED:
+            self._ahead = await asyncio.to_thread(self._count_ahead, self.job)
+            self._draw()
+            await asyncio.sleep(LOOK_S)
 
-    async def _stop(self) -> None:
-        with suppress(VidnbError):
-            await self._client.asynchronous.stop_waiting(self.job)
+    def _count_ahead(self, job: Job) -> int:
+        """How many older jobs of the provider wait in this data folder to be sent."""
+        waiting = self._client.history(
+            state=State.INTENDED, provider=job.provider, emulated=job.emulated, limit=None
+        ).ids
+        return len(waiting) - 1 - waiting.index(job.id) if job.id in waiting else 0
 
-    def _clicked(self, _: Any) -> None:
-        self.stop_waiting() if self.waiting else self.follow()
+    def _now(self, job: Job) -> None:
+        """Take a row that nobody was told of, and say so where it is an end."""
+        self.job = job
+        self._draw()
+        self.save_output()
+        with self._lock:
+            is_news = not job.is_moving and self._told is not job.state
+            self._told = job.state
+        if self._on_end is not None and is_news:
+            self._on_end(job)
+
+    # -- what a person does ------------------------------------------------------------------------------------------
+
+    def heard_stop(self, _: Mapping[str, Any], __: list[bytes]) -> None:
+        """Stop waiting was pressed."""
+        self.stop_waiting()
+
+    def heard_follow(self, _: Mapping[str, Any], __: list[bytes]) -> None:
+        """Wait again was pressed."""
+        self.follow()
+
+    def heard_cancel(self, _: Mapping[str, Any], __: list[bytes]) -> None:
+        """Cancel was pressed."""
+        self.cancel()
+
+    def heard_reconcile(self, _: Mapping[str, Any], __: list[bytes]) -> None:
+        """A look into the service's own list was asked for."""
+        self._do(self._reconcile())
+
+    def heard_settle(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """A person decided what becomes of an ambiguous job."""
+        how, remote_id = content.get("how"), content.get("remote_id")
+        self._do(self._settle(how, str(remote_id) if remote_id else None))
+
+    def heard_retry(self, _: Mapping[str, Any], __: list[bytes]) -> None:
+        """Try again was pressed."""
+        for callback in self._on_retry:
+            callback(self.job)
+
+    def heard_dismiss(self, _: Mapping[str, Any], __: list[bytes]) -> None:
+        """The card was put away."""
+        self.dismissed = True
+        for callback in self._on_dismiss:
+            callback(self.job)
+
+    async def _cancel(self) -> None:
+        self._now(await self._client.asynchronous.cancel(self.job))
+
+    async def _reconcile(self) -> None:
+        self._note = ""
+        found = await self._client.asynchronous.reconcile(self.job)
+        if self.waiting or not found:
+            return
+        self._settled(found[0])
+        if found[0].state is State.AMBIGUOUS:
+            self._note = "The service's list does not settle it: no job in it, or more than one, can be this one."
+
+    async def _settle(self, how: Literal["send_again", "give_up"] | None, remote_id: str | None) -> None:
+        self._note = ""
+        self._settled(await self._client.asynchronous.settle(self.job, how, remote_id=remote_id))
+
+    def _settled(self, job: Job) -> None:
+        if job.is_moving:
+            self.job = job
+            self.follow()
+        else:
+            self._now(job)
+
+    def _do(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run a coroutine that nobody awaits; what goes wrong is shown in the line."""
+
+        async def shown() -> None:
+            try:
+                await work
+            except Exception as error:  # noqa: BLE001  as above
+                self.problem = str(error)
+
+        _bridge.spawn(shown())
+
+    # -- what the page is told ---------------------------------------------------------------------------------------
 
     @traitlets.observe("job")
     def _job_changed(self, _: Any) -> None:
         self._draw()
 
     def _draw(self) -> None:
-        job = self.job
-        parked = job.is_moving and not self.waiting
-        word = f"{job.state}, not waited for" if parked else cards.state_html(job)
-        self._state.value = tag("span", word, role="status", **{"data-state": str(job.state)})
-        mark = badge("EMULATED") if job.emulated else None
-        seed = chip("seed", job.params["seed"]) if "seed" in job.params else None
-        self._what.value = tag("div", join([shortened(job.prompt, 120), mono(job.model), seed, mark], " "), dir="auto")
-        self._button.description = "Stop waiting" if self.waiting else "Wait again"
-        goes_on = f"Stop polling for job {job.id[:8]}; it goes on at {job.provider}"
-        self._button.tooltip = goes_on if self.waiting else f"Take job {job.id[:8]} up again"
-        self._button.layout.display = None if job.is_moving else "none"
-        self._draw_time()
-        self._draw_card()
+        with self._lock:
+            facts = self._facts(self.job)
+            if facts | {"told_ms": 0} != self._row | {"told_ms": 0}:
+                self._row = facts
 
-    def _draw_time(self) -> None:
-        elapsed = int(cards.elapsed_s(self.job))
-        self._time.value = tag("span", f"{elapsed} s" if elapsed < 60 else seconds(elapsed))
+    def _facts(self, job: Job) -> dict[str, Any]:
+        """The row in words and numbers for the page, text only."""
+        expected = self._expected
+        return {
+            "id": job.id[:8],
+            "state": str(job.state),
+            "word": cards.wire_word(job),
+            "prompt": shortened(job.prompt, PROMPT_SHOWN),
+            "model": job.model,
+            "seed": str(job.params["seed"]) if job.params.get("seed") is not None else "",
+            "take": job.take,
+            "emulated": job.emulated,
+            "made_ms": _ms(job.created_at),
+            "sent_ms": _ms(job.submitted_at),
+            "ended_ms": _ms(job.done_at),
+            "told_ms": _ms(datetime.now(UTC)),
+            "ahead": self._ahead if job.state is State.INTENDED else None,
+            "expected": expected and {"median_s": expected.median_s, "p90_s": expected.p90_s, "count": expected.count},
+            "card": _card(job),
+            **_service(job),
+        }
 
-    def _draw_card(self) -> None:
-        said = cards.notice_html(self._trouble) if self._trouble else ""
-        text = error_html(self.job) if ended_badly(self.job) else said
-        self._card.value = text
-        self._card.layout.display = None if text else "none"
+
+def _service(job: Job) -> dict[str, Any]:
+    """What the job's service can do: cancel, list its jobs; and how it is called."""
+    try:
+        provider = providers.get(job.provider)
+    except ConfigError:  # a plug-in that is not installed here
+        return {"service": job.provider, "can_cancel": False, "cancel_note": "", "has_list": False}
+    dropped = job.state is State.INTENDED
+    at_service = job.is_moving and job.remote_id is not None and provider.cancel(job.remote_id) is not None
+    return {
+        "service": provider.title,
+        "can_cancel": dropped or at_service,
+        "cancel_note": provider.cancel_note if job.is_moving and not (dropped or at_service) else "",
+        "has_list": provider.recent(1) is not None,
+    }
+
+
+def _card(job: Job) -> dict[str, Any] | None:
+    """What the card of a job without a clip says; None for any other job."""
+    if not ended_badly(job):
+        return None
+    end = cards.ending(job)
+    facts = [[name, words.replace("run the cell again", "try again")] for name, words in end.facts]
+    return {"headline": end.headline, "tone": end.tone, "facts": facts}
+
+
+def _ms(at: datetime | None) -> int | None:
+    """A time as the browser counts it."""
+    return None if at is None else round(at.timestamp() * 1000)

@@ -1,53 +1,65 @@
-"""The studio: pick a model, fill in its form, press Generate, and watch the clips come in below.
+"""The studio: pick a model, fill in its form, press Generate, and go on from the clips that come in.
 
-The widget is the live part. The clips stand in an output of their own below it, as plain HTML behind a display handle:
-what a notebook saves and shows again without a kernel.
+The widgets are the live part. Behind them stands an output of plain HTML with the newest clips, hidden while the studio
+is alive: what a notebook saves and shows again without a kernel.
 """
 
 from __future__ import annotations
 
+import asyncio
+import random
 import threading
-import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from importlib import import_module
 from typing import Any
 
 import ipywidgets as widgets
 import traitlets
 
-from vidnb import _bridge, catalog, providers
+from vidnb import _bridge, catalog
+from vidnb._clip import Clip
 from vidnb.catalog import DEFAULT_MODEL, Model
 from vidnb.display import clip_html
-from vidnb.errors import ParamsError, VidnbError
-from vidnb.records import Job, State
+from vidnb.display.host import limits
+from vidnb.errors import BudgetError, ParamsError, UnknownPriceError, VidnbError
+from vidnb.records import TERMINAL, Cost, Job, Quote, State
 from vidnb.verbs import Client, default_client
-from vidnb.widgets.fields import close_all, tell
-from vidnb.widgets.form import Form, style
+from vidnb.widgets._live import SavedOutput, show
+from vidnb.widgets.form import Form
+from vidnb.widgets.generate import GenerateBar, price_words
+from vidnb.widgets.picker import ModelPicker
+from vidnb.widgets.player import Player
 from vidnb.widgets.progress import Progress
+from vidnb.widgets.recent import Recent
 
-CLIPS_SHOWN = 6
+CLIPS_SAVED = 6
 JOBS_SHOWN = 8
-"""Lines of jobs; those that still run stay whatever their number."""
+"""Lines of ended jobs; those that still run stay whatever their number."""
+SETTLE_S = 0.2
+"""How long the form must be quiet before the price is looked up."""
 EMULATED = "Its clips cost nothing and say EMULATED."
-NOTHING_YET = '<div style="font-size:13px;opacity:.72">Clips appear here.</div>'
+UNFINISHED = [state for state in State if state not in TERMINAL]
 
 
 class Studio(widgets.VBox):
-    """A place to work: model, form, Generate, the jobs on their way, and the newest clips below.
+    """A place to work: model, form, Generate with its price, the jobs on their way, a player and the recent clips.
 
     Args:
         model: id of the model to begin with.
         client: whose data folder and keys; default the one behind `vidnb.generate`.
         params: values to start with.
+        budget_usd: the most that may be spent from now on, in US dollars; Generate refuses to pass it.
+        budget_credits: the same for services that charge credits.
 
     Attributes:
         params: what the form holds; assign a dict to fill it.
         model: id of the chosen model; assign another to switch.
-        clips: the clips of this studio, newest first.
+        clips: the clips made in this studio, newest first.
+        clip: the clip in the player.
+        picker, form, bar, jobs, player, recent: its parts, each a widget that can be laid out by hand.
 
     Example:
-        >>> studio = vidnb.Studio("leonardo/motion_2.0")
+        >>> studio = vidnb.Studio("leonardo/motion_2.0", budget_usd=5)
         >>> studio.params = {"prompt": "a koala in a meadow", "seed": 7}
         >>> job = studio.generate()
     """
@@ -55,87 +67,88 @@ class Studio(widgets.VBox):
     model = traitlets.Unicode()
     params = traitlets.Dict()
     clips = traitlets.Tuple()
+    clip = traitlets.Instance(Clip, allow_none=True)
+    budget_usd = traitlets.Float(None, allow_none=True)
+    budget_credits = traitlets.Float(None, allow_none=True)
 
     def __init__(
-        self, model: str = DEFAULT_MODEL, client: Client | None = None, params: Mapping[str, Any] | None = None
+        self,
+        model: str = DEFAULT_MODEL,
+        client: Client | None = None,
+        params: Mapping[str, Any] | None = None,
+        *,
+        budget_usd: float | None = None,
+        budget_credits: float | None = None,
     ) -> None:
         self._client = client or default_client()
         self._lock = threading.RLock()
         self._lines: dict[str, Progress] = {}
-        self._following = self._shown = False
-        self._display_id = uuid.uuid4().hex
+        self._reserved: dict[object, Cost] = {}
+        self._older: tuple[Clip, ...] = ()
+        self._following = self._picked = self._asked_fresh = False
+        self._edits = 0
+        self._since = datetime.now(UTC)
+        self._saved = SavedOutput()
         entry = catalog.find(model)
+        self.picker = ModelPicker(entry.id)
         self.form = Form(entry, params)
-        self._make_controls(entry)
-        super().__init__(
-            [style(), self._provider, self._model, self._about, self.form, self._actions, self._problem, self._jobs]
+        self.bar = GenerateBar(lambda fresh, anyway: self._clicked(fresh, anyway))
+        self.jobs = widgets.VBox()
+        self.player = Player(client=self._client)
+        self.recent = Recent(client=self._client)
+        self.picker._instead = self._saved.id
+        left, right = (
+            widgets.VBox([self.picker, self.form, self.bar]),
+            widgets.VBox([self.jobs, self.player, self.recent]),
         )
-        self.add_class("vidnb")
-        self.add_class("vidnb-studio")
+        super().__init__([left, right])
+        for box, name in ((self, "studio"), (left, "desk"), (right, "results"), (self.jobs, "jobs")):
+            box.add_class("vidnb")
+            box.add_class(f"vidnb-{name}")
         self.model = entry.id
-        self.form.observe(self._form_changed, "params")
+        self._connect()
+        self.budget_usd, self.budget_credits = budget_usd, budget_credits
         self._form_changed()
+        _bridge.spawn(self._begin())
 
-    def generate(self, *, fresh: bool = False) -> Job:
-        """The job for what the form holds, on its way; its clip appears below.
+    def _connect(self) -> None:
+        """Let the parts hear of one another."""
+        traitlets.link((self, "model"), (self.picker, "model"))
+        traitlets.link((self, "clip"), (self.player, "clip"))
+        traitlets.link((self, "budget_usd"), (self.bar, "budget_usd"))
+        traitlets.link((self, "budget_credits"), (self.bar, "budget_credits"))
+        self.form.observe(self._form_changed, "params")
+        self.form.on_submit(lambda *_: self._clicked(False, False))
+        self.player.on_action(lambda name, _: self._acted(name))
+        self.recent.observe(self._picked_recent, "clip")
 
-        Args:
-            fresh: make the next take, whatever exists.
-
-        Raises:
-            ParamsError: values that the model does not take; they are shown in the form too.
-        """
-        return _bridge.run_sync(self._submit(fresh))
-
-    # -- the page ----------------------------------------------------------------------------------------------------
-
-    def _make_controls(self, entry: Model) -> None:
-        names = list(dict.fromkeys(model.provider for model in catalog.load().values()))
-        titles = [(providers.get(name).title, name) for name in names]
-        self._provider = widgets.Dropdown(options=titles, value=entry.provider, description="Provider")
-        self._provider.tooltip = "Which service makes the clip."
-        self._model = widgets.Dropdown(options=_models_of(entry), value=entry.id, description="Model")
-        self._model.tooltip = "Models that the vendor took out of service stand last; the emulator still plays them."
-        self._about = _line("vidnb-about")
-        self._generate = widgets.Button(description="Generate", button_style="primary", tooltip="Make the clip")
-        self._take = widgets.Button(description="New take", layout={"display": "none"})
-        self._take.tooltip = "The same recipe once more: another job, paid for again"
-        self._note = _line()
-        self._problem = _line()
-        self._actions = widgets.HBox([self._generate, self._take, self._note])
-        self._actions.add_class("vidnb-actions")
-        self._jobs = widgets.VBox()
-        self._jobs.add_class("vidnb-jobs")
-        self._provider.observe(self._provider_picked, "value")
-        self._model.observe(lambda change: change["new"] and self.set_trait("model", change["new"]), "value")
-        self._generate.on_click(lambda _: self._clicked(fresh=False))
-        self._take.on_click(lambda _: self._clicked(fresh=True))
-
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any] | None:
-        bundle = super()._repr_mimebundle_(**options)
-        return bundle and {**bundle, "text/plain": "vidnb.Studio(): run the cell again to use the form."}
+    async def _begin(self) -> None:
+        """Show what the data folder has: jobs that an earlier kernel left running, the newest clips, what was spent."""
+        with self._shown_problems():
+            for job in reversed(await asyncio.to_thread(self._client.jobs, state=UNFINISHED, limit=None)):
+                self._track(job)
+            done = await asyncio.to_thread(self._client.jobs, state="done", limit=CLIPS_SAVED)
+            self._older = tuple(self._client.clip(job) for job in done)
+            self._remember_clips()
+            if self.clip is None and self._older and not self._lines:
+                self.clip = self._older[0]
+            await self._sum_up()
 
     def _ipython_display_(self) -> None:
-        """Show the widget and, below it, the output of its clips."""
-        ipython: Any = import_module("IPython.display")  # carries no types
-        ipython.display(self._repr_mimebundle_(), raw=True)
-        ipython.display(ipython.HTML(self._clips_html()), display_id=self._display_id)
-        self._shown = True
+        show(self, "vidnb.Studio(): run the cell again to use the form.")
+        self._saved.show(self.saved_html())
 
-    def _clips_html(self) -> str:
-        return "".join(clip_html(clip) for clip in self.clips[:CLIPS_SHOWN]) or NOTHING_YET
+    def saved_html(self) -> str:
+        """The newest clips as plain HTML: what a saved notebook shows without a kernel."""
+        shown = list({clip.job.id: clip for clip in (*self.clips, *self._older)}.values())[:CLIPS_SAVED]
+        return "".join(clip_html(clip) for clip in shown) or "<div>The clips of this studio will stand here.</div>"
 
-    def _show_clips(self) -> None:
-        if self._shown:
-            ipython: Any = import_module("IPython.display")
-            ipython.update_display(ipython.HTML(self._clips_html()), display_id=self._display_id)
+    def _remember_clips(self) -> None:
+        """Bring everything that offers the newest clips up to date."""
+        self._saved.update(self.saved_html())
+        self.form.clips = tuple({clip.job.id: clip for clip in (*self.clips, *self._older)}.values())
 
     # -- choosing ----------------------------------------------------------------------------------------------------
-
-    def _provider_picked(self, change: Any) -> None:
-        first = next(m for m in _sorted_models(change["new"]))
-        if catalog.find(self.model).provider != change["new"]:
-            self.model = first.id
 
     @traitlets.validate("model")
     def _valid_model(self, proposal: Any) -> str:
@@ -147,35 +160,37 @@ class Studio(widgets.VBox):
             self.form.params = proposal["value"]
         return self.form.params
 
+    @traitlets.observe("clip")
+    def _clip_changed(self, _: Any) -> None:
+        self.player.price = ""
+        if self.clip is not None:
+            self._spawn(self._price_clip(self.clip))
+
     @traitlets.observe("model")
     def _model_changed(self, _: Any) -> None:
         entry = catalog.find(self.model)
-        if self._model.value != entry.id:
-            self._provider.value = entry.provider
-            self._model.options = _models_of(entry)
-            self._model.value = entry.id
         self.form.model = entry
-        tell(self._about, self._about_model(entry), "hint")
+        self.picker.about = [*self._about(entry), *({"text": text, "tone": "note"} for text in limits())]
         self._forget_notes()
 
-    def _about_model(self, entry: Model) -> str:
+    def _about(self, entry: Model) -> list[dict[str, str]]:
         """What one should know before pressing Generate: emulated, no key, retired, not confirmed."""
         said = []
         try:
             where = self._client.asynchronous.target(entry.provider)
             if where.in_process:
-                said.append(f"No {where.provider.key_env}: the built-in emulator answers. {EMULATED}")
+                said.append((f"No {where.provider.key_env}: the built-in emulator answers. {EMULATED}", "note"))
             elif where.emulated:
-                said.append(f"An emulator on this machine answers. {EMULATED}")
+                said.append((f"An emulator on this machine answers. {EMULATED}", "note"))
         except VidnbError as error:
-            said.append(str(error))
+            said.append((str(error), "warn"))
         if entry.is_retired:
             instead = f", the vendor names {entry.replacement} instead" if entry.replacement else ""
             since = entry.retired_on or "some time"
-            said.append(f"Out of service since {since}{instead}; only the emulator still plays it.")
+            said.append((f"Out of service since {since}{instead}; only the emulator still plays it.", "warn"))
         if entry.status == "unconfirmed":
-            said.append("Seen in a list of the vendor only: its params are a guess.")
-        return "\n".join(said)
+            said.append(("Seen in a list of the vendor only: its params are a guess.", "warn"))
+        return [{"text": text, "tone": tone} for text, tone in said]
 
     def _form_changed(self, _: Any = None) -> None:
         # Without the lock: who observes `params` may call generate(), which waits for the loop, which takes the lock.
@@ -185,47 +200,169 @@ class Studio(widgets.VBox):
         finally:
             self._following = False
         self._forget_notes()
+        self._edits += 1
+        _bridge.spawn(self._look_up_price(self._edits))
 
     def _forget_notes(self) -> None:
-        tell(self._note, "")
-        tell(self._problem, "")
-        self._take.layout.display = "none"
+        self.bar.note = self.bar.ask = self.bar.problem = ""
+
+    # -- what it costs -----------------------------------------------------------------------------------------------
+
+    async def _look_up_price(self, edit: int) -> None:
+        await asyncio.sleep(SETTLE_S)
+        if edit == self._edits:
+            quote = await asyncio.to_thread(self._quote, self.model, dict(self.form.params), False)
+            if edit == self._edits:
+                self.bar.quote = quote
+
+    def _quote(self, model: str, values: Mapping[str, Any], fresh: bool) -> Quote:
+        try:
+            return self._client.quote(model=model, fresh=fresh, **values)
+        except (VidnbError, TypeError) as error:
+            return Quote(None, "unknown", str(error))
+
+    async def _price_clip(self, clip: Clip) -> None:
+        """Say on the player's buttons what one more clip of its recipe costs."""
+
+        def look_up() -> Quote:
+            try:
+                return self._quote(clip.model, clip.request, True)
+            except VidnbError as error:  # an input's file is gone
+                return Quote(None, "unknown", str(error))
+
+        quote = await asyncio.to_thread(look_up)
+        if self.clip is clip:
+            self.player.price = price_words(quote)
+
+    async def _sum_up(self) -> None:
+        session = await asyncio.to_thread(self._client.spent, self._since)
+        folder = await asyncio.to_thread(self._client.spent)
+        self.bar.session, self.bar.folder = dict(session), dict(folder)
+
+    def _check_budget(self, quote: Quote, anyway: bool) -> None:
+        """Raise where the clip could take what is spent past the cap."""
+        caps = {"USD": self.budget_usd, "CREDITS": self.budget_credits}
+        if quote.cost is None:
+            if not anyway:
+                raise UnknownPriceError(
+                    "Nobody knows the price of this clip before it is sent, so the cap cannot be promised to hold."
+                )
+            return
+        cap = caps.get(quote.cost.unit)
+        spent = self._client.spent(self._since).get(quote.cost.unit, 0.0)
+        spent += sum(cost.amount for cost in self._reserved.values() if cost.unit == quote.cost.unit)
+        if cap is not None and quote.cost.amount and spent + quote.cost.amount > cap:
+            raise BudgetError(
+                f"Nothing was sent: {quote.cost} more would pass the cap of {Cost(cap, quote.cost.unit)}, "
+                f"of which {Cost(spent, quote.cost.unit)} are spent or on their way. Raise the cap to go on."
+            )
 
     # -- generating --------------------------------------------------------------------------------------------------
 
-    def _clicked(self, fresh: bool) -> None:
+    def generate(self, *, fresh: bool = False) -> Job:
+        """The job for the form's values, on its way; its clip comes by itself.
+
+        Args:
+            fresh: make the next take, whatever exists.
+
+        Raises:
+            ParamsError: values that the model does not take; the form shows them, nothing was sent.
+            BudgetError: the cap would be passed; nothing was sent.
+
+        Example:
+            >>> studio.params = {"prompt": "a koala in a meadow"}
+            >>> job = studio.generate()
+        """
+        return _bridge.run_sync(self._submit(fresh, anyway=False))
+
+    def remix(self, clip: Clip) -> None:
+        """Take a clip's recipe up in the form; a locked seed stays.
+
+        Example:
+            >>> studio.remix(vidnb.clip("3f2a91c0"))
+        """
+        self.model = clip.model
+        self.form.take_up(clip.request)
+
+    def vary(self, clip: Clip) -> Job:
+        """The job for a clip's recipe with another seed, or for its next take where the model has no seed."""
+        self._take_exactly(clip)
+        seed = self.form.model.params.get("seed")
+        if seed is not None:
+            low, high = int(seed.min or 0), int(seed.max if seed.max is not None else 2**31 - 1)
+            self.params = {**self.params, "seed": random.randint(max(low, 0), high)}
+        return self.generate(fresh=seed is None)
+
+    def next_take(self, clip: Clip) -> Job:
+        """The job for a clip's recipe once more."""
+        self._take_exactly(clip)
+        return self.generate(fresh=True)
+
+    def _take_exactly(self, clip: Clip) -> None:
+        self.model = clip.model
+        self.params = clip.request
+
+    def _clicked(self, fresh: bool, anyway: bool) -> None:
         """Start a job and return at once; callbacks come on any thread, and none may wait."""
-        _bridge.spawn(self._submit_clicked(fresh))
+        fresh = self._asked_fresh if anyway else fresh
+        self._picked = False
+        self._spawn(self._submit(fresh, anyway))
 
-    async def _submit_clicked(self, fresh: bool) -> None:
-        try:
-            await self._submit(fresh)
-        except ParamsError:
-            pass  # the form shows them
-        except Exception as error:  # noqa: BLE001  nobody awaits a click, so the page must say what happened
-            tell(self._problem, f"{type(error).__name__}: {error}")
+    def _spawn(self, work: Any) -> None:
+        """Run a coroutine that nobody awaits; what goes wrong is shown."""
 
-    async def _submit(self, fresh: bool) -> Job:
+        async def shown() -> None:
+            with self._shown_problems():
+                await work
+
+        _bridge.spawn(shown())
+
+    def _shown_problems(self) -> Any:
+        return _Shown(self.bar)
+
+    async def _submit(self, fresh: bool, anyway: bool) -> Job:
         self._forget_notes()
-        values, begun = dict(self.form.params), datetime.now(UTC)
+        model, values, begun = self.model, dict(self.form.params), datetime.now(UTC)
+        token = object()
         try:
-            job = await self._client.asynchronous.submit(model=self.model, fresh=fresh, **values)
+            if self.budget_usd is not None or self.budget_credits is not None:
+                quote = await asyncio.to_thread(self._quote, model, values, fresh)
+                self._asked_fresh = fresh
+                self._check_budget(quote, anyway)
+                if quote.cost is not None:
+                    self._reserved[token] = quote.cost  # no await since the check: two clicks cannot both pass it
+            job = await self._client.asynchronous.submit(model=model, fresh=fresh, **values)
         except ParamsError as error:
+            self._reserved.pop(token, None)
             self.form.show_problems(error.problems)
             named = ", ".join(dict.fromkeys(problem.field for problem in error.problems))
-            tell(self._note, f"Nothing was sent, see above: {named}.")
+            self.bar.note = f"Nothing was sent, see the form: {named}."
+            raise
+        except BaseException:
+            self._reserved.pop(token, None)
             raise
         self.form.show_problems([])
+        if token in self._reserved:
+            _bridge.spawn(self._until_charged(job, token))
         self._track(job, known=job.created_at < begun)
         return job
 
-    def _track(self, job: Job, known: bool) -> None:
+    async def _until_charged(self, job: Job, token: object) -> None:
+        """Keep the reserved sum until the service named its own, or nothing was charged."""
+        try:
+            async for row in self._client.asynchronous.watch(job):
+                if row.cost is not None:
+                    break
+        finally:
+            self._reserved.pop(token, None)
+            await self._sum_up()
+
+    def _track(self, job: Job, known: bool = False) -> None:
         """Show a job's line and, for a recipe that was made before, say so."""
         with self._lock:
-            if known or job.id in self._lines:
-                where = "its clip is shown first below" if job.state is State.DONE else "its job is in the list below"
-                tell(self._note, f"This recipe was made before: {where}. New take makes another.", "note")
-                self._take.layout.display = None
+            if known:
+                where = "its clip is in the player" if job.state is State.DONE else "its job is in the list"
+                self.bar.note = f"This recipe was made before: {where}. Next take makes another."
             if job.state is State.DONE:
                 self._ended(job)
             elif job.id not in self._lines:
@@ -235,39 +372,79 @@ class Studio(widgets.VBox):
             self._draw_jobs()
 
     def _ended(self, job: Job) -> None:
-        """A job is at its end: its clip goes to the top, its line away if there is nothing more to say."""
-        with self._lock:
-            if job.state is State.DONE:
-                clip = self._client.clip(job)
+        """A job is at its end: its clip goes into the player, its line away if there is nothing more to say."""
+        if job.state is State.DONE:
+            clip = self._client.clip(job)
+            with self._lock:
                 self.clips = (clip, *(other for other in self.clips if other.job.id != job.id))
                 ended = self._lines.pop(job.id, None)
                 self._draw_jobs()
-                self._show_clips()
-                if ended is not None:
-                    close_all(ended)
+            self.recent.add(clip)
+            if not self._picked:
+                self.player.autoplay = True
+                self.clip = clip
+            self._remember_clips()
+            if ended is not None:
+                ended.close()
+        self._edits += 1
+        _bridge.spawn(self._after_end(self._edits))
+
+    async def _after_end(self, edit: int) -> None:
+        with self._shown_problems():
+            await self._sum_up()
+            await self._look_up_price(edit)
 
     def _draw_jobs(self) -> None:
         newest = list(reversed(self._lines.values()))
         oldest = [line for line in newest if line.job.is_terminal][JOBS_SHOWN:]
-        self._jobs.children = [line for line in newest if line not in oldest]
+        self.jobs.children = [line for line in newest if line not in oldest]
         for line in oldest:
             del self._lines[line.job.id]
-            close_all(line)
+            line.close()
+
+    # -- going on from a clip ----------------------------------------------------------------------------------------
+
+    def _picked_recent(self, change: Any) -> None:
+        if change["new"] is not None:
+            self._picked = True
+            self.player.autoplay = False
+            self.clip = change["new"]
+
+    def _acted(self, name: str) -> None:
+        """A button of the player was pressed."""
+        clip = self.clip
+        if clip is not None:
+            self._picked = False
+            self._spawn(self._act(name, clip))
+
+    async def _act(self, name: str, clip: Clip) -> None:
+        if name in ("start_frame", "end_frame"):
+            param = "start_image" if name == "start_frame" else "end_image"
+            if param not in self.form.model.params:
+                self.bar.note = f"{self.form.model.title} takes no {param}; pick a model that does."
+                return
+            frame = await asyncio.to_thread(lambda: self.player.frame)
+            self.params = {**self.params, param: frame}
+            self.bar.note = f"The frame is the {param.replace('_', ' ')} now."
+        else:
+            act: Callable[[Clip], Any] = {"remix": self.remix, "vary": self.vary, "take": self.next_take}[name]
+            await asyncio.to_thread(act, clip)  # vary and take wait for the loop that this runs on
 
 
-def _sorted_models(provider: str) -> list[Model]:
-    """A provider's models: active ones first, those out of service last."""
-    order = {"active": 0, "unconfirmed": 1, "retired": 2}
-    return sorted((m for m in catalog.load().values() if m.provider == provider), key=lambda m: order[m.status])
+class _Shown:
+    """A block whose errors are shown on the bar, as nobody awaits a click; the form shows its own."""
 
+    def __init__(self, bar: GenerateBar) -> None:
+        self._bar = bar
 
-def _models_of(entry: Model) -> list[tuple[str, str]]:
-    mark = {"active": "", "unconfirmed": " (unconfirmed)", "retired": " (retired)"}
-    return [(f"{model.title} · {model.name}{mark[model.status]}", model.id) for model in _sorted_models(entry.provider)]
+    def __enter__(self) -> None:
+        return None
 
-
-def _line(name: str = "") -> widgets.HTML:
-    line = widgets.HTML(layout={"display": "none"})
-    if name:
-        line.add_class(name)
-    return line
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> bool:
+        if isinstance(error, UnknownPriceError):
+            self._bar.ask = str(error)
+        elif isinstance(error, BudgetError):
+            self._bar.problem = str(error)
+        elif isinstance(error, Exception) and not isinstance(error, ParamsError):
+            self._bar.problem = f"{type(error).__name__}: {error}"
+        return isinstance(error, Exception)

@@ -1,0 +1,285 @@
+"""A job's line follows the job to its end, says what is known and nothing else, and does what a person asks for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vidnb.emulator import Emulator, VirtualClock
+from vidnb.records import Job, State
+from vidnb.verbs import Client
+from vidnb.widgets.progress import Progress, _service
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+PATIENCE_S = 60
+ONEMIN = {"model": "1min/damo", "num_frames": 16, "fps": 8, "steps": 10}
+
+MakeClient = Callable[..., Client]
+
+
+@pytest.fixture
+def make_client(tmp_path: Path) -> Iterator[MakeClient]:
+    """`make_client(**settings)`: a client of one folder, with an emulator that has these settings."""
+    made: list[Client] = []
+
+    def make(max_in_flight: int | None = None, **settings: Any) -> Client:
+        emulator = Emulator(tmp_path / "emulator", **{"latency_s": 0.05, **settings})
+        made.append(Client(tmp_path / "data", emulator=emulator, max_in_flight=max_in_flight))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()
+        client.asynchronous.emulator.close()
+
+
+def until(condition: Callable[[], Any]) -> None:
+    """Wait until the condition holds; what it waits for happens on the background loop."""
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.01)
+
+
+def press(progress: Progress, kind: str, **content: Any) -> None:
+    """What the page sends when a button is pressed."""
+    progress._received(progress, {"kind": kind, **content}, [])
+
+
+def slow() -> dict[str, Any]:
+    """An emulator whose jobs end when the test says so."""
+    return {"latency_s": 100, "clock": VirtualClock()}
+
+
+def posts(client: Client) -> int:
+    """How many jobs the emulated services were asked to make."""
+    return int(client.asynchronous.emulator.stats()["jobs"])
+
+
+# -- following ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_line_follows_a_job_to_its_clip_and_says_so_once(make_client: MakeClient) -> None:
+    client = make_client()
+    ended: list[Job] = []
+    seen: list[str] = []
+    progress = Progress(client.submit("a koala", seed=7), client, on_end=ended.append)
+    progress.observe(lambda change: seen.append(change["new"]["state"]), "_row")
+    until(lambda: ended)
+    assert [job.state for job in ended] == [State.DONE]
+    assert (progress.job.state, progress.waiting, progress._row["state"]) == (State.DONE, False, "done")
+    assert progress._row["card"] is None
+    assert seen[-1] == "done"
+    assert (progress._row["prompt"], progress._row["seed"], progress._row["emulated"]) == ("a koala", "7", True)
+
+
+def test_waiting_is_stopped_and_taken_up_again_and_the_job_goes_on(make_client: MakeClient) -> None:
+    settings = slow()
+    client = make_client(**settings)
+    ended: list[Job] = []
+    progress = Progress(client.submit("a koala"), client, on_end=ended.append)
+    until(lambda: progress.job.state is State.RUNNING)
+    press(progress, "stop")
+    until(lambda: not progress.waiting)
+    assert progress.job.is_moving
+    assert ended == []
+    settings["clock"].advance(200)
+    press(progress, "follow")
+    assert progress.waiting
+    until(lambda: ended)
+    assert progress.job.state is State.DONE
+    assert posts(client) == 1
+
+
+def test_a_finished_job_needs_nobody_to_wait(make_client: MakeClient) -> None:
+    client = make_client()
+    clip = client.generate("a koala")
+    progress = Progress(clip.job.id[:8], client)
+    assert not progress.waiting
+    assert progress._row["ended_ms"] >= progress._row["sent_ms"] >= progress._row["made_ms"]
+
+
+# -- what to expect ----------------------------------------------------------------------------------------------------
+
+
+def test_the_expectation_is_that_of_this_folder_and_unknown_without_clips(make_client: MakeClient) -> None:
+    client = make_client()
+    first = Progress(client.submit("a koala", seed=1), client)
+    until(lambda: not first.waiting)
+    assert first._row["expected"] is None
+    second = Progress(client.submit("a koala", seed=2), client)
+    until(lambda: second._row["expected"])
+    expected = second._row["expected"]
+    assert expected["count"] == 1
+    assert expected["median_s"] == expected["p90_s"] > 0
+
+
+def test_the_place_in_our_own_queue_is_counted_and_the_service_is_never_guessed(make_client: MakeClient) -> None:
+    settings = slow()
+    client = make_client(max_in_flight=1, **settings)
+    lines = []
+    for seed in range(4):
+        lines.append(Progress(client.submit("a koala", seed=seed), client))
+        until(lambda: client.jobs(state=["running", "queued"]))
+    until(lambda: [line._row["ahead"] for line in lines[1:]] == [0, 1, 2])
+    assert lines[0]._row["ahead"] is None
+    press(lines[1], "cancel")
+    until(lambda: [line._row["ahead"] for line in lines[2:]] == [0, 1])
+
+
+# -- cancel ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_job_that_was_not_sent_is_dropped_for_nothing(make_client: MakeClient) -> None:
+    client = make_client(max_in_flight=1, **slow())
+    sent = Progress(client.submit("a koala", seed=1), client)
+    until(lambda: sent.job.state is State.RUNNING)
+    ended: list[Job] = []
+    waiting = Progress(client.submit("a koala", seed=2), client, on_end=ended.append)
+    assert waiting._row["can_cancel"]
+    press(waiting, "cancel")
+    until(lambda: waiting._row["state"] == "cancelled")
+    until(lambda: not waiting.waiting)
+    assert [job.state for job in ended] == [State.CANCELLED]
+    assert waiting._row["card"]["headline"] == "Cancelled"
+    assert posts(client) == 1
+
+
+def test_a_sent_job_says_why_it_cannot_be_cancelled_and_goes_on(make_client: MakeClient) -> None:
+    client = make_client(**slow())
+    progress = Progress(client.submit("a koala"), client)
+    until(lambda: progress.job.state is State.RUNNING)
+    assert not progress._row["can_cancel"]
+    assert "no way to cancel" in progress._row["cancel_note"]
+    press(progress, "cancel")
+    until(lambda: "cannot be taken back" in progress.problem)
+    assert progress.job.state is State.RUNNING
+
+
+# -- cards -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_failed_job_becomes_a_card_with_whose_fault_and_whether_it_was_charged(make_client: MakeClient) -> None:
+    client = make_client(faults=["failed:1"])
+    progress = Progress(client.submit(HOSTILE), client)
+    until(lambda: progress._row["card"])
+    card = progress._row["card"]
+    facts = dict(card["facts"])
+    assert (card["headline"], card["tone"]) == ("The service failed", "bad")
+    assert {"At fault", "Charged", "What to do"} <= set(facts)
+    assert "run the cell" not in str(facts)
+    assert HOSTILE not in progress.saved_html()
+    assert "Charged" in progress.saved_html()
+
+
+def test_try_again_is_offered_to_who_asks_and_dismiss_is_heard(make_client: MakeClient) -> None:
+    client = make_client(faults=["failed:1"])
+    progress = Progress(client.submit("a koala"), client)
+    until(lambda: progress.job.state is State.FAILED)
+    assert not progress._can_retry
+    heard: list[tuple[str, Job]] = []
+    progress.on_retry(lambda job: heard.append(("retry", job)))
+    progress.on_dismiss(lambda job: heard.append(("dismiss", job)))
+    assert progress._can_retry
+    press(progress, "retry")
+    press(progress, "dismiss")
+    assert heard == [("retry", progress.job), ("dismiss", progress.job)]
+    assert progress.dismissed
+
+
+def test_what_a_callback_raises_is_shown(make_client: MakeClient) -> None:
+    client = make_client(faults=["failed:1"])
+    progress = Progress(client.submit("a koala"), client)
+    until(lambda: progress.job.state is State.FAILED)
+
+    def broken(_: Job) -> None:
+        raise RuntimeError(HOSTILE)
+
+    progress.on_retry(broken)
+    press(progress, "retry")
+    assert progress.problem == f"RuntimeError: {HOSTILE}"
+
+
+# -- ambiguous jobs ----------------------------------------------------------------------------------------------------
+
+
+def ambiguous(client: Client, **values: Any) -> Progress:
+    progress = Progress(client.submit("a koala", **values), client)
+    until(lambda: progress.job.state is State.AMBIGUOUS and not progress.waiting)
+    return progress
+
+
+def test_an_ambiguous_job_asks_and_a_look_that_finds_nothing_says_so(make_client: MakeClient) -> None:
+    progress = ambiguous(make_client(faults=["reset:submit:1"]))
+    assert progress._row["card"]["headline"] == "Nobody knows whether the service has this job"
+    assert progress._row["has_list"]
+    press(progress, "reconcile")
+    until(lambda: "does not settle it" in progress._note)
+    assert progress.job.state is State.AMBIGUOUS
+
+
+def test_a_job_that_is_found_in_the_list_goes_on_to_its_clip(make_client: MakeClient) -> None:
+    client = make_client(faults=["lost_reply:1", "bad_key:list:1"])  # the engine's own look fails
+    progress = ambiguous(client)
+    press(progress, "reconcile")
+    until(lambda: progress.job.state is State.DONE)
+    assert posts(client) == 1
+
+
+def test_send_again_posts_once_more_and_give_up_never(make_client: MakeClient) -> None:
+    client = make_client(faults=["lost_reply:2"])
+    again, lost = ambiguous(client, **ONEMIN), ambiguous(client, **ONEMIN, take=1)
+    assert not again._row["has_list"]
+    press(again, "settle", how="send_again")
+    until(lambda: again.job.state is State.DONE)
+    press(lost, "settle", how="give_up")
+    until(lambda: lost._row["state"] == "cancelled")
+    assert posts(client) == 3
+
+
+def test_an_id_from_the_web_app_takes_the_job_up(make_client: MakeClient) -> None:
+    client = make_client(faults=["lost_reply:1"])
+    progress = ambiguous(client, **ONEMIN)
+    press(progress, "settle", remote_id="")
+    until(lambda: "say either" in progress.problem)
+    press(progress, "settle", remote_id=HOSTILE)
+    until(lambda: progress.job.remote_id == HOSTILE)
+    assert progress.job.is_moving
+
+
+# -- what the page is told ---------------------------------------------------------------------------------------------
+
+
+def test_only_text_and_numbers_reach_the_page(make_client: MakeClient) -> None:
+    client = make_client(**slow())
+    progress = Progress(client.submit(HOSTILE * 100, seed=2147483637), client)
+    until(lambda: progress.job.state is State.RUNNING)
+    row = progress._row
+    assert len(row["prompt"]) <= 400
+    assert row["seed"] == "2147483637"
+    assert {type(value) for value in row.values()} <= {str, int, bool, dict, type(None)}
+
+
+def test_a_provider_that_is_not_installed_here_is_no_error(make_client: MakeClient) -> None:
+    client = make_client()
+    job = client.generate("a koala").job
+    gone = replace(job, provider="gone", state=State.RUNNING)
+    assert _service(gone) == {"service": "gone", "can_cancel": False, "cancel_note": "", "has_list": False}
+
+
+def test_the_row_is_sent_again_only_when_it_says_something_new(make_client: MakeClient) -> None:
+    client = make_client(**slow())
+    progress = Progress(client.submit("a koala"), client)
+    until(lambda: progress.job.state is State.RUNNING)
+    told = progress._row
+    time.sleep(0.002)
+    progress._draw()
+    assert progress._row is told
+    progress.job = replace(progress.job, submitted_at=datetime.now(UTC) + timedelta(seconds=1))
+    assert progress._row is not told

@@ -1,0 +1,129 @@
+"""What all live parts have in common: one ES module each, messages by name, and an output that a notebook can save.
+
+A part's code is `static/common.js` followed by `static/<name>.js`, its looks `static/vidnb.css` followed by
+`static/<name>.css`: plain files, no bundler, nothing fetched when shown. Bytes go as messages, never as synced traits,
+because those are saved into notebooks.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar
+
+import anywidget
+import traitlets
+
+from vidnb.display.page import tag
+
+STATIC = Path(__file__).with_name("static")
+
+
+def static(*names: str) -> str:
+    """The text of these files one after the other; those that do not exist are left out."""
+    found = (STATIC / name for name in names)
+    return "\n".join(path.read_text(encoding="utf-8") for path in found if path.exists())
+
+
+class Live(anywidget.AnyWidget):
+    """A part of the page with code of its own.
+
+    A subclass names itself (`class Player(Live, part="player")`) and gets `static/player.js` and `static/player.css`.
+    The page sends `{kind: "rate", ...}` with `send(model, "rate", {...}, buffers)`; it arrives at `heard_rate(content,
+    buffers)`. The other way it is `self.say("bytes", {...}, [data])`, heard with `hear(model, "bytes", handler)`. An
+    exception in a handler is shown in the part itself, as nobody reads a log.
+
+    Attributes:
+        problem: what went wrong last, shown in the part; "" for nothing.
+    """
+
+    part: ClassVar[str] = ""
+    problem = traitlets.Unicode("").tag(sync=True)
+    _instead = traitlets.Unicode("").tag(sync=True)
+    """Id of the saved output that stands for the part where it is not alive; hidden while it is."""
+
+    def __init_subclass__(cls, part: str = "", **options: Any) -> None:
+        if part:
+            cls.part = part
+            cls._esm = static("common.js", f"{part}.js")
+            cls._css = static("vidnb.css", f"{part}.css")
+        super().__init_subclass__(**options)
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
+        self._saved = SavedOutput()
+        self.on_msg(self._received)
+
+    def say(self, kind: str, content: Mapping[str, Any] | None = None, buffers: Sequence[bytes] = ()) -> None:
+        """Send a message to the page; from any thread, also while a cell runs."""
+        self.send({"kind": kind, **(content or {})}, list(buffers))
+
+    def _received(self, _: Any, content: Any, buffers: Sequence[Any]) -> None:
+        heard = getattr(self, f"heard_{content.get('kind')}", None) if isinstance(content, Mapping) else None
+        if heard is None:
+            return
+        self.problem = ""
+        try:
+            heard(content, [bytes(buffer) for buffer in buffers])
+        except Exception as error:  # noqa: BLE001  the page must say what happened, as nobody reads the kernel's log
+            self.problem = f"{type(error).__name__}: {error}"
+
+    # -- what a notebook saves ---------------------------------------------------------------------------------------
+
+    def saved_html(self) -> str:
+        """What stands for the part in a saved notebook, as HTML; "" for nothing."""
+        return ""
+
+    def save_output(self) -> None:
+        """Bring the saved output up to date; does nothing before the part was shown."""
+        if self._saved.is_shown:
+            self._saved.update(self.saved_html())
+
+    def _ipython_display_(self) -> None:
+        html = self.saved_html()
+        if html:
+            self._instead = self._saved.id
+        show(self, f"{type(self).__name__}: run the cell again to use it.")
+        self._saved.show(html)
+
+
+def show(widget: Any, plain: str) -> None:
+    """Show a widget in the cell, with a text for where there is no kernel."""
+    ipython: Any = import_module("IPython.display")  # carries no types
+    bundle = widget._repr_mimebundle_() or {}
+    data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+    ipython.display({**data, "text/plain": plain}, raw=True, metadata=metadata)
+
+
+class SavedOutput:
+    """Plain HTML below a widget, behind a display handle: what the notebook saves and shows without a kernel.
+
+    Where the widget is alive, its code hides every element with this `id` in `data-vidnb-saved`.
+    """
+
+    def __init__(self) -> None:
+        self.id = uuid.uuid4().hex
+        self._shown = False
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether there is an output to bring up to date."""
+        return self._shown
+
+    def show(self, html: str) -> None:
+        """Open the output, below what the cell showed so far."""
+        if html:
+            ipython: Any = import_module("IPython.display")
+            ipython.display(ipython.HTML(self._marked(html)), display_id=self.id)
+            self._shown = True
+
+    def update(self, html: str) -> None:
+        """Replace what is shown; does nothing before `show`."""
+        if self._shown:
+            ipython: Any = import_module("IPython.display")
+            ipython.update_display(ipython.HTML(self._marked(html)), display_id=self.id)
+
+    def _marked(self, html: str) -> str:
+        return f'<div data-vidnb-saved="{self.id}">{html}</div>'

@@ -1,0 +1,94 @@
+"""The button that costs money: what the next clip costs and how sure that is, what was spent, and the cap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import traitlets
+
+from vidnb.records import Cost, Quote
+from vidnb.widgets._live import Live
+
+
+class GenerateBar(Live, part="generate"):
+    """Generate and Next take, with the price on them, the sums spent so far, and the cap.
+
+    Attributes:
+        quote: what the next clip would cost; None while that is being looked up.
+        session, folder: what was really charged since the studio was made, and in all in its data folder, by unit.
+        budget_usd, budget_credits: the most that this studio may spend; None for no cap.
+        note: a line on what happened to the last click.
+        ask: a question that the person answers with one more click ("Generate anyway"), or "".
+    """
+
+    quote = traitlets.Instance(Quote, allow_none=True)
+    session = traitlets.Dict()
+    folder = traitlets.Dict()
+    budget_usd = traitlets.Float(None, allow_none=True).tag(sync=True)
+    budget_credits = traitlets.Float(None, allow_none=True).tag(sync=True)
+    note = traitlets.Unicode("").tag(sync=True)
+    ask = traitlets.Unicode("").tag(sync=True)
+    _price = traitlets.Dict().tag(sync=True)
+    _spent = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, on_generate: Callable[[bool, bool], None]) -> None:
+        """Make the bar.
+
+        Args:
+            on_generate: called with (fresh, anyway): whether the next take is wanted, and whether a price that nobody
+                knows was accepted.
+        """
+        super().__init__()
+        self._on_generate = on_generate
+        self._draw_price()
+        self._draw_spent()
+
+    def heard_generate(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """A button was pressed; the page holds the next press back until it knows that this one arrived."""
+        self.say("heard")
+        self._on_generate(bool(content.get("fresh")), bool(content.get("anyway")))
+
+    def heard_budget(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """A cap was typed; an empty one is none."""
+        for name in ("budget_usd", "budget_credits"):
+            if name in content:
+                setattr(self, name, content[name])
+
+    def focus(self) -> None:
+        """Put the keyboard on Generate."""
+        self.say("focus")
+
+    @traitlets.validate("budget_usd", "budget_credits")
+    def _valid_budget(self, proposal: Any) -> float | None:
+        value = proposal["value"]
+        if value is not None and not 0 <= value < float("inf"):
+            raise traitlets.TraitError(f"{proposal['trait'].name}={value!r}: give a number of 0 or more, or None")
+        return value
+
+    @traitlets.observe("quote")
+    def _draw_price(self, _: Any = None) -> None:
+        quote = self.quote
+        self._price = (
+            {"text": price_words(quote), "certainty": quote.certainty, "why": quote.why}
+            if quote is not None
+            else {"text": "", "certainty": "", "why": ""}
+        )
+
+    @traitlets.observe("session", "folder")
+    def _draw_spent(self, _: Any = None) -> None:
+        self._spent = {"session": money(self.session), "folder": money(self.folder)}
+
+
+def price_words(quote: Quote) -> str:
+    """A price in the few words that fit on a button: "free", "about $0.45", "price unknown"."""
+    if quote.cost is None:
+        return "price unknown"
+    if not quote.cost.amount:
+        return "free"
+    return f"about {quote.cost}" if quote.certainty == "estimate" else str(quote.cost)
+
+
+def money(spent: Mapping[str, float]) -> str:
+    """Sums by unit in words: "$1.20 + 45 credits", "nothing"."""
+    return " + ".join(str(Cost(amount, unit)) for unit, amount in spent.items() if amount) or "nothing"

@@ -1,0 +1,317 @@
+"""One clip to look at closely: step through its frames, loop a part, rate it, and go on from it.
+
+The page plays the file that the Jupyter server serves; where it cannot reach that, the kernel sends the bytes. The
+playhead lives in the page; what settles (a pause, a step, a seek) comes here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import traitlets
+
+from vidnb import _bridge, catalog
+from vidnb._clip import Clip
+from vidnb.display.clips import (
+    PROMPT_SAVED,
+    PROMPT_SHOWN,
+    clip_html,
+    outcome_words,
+    poster_of,
+    recipe_code,
+    shown_params,
+)
+from vidnb.display.host import host, server_path
+from vidnb.display.page import line, shortened
+from vidnb.errors import ConfigError, VidnbError
+from vidnb.verbs import Client, default_client
+from vidnb.widgets._live import Live
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+ACTIONS = ("remix", "vary", "take", "start_frame", "end_frame")
+CODE_SHOWN = 20_000
+CHUNK_BYTES = 512 * 1024
+AT_ONCE_BYTES = 2_000_000
+"""A Jupyter server drops messages beyond 3 MB in 3 seconds, so what is larger than this is sent slowly there ..."""
+BYTES_PER_S = 800_000
+"""... at this pace."""
+UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+Callback = Callable[[str, "Player"], Any]
+
+
+class Player(Live, part="player"):
+    """A clip with its frames under your fingers, its recipe, and your own rating, tags and note.
+
+    Args:
+        clip: the clip to show; None shows that there is none yet.
+        client: in whose data folder ratings, tags and notes are kept; default the one behind `vidnb.generate`.
+        autoplay: True to play a clip at once and without sound. Clips that flash never play by themselves, and nothing
+            does for a person who asked their system for less motion.
+
+    Attributes:
+        clip: the clip; assign another one to show it.
+        time_s: where the playhead came to rest; assign a time to go there.
+        playing: True while the clip plays in the page.
+        price: what one more clip of this recipe costs, in words; it stands on the buttons that make one.
+
+    Example:
+        >>> player = vidnb.Player(vidnb.generate("a koala in a meadow", seed=7))
+        >>> player.time_s = 1.5
+        >>> player.frame.save("koala.png")
+    """
+
+    clip = traitlets.Instance(Clip, allow_none=True)
+    time_s = traitlets.Float(0.0).tag(sync=True)
+    playing = traitlets.Bool(False).tag(sync=True)
+    autoplay = traitlets.Bool(False).tag(sync=True)
+    price = traitlets.Unicode("").tag(sync=True)
+    _shown = traitlets.Dict().tag(sync=True)
+    """What stands around the video, as plain words; {} for no clip."""
+    _flashes = traitlets.Dict().tag(sync=True)
+    """The job whose clip was looked at, and whether it flashes."""
+    _actions = traitlets.List(traitlets.Unicode()).tag(sync=True)
+
+    def __init__(self, clip: Clip | None = None, client: Client | None = None, *, autoplay: bool = False) -> None:
+        self._client = client
+        self._callbacks: list[Callback] = []
+        self._lock = threading.Lock()
+        self._told_s = 0.0
+        super().__init__(autoplay=autoplay)
+        self.clip = clip
+
+    # -- what a program does -----------------------------------------------------------------------------------------
+
+    @property
+    def frame_index(self) -> int:
+        """The number of the frame at the playhead, from 0."""
+        if self.clip is None:
+            return 0
+        info = self.clip.info
+        # A hair more, as the page's times are fractions of a frame that were rounded.
+        return max(0, min(math.floor(self.time_s * info.fps + 1e-3), info.frames - 1))
+
+    @property
+    def frame(self) -> Image | None:
+        """The frame at the playhead as a PIL image at its full size; None without a clip."""
+        clip, index = self.clip, self.frame_index
+        if clip is None:
+            return None
+        # The middle of its time: no rounding leads to a neighbour from there.
+        return clip.frame("last" if index == clip.info.frames - 1 else (index + 0.5) / clip.info.fps)
+
+    def seek(self, time_s: float) -> None:
+        """Go to this time, also where `time_s` has that value already because the clip plays on from it."""
+        self._told_s = self.time_s = self._valid_time({"value": time_s})
+        self.say("seek", {"time_s": self.time_s})
+
+    def on_action(self, callback: Callback, remove: bool = False) -> None:
+        """Call `callback(name, player)` when a button below the clip is pressed; without one there are no such buttons.
+
+        The names: "remix" (take the recipe up in a form), "vary" (the same with another seed), "take" (once more the
+        same), "start_frame" and "end_frame" (`player.frame` is to be the next clip's first or last).
+
+        Example:
+            >>> player.on_action(lambda name, player: print(name, player.clip.prompt))
+        """
+        with self._lock:
+            if remove:
+                self._callbacks = [one for one in self._callbacks if one != callback]
+            else:
+                self._callbacks = [*self._callbacks, callback]
+        self._offer()
+
+    def saved_html(self) -> str:
+        """The clip as the cell of a saved notebook shows it."""
+        clip = self.clip
+        return clip_html(clip) if clip is not None else line("No clip was in the player.") or ""
+
+    # -- the clip ----------------------------------------------------------------------------------------------------
+
+    @traitlets.validate("time_s")
+    def _valid_time(self, proposal: Any) -> float:
+        end_s = self.clip.info.duration_s if self.clip is not None else math.inf
+        return min(max(0.0, proposal["value"]), end_s) if math.isfinite(proposal["value"]) else 0.0
+
+    @traitlets.observe("time_s")
+    def _time_changed(self, change: Any) -> None:
+        if change["new"] != self._told_s:
+            self.say("seek", {"time_s": change["new"]})
+
+    @traitlets.observe("clip")
+    def _clip_changed(self, change: Any) -> None:
+        clip, before = change["new"], change["old"]
+        known = isinstance(before, Clip) and clip is not None and before.job.id == clip.job.id
+        if not known:
+            self._told_s = 0.0
+            self.time_s, self.playing, self.problem = 0.0, False, ""
+        with self._lock:  # of several threads the last to come here sees the clip that stays
+            self._shown = {} if self.clip is None else shown(self.clip)
+        self._offer()
+        if clip is not None and not known:
+            self._spawn(self._bring(clip))
+        if self._instead:
+            self._spawn(asyncio.to_thread(self.save_output))
+
+    def _offer(self) -> None:
+        """Say which actions have somebody who listens."""
+        seedless = self.clip is None or not has_seed(self.clip)
+        self._actions = [name for name in ACTIONS if self._callbacks and not (name == "vary" and seedless)]
+
+    async def _bring(self, clip: Clip) -> None:
+        """Send what the page needs at once, also while a cell runs: the poster, and the bytes that no server has."""
+        await self._send_poster(clip)
+        if served(clip) is None:
+            await self._send_video(clip)
+        flashes = await asyncio.to_thread(self._looked_at, clip)
+        if self._has(clip) and flashes is not None:
+            self._flashes = {"id": clip.job.id, "flashes": flashes}
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do it on vidnb's own loop; what goes wrong there is shown, as nobody awaits it."""
+
+        async def shown_if_it_fails() -> None:
+            try:
+                await work
+            except Exception as error:  # noqa: BLE001  whatever it is, the page must say it
+                self.problem = f"{type(error).__name__}: {error}"
+
+        _bridge.spawn(shown_if_it_fails())
+
+    def _has(self, clip: Clip) -> bool:
+        """Whether the player still shows this clip."""
+        return self.clip is not None and self.clip.job.id == clip.job.id
+
+    def _looked_at(self, clip: Clip) -> bool | None:
+        """Whether the clip flashes; None where it cannot be told, and then it does not play by itself."""
+        with suppress(VidnbError, OSError):
+            return clip.flashes if self._has(clip) else None
+        return None
+
+    async def _send_poster(self, clip: Clip) -> None:
+        poster = await asyncio.to_thread(poster_of, clip)
+        if poster is not None and self._has(clip):
+            self.say("poster", {"id": clip.job.id}, [poster])
+
+    async def _send_video(self, clip: Clip) -> None:
+        try:
+            video = await asyncio.to_thread(clip.read)
+        except (VidnbError, OSError):
+            self.say("gone", {"id": clip.job.id})
+            return
+        parts = [video[start : start + CHUNK_BYTES] for start in range(0, len(video), CHUNK_BYTES)]
+        slowly = host() == "jupyter" and len(video) > AT_ONCE_BYTES
+        for index, part in enumerate(parts):
+            if not self._has(clip):
+                return
+            self.say("video", {"id": clip.job.id, "part": index, "parts": len(parts)}, [part])
+            await asyncio.sleep(len(part) / BYTES_PER_S if slowly else 0)
+
+    # -- what the page says ------------------------------------------------------------------------------------------
+
+    def heard_want(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """A view was made, or its address did not work."""
+        clip = self.clip
+        if clip is not None and content.get("id") == clip.job.id:
+            self._spawn(self._send_video(clip) if content.get("what") == "video" else self._send_poster(clip))
+
+    def heard_at(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """The playhead settled, or playing began or ended."""
+        if self.clip is not None and content.get("id") == self.clip.job.id:
+            self._told_s = self._valid_time({"value": float(content["time_s"])})
+            self.time_s, self.playing = self._told_s, bool(content.get("playing"))
+
+    def heard_action(self, content: Mapping[str, Any], buffers: list[bytes]) -> None:
+        """A button below the clip was pressed; the playhead comes along."""
+        self.heard_at(content, buffers)
+        with self._lock:
+            callbacks = list(self._callbacks)
+        if content.get("name") in self._actions:
+            for callback in callbacks:
+                callback(content["name"], self)
+
+    def heard_annotate(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """A rating, the tags or a note were given."""
+        given = {name: content[name] for name in ("rating", "tags", "note") if name in content}
+        _bridge.spawn(self._annotate(str(content.get("id")), given))
+
+    async def _annotate(self, job_id: str, given: Mapping[str, Any]) -> None:
+        """Keep what was said of a clip, and tell the page whether that worked."""
+        try:
+            client = (self._client or default_client()).asynchronous
+            row = await client.annotate(job_id, **given)
+            if self.clip is not None and self.clip.job.id == row.id:
+                self.clip = client.clip(row)
+            self.say("annotated", {"id": job_id, "names": list(given), "problem": ""})
+        except Exception as error:  # noqa: BLE001  nobody awaits this coroutine, so the page must say what happened
+            told = str(error) if isinstance(error, VidnbError) else f"{type(error).__name__}: {error}"
+            self.say("annotated", {"id": job_id, "names": list(given), "problem": told})
+
+
+def shown(clip: Clip) -> dict[str, Any]:
+    """All that the page writes around the video, from the row alone; the caption is that of a saved notebook."""
+    job, info = clip.job, clip.info
+    short = shortened(job.prompt, PROMPT_SHOWN)
+    whole = "" if short == " ".join(job.prompt.split()) else job.prompt[:PROMPT_SAVED]
+    code = recipe_code(clip)
+    return {
+        "id": job.id,
+        "video": served(clip),
+        "name": file_name(clip),
+        "measures": {
+            "width_px": info.width_px,
+            "height_px": info.height_px,
+            "fps": info.fps,
+            "frames": info.frames,
+            "duration_s": info.duration_s,
+        },
+        "codec": info.codec,
+        "has_audio": info.has_audio,
+        "host": host(),
+        "prompt": sendable(short),
+        "whole": sendable(whole),
+        "model": sendable(job.model),
+        "emulated": job.emulated,
+        "nsfw": bool(job.nsfw),
+        "params": [[sendable(name), sendable(value)] for name, value in shown_params(job)],
+        "outcome": [sendable(words) for words in outcome_words(clip)],
+        "code": sendable(code) if len(code) <= CODE_SHOWN else "",
+        "rating": job.rating,
+        "tags": list(map(sendable, job.tags)),
+        "note": sendable(job.note),
+    }
+
+
+def served(clip: Clip) -> str | None:
+    """The file's path below the Jupyter server's folder, or None where the server does not reach it."""
+    path = clip.served_path
+    return server_path(path) if path is not None else None
+
+
+def has_seed(clip: Clip) -> bool:
+    """Whether the clip's model takes a seed, so that another one makes a difference."""
+    try:
+        model = catalog.load().get(clip.model)
+    except ConfigError:  # a broken file in VIDNB_CATALOG must not hide the clip
+        return False
+    return model is not None and "seed" in model.params
+
+
+def file_name(clip: Clip) -> str:
+    """A name for the downloaded file, in letters that every file system takes."""
+    seed = f"seed{clip.seed}" if clip.seed is not None else ""
+    words: Iterable[str] = (clip.model, seed, clip.job.id[:8])
+    return "-".join(UNSAFE.sub("-", word)[:60].strip("-.") for word in words if word) + ".mp4"
+
+
+def sendable(text: str) -> str:
+    """The text without the halves of letters that no message can carry."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,258 @@
+"""The clips of a data folder as a strip of posters: look, play on hover, pick one, compare several.
+
+The page asks for what is near its view and no more: facts of a page of clips, small posters, a video to play. All of it
+is read and made off the kernel's main thread, and bytes go as message buffers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+import traitlets
+
+from vidnb import _bridge
+from vidnb._clip import Clip
+from vidnb.display.clips import poster_of, smaller
+from vidnb.display.history import history_html
+from vidnb.display.host import server_path
+from vidnb.display.page import shortened
+from vidnb.errors import VidnbError
+from vidnb.verbs import Client, default_client
+from vidnb.widgets._live import Live
+
+PAGE_CLIPS = 60
+FIRST_CLIPS = 24
+"""So many clips' facts go along with the part itself, so that they are there before anything is asked."""
+POSTERS_AT_ONCE = 12
+POSTER_PX, POSTER_BYTES = 240, 4_000
+PROMPT_SHOWN = 200
+CLIPS_SAVED, SAVED_BYTES = 6, 40_000
+
+Compare = Callable[[tuple[Clip, ...]], Any]
+
+
+class Recent(Live, part="recent"):
+    """A strip of the data folder's clips, newest first; ten thousand are as quick as ten.
+
+    Args:
+        client: whose data folder; default the one behind `vidnb.generate`.
+        **filters: as for `vidnb.history`: `model`, `provider`, `seed`, `tag` (one or several), `prompt` (a part of it),
+            `since`, `emulated`, `rating` (that one or better).
+
+    Attributes:
+        clip: the clip that was picked last; observe it. Picking the same one again is news too.
+        selected: the clips that are marked to be compared, in the order in which they were.
+        prompt: the text in the filter box; assign another.
+        count: how many clips pass the filters.
+
+    Example:
+        >>> recent = vidnb.Recent(model="leonardo/motion_2.0")
+        >>> player = vidnb.Player()
+        >>> recent.observe(lambda change: setattr(player, "clip", change["new"]), "clip")
+    """
+
+    clip = traitlets.Instance(Clip, allow_none=True)
+    selected = traitlets.Tuple()
+    prompt = traitlets.Unicode("").tag(sync=True)
+    count = traitlets.Int(0).tag(sync=True)
+    _list = traitlets.Int(0).tag(sync=True)
+    """Number of the list of clips that is in force; what the page knows of the places in an older one is void."""
+    _first: Any = traitlets.List().tag(sync=True)
+    _chosen = traitlets.Unicode("").tag(sync=True)
+    _marked: Any = traitlets.List().tag(sync=True)
+    _can_compare = traitlets.Bool(False).tag(sync=True)
+
+    def __init__(self, client: Client | None = None, **filters: Any) -> None:
+        self._client = client or default_client()
+        text = str(filters.pop("prompt", None) or "")
+        self._filters = filters
+        self._lock = threading.RLock()
+        self._ids: list[str] = []
+        self._asked = 0
+        self._on_compare: list[Compare] = []
+        self._query(text)  # a filter that does not exist is refused here, not in the background
+        super().__init__(prompt=text)
+        self.refresh()
+
+    # -- the list ----------------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Read the list anew, as after another kernel made clips; returns at once."""
+        self._asked += 1
+        self._do(self._refresh(self._asked))
+
+    def add(self, clip: Clip) -> None:
+        """Put a new clip first, or bring the tile of a known one up to date (a new rating, say); returns at once."""
+        self._do(self._add(clip))
+
+    def on_compare(self, callback: Compare) -> None:
+        """Hand the marked clips over instead of playing them in a row; the callback gets a tuple of them."""
+        self._on_compare.append(callback)
+        self._can_compare = True
+
+    def saved_html(self) -> str:
+        """The newest clips as small posters with prompt and recipe, in at most 40 kB."""
+        ids = self._query(self.prompt).ids
+        clips = self._clips(ids[:CLIPS_SAVED])
+        for count in range(len(clips), 0, -1):
+            html = history_html(clips[:count], len(ids))
+            if len(html) <= SAVED_BYTES:
+                return html
+        return history_html([], 0)
+
+    def _query(self, text: str) -> Any:
+        return self._client.history(limit=None, state="done", prompt=text or None, **self._filters)
+
+    async def _refresh(self, asked: int) -> None:
+        ids = await asyncio.to_thread(lambda: self._query(self.prompt).ids)
+        first = await asyncio.to_thread(self._facts, ids[:FIRST_CLIPS])
+        with self._lock:
+            if asked != self._asked:  # another list was asked for meanwhile
+                return
+            self._ids = ids
+            with self.hold_sync():
+                self.count, self._first, self._list = len(ids), first, self._list + 1
+
+    async def _add(self, clip: Clip) -> None:
+        if (self.prompt or self._filters) and clip.job.id not in await asyncio.to_thread(
+            lambda: self._query(self.prompt).ids
+        ):
+            return
+        facts = await asyncio.to_thread(self._fact, clip)
+        poster = await asyncio.to_thread(poster_bytes, clip)
+        with self._lock:
+            known = clip.job.id in self._ids
+            if not known:
+                self._ids.insert(0, clip.job.id)
+            others = [one for one in self._first if one["id"] != clip.job.id]
+            where = next((at for at, one in enumerate(self._first) if one["id"] == clip.job.id), None)
+            number = self._list + (not known)
+            self.say("changed" if known else "added", {"list": number, "facts": facts})
+            if poster:
+                self.say("posters", {"ids": [clip.job.id]}, [poster])
+            with self.hold_sync():
+                if not known:
+                    self._first = [facts, *others][:FIRST_CLIPS]
+                elif where is not None:
+                    self._first = [*others[:where], facts, *others[where:]]
+                self.count, self._list = len(self._ids), number
+        await asyncio.to_thread(self.save_output)
+
+    @traitlets.observe("prompt")
+    def _prompt_changed(self, _: Any) -> None:
+        if self._asked:  # not while it is being made
+            self.refresh()
+
+    # -- picking -----------------------------------------------------------------------------------------------------
+
+    @traitlets.observe("clip")
+    def _clip_changed(self, _: Any) -> None:
+        self._chosen = self.clip.job.id if self.clip is not None else ""
+
+    @traitlets.observe("selected")
+    def _selection_changed(self, _: Any) -> None:
+        self._marked = [clip.job.id for clip in self.selected]
+
+    def heard_choose(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """A tile was clicked."""
+        self.clip = self._client.clip(str(content["id"]))
+
+    def heard_select(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """Tiles were marked, or their marks taken away."""
+        known = {clip.job.id: clip for clip in self.selected}
+        ids = [str(one) for one in content["ids"]]
+        self.selected = tuple(known.get(one) or self._client.clip(one) for one in ids)
+
+    def heard_compare(self, _: Mapping[str, Any], __: list[bytes]) -> None:
+        """Compare was pressed."""
+        for callback in self._on_compare:
+            callback(self.selected)
+
+    # -- what the page asks for --------------------------------------------------------------------------------------
+
+    def heard_page(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """The facts of the clips from one place on are wanted."""
+        self._do(self._send_page(int(content["start"])))
+
+    def heard_posters(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """The posters of some clips are wanted."""
+        self._do(self._send_posters([str(one) for one in content["ids"]][:PAGE_CLIPS]))
+
+    def heard_video(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """Whether a clip flashes is wanted, and perhaps its bytes."""
+        self._do(self._send_video(str(content["id"]), bool(content.get("bytes"))))
+
+    async def _send_page(self, start: int) -> None:
+        with self._lock:
+            number, ids = self._list, self._ids[start : start + PAGE_CLIPS]
+        self.say("page", {"list": number, "start": start, "facts": await asyncio.to_thread(self._facts, ids)})
+
+    async def _send_posters(self, ids: Sequence[str]) -> None:
+        for start in range(0, len(ids), POSTERS_AT_ONCE):
+            some = await asyncio.to_thread(self._clips, ids[start : start + POSTERS_AT_ONCE])
+            made = [(clip.job.id, await asyncio.to_thread(poster_bytes, clip)) for clip in some]
+            self.say("posters", {"ids": [one for one, _ in made]}, [poster or b"" for _, poster in made])
+
+    async def _send_video(self, job_id: str, with_bytes: bool) -> None:
+        try:
+            clip = self._client.clip(job_id)
+            flashes = await asyncio.to_thread(lambda: clip.flashes)
+            video = [await asyncio.to_thread(clip.read)] if with_bytes else []
+        except VidnbError as error:
+            self.say("video", {"id": job_id, "error": str(error)})
+        else:
+            self.say("video", {"id": job_id, "flashes": flashes}, video)
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine that nobody awaits; what goes wrong is shown in the strip."""
+
+        async def shown() -> None:
+            try:
+                await work
+            except Exception as error:  # noqa: BLE001  nobody reads the kernel's log
+                self.problem = f"{type(error).__name__}: {error}"
+
+        _bridge.spawn(shown())
+
+    def _clips(self, ids: Sequence[str]) -> list[Clip]:
+        """The clips of these jobs; a job that was deleted meanwhile is left out."""
+        found = []
+        for one in ids:
+            try:
+                found.append(self._client.clip(one))
+            except VidnbError:
+                continue
+        return found
+
+    def _facts(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        found = {clip.job.id: self._fact(clip) for clip in self._clips(ids)}
+        return [found.get(one) or {"id": one} for one in ids]
+
+    def _fact(self, clip: Clip) -> dict[str, Any]:
+        """What a tile says of its clip, text and numbers only."""
+        served = clip.served_path
+        return {
+            "id": clip.job.id,
+            "model": clip.model,
+            "prompt": shortened(clip.prompt, PROMPT_SHOWN),
+            "seed": "" if clip.seed is None else str(clip.seed),
+            "take": clip.job.take,
+            "duration_s": clip.info.duration_s,
+            "width_px": clip.info.width_px,
+            "height_px": clip.info.height_px,
+            "emulated": clip.emulated,
+            "nsfw": bool(clip.job.nsfw),
+            "rating": clip.rating or 0,
+            "path": server_path(served) if served is not None else None,
+        }
+
+
+def poster_bytes(clip: Clip) -> bytes | None:
+    """The clip's poster as WebP of at most 4 kB, or None where its file cannot be read."""
+    poster = poster_of(clip)
+    if poster is None:
+        return None
+    return clip._files.derived(clip.info.sha256, "tile.webp", lambda: smaller(poster, POSTER_PX, POSTER_BYTES))

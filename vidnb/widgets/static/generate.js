@@ -1,0 +1,98 @@
+/* Generate, with its price. */
+
+/** After so long without an answer of the kernel, the page says why nothing happens. */
+const SLOW_MS = 500;
+const WAITING = "The kernel is busy with a cell. This click is kept and sent as soon as the kernel is free.";
+
+/** A cap as typed: null for none, undefined for what is no number. */
+export function capOf(text) {
+  if (!text.trim()) return null;
+  const value = Number(text);
+  return Number.isFinite(value) && value >= 0 ? value : undefined;
+}
+
+function render({ model, el }) {
+  const { root, signal, hear, watch, announce, end } = begin({ model, el }, "generate");
+  const price = h("span", { class: "vidnb-price" });
+  const go = h("button", { type: "button", class: "vidnb-primary" }, h("span", {}, "Generate"), price);
+  const take = h("button", { type: "button", title: "The same recipe once more: another job, paid for again" }, "Next take");
+  const spent = h("span", { class: "vidnb-muted vidnb-fine vidnb-number" });
+  const cap = h("button", { type: "button", class: "vidnb-small", "aria-expanded": "false" });
+  const usd = h("input", { type: "text", inputmode: "decimal", "aria-label": "Cap in US dollars", placeholder: "none" });
+  const credits = h("input", { type: "text", inputmode: "decimal", "aria-label": "Cap in credits", placeholder: "none" });
+  const caps = h("div", { class: "vidnb-row vidnb-caps", hidden: true },
+    h("span", { class: "vidnb-fine" }, "This studio may spend at most"),
+    h("label", { class: "vidnb-row" }, usd, "US dollars"), h("label", { class: "vidnb-row" }, credits, "credits"));
+  const anyway = h("button", { type: "button", class: "vidnb-small" }, "Generate anyway");
+  const asking = h("div", { class: "vidnb-card vidnb-row", "data-tone": "warn", role: "alert", hidden: true });
+  const note = h("div", { class: "vidnb-hint" });
+  let waiting = null;
+  root.append(h("div", { class: "vidnb-row vidnb-actions" }, go, take, h("span", { class: "vidnb-row vidnb-sums" }, spent, cap)), caps, asking, note);
+
+  function drawPrice() {
+    const told = model.get("_price");
+    price.textContent = told.text;
+    price.hidden = !told.text;
+    const sure = { exact: "Exact price", estimate: "Estimated price", unknown: "Unknown price" }[told.certainty];
+    go.title = sure ? `${sure}: ${told.why}` : "Make the clip";
+    go.dataset.certainty = told.certainty;
+    root.dataset.state = "ready";
+  }
+
+  function drawSpent() {
+    const { session, folder } = model.get("_spent");
+    spent.textContent = `Spent: ${session} in this studio, ${folder} in this folder`;
+    const [dollars, units] = [model.get("budget_usd"), model.get("budget_credits")];
+    const words = [dollars === null ? null : `$${dollars}`, units === null ? null : `${units} credits`].filter(Boolean);
+    cap.textContent = words.length ? `Cap ${words.join(" + ")}` : "No cap";
+    cap.title = "The most that this studio may spend";
+    if (document.activeElement !== usd) usd.value = dollars ?? "";
+    if (document.activeElement !== credits) credits.value = units ?? "";
+  }
+
+  function drawNote() {
+    const ask = model.get("ask");
+    asking.hidden = !ask;
+    asking.replaceChildren(h("span", { class: "vidnb-grow" }, ask), anyway);
+    note.textContent = waiting === "told" ? WAITING : model.get("note");
+    note.hidden = !note.textContent;
+    if (note.textContent) announce(note.textContent);
+  }
+
+  /** One click is one message: until the kernel has heard it, another would be paid for, too. */
+  function press(content) {
+    if (waiting) return;
+    send(model, "generate", content);
+    [go, take, anyway].forEach((button) => button.setAttribute("aria-disabled", "true"));
+    waiting = setTimeout(() => { waiting = "told"; drawNote(); }, SLOW_MS);
+  }
+
+  function heard() {
+    clearTimeout(waiting);
+    waiting = null;
+    [go, take, anyway].forEach((button) => button.removeAttribute("aria-disabled"));
+    drawNote();
+  }
+
+  for (const [input, name] of [[usd, "budget_usd"], [credits, "budget_credits"]]) {
+    input.addEventListener("change", () => {
+      const value = capOf(input.value);
+      input.setAttribute("aria-invalid", String(value === undefined));
+      if (value !== undefined) send(model, "budget", { [name]: value });
+    }, { signal });
+  }
+  go.addEventListener("click", () => press({ fresh: false }), { signal });
+  take.addEventListener("click", () => press({ fresh: true }), { signal });
+  anyway.addEventListener("click", () => press({ fresh: false, anyway: true }), { signal });
+  hear("heard", heard);
+  signal.addEventListener("abort", () => clearTimeout(waiting));
+  cap.addEventListener("click", () => { caps.hidden = !caps.hidden; cap.setAttribute("aria-expanded", String(!caps.hidden)); if (!caps.hidden) usd.focus(); }, { signal });
+  hear("focus", () => { go.scrollIntoView({ block: "nearest" }); go.focus(); });
+  watch("_price", drawPrice);
+  watch("_spent budget_usd budget_credits", drawSpent);
+  watch("note ask", drawNote);
+  drawPrice(); drawSpent(); drawNote();
+  return end;
+}
+
+export default { render };

@@ -77,6 +77,16 @@ def test_an_empty_history_has_every_column_with_its_type(store: Store, files: Fi
     assert "No jobs yet" in History(store, files)._repr_html_()
 
 
+def test_ids_are_those_of_the_rows_newest_first_and_filtered(
+    store: Store, files: Files, add: Callable[..., Job]
+) -> None:
+    jobs = [add(State.DONE, {"prompt": f"koala {place}"}) for place in range(4)]
+    add(State.FAILED, {"prompt": "koala"})
+    done = History(store, files, state="done")
+    assert done.ids == [job.id for job in reversed(jobs)] == list(done.df["job_id"])
+    assert History(store, files, limit=2, state="done", prompt="KOALA").ids == done.ids[:2]
+
+
 def test_a_row_says_what_was_asked_what_came_and_how_long_it_took(
     store: Store, files: Files, add: Callable[..., Job], tmp_path: Path
 ) -> None:

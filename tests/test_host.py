@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from vidnb.cli import checks
 from vidnb.cli.checks import Finding, _host
 
 hosts: Any = import_module("vidnb.display.host")  # `vidnb.display.host` is the function
@@ -71,7 +72,7 @@ def test_it_is_said_that_the_kernel_sends_the_videos(
     serve(tmp_path / "home")
     (outside,) = hosts.limits()
     assert "does not serve the data folder" in outside
-    assert hosts.limits(tmp_path / "home/vidnb-data") == []
+    assert hosts.limits(data_folder=tmp_path / "home/vidnb-data") == []
     monkeypatch.delenv("JPY_PARENT_PID")
     (unknown,) = hosts.limits()
     assert "cannot be told" in unknown
@@ -86,11 +87,29 @@ def test_each_hosts_limit_is_said_and_doctor_says_it_too(
     monkeypatch: pytest.MonkeyPatch, where: str, said: str
 ) -> None:
     monkeypatch.setattr(hosts, "host", lambda: where)
+    monkeypatch.setattr(checks, "host", lambda: where)
     limits = hosts.limits()
     assert said in limits[0]
     assert [finding for finding in _host() if finding.level != "ok"] == [
         Finding("host", "note", limit) for limit in limits
     ]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("VOILA_PREHEAT", "False", "Voila serves no videos"),
+        ("TERM_PROGRAM", "vscode", "VS Code plays no AAC"),
+        ("JPY_PARENT_PID", "1", "the kernel sends each video"),
+    ],
+)
+def test_doctor_as_a_cells_own_process_knows_whose_page_it_is(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    for name, _, _ in checks.AROUND:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, value)
+    assert said in next(finding.value for finding in _host() if finding.level == "note")
 
 
 @pytest.mark.parametrize("where", ["none", "ipython"])

@@ -110,8 +110,19 @@ async def test_a_list_that_is_too_old_is_read_anew() -> None:
     service = Service([entry(IDS[0], "PENDING")])
     with service.follow(*IDS):
         await service.status(IDS[0])
+        service.listing._took_s = 0.0
         await service.status(IDS[0], within_s=0.0)
     assert service.asked["list"] == 2
+
+
+async def test_a_slow_list_is_read_less_often() -> None:
+    service = Service([entry(IDS[0], "PENDING")])
+    with service.follow(*IDS):
+        await service.status(IDS[0])
+        service.listing._took_s = 30.0
+        await service.status(IDS[0], within_s=0.0)
+    assert service.asked["list"] == 1
+    assert service.listing.pace_s < 10, "and yet it is read"
 
 
 async def test_few_jobs_are_read_one_by_one() -> None:

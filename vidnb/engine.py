@@ -61,6 +61,7 @@ FORGOTTEN_AFTER_POLLS = 5
 WRITE_TRIES = 6
 RECONCILE_LOOKBACK = 100
 CLOCKS_DIFFER_S = 120
+FIRST_WINDOWS = 5
 HISTORY_FOR_S = 2.0
 WOKEN_FOR_S = 0.5
 NO_ANSWER = "no answer"
@@ -336,7 +337,7 @@ class Engine:
         schedule = Schedule(self._latencies(job.model, job.emulated), wire.target.provider.rates, emulated=job.emulated)
         since, failures, unknown = job.submitted_at or job.created_at, 0, 0
         if listing.covers(remote_id):
-            await self._rest(job, schedule.window_s)  # one list for all that were submitted at this time
+            await self._rest(job, FIRST_WINDOWS * schedule.window_s)  # one list for all that were submitted by then
         while True:
             listed = await listing.status(remote_id, after=heard_at, within_s=schedule.window_s)
             status = listed or await self._ask(job, wire)
@@ -349,7 +350,8 @@ class Engine:
             if job.is_terminal or (job.state is State.DOWNLOADING and status.video_url is not None):
                 return job, status.video_url
             together = listing.covers(remote_id)
-            await self._rest(job, schedule.delay(_age_s(since), failures=failures, together=together))
+            delay = schedule.delay(_age_s(since), failures=failures, together=together)
+            await self._rest(job, max(delay, listing.pace_s) if together else delay)
 
     async def _ask(self, job: Job, wire: Wire) -> Status:
         """What the service says of the job now; a network failure or an odd answer is no verdict on the job."""

@@ -24,6 +24,7 @@ SEVERAL = 3
 SPARE = 10
 """Entries for jobs that others (the web app, another process) made meanwhile."""
 LONGEST = 100
+LONGEST_PACE_S = 3.0
 QUIET_S = 60.0
 """So long after a list that failed, none is tried."""
 CLEAR = (State.QUEUED, State.RUNNING, State.DOWNLOADING)
@@ -44,6 +45,7 @@ class Listing:
         self._most = 0
         self._statuses: dict[str, Status] = {}
         self._read_at = self._quiet_until = float("-inf")
+        self._took_s = 0.0
         self._account: Reply | None = None
 
     @contextmanager
@@ -62,6 +64,11 @@ class Listing:
         several = len(self._followed) - len(self._absent) >= SEVERAL
         return several and remote_id not in self._absent and time.monotonic() >= self._quiet_until
 
+    @property
+    def pace_s(self) -> float:
+        """Seconds between two lists: reading them takes a tenth of the time, while they are quick enough for that."""
+        return min(LONGEST_PACE_S, 9 * self._took_s)
+
     async def status(self, remote_id: str, *, after: float, within_s: float) -> Status | None:
         """How the job stands, or None where it has to be read by itself.
 
@@ -73,7 +80,7 @@ class Listing:
         if not self.covers(remote_id):
             return None
         async with self._one_at_a_time:
-            if self._read_at < after or time.monotonic() - self._read_at > within_s:
+            if self._read_at < after or time.monotonic() - self._read_at > max(within_s, self.pace_s):
                 await self._read()
         status = self._statuses.get(remote_id)
         if status is None and self._statuses:
@@ -89,6 +96,7 @@ class Listing:
             listed = [] if exchange is None else await converse(self._answer, exchange)
         except (ProviderError, TransportError):  # what it means for a job, that job's own read says
             listed, self._account = [], None
+        self._took_s = time.monotonic() - self._read_at
         self._statuses = {job.remote_id: job.status for job in reversed(listed) if job.status is not None}
         if not self._statuses:
             self._quiet_until = time.monotonic() + QUIET_S

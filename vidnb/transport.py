@@ -248,7 +248,8 @@ class Wire:
         """
         if self._limited:
             await self._limiter.acquire()
-        retry = ONCE if once else SUBMIT if submit else UPLOAD if call.file is not None or call.method == "POST" else READ
+        upload = call.file is not None or call.method == "POST"
+        retry = ONCE if once else SUBMIT if submit else UPLOAD if upload else READ
         client = self._polls if call.method == "GET" else self._transfers
         if not call.authorized:
             check_link(call.url, self.target)

@@ -71,9 +71,10 @@ def test_notebook_7_makes_a_clip_keeps_its_keys_and_saves_it(
     studio.wait_for_clip("ab dd ab dd")
     assert "/files/K%C3%A4se%20%26%20%231%20(50%25)%3F/vidnb-data/" in studio.plays()
     assert studio.part() == {"status": 206, "bytes": 1000}
-    studio.player.locator(".vidnb-screen").focus()
-    notebook7.page.keyboard.type("abdd")
-    assert len(notebook7.cells()) == 1
+    for place in (studio.player.locator(".vidnb-screen"), studio.player.get_by_label("Position"), studio.generate):
+        place.focus()
+        notebook7.page.keyboard.type("abmdd")
+    assert [cell["cell_type"] for cell in notebook7.cells()] == ["code"]
 
     notebook7.save()
     notebook7.reload()
@@ -116,13 +117,17 @@ def test_below_a_prefix_a_clip_plays_and_seeks_from_the_server(hub: NotebookPage
 
 
 @pytest.mark.parametrize(
-    ("cell", "said"), [(REMOTE, "cannot be told from here"), (ELSEWHERE, "does not serve the data folder")]
+    ("cell", "said"),
+    [
+        pytest.param(REMOTE, "cannot be told from here", id="remote-kernel"),
+        pytest.param(ELSEWHERE, "does not serve the data folder", id="data-elsewhere"),
+    ],
 )
 def test_where_no_server_has_the_clip_the_kernel_sends_it_and_the_studio_says_so(
-    hub: NotebookPage, watched: list[NotebookPage], cell: str, said: str
+    hub: NotebookPage, watched: list[NotebookPage], request: pytest.FixtureRequest, cell: str, said: str
 ) -> None:
     watched.append(hub)
-    studio = open_studio(hub, f"{said.split()[0]}/studio.ipynb", cell + FAST + STUDIO)
+    studio = open_studio(hub, f"{request.node.callspec.id}/studio.ipynb", cell + FAST + STUDIO)
     expect(studio.about).to_contain_text(said)
     studio.make("a koala in a meadow")
     studio.wait_for_clip("a koala in a meadow")

@@ -430,7 +430,7 @@ def test_nothing_serious_is_found_by_the_audit_and_nothing_overflows(
 def _poster_of(video: bytes) -> bytes:
     import av
 
-    with av.open(io.BytesIO(video)) as container:
+    with av.open(io.BytesIO(video), mode="r") as container:
         image = next(container.decode(video=0)).to_image()
     file = io.BytesIO()
     image.resize((240, 144)).save(file, "WEBP", quality=50)
@@ -457,8 +457,8 @@ def test_the_end_leaves_nothing_behind(widget_page: Open, video: bytes) -> None:
         assert shown.end() == 0
         return shown.counts()
 
-    come_and_go()
-    first = come_and_go()
-    for _ in range(8):
-        last = come_and_go()
-    assert last == first
+    rounds = [come_and_go() for _ in range(10)]
+    for kept in ("blobs", "ears"):
+        assert len({counts[kept] for counts in rounds}) == 1
+    for held in ("listeners", "nodes"):  # the browser may hold a view for a round or two, not each of them
+        assert min(counts[held] for counts in rounds[-4:]) <= max(counts[held] for counts in rounds[:3])

@@ -65,7 +65,7 @@ def value_of(param: Param, model: Model) -> st.SearchStrategy[Any]:
         weights = st.integers(-2, 2) | st.sampled_from([0.5, -1.25])
         return st.lists(st.fixed_dictionaries({"id": UUIDS, "weight": weights}), min_size=1, max_size=2)
     longest = min(param.max_length or 10_000, 10_000)
-    text = st.text(min_size=1, max_size=40) | st.sampled_from(["🐨👩‍👩‍👧", "‮ שלום", "a\r\nb\x00"])
+    text = st.text(min_size=1, max_size=40) | st.sampled_from(["🐨👩‍👩‍👧", "\u202e שלום", "a\r\nb\x00"])
     return text | st.just("x" * longest)
 
 

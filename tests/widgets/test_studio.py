@@ -154,6 +154,22 @@ def test_a_failed_job_becomes_an_error_card_and_leaves_its_take_free(make_client
     assert studio.generate().id != job.id
 
 
+def test_a_failed_job_is_tried_again_or_put_away_on_its_card(make_client: MakeClient) -> None:
+    client = make_client(faults=["failed:2"])
+    studio = Studio(client=client, params={"prompt": "a koala", "seed": 7})
+    for gesture in ("dismiss", "retry"):
+        studio.generate()
+        until(lambda: lines(studio) and lines(studio)[0].job.state is State.FAILED)
+        studio.params = {"prompt": "something else"}
+        line = lines(studio)[0]
+        line._received(line, {"kind": gesture}, [])
+        until(lambda line=line: line not in lines(studio))
+        studio.params = {"prompt": "a koala", "seed": 7}
+    until(lambda: studio.clips)
+    assert studio.clips[0].prompt == "a koala"
+    assert posts(client) == 3
+
+
 def test_a_missing_key_is_said_before_and_after_the_click(tmp_path: Path) -> None:
     with Client(tmp_path, live=True) as client:
         studio = Studio(client=client, params={"prompt": "a koala"})

@@ -17,6 +17,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from vidnb.cli.folder import is_unused
+from vidnb.display.host import Host, host, limits
 from vidnb.errors import ConfigError, StoreError, VidnbError
 
 Level = Literal["ok", "note", "problem"]
@@ -57,21 +58,27 @@ def _version(package: str, without: Level, advice: str) -> Finding:
         return Finding(package, without, "not installed", advice)
 
 
-def _host() -> Iterator[Finding]:
-    from vidnb.display.host import host, limits
+AROUND: tuple[tuple[str, str, Host], ...] = (
+    ("VOILA_PREHEAT", "inside Voila", "voila"),
+    ("COLAB_RELEASE_TAG", "Colab", "colab"),
+    ("JPY_PARENT_PID", "inside Jupyter", "jupyter"),
+    ("VSCODE_PID", "inside VS Code", "vscode"),
+    ("JUPYTERHUB_USER", "JupyterHub", "none"),
+    ("BINDER_SERVICE_HOST", "Binder", "none"),
+    ("CODESPACES", "Codespaces", "none"),
+)
+"""Variable, what it tells people, and whose pages show the notebooks there."""
 
+
+def _host() -> Iterator[Finding]:
     told = host()
-    if told == "none":
-        told = "terminal"  # type: ignore[assignment]  # the word for people
-    around = {
-        "JUPYTERHUB_USER": "JupyterHub", "BINDER_SERVICE_HOST": "Binder", "JPY_PARENT_PID": "inside Jupyter",
-        "VSCODE_PID": "inside VS Code", "CODESPACES": "Codespaces", "COLAB_RELEASE_TAG": "Colab",
-    }  # fmt: skip
-    found = [name for variable, name in around.items() if os.environ.get(variable)]
-    if os.environ.get("TERM_PROGRAM") == "vscode" and "inside VS Code" not in found:
-        found.append("inside VS Code")
-    yield Finding("host", "ok", ", ".join([told, *found]))
-    for limit in limits():
+    found = [(words, around) for variable, words, around in AROUND if os.environ.get(variable)]
+    if os.environ.get("TERM_PROGRAM") == "vscode" and ("inside VS Code", "vscode") not in found:
+        found.append(("inside VS Code", "vscode"))
+    yield Finding("host", "ok", ", ".join(["terminal" if told == "none" else told, *(words for words, _ in found)]))
+    # `!vidnb doctor` in a cell is a process of its own: what it inherits tells whose page shows the notebook.
+    page = told if told != "none" else next((around for _, around in found if around != "none"), told)
+    for limit in limits(page):
         yield Finding("host", "note", limit)
 
 

@@ -62,14 +62,14 @@ def notebook_folder() -> Path:
 def server_root() -> Path | None:
     """The folder that the Jupyter server of this kernel serves, or None where there is none or it does not tell."""
     parent = os.environ.get("JPY_PARENT_PID", "")
-    if not parent.isdigit() or "jupyter_core" not in sys.modules:
+    if not parent.isdigit():
         return None
-    from jupyter_core.paths import jupyter_runtime_dir
-
     try:
+        from jupyter_core.paths import jupyter_runtime_dir
+
         told = json.loads((Path(jupyter_runtime_dir()) / f"jpserver-{parent}.json").read_text(encoding="utf-8"))
         return Path(told["root_dir"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ImportError, OSError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -108,13 +108,14 @@ def server_path(path: Path) -> str | None:
     return None if any(part.startswith(".") for part in inside.parts) else inside.as_posix()
 
 
-def limits(data_folder: Path | None = None) -> list[str]:
-    """What this host cannot do, and what is done instead: a line for each; empty where all works.
+def limits(where: Host | None = None, data_folder: Path | None = None) -> list[str]:
+    """What a host cannot do, and what is done instead: a line for each; empty where all works.
 
     Args:
+        where: the host; default this process's.
         data_folder: where the clips lie; default the data folder in force.
     """
-    where = host()
+    where = where or host()
     if where != "jupyter":
         return list(LIMITS.get(where, ()))
     if server_root() is None:

@@ -20,7 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from vidnb.errors import IllegalTransitionError, StoreError
 from vidnb.records import TERMINAL, Job, RemoteMedia, State
 from vidnb.store import queries
-from vidnb.store.database import bring_up_to_date, database_url, mapped_errors, open_engine
+from vidnb.store.database import bring_up_to_date, database_url, mapped_errors, open_engine, writing
 from vidnb.store.tables import JOBS, LIVE, UNFINISHED, UPLOADS, flat, job_of, job_row, rows_of, storable
 
 INSERT: dict[str, Callable[..., Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -63,7 +63,6 @@ class Store:
             except BaseException:
                 self._engine.dispose()
                 raise
-        self._reader = self._engine.execution_options(reads=True)
         self._insert = INSERT[self._engine.dialect.name]
         free = self._insert(JOBS).on_conflict_do_nothing(index_elements=queries.TAKE, index_where=LIVE)
         self._intend = free.returning(JOBS.c.id)
@@ -325,12 +324,12 @@ class Store:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with mapped_errors(), self._reader.connect() as connection:
+        with mapped_errors(), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with mapped_errors(), self._engine.begin() as connection:
+        with mapped_errors(), writing(self._engine) as connection:
             yield connection
 
 

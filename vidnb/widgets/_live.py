@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import anywidget
+import ipywidgets
 import traitlets
-
-from vidnb.display.page import tag
 
 STATIC = Path(__file__).with_name("static")
 
@@ -27,7 +26,7 @@ def static(*names: str) -> str:
     return "\n".join(path.read_text(encoding="utf-8") for path in found if path.exists())
 
 
-class Live(anywidget.AnyWidget):
+class Live(anywidget.AnyWidget, ipywidgets.ValueWidget):
     """A part of the page with code of its own.
 
     A subclass names itself (`class Player(Live, part="player")`) and gets `static/player.js` and `static/player.css`.
@@ -36,17 +35,20 @@ class Live(anywidget.AnyWidget):
     exception in a handler is shown in the part itself, as nobody reads a log.
 
     Attributes:
+        value: the trait that the part is about (`class Player(Live, part="player", main="clip")`), under the name that
+            `ipywidgets.interactive` and other tools for widgets look for.
         problem: what went wrong last, shown in the part; "" for nothing.
     """
 
     part: ClassVar[str] = ""
+    main: ClassVar[str] = ""
     problem = traitlets.Unicode("").tag(sync=True)
     _instead = traitlets.Unicode("").tag(sync=True)
     """Id of the saved output that stands for the part where it is not alive; hidden while it is."""
 
-    def __init_subclass__(cls, part: str = "", **options: Any) -> None:
+    def __init_subclass__(cls, part: str = "", main: str = "", **options: Any) -> None:
         if part:
-            cls.part = part
+            cls.part, cls.main = part, main
             cls._esm = static("common.js", f"{part}.js")
             cls._css = static("vidnb.css", f"{part}.css")
         super().__init_subclass__(**options)
@@ -55,6 +57,19 @@ class Live(anywidget.AnyWidget):
         super().__init__(**traits)
         self._saved = SavedOutput()
         self.on_msg(self._received)
+        if self.main:
+            self.value = getattr(self, self.main)
+            self.observe(self._tell_value, self.main)
+            self.observe(self._take_value, "value")
+
+    # Compared by identity: values may be arrays, and the part may have made another value of what it was given.
+    def _tell_value(self, change: Any) -> None:
+        if self.value is not change["new"]:
+            self.value = change["new"]
+
+    def _take_value(self, change: Any) -> None:
+        if getattr(self, self.main) is not change["new"]:
+            setattr(self, self.main, change["new"])
 
     def say(self, kind: str, content: Mapping[str, Any] | None = None, buffers: Sequence[bytes] = ()) -> None:
         """Send a message to the page; from any thread, also while a cell runs."""

@@ -144,16 +144,19 @@ def _distance(size: Size, lines: float | None, ratio: float | None) -> tuple[flo
     return round(shape, 1), abs(math.log(own / lines)) if lines else 0.0
 
 
+def _sides(wish: Mapping[str, Any]) -> list[float]:
+    """Width and height, where both say something."""
+    sides: list[Any] = [wish.get("width_px"), wish.get("height_px")]
+    return [float(side) for side in sides] if all(_is_number(side) and side > 0 for side in sides) else []
+
+
 def _lines(wish: Mapping[str, Any]) -> float | None:
-    sides = [side for side in (wish.get("width_px"), wish.get("height_px")) if _is_number(side) and side > 0]
-    return _lines_of(wish.get("resolution")) or (min(sides) if len(sides) == 2 else None)
+    return _lines_of(wish.get("resolution")) or min(_sides(wish), default=None)
 
 
 def _ratio(wish: Mapping[str, Any]) -> float | None:
-    width, height = wish.get("width_px"), wish.get("height_px")
-    if _is_number(width) and _is_number(height) and width > 0 and height > 0:
-        return float(width) / float(height)
-    return _ratio_of(wish.get("aspect_ratio"))
+    sides = _sides(wish)
+    return sides[0] / sides[1] if sides else _ratio_of(wish.get("aspect_ratio"))
 
 
 def _lines_of(resolution: Any) -> float | None:

@@ -183,7 +183,11 @@ def size_field(model: Model, names: list[str]) -> Spec:
 
 
 def _part(param: Param) -> Spec:
-    return {"choices": [str(choice) for choice in param.choices], "default": plain(param.default)}
+    return {
+        "choices": [str(choice) for choice in param.choices],
+        "default": plain(param.default),
+        "modes": list(param.modes),
+    }
 
 
 def labels_of(model: Model, width: Any, height: Any) -> dict[str, str] | None:

@@ -49,7 +49,7 @@ class _Wish:
     model: str
 
 
-class Form(Live, part="form"):
+class Form(Live, part="form", main="params"):
     """A form for one model's params, made from the catalogue.
 
     An empty seed is random: the service draws one each time. The dice picks one and shows it. With the lock
@@ -300,16 +300,13 @@ class Form(Live, part="form"):
 
     def heard_edit(self, content: Mapping[str, Any], _: list[bytes]) -> None:
         """A person moved something."""
-        added = self._apply(content)
-        self._publish()
-        for field, key, before in added:
-            _bridge.spawn(self._shown(self._check(field, key, before)))
+        self._take_over(content)
 
     def heard_submit(self, content: Mapping[str, Any], _: list[bytes]) -> None:
-        """Ctrl-Enter, with the edits that were not sent yet."""
-        self.heard_edit(content, [])
-        for callback in tuple(self._on_submit):
-            callback(self)
+        """Ctrl-Enter, with the edits that were not sent yet; with one that cannot be taken, nothing goes out."""
+        if self._take_over(content):
+            for callback in tuple(self._on_submit):
+                callback(self)
 
     def heard_file(self, content: Mapping[str, Any], buffers: list[bytes]) -> None:
         """One piece of a file; the edit that names its key follows."""
@@ -323,16 +320,29 @@ class Form(Live, part="form"):
         """The page wants to see a clip that it offers."""
         _bridge.spawn(self._shown(self._send_poster(content["clip"])))
 
-    def _apply(self, content: Mapping[str, Any]) -> list[tuple[str, str, Values]]:
-        """Take the page's edits over; the inputs that are new, each with its field and the values before."""
-        added = []
+    def _take_over(self, content: Mapping[str, Any]) -> bool:
+        """True once the page's edits are values; False where one could not be taken, which its field now says."""
+        added, good = self._apply(content)
+        self._publish()
+        for field, key, before in added:
+            _bridge.spawn(self._shown(self._check(field, key, before)))
+        return good
+
+    def _apply(self, content: Mapping[str, Any]) -> tuple[list[tuple[str, str, Values]], bool]:
+        """The inputs that the edits brought, each with its field and the values before, and whether all went well."""
+        added, good = [], True
         with self._lock, self.hold_sync():
             given, marks = dict(self._given), dict(self._marks)
             for field, (number, wire) in content.get("edits", {}).items():
                 if field not in self._fields or number != given[field][0]:
                     continue  # code was quicker: what it set stands
                 before = self._values.get(field, {})
-                self._set(field, from_wire(self.model, self._fields[field]["params"], wire, self._inputs))
+                try:
+                    self._set(field, from_wire(self.model, self._fields[field]["params"], wire, self._inputs))
+                except (VidnbError, OSError, LookupError, TypeError, ValueError, AttributeError) as error:
+                    good = False
+                    given[field], marks[field] = self._new_entry(self.model, field), self._mark(str(error), "problem")
+                    continue
                 given[field] = [number, wire, content["edit"]]
                 marks.pop(field, None)
                 if self._fields[field]["control"] == "media":
@@ -341,7 +351,7 @@ class Form(Live, part="form"):
             self._general = []
             self._forget_inputs()
             self._version += 1
-        return added
+        return added, good
 
     # -- inputs ------------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from vidnb.widgets._live import Live
 ORDER = {"active": 0, "unconfirmed": 1, "retired": 2}
 
 
-class ModelPicker(Live, part="picker"):
+class ModelPicker(Live, part="picker", main="model"):
     """A choice among the catalogue's models; those out of service need one more click.
 
     Args:

@@ -48,7 +48,7 @@ UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 Callback = Callable[[str, "Player"], Any]
 
 
-class Player(Live, part="player"):
+class Player(Live, part="player", main="clip"):
     """A clip with its frames under your fingers, its recipe, and your own rating, tags and note.
 
     Args:

@@ -30,7 +30,7 @@ PROMPT_SHOWN = 400
 Ended = Callable[[Job], Any]
 
 
-class Progress(Live, part="progress"):
+class Progress(Live, part="progress", main="job"):
     """A line that follows one job to its end; a card takes its place if there is no clip.
 
     Args:

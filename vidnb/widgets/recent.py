@@ -34,7 +34,7 @@ CLIPS_SAVED, SAVED_BYTES = 6, 40_000
 Compare = Callable[[tuple[Clip, ...]], Any]
 
 
-class Recent(Live, part="recent"):
+class Recent(Live, part="recent", main="clip"):
     """A strip of the data folder's clips, newest first; ten thousand are as quick as ten.
 
     Args:

@@ -273,7 +273,7 @@ class Studio(widgets.VBox):
             >>> studio.params = {"prompt": "a koala in a meadow"}
             >>> job = studio.generate()
         """
-        return _bridge.run_sync(self._submit(fresh, anyway=False))
+        return _bridge.run_sync(self._submit(self.model, dict(self.form.params), fresh=fresh, anyway=False))
 
     def remix(self, clip: Clip) -> None:
         """Take a clip's recipe up in the form; a locked seed stays.
@@ -306,7 +306,7 @@ class Studio(widgets.VBox):
         """Start a job and return at once; callbacks come on any thread, and none may wait."""
         fresh = self._asked_fresh if anyway else fresh
         self._picked = False
-        self._spawn(self._submit(fresh, anyway))
+        self._spawn(self._submit(self.model, dict(self.form.params), fresh=fresh, anyway=anyway))
 
     def _spawn(self, work: Any) -> None:
         """Run a coroutine that nobody awaits; what goes wrong is shown."""
@@ -320,10 +320,9 @@ class Studio(widgets.VBox):
     def _shown_problems(self) -> Any:
         return _Shown(self.bar)
 
-    async def _submit(self, fresh: bool, anyway: bool) -> Job:
+    async def _submit(self, model: str, values: Mapping[str, Any], *, fresh: bool, anyway: bool) -> Job:
         self._forget_notes()
-        model, values, begun = self.model, dict(self.form.params), datetime.now(UTC)
-        token = object()
+        begun, token = datetime.now(UTC), object()
         try:
             if self.budget_usd is not None or self.budget_credits is not None:
                 quote = await asyncio.to_thread(self._quote, model, values, fresh)
@@ -344,7 +343,7 @@ class Studio(widgets.VBox):
         self.form.show_problems([])
         if token in self._reserved:
             _bridge.spawn(self._until_charged(job, token))
-        self._track(job, known=job.created_at < begun)
+        self._track(job, job.created_at < begun, values)
         return job
 
     async def _until_charged(self, job: Job, token: object) -> None:
@@ -357,8 +356,14 @@ class Studio(widgets.VBox):
             self._reserved.pop(token, None)
             await self._sum_up()
 
-    def _track(self, job: Job, known: bool = False) -> None:
-        """Show a job's line and, for a recipe that was made before, say so."""
+    def _track(self, job: Job, known: bool = False, values: Mapping[str, Any] | None = None) -> None:
+        """Show a job's line and, for a recipe that was made before, say so.
+
+        Args:
+            job: to follow.
+            known: whether it was there before it was asked for.
+            values: of the form, to try again with; None for a job that was not begun here.
+        """
         with self._lock:
             if known:
                 where = "its clip is in the player" if job.state is State.DONE else "its job is in the list"
@@ -366,7 +371,10 @@ class Studio(widgets.VBox):
             if job.state is State.DONE:
                 self._ended(job)
             elif job.id not in self._lines:
-                self._lines[job.id] = Progress(job, self._client, on_end=self._ended)
+                line = self._lines[job.id] = Progress(job, self._client, on_end=self._ended)
+                line.on_dismiss(self._forget)
+                if values is not None:
+                    line.on_retry(lambda job: self._retry(job, values))
             else:
                 self._lines[job.id].follow()
             self._draw_jobs()
@@ -393,6 +401,19 @@ class Studio(widgets.VBox):
         with self._shown_problems():
             await self._sum_up()
             await self._look_up_price(edit)
+
+    def _retry(self, job: Job, values: Mapping[str, Any]) -> None:
+        """Send a failed job's recipe again, as a person asked; a failed job leaves its take free."""
+        self._forget(job)
+        self._spawn(self._submit(job.model, values, fresh=False, anyway=False))
+
+    def _forget(self, job: Job) -> None:
+        """Take a job's line away."""
+        with self._lock:
+            ended = self._lines.pop(job.id, None)
+            self._draw_jobs()
+        if ended is not None:
+            ended.close()
 
     def _draw_jobs(self) -> None:
         newest = list(reversed(self._lines.values()))

@@ -236,7 +236,6 @@ function textControl(part, field) {
     grow();
   }
   input.addEventListener("input", () => { tell(); part.put(input.value || (now.default === null ? null : ""), true); });
-  input.addEventListener("change", () => part.view.desk.flush());
   return {
     el: input, inputs: [input], aside: count, focus: () => input.focus(), grow,
     set(next) { now = next; input.placeholder = next.lines === "one" ? next.unset : next.help; tell(); },
@@ -245,15 +244,17 @@ function textControl(part, field) {
       if (input.value !== text.replace(/\r\n?/g, "\n")) input.value = text;
       tell();
     },
-    problem: () => (now.limit && lengthOf(input.value) > now.limit ? `${counted(lengthOf(input.value) - now.limit)} characters too many: at most ${counted(now.limit)}.` : ""),
+    problem() {
+      const over = now.limit ? lengthOf(input.value) - now.limit : 0;
+      return over > 0 ? `${over === 1 ? "1 character" : `${counted(over)} characters`} too many: at most ${counted(now.limit)}.` : "";
+    },
   };
 }
 
 /** A box for a number; the arrow keys step. */
-function numberBox(part, label, current) {
-  const box = h("input", { type: "text", inputmode: "decimal", autocomplete: "off", "aria-label": label, class: "vidnb-number" });
+function numberBox(part, current) {
+  const box = h("input", { type: "text", id: part.id, inputmode: "decimal", autocomplete: "off", class: "vidnb-number" });
   box.addEventListener("input", () => part.put(box.value.trim() || null, true));
-  box.addEventListener("change", () => part.view.desk.flush());
   box.addEventListener("keydown", (event) => {
     const direction = { ArrowUp: 1, ArrowDown: -1 }[event.key];
     if (!direction || event.ctrlKey || event.metaKey) return;
@@ -265,9 +266,7 @@ function numberBox(part, label, current) {
 
 function numberControl(part, field) {
   let now = field;
-  const box = numberBox(part, null, () => now);
-  box.removeAttribute("aria-label");
-  box.id = part.id;
+  const box = numberBox(part, () => now);
   const range = h("input", { type: "range", class: "vidnb-grow" });
   range.addEventListener("input", () => part.put(range.value, true));
   range.addEventListener("change", () => part.view.desk.flush());
@@ -302,9 +301,7 @@ function numberControl(part, field) {
 function seedControl(part, field) {
   let now = field;
   const { model } = part.view;
-  const box = numberBox(part, null, () => now);
-  box.removeAttribute("aria-label");
-  box.id = part.id;
+  const box = numberBox(part, () => now);
   const dice = iconButton("dice", "Pick a seed by chance", () => part.put(randomSeed(now)));
   const lock = iconButton("unlock", "Keep this seed when a clip's recipe is taken up", () => { model.set("seed_locked", !model.get("seed_locked")); model.save_changes(); });
   const same = h("select", { "aria-label": "Same seed as a clip", class: "vidnb-same" });
@@ -532,7 +529,6 @@ function sizeControl(part, field) {
   const side = (name, label) => {
     const input = h("input", { type: "text", inputmode: "numeric", "aria-label": label, autocomplete: "off", class: "vidnb-number" });
     input.addEventListener("input", () => part.put({ width_px: width.value.trim(), height_px: height.value.trim() }, true));
-    input.addEventListener("change", () => part.view.desk.flush());
     return input;
   };
   const width = side("width_px", "Width in pixels");
@@ -549,6 +545,8 @@ function sizeControl(part, field) {
     const custom = name === "aspect_ratio" && now.any ? [{ value: CUSTOM, label: "own", title: "Any width and height", shape: CUSTOM }] : [];
     return [...unset, ...listed, ...auto, ...custom];
   }
+  /** True for a part that this mode does not take and nobody moved. */
+  const isUseless = (name, value) => now.parts[name] && !useful(now.parts[name], part.view.mode()) && value === now.parts[name].default;
   function pixelsOf(shown) {
     const soleOne = now.parts.resolution?.choices.length === 1 ? `${now.parts.resolution.choices[0]} · ` : "";
     if (shown.ratio === "auto") return `the shape of the start image${shown.resolution ? `, ${shown.resolution}` : ""}`;
@@ -569,8 +567,8 @@ function sizeControl(part, field) {
       const shown = readSize(now, wire);
       ratios.show(shown.ratio);
       resolutions.show(shown.resolution);
-      ratios.el.hidden = !ratios.radios().length;
-      resolutions.el.hidden = resolutions.radios().length < (now.sizes.length ? 2 : 1) || shown.ratio === CUSTOM || (shown.ratio === "auto" && !now.auto_resolution);
+      ratios.el.hidden = !ratios.radios().length || isUseless("aspect_ratio", shown.ratio);
+      resolutions.el.hidden = resolutions.radios().length < (now.sizes.length ? 2 : 1) || isUseless("resolution", shown.resolution) || shown.ratio === CUSTOM || (shown.ratio === "auto" && !now.auto_resolution);
       own.hidden = shown.ratio !== CUSTOM;
       if (shown.ratio === CUSTOM) [width, height].forEach((input, at) => { if (input.value.trim() !== shown.sides[at]) input.value = shown.sides[at]; });
       pixels.textContent = isOdd(wire) ? "" : pixelsOf(shown);
@@ -611,7 +609,7 @@ function mediaControl(part, field) {
   }
   async function read(one) {
     const key = newKey();
-    looks.keep(key, { url: URL.createObjectURL(one), type: one.type, text: sizeOfBytes(one.size) });
+    looks.keep(key, { url: URL.createObjectURL(one), type: one.type, text: sizeOfBytes(one.size), isLocal: true });
     const count = Math.ceil(one.size / PIECE_BYTES);
     for (let index = 0; index < count; index += 1) {
       const piece = await one.slice(index * PIECE_BYTES, (index + 1) * PIECE_BYTES).arrayBuffer();
@@ -645,10 +643,10 @@ function mediaControl(part, field) {
   function drawMenu() {
     menu.replaceChildren(...model.get("_clips").map((clip) => {
       const use = (at) => () => { openMenu(false); add({ key: newKey(), name: `${at} frame of: ${clip.text}`, frame: { clip: clip.id, at } }); };
-      const button = (at, text) => h("button", { type: "button", class: "vidnb-small", "aria-label": `${text} of ${clip.text}`, onclick: use(at) }, text);
+      const button = (at, text) => h("button", { type: "button", class: "vidnb-small", "aria-label": `${text} frame of ${clip.text}`, onclick: use(at) }, text);
       const picture = h("img", { alt: "", class: "vidnb-poster" });
       looks.poster(clip.id, picture);
-      return h("div", { class: "vidnb-frame" }, picture, h("span", { class: "vidnb-clip-text", dir: "auto" }, clip.text), button("first", "First frame"), button("last", "Last frame"));
+      return h("div", { class: "vidnb-frame" }, picture, h("span", { class: "vidnb-clip-text", dir: "auto" }, clip.text), button("first", "First"), button("last", "Last"));
     }));
   }
   function tile(item) {
@@ -662,7 +660,7 @@ function mediaControl(part, field) {
   let drawn = "";
   return {
     el, inputs: [choose], focus: () => choose.focus(), group: true, take, zone,
-    takes: (dropped) => fileProblem(now, { name: "", size: 1, type: dropped.type }) === "" || dropped.type.startsWith(`${now.what}/`),
+    takes: ({ type }) => !type || type.startsWith(`${now.what}/`),
     takePlace,
     set(next) { now = next; file.accept = next.opens.join(","); file.multiple = next.max !== 1; },
     show() {
@@ -713,7 +711,7 @@ class Looks {
       if (video) shown.muted = true;
       const plain = () => picture.replaceChildren(icon("image", 20));
       shown.addEventListener("error", plain, { once: true });
-      shown.addEventListener("load", () => { if (look.isLocal !== false && shown.naturalWidth && !look.text.includes("×")) facts.textContent = `${shown.naturalWidth} × ${shown.naturalHeight}, ${look.text}`; }, { once: true });
+      shown.addEventListener("load", () => { if (look.isLocal) facts.textContent = `${shown.naturalWidth} × ${shown.naturalHeight}, ${look.text}`; }, { once: true });
       picture.replaceChildren(shown);
       facts.textContent = look.text;
     };
@@ -728,7 +726,7 @@ class Looks {
     const size = buffer?.byteLength ?? 0;
     const url = size ? URL.createObjectURL(new Blob([buffer], { type: "image/webp" })) : this.known.get(key)?.url ?? "";
     const type = size ? "image/webp" : this.known.get(key)?.type ?? "";
-    this.keep(key, { url, type, text, isLocal: false });
+    this.keep(key, { url, type, text });
   }
   /** Let go of what is shown no more. */
   forget(keys) {
@@ -823,7 +821,7 @@ function makeField(field, view) {
   }
 
   set(field);
-  return { el, set, show, control, kind: controlOf(field), get field() { return now; }, isWrong: () => el.dataset.wrong === "true" };
+  return { el, set, show, control, kind: controlOf(field), get field() { return now; } };
 }
 
 /** Show a line of text, or hide it where there is none. */
@@ -894,6 +892,12 @@ function render({ model, el }) {
     if (caret?.[0] !== null && caret !== null) focused.setSelectionRange(...caret);
   }
 
+  /** The keys of all pictures, videos and sounds in the form. */
+  function heldKeys() {
+    const wires = [...fields.values()].filter(({ field }) => field.control === "media").map(({ field }) => desk.value(field.name));
+    return new Set(wires.filter(Array.isArray).flat().map((item) => item.key));
+  }
+
   function drawValues() {
     const now = mode();
     for (const { el: box, field, show } of fields.values()) {
@@ -907,7 +911,7 @@ function render({ model, el }) {
     count.textContent = `More (${folded.length})${set ? ` · ${set} set` : ""}`;
     if (folded.some(({ field }) => model.get("_marks")[field.name]?.tone === "problem") && rest.hidden) openMore(true);
     general.replaceChildren(...model.get("_general").map((text) => h("div", { class: "vidnb-problem" }, text)));
-    looks.forget(new Set([...fields.values()].filter(({ field }) => field.control === "media").flatMap(({ field }) => (desk.value(field.name) ?? []).map?.((item) => item.key) ?? []).concat(desk.reading.size ? [...looks.known.keys()] : [])));
+    if (!desk.reading.size) looks.forget(heldKeys());
     root.dataset.state = "ready";
   }
 
@@ -941,6 +945,9 @@ function render({ model, el }) {
     if (!found.field.basic) openMore(true);
     found.control.focus();
   }
+
+  // Who leaves a box may be on the way to a button that acts on what is in it.
+  root.addEventListener("focusout", () => desk.flush(), { signal });
 
   /* Keys, paste and drop, anywhere in the form. */
 

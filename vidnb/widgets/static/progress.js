@@ -107,9 +107,10 @@ function render({ model, el }) {
     line.replaceChildren(
       h("span", { class: "vidnb-row vidnb-state" }, dot(row.state), h("span", { class: "vidnb-word" }, word), time),
       h("span", { class: "vidnb-grow vidnb-prompt", dir: "auto", title: row.prompt }, row.prompt || row.model),
+      MOVING.has(row.state) ? "" : badge(row) ?? "",
       h("span", { class: "vidnb-row vidnb-buttons" }, buttons()));
     under.replaceChildren(hope, badge(row) ?? "");
-    under.hidden = !MOVING.has(row.state) && !row.emulated;
+    under.hidden = !MOVING.has(row.state);
     more.hidden = !open;
     if (open) more.replaceChildren(...details());
   }

@@ -117,10 +117,10 @@ function render({ model, el }) {
 
   const total = h("span", { class: "vidnb-muted vidnb-fine vidnb-number", role: "status" });
   const filter = h("input", { type: "search", "aria-label": "Filter by prompt", placeholder: "Filter by prompt", class: "vidnb-filter" });
-  const compare = h("button", { type: "button", class: "vidnb-small vidnb-compare" });
+  const compare = h("button", { type: "button", class: "vidnb-primary vidnb-small vidnb-compare" });
   const clear = h("button", { type: "button", class: "vidnb-small" }, "Clear");
   const choice = h("span", { class: "vidnb-row vidnb-choice", hidden: true }, compare, clear);
-  const news = h("button", { type: "button", class: "vidnb-small vidnb-news", hidden: true });
+  const news = h("button", { type: "button", class: "vidnb-primary vidnb-small vidnb-news", hidden: true });
   const spacer = h("div", { class: "vidnb-spacer", role: "presentation" });
   const strip = h("div", { class: "vidnb-strip", role: "listbox", "aria-label": "Recent clips", "aria-multiselectable": "true", "aria-orientation": "horizontal" }, spacer);
   const empty = h("div", { class: "vidnb-empty vidnb-muted", hidden: true });
@@ -136,8 +136,9 @@ function render({ model, el }) {
     const tile = h("div", { class: "vidnb-tile", role: "option", tabindex: "-1" },
       h("div", { class: "vidnb-picture" }, h("img", { alt: "", hidden: true, draggable: "false" }), h("span", { class: "vidnb-mark", "aria-hidden": "true" }, icon("check", 14)), h("span", { class: "vidnb-badges", "aria-hidden": "true" }), h("span", { class: "vidnb-stars", "aria-hidden": "true" }), h("span", { class: "vidnb-length", "aria-hidden": "true" })),
       h("div", { class: "vidnb-line vidnb-fine", "aria-hidden": "true" }));
+    const later = Math.min(...[...tiles.keys()].filter((other) => other > place)); // the document has the strip's order
+    spacer.insertBefore(tile, tiles.get(later) ?? null);
     tiles.set(place, tile);
-    spacer.append(tile);
     return tile;
   }
 
@@ -268,7 +269,10 @@ function render({ model, el }) {
     for (const [place, tile] of tiles) tile.style.insetInlineStart = `${place * STEP}px`;
     if (away) { strip.scrollTo({ left: was + STEP, behavior: "instant" }); arrived += 1; }
     draw();
-    if (!away) tiles.get(0)?.classList.add("vidnb-new");
+    if (!away) {
+      strip.scrollTo({ left: 0, behavior: "instant" }); // the browser would follow the tile that it had snapped to
+      tiles.get(0)?.classList.add("vidnb-new");
+    }
   });
   watch("_list", () => { if (model.get("_list") > list) startOver(); });
   watch("_marked", () => { marked = model.get("_marked"); drawChoice(); });

@@ -1,0 +1,61 @@
+"""What all live parts have in common: `value` for ipywidgets' own tools, messages by name, no error swallowed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets
+import numpy as np
+import pytest
+
+from vidnb.widgets import Form, ModelPicker
+from vidnb.widgets._live import Live
+
+
+def test_interactive_runs_again_whenever_the_form_changes() -> None:
+    form, seen = Form("leonardo/motion_2.0", {"prompt": "a koala"}), []
+    ipywidgets.interactive(lambda params: seen.append(params.get("seed")), params=form)
+    form.params = {**form.params, "seed": 7}
+    form.value = {**form.params, "seed": 8}
+    assert seen == [None, 7, 8]
+    assert form.params["seed"] == 8
+    assert form.value is form.params
+
+
+def test_an_array_as_start_image_is_a_value_like_any_other() -> None:
+    form = Form("1min/leonardo-motion")
+    picture = np.zeros((480, 640, 3), np.uint8)
+    form.params = {"start_image": picture, "motion_strength": 3}
+    form.params = {"start_image": picture, "motion_strength": 4}
+    assert form.value["motion_strength"] == 4
+
+
+def test_the_value_of_a_picker_is_its_model() -> None:
+    picker = ModelPicker()
+    picker.value = "1min/luma"
+    assert picker.model == "1min/luma"
+    picker.model = "leonardo/SVD"
+    assert picker.value == "leonardo/SVD"
+
+
+class Part(Live):
+    def heard_greet(self, content: Any, buffers: list[bytes]) -> None:
+        if buffers:
+            raise ValueError("no bytes, please")
+        self.greeted = content["name"]
+
+
+@pytest.mark.parametrize("content", [{"kind": "nothing"}, {}, None, "greet", {"kind": ["greet"]}, {"kind": "greet.__class__"}])
+def test_a_message_that_no_method_is_named_for_does_nothing(content: Any) -> None:
+    part = Part()
+    part._received(part, content, [])
+    assert part.problem == ""
+    assert not hasattr(part, "greeted")
+
+
+def test_an_exception_of_a_handler_is_shown_and_goes_with_the_next_message() -> None:
+    part = Part()
+    part._received(part, {"kind": "greet", "name": "Ada"}, [memoryview(b"x")])
+    assert part.problem == "ValueError: no bytes, please"
+    part._received(part, {"kind": "greet", "name": "Ada"}, [])
+    assert (part.problem, part.greeted) == ("", "Ada")

@@ -93,6 +93,9 @@ class Quote:
     why: str
     """In a few words: "as charged on 2026-11-21", "made before"."""
 
+    def __str__(self) -> str:
+        return f"{self.cost or 'price unknown'} ({self.certainty}; {self.why})"
+
 
 @dataclass(frozen=True)
 class Expectation:
@@ -107,6 +110,10 @@ class Expectation:
     """Nine of ten took no longer."""
     count: int
     """How many there were; few say little."""
+
+    def __str__(self) -> str:
+        clips = "1 clip" if self.count == 1 else f"{self.count} clips"
+        return f"usually {self.median_s:.1f} s, 9 of 10 within {self.p90_s:.1f} s ({clips})"
 
 
 class Keep(Enum):

@@ -14,7 +14,7 @@ import ipaddress
 import logging
 import os
 import re
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -189,8 +189,8 @@ class Turns:
         self._free = asyncio.Semaphore(AT_ONCE)
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Nothing; inside, the transfer has begun."""
+    async def turn(self) -> AsyncIterator[Callable[[], None]]:
+        """What ends the turn before the block does; inside, the transfer has begun."""
         await self._free.acquire()
         held = [self._free]
 
@@ -200,7 +200,7 @@ class Turns:
 
         timer = asyncio.get_running_loop().call_later(TURN_S, end)
         try:
-            yield
+            yield end
         finally:
             timer.cancel()
             end()
@@ -291,12 +291,12 @@ class Wire:
         except (httpx.InvalidURL, ValueError) as error:
             raise TransportError("the clip's link is no address", sent=False) from error
         try:
-            async with self._turns.turn():
+            async with self._turns.turn() as end:
                 response = await self._transfers.send(request, stream=True)
                 try:
                     if response.status_code != 200:
                         raise TransportError(f"the clip's link answered HTTP {response.status_code}", sent=True)
-                    yield _whole_body(response)
+                    yield _whole_body(response, end)
                 finally:
                     await response.aclose()
         except httpx.TransportError as error:
@@ -319,8 +319,8 @@ class _Key(httpx.Auth):
         yield request
 
 
-async def _whole_body(response: httpx.Response) -> AsyncIterator[bytes]:
-    """The body's chunks; a body shorter than announced, or endless, is an error."""
+async def _whole_body(response: httpx.Response, end: Callable[[], None]) -> AsyncIterator[bytes]:
+    """The body's chunks; a body shorter than announced, or endless, is an error. `end` is called after the last one."""
     length = response.headers.get("content-length", "")
     announced, received = int(length) if length.isdecimal() else -1, 0
     async for chunk in response.aiter_raw():
@@ -328,6 +328,7 @@ async def _whole_body(response: httpx.Response) -> AsyncIterator[bytes]:
         if received > MAX_CLIP_BYTES:
             raise TransportError("the clip is larger than any clip should be (4 GiB); not stored", sent=True)
         yield chunk
+    end()
     if announced >= 0 and received != announced:
         raise TransportError(f"the download broke off after {received:,} of {announced:,} bytes", sent=True)
 

@@ -76,6 +76,7 @@ def test_notebook_7_makes_a_clip_keeps_its_keys_and_saves_it(
         notebook7.page.keyboard.type("abmdd")
     assert [cell["cell_type"] for cell in notebook7.cells()] == ["code"]
 
+    expect(saved_videos(notebook7.panel())).to_have_count(1)
     notebook7.save()
     notebook7.reload()
     studio.wait_for_clip("ab dd ab dd")
@@ -162,6 +163,7 @@ def saved(notebook_page: NotebookPage) -> Path:
     for prompt in PROMPTS:
         studio.make(prompt)
         studio.wait_for_clip(prompt)
+    expect(saved_videos(notebook_page.panel())).to_have_count(len(PROMPTS))  # hidden; comes a moment after the clip
     notebook_page.save()
     notebook_page.close_all()
     return notebook_page.server.root / "saved/studio.ipynb"

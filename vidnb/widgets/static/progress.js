@@ -18,7 +18,7 @@ export const wholeSpan = (seconds) => (seconds < 10 ? `${Math.max(0, Math.floor(
 export function usualWords(expected) {
   if (!expected) return "no earlier clips to tell from";
   if (expected.count === 1) return `${spanOfTime(expected.median_s)} the last time (1 clip)`;
-  return `usually ${spanOfTime(expected.median_s)}, 9 of 10 within ${spanOfTime(expected.p90_s)} (${expected.count} clips)`;
+  return `usually ${spanOfTime(expected.median_s)}, 9 of 10 within ${spanOfTime(expected.p90_s)} (${expected.count} ${expected.count === 1 ? "clip" : "clips"})`;
 }
 
 /** What is left, as far as earlier clips tell; "" where they do not. */

@@ -1,7 +1,7 @@
-"""The studio in a real JupyterLab: on screen, from click to POST, switching the model, after 200 clips, in a busy kernel.
+"""The studio in a real JupyterLab: on screen, click to POST, switching the model, after 200 clips, in a busy kernel.
 
-Run it with `python tests/bench/bench_studio.py [--smoke]`. Every figure stands beside what it is measured against, taken
-in the same page in turns, by the page's own clock. Exits 2 if one is over its limit.
+Run it with `python tests/bench/bench_studio.py [--smoke]`. Every figure stands beside what it is measured against,
+taken in the same page in turns, by the page's own clock. Exits 2 if one is over its limit.
 """
 
 from __future__ import annotations
@@ -115,7 +115,8 @@ class Bench:
         """What an expression is in the kernel."""
         script = """async code => {
             const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-            const reply = await kernel.requestExecute({ code: '', user_expressions: { it: code }, store_history: false }).done;
+            const asked = { code: '', user_expressions: { it: code }, store_history: false };
+            const reply = await kernel.requestExecute(asked).done;
             const it = reply.content.user_expressions.it;
             return it.status === 'ok' ? it.data['text/plain'] : it.evalue;
         }"""
@@ -187,9 +188,16 @@ def switching(bench: Bench) -> tuple[float, int]:
     bench.open(SETUP, STUDIO)
     for index in range(2):
         bench.run(index)
-    watch = """() => { window.empty ??= 0; window.watching = true; const form = document.querySelector('.vidnb-form');
-        const look = () => { if (!form.querySelector('textarea, input')) window.empty += 1; if (window.watching) requestAnimationFrame(look); };
-        look(); }"""
+    watch = """() => {
+        const form = document.querySelector('.vidnb-form');
+        window.empty ??= 0;
+        window.watching = true;
+        const look = () => {
+            if (!form.querySelector('textarea, input')) window.empty += 1;
+            if (window.watching) requestAnimationFrame(look);
+        };
+        look();
+    }"""
     spent: dict[str, list[float]] = {}
     for _ in range(3):
         for model in SWITCHES:

@@ -282,3 +282,27 @@ def test_it_fits_the_page_and_the_audit_finds_nothing_serious(lab: OpenNotebook,
     notebook.page.screenshot(path=folder / f"studio-{look}.png")
     found = Axe().run(notebook.page, context=".vidnb-studio").response["violations"]
     assert [(one["id"], one["nodes"][0]["html"][:160]) for one in found if one["impact"] in SERIOUS] == []
+
+
+def test_after_a_reload_it_says_that_the_notebook_no_longer_takes_clips_in(lab: OpenNotebook) -> None:
+    notebook = lab(STUDIO)
+    fill(notebook, "a koala before")
+    generate(notebook)
+    shown(notebook, "a koala before")
+    expect(studio_of(notebook)).not_to_contain_text("loaded anew")
+    notebook.save()
+    notebook.reload()
+    fill(notebook, "a koala after")
+    generate(notebook)
+    shown(notebook, "a koala after")
+    expect(studio_of(notebook)).to_contain_text("loaded anew")
+
+
+def test_ctrl_s_in_the_form_saves_the_notebook(lab: OpenNotebook) -> None:
+    notebook = lab(STUDIO)
+    prompt_of(notebook).fill("a koala")
+    path = notebook.folder / notebook.path.rsplit("/", 1)[-1]
+    assert "vnd.jupyter.widget-view" not in path.read_text(encoding="utf-8")
+    prompt_of(notebook).press("Control+s")
+    notebook.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+    assert "vnd.jupyter.widget-view" in path.read_text(encoding="utf-8")

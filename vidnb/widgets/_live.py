@@ -45,6 +45,8 @@ class Live(anywidget.AnyWidget, ipywidgets.ValueWidget):
     problem = traitlets.Unicode("").tag(sync=True)
     _instead = traitlets.Unicode("").tag(sync=True)
     """Id of the saved output that stands for the part where it is not alive; hidden while it is."""
+    _written = traitlets.Int(0).tag(sync=True)
+    """How often that output was written: a page that shows an older one was loaded anew and no longer receives it."""
 
     def __init_subclass__(cls, part: str = "", main: str = "", **options: Any) -> None:
         if part:
@@ -55,7 +57,7 @@ class Live(anywidget.AnyWidget, ipywidgets.ValueWidget):
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
-        self._saved = SavedOutput()
+        self._saved = SavedOutput(self)
         self.on_msg(self._received)
         if self.main:
             self.value = getattr(self, self.main)
@@ -97,11 +99,8 @@ class Live(anywidget.AnyWidget, ipywidgets.ValueWidget):
             self._saved.update(self.saved_html())
 
     def _ipython_display_(self) -> None:
-        html = self.saved_html()
-        if html:
-            self._instead = self._saved.id
         show(self, f"{type(self).__name__}: run the cell again to use it.")
-        self._saved.show(html)
+        self._saved.show(self.saved_html())
 
 
 def show(widget: Any, plain: str) -> None:
@@ -115,30 +114,31 @@ def show(widget: Any, plain: str) -> None:
 class SavedOutput:
     """Plain HTML below a widget, behind a display handle: what the notebook saves and shows without a kernel.
 
-    Where the widget is alive, its code hides every element with this `id` in `data-vidnb-saved`.
+    Where the widget is alive, the code of `part` hides every element with this `id` in `data-vidnb-saved`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, part: Live) -> None:
         self.id = uuid.uuid4().hex
-        self._shown = False
+        self._part = part
 
     @property
     def is_shown(self) -> bool:
         """Whether there is an output to bring up to date."""
-        return self._shown
+        return bool(self._part._instead)
 
     def show(self, html: str) -> None:
         """Open the output, below what the cell showed so far."""
         if html:
+            self._part._instead = self.id
             ipython: Any = import_module("IPython.display")
             ipython.display(ipython.HTML(self._marked(html)), display_id=self.id)
-            self._shown = True
 
     def update(self, html: str) -> None:
         """Replace what is shown; does nothing before `show`."""
-        if self._shown:
+        if self.is_shown:
+            self._part._written += 1
             ipython: Any = import_module("IPython.display")
             ipython.update_display(ipython.HTML(self._marked(html)), display_id=self.id)
 
     def _marked(self, html: str) -> str:
-        return f'<div data-vidnb-saved="{self.id}">{html}</div>'
+        return f'<div data-vidnb-saved="{self.id}" data-vidnb-written="{self._part._written}">{html}</div>'

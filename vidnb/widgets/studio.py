@@ -88,15 +88,14 @@ class Studio(widgets.VBox):
         self._following = self._picked = self._asked_fresh = False
         self._edits = 0
         self._since = datetime.now(UTC)
-        self._saved = SavedOutput()
         entry = catalog.find(model)
         self.picker = ModelPicker(entry.id)
+        self._saved = SavedOutput(self.picker)
         self.form = Form(entry, params)
         self.bar = GenerateBar(lambda fresh, anyway: self._clicked(fresh, anyway))
         self.jobs = widgets.VBox()
         self.player = Player(client=self._client)
         self.recent = Recent(client=self._client)
-        self.picker._instead = self._saved.id
         left, right = (
             widgets.VBox([self.picker, self.form, self.bar]),
             widgets.VBox([self.jobs, self.player, self.recent]),
@@ -387,11 +386,11 @@ class Studio(widgets.VBox):
                 self.clips = (clip, *(other for other in self.clips if other.job.id != job.id))
                 ended = self._lines.pop(job.id, None)
                 self._draw_jobs()
+            self._remember_clips()  # first, so that whoever sees the clip and saves has it in the notebook
             self.recent.add(clip)
             if not self._picked:
                 self.player.autoplay = True
                 self.clip = clip
-            self._remember_clips()
             if ended is not None:
                 ended.close()
         self._edits += 1

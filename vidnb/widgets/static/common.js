@@ -80,27 +80,57 @@ function begin({ model, el }, name) {
   // JupyterLab listens after us, so stopping the event is enough; Notebook 7 listens before us and looks for this mark, on
   // the focused element first of all.
   el.addEventListener("focusin", ({ target }) => target.setAttribute("data-lm-suppress-shortcuts", "true"), { signal: control.signal });
-  for (const kind of ["keydown", "keyup", "keypress", "paste", "copy", "cut"]) el.addEventListener(kind, (event) => event.stopPropagation(), { signal: control.signal });
+  for (const kind of ["keydown", "keyup", "keypress", "paste", "copy", "cut"]) el.addEventListener(kind, (event) => isSave(event) || event.stopPropagation(), { signal: control.signal });
+  // All but one: without it Ctrl-S would open the browser's own dialog.
+  addEventListener("keydown", (event) => {
+    if (!isSave(event) || !el.contains(event.target)) return;
+    event.target.removeAttribute("data-lm-suppress-shortcuts");
+    setTimeout(() => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
+  }, { capture: true, signal: control.signal });
   const on = (event, handler) => { model.on(event, handler); undo.push(() => model.off(event, handler)); };
   const watch = (names, handler) => names.split(" ").forEach((trait) => on(`change:${trait}`, handler));
   const hear = (kind, handler) => on("msg:custom", (content, buffers) => content?.kind === kind && handler(content, buffers ?? []));
   const showProblem = () => { problem.textContent = model.get("problem") ?? ""; problem.hidden = !problem.textContent; };
   watch("problem", showProblem);
   showProblem();
-  hideSaved(model.get("_instead"), undo);
-  el.replaceChildren(root, problem, polite);
+  const stale = h("div", { class: "vidnb-hint", role: "status" });
+  el.replaceChildren(root, problem, stale, polite);
+  const hidden = hideSaved(undo);
+  const findSaved = () => { hidden(model.get("_instead")); };
+  let looking;
+  watch("_instead", findSaved);
+  findSaved();
+  watch("_written", () => {
+    clearTimeout(looking);
+    looking = setTimeout(() => { stale.textContent = isStale(model) ? STALE : ""; }, 2000);
+  });
+  undo.push(() => clearTimeout(looking));
   const announce = (text) => { polite.textContent = text; };
   const end = () => { control.abort(); undo.forEach((step) => step()); el.replaceChildren(); };
   return { root, signal: control.signal, hear, watch, announce, end };
 }
 
-/** Hide the saved output that stands for a part while the part itself is alive. */
-function hideSaved(id, undo) {
-  if (!/^[0-9a-f]{8,64}$/.test(id ?? "")) return;
-  const place = `[data-vidnb-saved="${id}"]`;
-  const style = h("style", {}, `${place}, .jp-OutputArea-child:has(${place}) { display: none !important; }`);
+/** Ctrl-S or Cmd-S: the one shortcut of the notebook that holds everywhere in it. */
+const isSave = (event) => event.type === "keydown" && (event.ctrlKey || event.metaKey) && !event.altKey && event.key?.toLowerCase() === "s";
+
+/** Hide the saved output that stands for a part while the part itself is alive.
+ * @returns {(id: string) => void} hides the output of this id */
+function hideSaved(undo) {
+  const style = h("style");
   document.head.append(style);
   undo.push(() => style.remove());
+  return (id) => {
+    const place = `[data-vidnb-saved="${id}"]`;
+    style.textContent = /^[0-9a-f]{8,64}$/.test(id ?? "") ? `${place}, .jp-OutputArea-child:has(${place}) { display: none !important; }` : "";
+  };
+}
+
+const STALE = "This page was loaded anew, so the notebook no longer takes in what happens here. Run the cell again before you save it.";
+
+/** Whether the output that the notebook saves is older than the part: after a reload a page no longer knows whose it is. */
+function isStale(model) {
+  const saved = document.querySelector(`[data-vidnb-saved="${model.get("_instead")}"]`);
+  return Boolean(saved) && Number(saved.dataset.vidnbWritten) < model.get("_written");
 }
 
 /** The address at which the Jupyter server serves a file, from its path below the server's folder; null elsewhere. */

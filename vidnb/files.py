@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 
 from vidnb.errors import ConfigError, StoreError
 
@@ -28,6 +28,8 @@ FREE_BYTES = 64 * 2**20
 """Less than this left on the disk, and nothing new is begun."""
 LARGEST_BYTES = 4 * 2**30
 STALE_S = 24 * 3600
+CHECKS_AT_ONCE = 4
+"""Each is a thread, and what a thread that decodes video once took is not given back."""
 
 README = """This folder is the history of vidnb: vidnb.db holds the jobs, files/ the clips, named by their content.
 It may be moved or copied as a whole while no notebook uses it. Deleting it forgets every job and clip.
@@ -87,6 +89,7 @@ class Files:
         )
         """Where files lie on this machine: all of them, or the copies of remote ones."""
         self._swept = False
+        self._checks = CapacityLimiter(CHECKS_AT_ONCE)
 
     async def receive(self, chunks: AsyncIterator[bytes], suffix: str, check: Callable[[Path], T]) -> tuple[str, T]:
         """The hash of what came in and what `check` said of it; only then does the file exist under its name.
@@ -109,7 +112,8 @@ class Files:
                     raise StoreError(f"the download passed {LARGEST_BYTES // 2**30} GB and was stopped")
                 digest.update(chunk)
                 self._write(file, chunk)
-            result = await to_thread.run_sync(self._finish, path, file, digest.hexdigest(), suffix, check)
+            finish = self._finish, path, file, digest.hexdigest(), suffix, check
+            result = await to_thread.run_sync(*finish, limiter=self._checks)
         return digest.hexdigest(), result
 
     def put(self, data: bytes, suffix: str) -> str:

@@ -55,11 +55,19 @@ def test_what_is_exported_is_what_exists() -> None:
     assert set(vidnb.__all__) == set(vidnb._MODULE_OF)
 
 
+def test_a_part_that_is_no_name_of_vidnb_itself_is_reached_through_its_module() -> None:
+    code = "import vidnb; print(vidnb.widgets.ModelPicker.__name__, vidnb.display.recipe_code.__name__)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said == "ModelPicker recipe_code\n"
+
+
 def test_every_exported_name_says_what_it_is() -> None:
     assert [name for name in vidnb.__all__ if not (getattr(vidnb, name).__doc__ or "").strip()] == []
 
 
-CLASSES = ["AsyncClient", "Client", "Clip", "Expectation", "Form", "History", "Quote", "Studio"]
+CLASSES = [
+    "AsyncClient", "Client", "Clip", "Expectation", "Form", "History", "Player", "Progress", "Quote", "Recent", "Studio",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [*VERBS, "model", "models", *CLASSES])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import wave
 import zlib
@@ -448,6 +449,13 @@ def test_a_path_that_leads_nowhere_is_named(path: str) -> None:
         with pytest.raises(MediaError) as caught:
             read(path)
         assert repr(path)[:50] in str(caught.value)
+
+
+def test_a_device_or_a_pipe_is_not_read_for_ever(tmp_path: Path) -> None:
+    os.mkfifo(pipe := tmp_path / "pipe.png")
+    for path in (pipe, Path("/dev/zero")):
+        with pytest.raises(MediaError, match="may never end"):
+            media.image_file(path)
 
 
 def test_a_file_too_large_for_any_provider_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -281,6 +281,13 @@ def test_spent_adds_up_real_jobs_by_unit_with_those_on_their_way(live: Client, a
         live.spent(since="yesterday")
 
 
+def test_a_clip_of_which_the_service_said_no_cost_counts_with_its_quote(live: Client, add: Add) -> None:
+    add("1min/kling", duration_s=5)
+    add("1min/kling", State.FAILED, duration_s=10)
+    add("1min/kling", duration_s=10, emulated=True)
+    assert live.spent() == {"CREDITS": 780_000}
+
+
 def test_a_model_that_left_the_catalogue_is_no_obstacle(live: Client, add: Add) -> None:
     job = add(cost=Cost(1, "USD"), state=State.RUNNING)
     store = live.asynchronous.store

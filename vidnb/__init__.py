@@ -18,6 +18,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vidnb import display as display
+    from vidnb import widgets as widgets
     from vidnb._clip import Clip
     from vidnb._history import History
     from vidnb.client import AsyncClient
@@ -97,6 +99,8 @@ _HOME = {
     "vidnb.widgets": "Form Player Progress Recent Studio",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
+_MODULES = {"display", "widgets"}
+"""Modules that are reached as `vidnb.widgets.ModelPicker`, too."""
 
 __all__ = [
     "AsyncClient",
@@ -165,6 +169,8 @@ if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt na
 
     def __getattr__(name: str) -> Any:
         """Import a public name on first use, so that `import vidnb` stays light."""
+        if name in _MODULES:
+            return import_module(f"vidnb.{name}")
         if name not in _MODULE_OF:
             raise AttributeError(f"module 'vidnb' has no attribute {name!r}")
         value = getattr(import_module(_MODULE_OF[name]), name)

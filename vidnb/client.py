@@ -588,8 +588,8 @@ class AsyncClient:
     def spent(self, since: datetime | str | None = None) -> Mapping[str, float]:
         """What the real jobs of the data folder cost, by unit (`USD`, `CREDITS`); emulated ones cost nothing.
 
-        A job on its way, of which the service has not said yet what it charges, counts with what it is expected to
-        cost.
+        A job of which the service does not say what it charges (1min never does), or not yet, counts with what it is
+        expected to cost.
 
         Args:
             since: only jobs made then or later; a datetime, or text such as "2026-11-21".

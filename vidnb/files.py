@@ -112,8 +112,9 @@ class Files:
                     raise StoreError(f"the download passed {LARGEST_BYTES // 2**30} GB and was stopped")
                 digest.update(chunk)
                 self._write(file, chunk)
-            finish = self._finish, path, file, digest.hexdigest(), suffix, check
-            result = await to_thread.run_sync(*finish, limiter=self._checks)
+            result = await to_thread.run_sync(
+                self._finish, path, file, digest.hexdigest(), suffix, check, limiter=self._checks
+            )
         return digest.hexdigest(), result
 
     def put(self, data: bytes, suffix: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import stat
 import warnings
 from collections import deque
 from collections.abc import Iterator
@@ -334,7 +335,10 @@ def _bytes(given: Any, wanted: str) -> tuple[bytes, str]:
 def _file_bytes(given: str | Path) -> bytes:
     try:
         path = Path(given).expanduser()
-        if path.stat().st_size > LARGEST_FILE:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+            raise MediaError(f"{_name(given)} is a device or a pipe, which may never end; give a file")
+        if found.st_size > LARGEST_FILE:
             raise MediaError(f"{_name(given)} has over {LARGEST_FILE // 2**20} MB; no provider takes such a file")
         return path.read_bytes()
     except FileNotFoundError as error:

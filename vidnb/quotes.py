@@ -73,12 +73,14 @@ def expectation(store: Store, job: Job) -> Expectation | None:
 
 
 def spent(store: Store, since: datetime | None = None) -> dict[str, float]:
-    """What real jobs cost, by unit; one on its way, of which the service says no cost yet, counts with its quote."""
+    """What real jobs cost, by unit; one of which the service says no cost, or not yet, counts with its quote."""
     total = store.spent(since)
-    for job in store.unfinished():
-        if job.emulated or job.cost is not None or (since is not None and job.created_at < since):
-            continue
-        if (cost := price_of(store, job).cost) is not None:
+    known: dict[str, Cost | None] = {}
+    for job in store.uncharged(since):
+        alike = repr((job.model, [job.params.get(name) for name in PRICED], _counts(job.images)))
+        if alike not in known:
+            known[alike] = price_of(store, job).cost
+        if (cost := known[alike]) is not None:
             total[cost.unit] = total.get(cost.unit, 0.0) + cost.amount
     return total
 

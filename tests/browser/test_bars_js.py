@@ -101,6 +101,25 @@ def test_a_second_click_is_held_back_until_the_kernel_heard_the_first(widget_pag
     assert len(shown.sent("generate")) == 2
 
 
+def test_a_click_without_a_kernel_says_so_and_not_that_it_is_kept(widget_page: Open) -> None:
+    shown = widget_page(bar())
+    shown.page.evaluate("() => { fake.model.send = () => { throw new Error('Cannot send'); }; }")
+    go = shown.root.get_by_role("button", name="Generate about")
+    go.click()
+    expect(shown.page.get_by_text("Run the cell again")).to_be_visible()
+    assert go.get_attribute("aria-disabled") is None
+    expect(shown.root).not_to_contain_text("busy")
+
+
+def test_the_keys_stay_beside_the_models_where_the_cell_is_narrow(widget_page: Open) -> None:
+    shown = widget_page(ModelPicker(), width=420)
+    tops = [
+        shown.root.get_by_label(name, exact=True).evaluate("e => Math.round(e.getBoundingClientRect().top)")
+        for name in ("Provider", "Model", "Keys")
+    ]
+    assert len(set(tops)) == 1
+
+
 def test_a_cap_is_typed_checked_and_taken_away(widget_page: Open) -> None:
     shown = widget_page(bar(session={"USD": 1.2}, folder={"USD": 33.1, "CREDITS": 900_000.0}))
     expect(shown.root).to_contain_text("$1.20 in this studio")
@@ -112,6 +131,7 @@ def test_a_cap_is_typed_checked_and_taken_away(widget_page: Open) -> None:
         field.fill(typed)
         field.blur()
         expect(field).to_have_attribute("aria-invalid", "true" if typed == "much" else "false")
+        expect(shown.root.get_by_text("A cap is a number")).to_have_count(1 if typed == "much" else 0)
     assert [message["budget_usd"] for message in shown.sent("budget")] == [5, None]
 
 

@@ -433,6 +433,17 @@ def test_actions_are_offered_only_where_somebody_listens_and_bring_the_playhead(
     assert [message["name"] for message in part.sent("action")[1:]] == ["remix", "vary", "take", "end_frame"]
 
 
+def test_a_button_that_costs_is_one_click_until_the_kernel_heard_it(player: Open) -> None:
+    part = player({"_actions": list(ACTIONS)})
+    for _ in range(5):
+        named(part, "Next take").click(force=True)
+    assert len(part.sent("action")) == 1
+    expect(named(part, "Next take")).to_have_attribute("aria-disabled", "true")
+    part.say("heard", {"name": "take"})
+    named(part, "Next take").click()
+    assert len(part.sent("action")) == 2
+
+
 def test_the_recipe_is_copied_as_code(player: Open, clip: Clip) -> None:
     part = player()
     part.page.evaluate("() => { navigator.clipboard.writeText = async (text) => { window.copied = text; }; }")
@@ -494,6 +505,15 @@ def test_a_note_is_kept_after_a_pause_and_when_the_clip_changes(player: Open, cl
     part.set(_shown=shown(clip) | {"id": "f" * 32, "video": "data/clip 1.mp4", "note": "another"})
     assert part.sent("annotate")[-1] == {"kind": "annotate", "id": job().id, "note": "the light is good"}
     expect(note).to_have_value("another")
+
+
+@pytest.mark.parametrize("field", ["Note", "Add a tag"])
+def test_the_kernel_knows_while_somebody_types(player: Open, field: str) -> None:
+    part = player()
+    part.root.get_by_label(field).focus()
+    part.wait_for_trait("engaged", True)
+    part.root.get_by_label("Speed").focus()
+    part.wait_for_trait("engaged", False)
 
 
 def test_a_fresh_row_does_not_disturb_typing_or_the_playhead(player: Open, clip: Clip) -> None:

@@ -173,6 +173,17 @@ def test_a_click_picks_and_picks_again(widget_page: Open) -> None:
     assert shown.sent("choose") == [{"kind": "choose", "id": clip(1)["id"]}] * 2
 
 
+def test_marking_moves_no_tile_and_seeds_are_shown_whole(widget_page: Open) -> None:
+    first = [clip(0, seed="1806320450"), clip(1, seed="2147483637")]
+    shown = widget_page(Recent, traits(2, _first=first), width=500)
+    seed = shown.root.get_by_text("seed 1806320450")
+    assert seed.evaluate("e => e.scrollWidth <= e.clientWidth")
+    before = tile(shown, 0).bounding_box()
+    shown.set(_marked=[clip(0)["id"], clip(1)["id"]])
+    expect(shown.root.get_by_role("button", name="Compare 2")).to_be_visible()
+    assert tile(shown, 0).bounding_box() == before
+
+
 def test_several_are_marked_by_box_by_keys_and_by_a_range(widget_page: Open) -> None:
     shown = widget_page(Recent, traits(10))
     tile(shown, 1).hover()

@@ -20,6 +20,8 @@ from vidnb import catalog, params
 from vidnb.errors import ConfigError
 from vidnb.records import RemoteMedia
 from vidnb.widgets import Form
+from vidnb.widgets._inputs import WAITING
+from vidnb.widgets.form import LATE
 
 MODELS = list(catalog.load())
 UUID = "5f2d1c0a-1111-4222-8333-444455556666"
@@ -155,6 +157,19 @@ def test_an_edit_that_code_forestalled_is_void() -> None:
     assert form.params["prompt"] == "a cat"
     edit(form, "prompt", "a cat runs")
     assert form.params["prompt"] == "a cat runs"
+
+
+def test_ctrl_enter_with_an_edit_that_code_forestalled_sends_nothing() -> None:
+    form = Form("leonardo/motion_2.0", {"prompt": "a koala"})
+    heard: list[Form] = []
+    form.on_submit(heard.append)
+    old = form._given["prompt"][0]
+    form.params = {"prompt": "a cat"}
+    form._received(form, {"kind": "submit", "edits": {"prompt": [old, "a koala runs"]}, "edit": "page:1"}, [])
+    assert heard == []
+    assert form._general == [LATE]
+    form._received(form, {"kind": "submit", "edits": {}, "edit": "page:2"}, [])
+    assert (heard, form._general) == ([form], [])
 
 
 def test_what_code_leaves_alone_keeps_its_number_so_that_typing_goes_on() -> None:
@@ -422,6 +437,15 @@ def test_pieces_that_do_not_fit_together_are_refused() -> None:
     assert "start_image" not in form.params
 
 
+def test_files_that_no_value_names_do_not_fill_the_memory() -> None:
+    form = Form("leonardo/grok-imagine-1.5")
+    for number in range(100):
+        for key, count in (("whole", 1), ("half", 2)):
+            content = {"kind": "file", "key": f"{key} {number}", "name": "a.png", "index": 0, "count": count}
+            form._received(form, content, [b"x"])
+    assert len(form._inputs._items) == len(form._inputs._parts) == WAITING
+
+
 def test_a_file_that_is_no_picture_is_refused_and_the_one_before_stays() -> None:
     form = Form("leonardo/motion_2.0")
     upload(form, "start_image", "koala.png", png())
@@ -431,7 +455,7 @@ def test_a_file_that_is_no_picture_is_refused_and_the_one_before_stays() -> None
     assert "paper.png was not taken" in until(lambda: mark_of(form, "start_image"))
     assert form.params["start_image"] == png()
     assert form._given["start_image"][0] > 1
-    assert len(good) == len(wire_of(form, "start_image")) == 1
+    assert good == wire_of(form, "start_image")  # its name, too
 
 
 def test_the_limits_of_a_model_are_checked_at_once() -> None:

@@ -7,7 +7,9 @@ from typing import Any
 import ipywidgets
 import numpy as np
 import pytest
+from ipywidgets.widgets.widget import _instances
 
+from vidnb.errors import ConfigError
 from vidnb.widgets import Form, ModelPicker
 from vidnb.widgets._live import Live
 
@@ -45,7 +47,33 @@ class Part(Live):
         self.greeted = content["name"]
 
 
-@pytest.mark.parametrize("content", [{"kind": "nothing"}, {}, None, "greet", {"kind": ["greet"]}, {"kind": "greet.__class__"}])
+def test_a_closed_part_leaves_nothing_behind_and_stays_silent() -> None:
+    before = set(_instances)
+    form = Form("leonardo/motion_2.0", {"prompt": "a koala"})
+    assert form.is_open
+    form.close()
+    form.close()
+    assert not form.is_open
+    assert set(_instances) == before
+    form.say("focus")
+    form.params = {"prompt": "a cat"}
+
+
+def test_what_goes_wrong_in_the_background_is_shown_a_foreseen_error_by_its_message_alone() -> None:
+    async def fail(error: Exception) -> None:
+        raise error
+
+    part = Part()
+    part._spawn(fail(OSError("disk full"))).result(10)
+    assert part.problem == "OSError: disk full"
+    part._spawn(fail(ConfigError("no such model"))).result(10)
+    assert part.problem == "no such model"
+
+
+WRONG = [{"kind": "nothing"}, {}, None, "greet", {"kind": ["greet"]}, {"kind": "greet.__class__"}]
+
+
+@pytest.mark.parametrize("content", WRONG)
 def test_a_message_that_no_method_is_named_for_does_nothing(content: Any) -> None:
     part = Part()
     part._received(part, content, [])

@@ -200,6 +200,9 @@ def test_actions_are_offered_while_somebody_listens(clips: list[Clip], said: Sai
     page_says(player, "action", name="start_frame", id=clips[0].job.id, time_s=0.5)
     page_says(player, "action", name="rm -rf", id=clips[0].job.id, time_s=0.5)
     assert heard == [("start_frame", 0.5)]
+    page_says(player, "action", name="take", id="a clip that was there before", time_s=0.5)
+    assert heard == [("start_frame", 0.5)]
+    assert "press it again" in player.problem
     player.on_action(listen, remove=True)
     assert player._actions == []
 

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes import CANARY, LiveNames, short_rest
+from ipywidgets.widgets.widget import _instances
 
-from vidnb.emulator import Emulator, VirtualClock
+from vidnb.emulator import Emulator, StreamingASGITransport, VirtualClock
 from vidnb.errors import BudgetError, ConfigError, ParamsError, UnknownPriceError
 from vidnb.records import Cost, Job, Quote, State
 from vidnb.verbs import Client
 from vidnb.widgets import Progress, Studio
+from vidnb.widgets.generate import price_words
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 PATIENCE_S = 60
@@ -130,6 +133,31 @@ def test_a_clip_that_was_picked_stays_when_another_arrives(make_client: MakeClie
     assert studio.clip == first
 
 
+def test_a_new_clip_takes_no_words_that_are_typed_about_another_one(make_client: MakeClient) -> None:
+    studio = Studio(client=make_client(), params={"prompt": "a koala", "seed": 1})
+    first = studio._client.wait(studio.generate())
+    until(lambda: studio.clip)
+    studio.player.engaged = True
+    studio.params = {**studio.params, "seed": 2}
+    studio.generate()
+    until(lambda: "first among the recent" in studio.bar.note)
+    assert studio.clip is not None
+    assert studio.clip.job.id == first.job.id
+    assert len(studio.clips) == 2
+
+
+def test_the_strip_marks_the_clip_that_is_in_the_player(make_client: MakeClient) -> None:
+    studio = Studio(client=make_client(), params={"prompt": "a koala", "seed": 1})
+    first = studio._client.wait(studio.generate())
+    until(lambda: studio.clip)
+    studio.recent.clip = first
+    studio.params = {**studio.params, "seed": 2}
+    press(studio)
+    until(lambda: studio.clip.job.id != first.job.id)
+    until(lambda: studio.recent._chosen == studio.clip.job.id)
+    assert studio.recent.clip is first
+
+
 def test_a_new_kernel_shows_the_jobs_of_the_old_one_and_its_clips(make_client: MakeClient) -> None:
     clock = VirtualClock()
     client = make_client(latency_s=100, clock=clock)
@@ -198,6 +226,31 @@ def test_lines_of_ended_jobs_leave_nothing_behind(make_client: MakeClient) -> No
     until(lambda: line.comm is None)
 
 
+def test_closing_frees_all_that_the_studio_made_and_the_job_goes_on(make_client: MakeClient) -> None:
+    clock = VirtualClock()
+    client = make_client(latency_s=100, clock=clock)
+    before = set(_instances)
+    studio = Studio(client=client, params={"prompt": "a koala"})
+    job = studio.generate()
+    line = lines(studio)[0]
+    studio.close()
+    studio.close()
+    assert set(_instances) == before
+    until(lambda: not line.waiting)
+    clock.advance(200)
+    assert client.wait(job).job.id == job.id
+    assert studio.clips == ()
+
+
+def test_a_closed_studio_makes_no_line_for_a_job_that_comes_late(make_client: MakeClient) -> None:
+    client = make_client(latency_s=100, clock=VirtualClock())
+    before = set(_instances)
+    studio = Studio(client=client, params={"prompt": "a koala"})
+    studio.close()
+    studio.generate()
+    assert set(_instances) == before
+
+
 # -- choosing ----------------------------------------------------------------------------------------------------------
 
 
@@ -218,6 +271,13 @@ def test_studio_picker_and_form_have_one_model(make_client: MakeClient) -> None:
     with pytest.raises(ConfigError):
         studio.model = "leonardo/nothing"
     assert studio.model == "leonardo/motion_2.0"
+
+
+def test_a_model_that_is_set_on_the_form_is_the_one_that_is_paid(make_client: MakeClient) -> None:
+    studio = Studio(client=make_client(), params={"prompt": "a koala"})
+    studio.form.model = "1min/luma"
+    assert studio.model == studio.picker.model == "1min/luma"
+    assert studio.generate().model == "1min/luma"
 
 
 def test_params_of_studio_and_form_are_one(make_client: MakeClient) -> None:
@@ -261,7 +321,7 @@ def test_vary_changes_the_seed_only_and_next_take_the_take_only(make_client: Mak
     studio = Studio(client=client)
     until(lambda: studio.clip)
     act(studio, "vary")
-    until(lambda: len(studio.clips) == 1)
+    until(lambda: len(studio.clips) == 1 and studio.clip == studio.clips[0])
     varied = studio.clips[0]
     assert varied.seed != 3
     assert {**varied.params, "seed": 3} == first.params
@@ -277,6 +337,8 @@ def test_a_frame_becomes_the_start_image_where_the_model_takes_one(make_client: 
     until(lambda: studio.clip)
     act(studio, "start_frame")
     until(lambda: "start_image" in studio.params)
+    [told] = studio.form._given["start_image"][1]
+    assert told["name"] == f"frame at 0.00 s of job {studio.clip.job.id[:8]}"
     studio.model = "leonardo/VEO3"
     act(studio, "end_frame")
     until(lambda: "takes no end_image" in studio.bar.note)
@@ -327,6 +389,21 @@ def test_the_cap_is_kept_to_the_cent(make_client: MakeClient) -> None:
     assert posts(client) == 1
 
 
+CREDITS = "1min/pika"
+"""Its service never says what a clip costs; the catalogue has 600,000 credits."""
+
+
+@pytest.fixture
+def paying(tmp_path: Path) -> Iterator[Client]:
+    """A client with keys, for which the emulator stands in under the live services' names."""
+    emulator = Emulator(tmp_path / "emulator", latency_s=0.05)
+    below = LiveNames(StreamingASGITransport(emulator.app))
+    keys = {"leonardo": CANARY, "1min": CANARY}
+    with Client(tmp_path / "data", keys=keys, emulator=emulator, transport=below, sleep=short_rest) as client:
+        yield client
+    emulator.close()
+
+
 def test_clicks_in_quick_succession_cannot_pass_the_cap_together(make_client: MakeClient) -> None:
     clock = VirtualClock()
     client = make_client(latency_s=1000, clock=clock)
@@ -342,6 +419,32 @@ def test_clicks_in_quick_succession_cannot_pass_the_cap_together(make_client: Ma
 
 async def _never() -> None:
     pass
+
+
+def test_a_cap_holds_where_the_service_never_says_what_it_charged(paying: Client) -> None:
+    studio = Studio(CREDITS, client=paying, budget_credits=1_300_000)
+    for prompt in ("one", "two"):
+        studio.params = {"prompt": prompt}
+        assert paying.wait(studio.generate()).cost is None
+        until(lambda: not studio._reserved)
+    studio.params = {"prompt": "three"}
+    with pytest.raises(BudgetError, match="1,200,000 credits are spent"):
+        studio.generate()
+    assert posts(paying) == 2
+
+
+def test_a_cap_in_dollars_asks_before_credits_are_spent(paying: Client) -> None:
+    studio = Studio(CREDITS, client=paying, params={"prompt": "a koala"}, budget_usd=5)
+    press(studio)
+    until(lambda: "600,000 credits" in studio.bar.ask)
+    assert paying.jobs() == []
+    press(studio, anyway=True)
+    until(lambda: len(paying.jobs()) == 1)
+
+
+def test_a_price_of_nothing_is_free_only_where_that_is_sure() -> None:
+    assert price_words(Quote(Cost(0, "USD"), "exact", "made before")) == "free"
+    assert price_words(Quote(Cost(0, "USD"), "estimate", "as charged before")) == "about $0.00"
 
 
 def test_an_unknown_price_under_a_cap_needs_one_more_click(make_client: MakeClient) -> None:
@@ -363,6 +466,7 @@ def test_a_cap_that_is_no_sum_is_refused(make_client: MakeClient) -> None:
     for wrong in (-1.0, float("nan"), float("inf")):
         with pytest.raises(Exception, match="budget_usd"):
             studio.budget_usd = wrong
+        assert (studio.budget_usd, studio.bar.budget_usd) == (None, None)
     studio.bar._received(studio.bar, {"kind": "budget", "budget_usd": 5}, [])
     assert studio.budget_usd == 5
 

@@ -275,6 +275,11 @@ class Store:
         """The same for real jobs of which the service said what they cost, at their end or on their way."""
         return self._jobs(queries.CHARGED_LIKE.where(*queries.like(params)).limit(limit), {"model_is": model})
 
+    def uncharged(self, since: datetime | None = None) -> list[Job]:
+        """The real jobs, done or on their way, of which the service said no cost: some never say one."""
+        query = queries.UNCHARGED
+        return self._jobs(query if since is None else query.where(JOBS.c.created_at >= since))
+
     def latencies(self, model: str, emulated: bool, limit: int = 50) -> list[float]:
         """The seconds from submit to finish of the model's newest clips, newest first."""
         with self._reading() as connection:

@@ -70,6 +70,7 @@ DONE_LIKE = (
 CHARGED_LIKE = JOB.where(
     JOBS.c.model == bindparam("model_is"), JOBS.c.emulated.is_(False), JOBS.c.cost_unit.is_not(None), LIVE
 ).order_by(*NEWEST)
+UNCHARGED = JOB.where(JOBS.c.emulated.is_(False), JOBS.c.cost_unit.is_(None), LIVE)
 
 IS_FREE = or_(
     JOBS.c.lease_owner.is_(None), JOBS.c.lease_owner == bindparam("owner"), JOBS.c.lease_until < bindparam("now")

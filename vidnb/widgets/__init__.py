@@ -2,17 +2,15 @@
 
 `Studio` is the place to work. It is made of a `ModelPicker`, a `Form` (from the catalogue), a `GenerateBar` with the
 price, a line of `Progress` a job, a `Player`, and a strip of `Recent` clips. All are ipywidgets: observe their traits,
-drive them from code.
+drive them from code, `close()` what is no longer needed.
 """
 
-from importlib import import_module
-from typing import Any
+from vidnb.widgets.form import Form
+from vidnb.widgets.generate import GenerateBar
+from vidnb.widgets.picker import ModelPicker
+from vidnb.widgets.player import Player
+from vidnb.widgets.progress import Progress
+from vidnb.widgets.recent import Recent
+from vidnb.widgets.studio import Studio
 
 __all__ = ["Form", "GenerateBar", "ModelPicker", "Player", "Progress", "Recent", "Studio"]
-_HOME = {"GenerateBar": "generate", "ModelPicker": "picker"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME.get(name, name.lower())}"), name)

@@ -23,6 +23,8 @@ from vidnb.records import MediaFile, RemoteMedia
 
 THUMBNAIL_PX = 320
 LARGEST_FILE = media.LARGEST_FILE
+WAITING = 32
+"""So many files may be on their way, or here and not named by a value yet; the oldest give way to more."""
 
 FrameOf = Callable[[str, str], Any]
 """From a clip's job id and "first" or "last" to the frame."""
@@ -49,14 +51,14 @@ class Inputs:
         self._parts: dict[str, list[bytes]] = {}
         self._lock = threading.RLock()
 
-    def describe(self, thing: Any) -> dict[str, str]:
-        """Key and name of a thing that a program gave; the same thing keeps its key."""
+    def describe(self, thing: Any, name: str = "") -> dict[str, str]:
+        """Key and name of a thing that a program gave; the same thing keeps its key and its first name."""
         with self._lock:
             for key, item in self._items.items():
                 if item.thing is thing:
                     return {"key": key, "name": item.name}
             key = uuid.uuid4().hex
-            self._items[key] = _Item(thing, name_of(thing))
+            self._items[key] = _Item(thing, name or name_of(thing))
             return {"key": key, "name": self._items[key].name}
 
     def receive(self, key: str, name: str, index: int, count: int, part: bytes) -> None:
@@ -73,6 +75,11 @@ class Inputs:
             parts.append(part)
             if len(parts) == count:
                 self._items[key] = _Item(b"".join(self._parts.pop(key)), name, is_new=True)
+            unnamed = [key for key, item in self._items.items() if item.is_new]
+            for old in unnamed[:-WAITING]:
+                del self._items[old]
+            for old in list(self._parts)[:-WAITING]:
+                del self._parts[old]
 
     def things(self, described: Iterable[Mapping[str, Any]]) -> list[Any]:
         """The things that the page names: by key, by path or address, or as a clip's frame; no unknown ones."""

@@ -8,7 +8,8 @@ because those are saved into notebooks.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import Future
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +17,9 @@ from typing import Any, ClassVar
 import anywidget
 import ipywidgets
 import traitlets
+
+from vidnb import _bridge
+from vidnb.errors import VidnbError
 
 STATIC = Path(__file__).with_name("static")
 
@@ -57,6 +61,7 @@ class Live(anywidget.AnyWidget, ipywidgets.ValueWidget):
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
+        self._own_layout = self.layout
         self._saved = SavedOutput(self)
         self.on_msg(self._received)
         if self.main:
@@ -85,7 +90,29 @@ class Live(anywidget.AnyWidget, ipywidgets.ValueWidget):
         try:
             heard(content, [bytes(buffer) for buffer in buffers])
         except Exception as error:  # noqa: BLE001  the page must say what happened, as nobody reads the kernel's log
-            self.problem = f"{type(error).__name__}: {error}"
+            self.problem = in_words(error)
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> Future[None]:
+        """The coroutine as a future on vidnb's own loop; what goes wrong is shown in the part, as nobody awaits it."""
+
+        async def shown() -> None:
+            try:
+                await work
+            except Exception as error:  # noqa: BLE001  as above
+                self.problem = in_words(error)
+
+        return _bridge.spawn(shown())
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a page can still reach the part."""
+        return self.comm is not None
+
+    def close(self) -> None:
+        """Take the part off every page and free what it holds there; what it began at a service goes on."""
+        if self.is_open:
+            super().close()
+            self._own_layout.close()  # a widget of its own, which ipywidgets leaves behind
 
     # -- what a notebook saves ---------------------------------------------------------------------------------------
 
@@ -101,6 +128,11 @@ class Live(anywidget.AnyWidget, ipywidgets.ValueWidget):
     def _ipython_display_(self) -> None:
         show(self, f"{type(self).__name__}: run the cell again to use it.")
         self._saved.show(self.saved_html())
+
+
+def in_words(error: BaseException) -> str:
+    """An error as a person reads it: a foreseen one says all by its message, another one by its name, too."""
+    return str(error) if isinstance(error, VidnbError) else f"{type(error).__name__}: {error}"
 
 
 def show(widget: Any, plain: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import traitlets
 
-from vidnb import _bridge, catalog
+from vidnb import catalog
 from vidnb import params as _params
 from vidnb._clip import Clip
 from vidnb.catalog import DEFAULT_MODEL, SIZE_PARAMS, Model
@@ -34,6 +34,7 @@ Values = dict[str, Any]
 
 CLIPS_OFFERED = 24
 SAVE_AFTER_S = 1.0
+LATE = "The form was changed from elsewhere while you edited it; look at it before you go on."
 LONGEST_SAVED = 300
 
 
@@ -150,6 +151,15 @@ class Form(Live, part="form", main="params"):
         """
         locked = {"seed": self.params["seed"]} if self.seed_locked and "seed" in self.params else {}
         self.params = {**recipe, **locked}
+
+    def name_input(self, thing: Any, name: str) -> None:
+        """Let the page call a picture, clip or sound so; call it before a param is given the thing.
+
+        Example:
+            >>> form.name_input(image, "my cat")
+            >>> form.params = {**form.params, "start_image": image}
+        """
+        self._inputs.describe(thing, name)
 
     def saved_html(self) -> str:
         """The model and the values, as plain HTML."""
@@ -286,7 +296,7 @@ class Form(Live, part="form", main="params"):
                     break
         if self._is_shown and not self._saving:
             self._saving = True
-            _bridge.spawn(self._save_soon())
+            self._spawn(self._save_soon())
 
     def _mark(self, text: str, tone: str) -> dict[str, Any]:
         self._mark_number += 1
@@ -314,28 +324,31 @@ class Form(Live, part="form", main="params"):
 
     def heard_look(self, content: Mapping[str, Any], _: list[bytes]) -> None:
         """The page wants to see an input that it has not seen itself."""
-        _bridge.spawn(self._shown(self._send_look(content["field"], content["key"])))
+        self._spawn(self._send_look(content["field"], content["key"]))
 
     def heard_poster(self, content: Mapping[str, Any], _: list[bytes]) -> None:
         """The page wants to see a clip that it offers."""
-        _bridge.spawn(self._shown(self._send_poster(content["clip"])))
+        self._spawn(self._send_poster(content["clip"]))
 
     def _take_over(self, content: Mapping[str, Any]) -> bool:
         """True once the page's edits are values; False where one could not be taken, which its field now says."""
         added, good = self._apply(content)
         self._publish()
         for field, key, before in added:
-            _bridge.spawn(self._shown(self._check(field, key, before)))
+            self._spawn(self._check(field, key, before))
         return good
 
     def _apply(self, content: Mapping[str, Any]) -> tuple[list[tuple[str, str, Values]], bool]:
         """The inputs that the edits brought, each with its field and the values before, and whether all went well."""
-        added, good = [], True
+        added, general = [], []
+        good = True
         with self._lock, self.hold_sync():
             given, marks = dict(self._given), dict(self._marks)
             for field, (number, wire) in content.get("edits", {}).items():
                 if field not in self._fields or number != given[field][0]:
-                    continue  # code was quicker: what it set stands
+                    good = False  # code was quicker: what it set stands, and is not what the person meant to send
+                    general = [LATE]
+                    continue
                 before = self._values.get(field, {})
                 try:
                     self._set(field, from_wire(self.model, self._fields[field]["params"], wire, self._inputs))
@@ -347,9 +360,8 @@ class Form(Live, part="form", main="params"):
                 marks.pop(field, None)
                 if self._fields[field]["control"] == "media":
                     added += [(field, key, before) for key in self._inputs.take_new(wire or [])]
-            self._given, self._marks = given, marks
-            self._general = []
-            self._forget_inputs()
+            self._given, self._marks, self._general = given, marks, general
+            self._forget_inputs(*(before for _, _, before in added))  # what is refused gives its place back
             self._version += 1
         return added, good
 
@@ -365,14 +377,17 @@ class Form(Live, part="form", main="params"):
             raise MediaError(f"the clip of job {clip_id[:8]!r} is not among form.clips any more")
         return found
 
-    def _forget_inputs(self) -> None:
-        self._inputs.keep_only(held([*self._values.values(), *(wish.values for wish in self._wishes.values())]))
+    def _forget_inputs(self, *also: Values) -> None:
+        wished = (wish.values for wish in self._wishes.values())
+        self._inputs.keep_only(held([*self._values.values(), *wished, *also]))
 
     async def _check(self, field: str, key: str, before: Values) -> None:
         """Look at an input that a person added: one that the model does not take is not kept."""
         thing = self._inputs.get(key)
         problem = await asyncio.to_thread(self._refusal, field, thing)
         if not problem:
+            with self._lock:
+                self._forget_inputs()
             await self._send_look(field, key)
         elif self._take_back(field, thing, before):
             with self._lock:
@@ -413,13 +428,6 @@ class Form(Live, part="form", main="params"):
     async def _send_poster(self, clip_id: str) -> None:
         clip = self._clip(clip_id)
         self.say("poster", {"clip": clip_id}, [await asyncio.to_thread(lambda: clip.poster)])
-
-    async def _shown(self, work: Any) -> None:
-        """Run a coroutine that nobody awaits; what goes wrong is shown."""
-        try:
-            await work
-        except Exception as error:  # noqa: BLE001  the page must say what happened, as nobody reads the kernel's log
-            self.problem = f"{type(error).__name__}: {error}"
 
     # -- what a notebook saves ---------------------------------------------------------------------------------------
 

@@ -16,7 +16,8 @@ class GenerateBar(Live, part="generate"):
 
     Attributes:
         quote: what the next clip would cost; None while that is being looked up.
-        session, folder: what was really charged since the studio was made, and in all in its data folder, by unit.
+        session, folder: what was charged (where the service names no sum, what was expected) since the studio was made,
+            and in all in its data folder, by unit.
         budget_usd, budget_credits: the most that this studio may spend; None for no cap.
         note: a line on what happened to the last click.
         ask: a question that the person answers with one more click ("Generate anyway"), or "".
@@ -61,10 +62,7 @@ class GenerateBar(Live, part="generate"):
 
     @traitlets.validate("budget_usd", "budget_credits")
     def _valid_budget(self, proposal: Any) -> float | None:
-        value = proposal["value"]
-        if value is not None and not 0 <= value < float("inf"):
-            raise traitlets.TraitError(f"{proposal['trait'].name}={value!r}: give a number of 0 or more, or None")
-        return value
+        return valid_cap(proposal)
 
     @traitlets.observe("quote")
     def _draw_price(self, _: Any = None) -> None:
@@ -80,11 +78,23 @@ class GenerateBar(Live, part="generate"):
         self._spent = {"session": money(self.session), "folder": money(self.folder)}
 
 
+def valid_cap(proposal: Any) -> float | None:
+    """The proposed cap of a trait.
+
+    Raises:
+        traitlets.TraitError: it is no sum, as NaN, below which everything would stay.
+    """
+    value: float | None = proposal["value"]
+    if value is not None and not 0 <= value < float("inf"):
+        raise traitlets.TraitError(f"{proposal['trait'].name}={value!r}: give a number of 0 or more, or None")
+    return value
+
+
 def price_words(quote: Quote) -> str:
     """A price in the few words that fit on a button: "free", "about $0.45", "price unknown"."""
     if quote.cost is None:
         return "price unknown"
-    if not quote.cost.amount:
+    if not quote.cost.amount and quote.certainty == "exact":
         return "free"
     return f"about {quote.cost}" if quote.certainty == "estimate" else str(quote.cost)
 

@@ -10,7 +10,7 @@ import asyncio
 import math
 import re
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ from vidnb.display.host import host, server_path
 from vidnb.display.page import line, shortened
 from vidnb.errors import ConfigError, VidnbError
 from vidnb.verbs import Client, default_client
-from vidnb.widgets._live import Live
+from vidnb.widgets._live import Live, in_words
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -61,6 +61,7 @@ class Player(Live, part="player", main="clip"):
         clip: the clip; assign another one to show it.
         time_s: where the playhead came to rest; assign a time to go there.
         playing: True while the clip plays in the page.
+        engaged: True while a person types a tag or a note; another clip would take the words' place.
         price: what one more clip of this recipe costs, in words; it stands on the buttons that make one.
 
     Example:
@@ -72,6 +73,7 @@ class Player(Live, part="player", main="clip"):
     clip = traitlets.Instance(Clip, allow_none=True)
     time_s = traitlets.Float(0.0).tag(sync=True)
     playing = traitlets.Bool(False).tag(sync=True)
+    engaged = traitlets.Bool(False).tag(sync=True)
     autoplay = traitlets.Bool(False).tag(sync=True)
     price = traitlets.Unicode("").tag(sync=True)
     _shown = traitlets.Dict().tag(sync=True)
@@ -175,20 +177,9 @@ class Player(Live, part="player", main="clip"):
         if self._has(clip) and flashes is not None:
             self._flashes = {"id": clip.job.id, "flashes": flashes}
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do it on vidnb's own loop; what goes wrong there is shown, as nobody awaits it."""
-
-        async def shown_if_it_fails() -> None:
-            try:
-                await work
-            except Exception as error:  # noqa: BLE001  whatever it is, the page must say it
-                self.problem = f"{type(error).__name__}: {error}"
-
-        _bridge.spawn(shown_if_it_fails())
-
     def _has(self, clip: Clip) -> bool:
         """Whether the player still shows this clip."""
-        return self.clip is not None and self.clip.job.id == clip.job.id
+        return self.is_open and self.clip is not None and self.clip.job.id == clip.job.id
 
     def _looked_at(self, clip: Clip) -> bool | None:
         """Whether the clip flashes; None where it cannot be told, and then it does not play by itself."""
@@ -230,11 +221,14 @@ class Player(Live, part="player", main="clip"):
             self.time_s, self.playing = self._told_s, bool(content.get("playing"))
 
     def heard_action(self, content: Mapping[str, Any], buffers: list[bytes]) -> None:
-        """A button below the clip was pressed; the playhead comes along."""
+        """A button below the clip was pressed; the page holds its next press back until it knows that this arrived."""
+        self.say("heard", {"name": str(content.get("name"))})
         self.heard_at(content, buffers)
         with self._lock:
             callbacks = list(self._callbacks)
-        if content.get("name") in self._actions:
+        if self.clip is None or content.get("id") != self.clip.job.id:
+            self.problem = "Another clip had come into the player before the kernel heard that; press it again."
+        elif content.get("name") in self._actions:
             for callback in callbacks:
                 callback(content["name"], self)
 
@@ -252,8 +246,7 @@ class Player(Live, part="player", main="clip"):
                 self.clip = client.clip(row)
             self.say("annotated", {"id": job_id, "names": list(given), "problem": ""})
         except Exception as error:  # noqa: BLE001  nobody awaits this coroutine, so the page must say what happened
-            told = str(error) if isinstance(error, VidnbError) else f"{type(error).__name__}: {error}"
-            self.say("annotated", {"id": job_id, "names": list(given), "problem": told})
+            self.say("annotated", {"id": job_id, "names": list(given), "problem": in_words(error)})
 
 
 def shown(clip: Clip) -> dict[str, Any]:

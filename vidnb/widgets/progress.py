@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import traitlets
 
-from vidnb import _bridge, providers
+from vidnb import providers
 from vidnb.display import cards, error_html, job_html
 from vidnb.display.live import ended_badly
 from vidnb.display.page import shortened
 from vidnb.errors import ConfigError, JobError
 from vidnb.records import Expectation, Job, State
 from vidnb.verbs import Client, default_client
-from vidnb.widgets._live import Live
+from vidnb.widgets._live import Live, in_words
 
 LOOK_S = 1.0
 """How often the queue in front of a job that waits to be sent is counted."""
@@ -55,6 +56,7 @@ class Progress(Live, part="progress", main="job"):
     _row = traitlets.Dict().tag(sync=True)
     _note = traitlets.Unicode("").tag(sync=True)
     _can_retry = traitlets.Bool(False).tag(sync=True)
+    _following: Future[None] | None = None
 
     def __init__(self, job: Job | str, client: Client | None = None, *, on_end: Ended | None = None) -> None:
         self._client = client or default_client()
@@ -75,15 +77,21 @@ class Progress(Live, part="progress", main="job"):
             if self.waiting or self.job.is_terminal:
                 return
             self.waiting, self._told = True, None
-        _bridge.spawn(self._follow())
+            self._following = self._spawn(self._follow())
+
+    def close(self) -> None:
+        """Take the line away and follow the job no more; the job itself goes on."""
+        super().close()
+        if self._following is not None:
+            self._following.cancel()
 
     def stop_waiting(self) -> None:
         """Stop polling for the job here; it goes on at the service. Returns at once."""
-        self._do(self._client.asynchronous.stop_waiting(self.job))
+        self._spawn(self._client.asynchronous.stop_waiting(self.job))
 
     def cancel(self) -> None:
         """Drop the job where it was not sent yet, or cancel it where the service can do that. Returns at once."""
-        self._do(self._cancel())
+        self._spawn(self._cancel())
 
     def on_retry(self, callback: Ended) -> None:
         """Offer "Try again" on the card of a job that failed; the callback gets the job, and may come on any thread."""
@@ -112,7 +120,7 @@ class Progress(Live, part="progress", main="job"):
             if (task := asyncio.current_task()) and task.cancelling():
                 raise
         except Exception as error:  # noqa: BLE001  nobody awaits this coroutine, so the line must say what happened
-            self.problem = f"{type(error).__name__}: {error}"
+            self.problem = in_words(error)
         finally:
             for helper in helpers:
                 helper.cancel()
@@ -167,12 +175,12 @@ class Progress(Live, part="progress", main="job"):
 
     def heard_reconcile(self, _: Mapping[str, Any], __: list[bytes]) -> None:
         """A look into the service's own list was asked for."""
-        self._do(self._reconcile())
+        self._spawn(self._reconcile())
 
     def heard_settle(self, content: Mapping[str, Any], _: list[bytes]) -> None:
         """A person decided what becomes of an ambiguous job."""
         how, remote_id = content.get("how"), content.get("remote_id")
-        self._do(self._settle(how, str(remote_id) if remote_id else None))
+        self._spawn(self._settle(how, str(remote_id) if remote_id else None))
 
     def heard_retry(self, _: Mapping[str, Any], __: list[bytes]) -> None:
         """Try again was pressed."""
@@ -207,17 +215,6 @@ class Progress(Live, part="progress", main="job"):
             self.follow()
         else:
             self._now(job)
-
-    def _do(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Run a coroutine that nobody awaits; what goes wrong is shown in the line."""
-
-        async def shown() -> None:
-            try:
-                await work
-            except Exception as error:  # noqa: BLE001  as above
-                self.problem = str(error)
-
-        _bridge.spawn(shown())
 
     # -- what the page is told ---------------------------------------------------------------------------------------
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import traitlets
 
-from vidnb import _bridge
 from vidnb._clip import Clip
 from vidnb.display.clips import poster_of, smaller
 from vidnb.display.history import history_html
@@ -82,16 +81,20 @@ class Recent(Live, part="recent", main="clip"):
     def refresh(self) -> None:
         """Read the list anew, as after another kernel made clips; returns at once."""
         self._asked += 1
-        self._do(self._refresh(self._asked))
+        self._spawn(self._refresh(self._asked))
 
     def add(self, clip: Clip) -> None:
         """Put a new clip first, or bring the tile of a known one up to date (a new rating, say); returns at once."""
-        self._do(self._add(clip))
+        self._spawn(self._add(clip))
 
     def on_compare(self, callback: Compare) -> None:
         """Hand the marked clips over instead of playing them in a row; the callback gets a tuple of them."""
         self._on_compare.append(callback)
         self._can_compare = True
+
+    def point_at(self, clip: Clip | None) -> None:
+        """Mark the tile of the clip that is looked at elsewhere; `clip` stays the one that was picked here."""
+        self._chosen = clip.job.id if clip is not None else ""
 
     def saved_html(self) -> str:
         """The newest clips as small posters with prompt and recipe, in at most 40 kB."""
@@ -175,15 +178,15 @@ class Recent(Live, part="recent", main="clip"):
 
     def heard_page(self, content: Mapping[str, Any], _: list[bytes]) -> None:
         """The facts of the clips from one place on are wanted."""
-        self._do(self._send_page(int(content["start"])))
+        self._spawn(self._send_page(int(content["start"])))
 
     def heard_posters(self, content: Mapping[str, Any], _: list[bytes]) -> None:
         """The posters of some clips are wanted."""
-        self._do(self._send_posters([str(one) for one in content["ids"]][:PAGE_CLIPS]))
+        self._spawn(self._send_posters([str(one) for one in content["ids"]][:PAGE_CLIPS]))
 
     def heard_video(self, content: Mapping[str, Any], _: list[bytes]) -> None:
         """Whether a clip flashes is wanted, and perhaps its bytes."""
-        self._do(self._send_video(str(content["id"]), bool(content.get("bytes"))))
+        self._spawn(self._send_video(str(content["id"]), bool(content.get("bytes"))))
 
     async def _send_page(self, start: int) -> None:
         with self._lock:
@@ -205,17 +208,6 @@ class Recent(Live, part="recent", main="clip"):
             self.say("video", {"id": job_id, "error": str(error)})
         else:
             self.say("video", {"id": job_id, "flashes": flashes}, video)
-
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine that nobody awaits; what goes wrong is shown in the strip."""
-
-        async def shown() -> None:
-            try:
-                await work
-            except Exception as error:  # noqa: BLE001  nobody reads the kernel's log
-                self.problem = f"{type(error).__name__}: {error}"
-
-        _bridge.spawn(shown())
 
     def _clips(self, ids: Sequence[str]) -> list[Clip]:
         """The clips of these jobs; a job that was deleted meanwhile is left out."""

@@ -26,7 +26,7 @@ from vidnb.records import TERMINAL, Cost, Job, Quote, State
 from vidnb.verbs import Client, default_client
 from vidnb.widgets._live import SavedOutput, show
 from vidnb.widgets.form import Form
-from vidnb.widgets.generate import GenerateBar, price_words
+from vidnb.widgets.generate import GenerateBar, price_words, valid_cap
 from vidnb.widgets.picker import ModelPicker
 from vidnb.widgets.player import Player
 from vidnb.widgets.progress import Progress
@@ -39,6 +39,10 @@ SETTLE_S = 0.2
 """How long the form must be quiet before the price is looked up."""
 EMULATED = "Its clips cost nothing and say EMULATED."
 UNFINISHED = [state for state in State if state not in TERMINAL]
+
+
+class _Followed(dict[str, Any]):
+    """What the form gives to `Studio.params`; any other dict is assigned by a program."""
 
 
 class Studio(widgets.VBox):
@@ -85,14 +89,14 @@ class Studio(widgets.VBox):
         self._lines: dict[str, Progress] = {}
         self._reserved: dict[object, Cost] = {}
         self._older: tuple[Clip, ...] = ()
-        self._following = self._picked = self._asked_fresh = False
+        self._picked = self._asked_fresh = False
         self._edits = 0
         self._since = datetime.now(UTC)
         entry = catalog.find(model)
         self.picker = ModelPicker(entry.id)
         self._saved = SavedOutput(self.picker)
         self.form = Form(entry, params)
-        self.bar = GenerateBar(lambda fresh, anyway: self._clicked(fresh, anyway))
+        self.bar = GenerateBar(self._clicked)
         self.jobs = widgets.VBox()
         self.player = Player(client=self._client)
         self.recent = Recent(client=self._client)
@@ -117,6 +121,7 @@ class Studio(widgets.VBox):
         traitlets.link((self, "budget_usd"), (self.bar, "budget_usd"))
         traitlets.link((self, "budget_credits"), (self.bar, "budget_credits"))
         self.form.observe(self._form_changed, "params")
+        self.form.observe(lambda change: setattr(self, "model", change["new"].id), "model")
         self.form.on_submit(lambda *_: self._clicked(False, False))
         self.player.on_action(lambda name, _: self._acted(name))
         self.recent.observe(self._picked_recent, "clip")
@@ -142,6 +147,23 @@ class Studio(widgets.VBox):
         shown = list({clip.job.id: clip for clip in (*self.clips, *self._older)}.values())[:CLIPS_SAVED]
         return "".join(clip_html(clip) for clip in shown) or "<div>The clips of this studio will stand here.</div>"
 
+    def close(self) -> None:
+        """Take the studio and all its parts off the page; jobs that run go on, and the next studio shows them.
+
+        Example:
+            >>> studio.close()
+        """
+        with self._lock:
+            if self.comm is None:
+                return
+            boxes = (self.jobs, *self.children)
+            super().close()
+            for part in (*self._lines.values(), self.picker, self.form, self.bar, self.player, self.recent, *boxes):
+                part.close()
+            for box in (*boxes, self):
+                box.layout.close()  # a widget of its own, which ipywidgets leaves behind
+            self._lines.clear()
+
     def _remember_clips(self) -> None:
         """Bring everything that offers the newest clips up to date."""
         self._saved.update(self.saved_html())
@@ -153,15 +175,20 @@ class Studio(widgets.VBox):
     def _valid_model(self, proposal: Any) -> str:
         return catalog.find(proposal["value"]).id
 
+    @traitlets.validate("budget_usd", "budget_credits")
+    def _valid_budget(self, proposal: Any) -> float | None:
+        return valid_cap(proposal)  # before the bar is told: a wrong cap must not take the place of a good one here
+
     @traitlets.validate("params")
     def _valid_params(self, proposal: Any) -> dict[str, Any]:
-        if not self._following:
+        if not isinstance(proposal["value"], _Followed):
             self.form.params = proposal["value"]
         return self.form.params
 
     @traitlets.observe("clip")
     def _clip_changed(self, _: Any) -> None:
         self.player.price = ""
+        self.recent.point_at(self.clip)
         if self.clip is not None:
             self._spawn(self._price_clip(self.clip))
 
@@ -193,11 +220,7 @@ class Studio(widgets.VBox):
 
     def _form_changed(self, _: Any = None) -> None:
         # Without the lock: who observes `params` may call generate(), which waits for the loop, which takes the lock.
-        self._following = True
-        try:
-            self.params = self.form.params
-        finally:
-            self._following = False
+        self.params = _Followed(self.form.params)
         self._forget_notes()
         self._edits += 1
         _bridge.spawn(self._look_up_price(self._edits))
@@ -248,6 +271,8 @@ class Studio(widgets.VBox):
                 )
             return
         cap = caps.get(quote.cost.unit)
+        if cap is None and quote.cost.amount and not anyway:
+            raise UnknownPriceError(f"This clip costs {quote.cost}, and the cap is in another unit: it does not hold.")
         spent = self._client.spent(self._since).get(quote.cost.unit, 0.0)
         spent += sum(cost.amount for cost in self._reserved.values() if cost.unit == quote.cost.unit)
         if cap is not None and quote.cost.amount and spent + quote.cost.amount > cap:
@@ -364,6 +389,8 @@ class Studio(widgets.VBox):
             values: of the form, to try again with; None for a job that was not begun here.
         """
         with self._lock:
+            if self.comm is None:  # closed meanwhile: the job goes on without a line
+                return
             if known:
                 where = "its clip is in the player" if job.state is State.DONE else "its job is in the list"
                 self.bar.note = f"This recipe was made before: {where}. Next take makes another."
@@ -388,7 +415,9 @@ class Studio(widgets.VBox):
                 self._draw_jobs()
             self._remember_clips()  # first, so that whoever sees the clip and saves has it in the notebook
             self.recent.add(clip)
-            if not self._picked:
+            if self.player.engaged:
+                self.bar.note = "A new clip is first among the recent ones; the player keeps the one you write about."
+            elif not self._picked:
                 self.player.autoplay = True
                 self.clip = clip
             if ended is not None:
@@ -444,11 +473,14 @@ class Studio(widgets.VBox):
                 self.bar.note = f"{self.form.model.title} takes no {param}; pick a model that does."
                 return
             frame = await asyncio.to_thread(lambda: self.player.frame)
+            self.form.name_input(frame, f"frame at {self.player.time_s:.2f} s of job {clip.job.id[:8]}")
             self.params = {**self.params, param: frame}
             self.bar.note = f"The frame is the {param.replace('_', ' ')} now."
         else:
             act: Callable[[Clip], Any] = {"remix": self.remix, "vary": self.vary, "take": self.next_take}[name]
             await asyncio.to_thread(act, clip)  # vary and take wait for the loop that this runs on
+            if name == "remix":
+                self.bar.note = "The recipe of the clip is in the form now."
 
 
 class _Shown:

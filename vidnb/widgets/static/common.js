@@ -60,9 +60,21 @@ function sizeOfBytes(count) {
   return count < 1e6 ? `${Math.max(1, Math.round(count / 1000))} kB` : `${(count / 1e6).toFixed(1)} MB`;
 }
 
-/** Send a message to the kernel; it arrives at the Python method `heard_<kind>`. */
+const GONE = "The kernel of this form or clip has ended, so nothing was sent. Run the cell again: what was on its way is taken up there.";
+/** By model, how its view says that there is no kernel any more. */
+const orphaned = new WeakMap();
+
+/** Send a message to the kernel; it arrives at the Python method `heard_<kind>`.
+ * @returns {boolean} false where the kernel has ended or restarted, which the part then says */
 function send(model, kind, content = {}, buffers = []) {
-  model.send({ kind, ...content }, undefined, buffers);
+  try {
+    model.send({ kind, ...content }, undefined, buffers);
+    return true;
+  } catch (error) {
+    console.error(error);
+    orphaned.get(model)?.();
+    return false;
+  }
 }
 
 /** Make a part's root: its class, its line for problems, its ears and its end.
@@ -94,6 +106,7 @@ function begin({ model, el }, name) {
   watch("problem", showProblem);
   showProblem();
   const stale = h("div", { class: "vidnb-hint", role: "status" });
+  orphaned.set(model, () => { stale.textContent = GONE; });
   el.replaceChildren(root, problem, stale, polite);
   const hidden = hideSaved(undo);
   const findSaved = () => { hidden(model.get("_instead")); };

@@ -4,6 +4,8 @@
 const SLOW_MS = 500;
 const WAITING = "The kernel is busy with a cell. This click is kept and sent as soon as the kernel is free.";
 
+const NO_CAP = "A cap is a number, as 5 or 2.50, or empty for none. The cap before this one holds.";
+
 /** A cap as typed: null for none, undefined for what is no number. */
 export function capOf(text) {
   if (!text.trim()) return null;
@@ -20,9 +22,10 @@ function render({ model, el }) {
   const cap = h("button", { type: "button", class: "vidnb-small", "aria-expanded": "false" });
   const usd = h("input", { type: "text", inputmode: "decimal", "aria-label": "Cap in US dollars", placeholder: "none" });
   const credits = h("input", { type: "text", inputmode: "decimal", "aria-label": "Cap in credits", placeholder: "none" });
+  const wrong = h("span", { class: "vidnb-problem", role: "alert" });
   const caps = h("div", { class: "vidnb-row vidnb-caps", hidden: true },
     h("span", { class: "vidnb-fine" }, "This studio may spend at most"),
-    h("label", { class: "vidnb-row" }, usd, "US dollars"), h("label", { class: "vidnb-row" }, credits, "credits"));
+    h("label", { class: "vidnb-row" }, usd, "US dollars"), h("label", { class: "vidnb-row" }, credits, "credits"), wrong);
   const anyway = h("button", { type: "button", class: "vidnb-small" }, "Generate anyway");
   const asking = h("div", { class: "vidnb-card vidnb-row", "data-tone": "warn", role: "alert", hidden: true });
   const note = h("div", { class: "vidnb-hint" });
@@ -61,8 +64,7 @@ function render({ model, el }) {
 
   /** One click is one message: until the kernel has heard it, another would be paid for, too. */
   function press(content) {
-    if (waiting) return;
-    send(model, "generate", content);
+    if (waiting || !send(model, "generate", content)) return;
     [go, take, anyway].forEach((button) => button.setAttribute("aria-disabled", "true"));
     waiting = setTimeout(() => { waiting = "told"; drawNote(); }, SLOW_MS);
   }
@@ -78,6 +80,7 @@ function render({ model, el }) {
     input.addEventListener("change", () => {
       const value = capOf(input.value);
       input.setAttribute("aria-invalid", String(value === undefined));
+      wrong.textContent = [usd, credits].some((one) => capOf(one.value) === undefined) ? NO_CAP : "";
       if (value !== undefined) send(model, "budget", { [name]: value });
     }, { signal });
   }

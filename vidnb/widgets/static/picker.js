@@ -29,7 +29,7 @@ function render({ model, el }) {
   const keys = keyTable();
   const help = h("button", { type: "button", class: "vidnb-icon", "aria-label": "Keys", title: "Keys", "aria-expanded": "false" }, "?");
   const about = h("div", { class: "vidnb-about" });
-  root.append(h("div", { class: "vidnb-row vidnb-choice" }, provider, choice, retired, help), keys, about);
+  root.append(h("div", { class: "vidnb-row vidnb-choice" }, provider, choice, help, retired), keys, about);
 
   const entry = (id) => model.get("_models").find((each) => each.id === id);
   const pick = (id) => { model.set("model", id); model.save_changes(); };

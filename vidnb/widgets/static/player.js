@@ -398,6 +398,10 @@ function annotations({ model, signal, hear, announce }) {
   on(tags, "click", removeTag);
   on(note, "input", () => change({ note: note.value }, TYPED_MS));
   on(note, "blur", flush);
+  // Whoever is typing keeps the clip that it is about; the studio shows a new one in the strip only.
+  const engage = (yes) => { model.set("engaged", yes); model.save_changes(); };
+  if (model.get("engaged")) engage(false); // the page was loaded anew in the middle of a word
+  for (const box of [more, note]) { on(box, "focus", () => engage(true)); on(box, "blur", () => engage(false)); }
   on(again, "click", () => { pending = { ...sending, ...pending }; say("saving"); flush(); });
   hear("annotated", ({ id: which, names, problem }) => {
     if (which !== id) { if (problem) say(`Not saved for job ${which.slice(0, 8)}: ${problem}`, "bad"); return; }
@@ -664,6 +668,13 @@ function render({ model, el }) {
     setTimeout(() => copy.replaceChildren(icon("copy", 14), "Copy recipe"), 1600);
   }
 
+  /** One click is one message: until the kernel has heard it, another would be paid for, too. */
+  function press(act) {
+    if (act.hasAttribute("aria-disabled")) { announce("The kernel is busy with a cell; the first click is kept."); return; }
+    act.setAttribute("aria-disabled", "true");
+    send(model, "action", { name: act.dataset.action, ...head.position() });
+  }
+
   // -- listening
   const on = (element, name, handler) => element.addEventListener(name, handler, { signal });
   for (const [element, name] of [[play, "play"], [back, "back"], [forward, "forward"], [setA, "a"], [setB, "b"], [full, "full"], [help, "help"], [anyway, "play"]]) on(element, "click", () => does[name]());
@@ -676,7 +687,8 @@ function render({ model, el }) {
   on(mute, "click", () => setMuted(!video.muted));
   on(volume, "input", () => { video.volume = Number(volume.value); video.muted = !video.volume; draw(); });
   on(copy, "click", copyRecipe);
-  acts.forEach((act) => on(act, "click", () => send(model, "action", { name: act.dataset.action, ...head.position() })));
+  acts.forEach((act) => on(act, "click", () => press(act)));
+  hear("heard", ({ name }) => acts.find((act) => act.dataset.action === name)?.removeAttribute("aria-disabled"));
   for (const name of ["play", "pause", "volumechange"]) on(video, name, () => { draw(); drawWarning(); });
   hear("seek", ({ time_s }) => { head.state.touched = true; head.goToTime(time_s); });
   watch("_shown", () => drawClip(false));

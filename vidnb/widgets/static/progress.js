@@ -160,8 +160,15 @@ function render({ model, el }) {
 
   const ending = () => [
     model.get("_can_retry") ? button("Try again", () => act("retry"), { "data-acts": true, "data-key": "retry" }) : null,
-    button("Dismiss", () => { announce("Dismissed"); act("dismiss"); }, { "data-acts": true, "data-key": "dismiss" }),
+    button("Dismiss", () => { announce("Dismissed"); act("dismiss"); moveOn(); }, { "data-acts": true, "data-key": "dismiss" }),
   ];
+
+  /** Focus what comes next before the card goes: without it the keyboard would be back at the start of the page. */
+  function moveOn() {
+    const box = root.closest(".vidnb");
+    const next = [...(box?.querySelectorAll(".vidnb-progress button") ?? [])].find((one) => !root.contains(one) && !one.disabled && one.offsetParent);
+    (next ?? root.closest(".vidnb-studio")?.querySelector(".vidnb-generate .vidnb-primary"))?.focus({ preventScroll: true });
+  }
 
   function decisions() {
     const risky = !row.emulated;

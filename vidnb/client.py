@@ -766,6 +766,10 @@ class AsyncClient:
         if not queues:
             self._watchers.pop(job_id, None)
 
+    def drives(self, job: Job) -> bool:
+        """Whether this process works on the job: sends it, polls it or downloads its clip."""
+        return job.id in self._runners
+
     @property
     def is_busy(self) -> bool:
         """True while this process drives any job."""

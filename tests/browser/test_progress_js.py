@@ -15,8 +15,8 @@ Open = Callable[..., WidgetPage]
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
 JUPYTERLAB_LISTS = """
-.jp-RenderedHTMLCommon dl dt { float: left; clear: both; width: 20%; display: inline-block; }
-.jp-RenderedHTMLCommon dl dd { float: left; width: 80%; }
+.jp-OutputArea-output dt { font-weight: bold; float: left; width: 20%; padding: 0; margin: 0; }
+.jp-OutputArea-output dd { float: left; width: 80%; padding: 0; margin: 0; }
 """
 NOTE = "Leonardo.AI has no way to cancel a job; whether deleting one stops or refunds it is not documented"
 EXPECTED = {"median_s": 41.0, "p90_s": 58.0, "count": 12}
@@ -213,7 +213,7 @@ def test_a_failed_job_is_a_card_that_can_be_tried_again_and_put_away(widget_page
 
 def test_the_words_of_a_card_stand_side_by_side_under_jupyterlabs_own_rules(widget_page: Open) -> None:
     shown = show(widget_page, "failed", width=460, **failed(waiting=False))
-    shown.page.evaluate("() => document.getElementById('place').classList.add('jp-RenderedHTMLCommon')")
+    shown.page.evaluate("() => document.getElementById('place').classList.add('jp-OutputArea-output')")
     shown.page.add_style_tag(content=JUPYTERLAB_LISTS)
     term, said = shown.root.locator("dt", has_text="What to do"), shown.root.locator("dd").last
     left, right = term.bounding_box(), said.bounding_box()
@@ -226,12 +226,12 @@ def test_the_words_of_a_card_stand_side_by_side_under_jupyterlabs_own_rules(widg
 
 def test_the_keyboard_goes_on_at_the_next_job_when_a_card_is_put_away(widget_page: Open) -> None:
     shown = show(widget_page, "failed", **failed(waiting=False))
-    shown.page.evaluate("() => { const box = document.getElementById('place'); box.classList.add('vidnb'); fake.render(); }")
+    shown.page.evaluate("() => { document.getElementById('place').classList.add('vidnb'); fake.render(); }")
     dismiss = shown.page.get_by_role("button", name="Dismiss")
     expect(dismiss).to_have_count(2)
     dismiss.first.press("Enter")
-    focused = "() => [...document.querySelectorAll('.vidnb-progress')].findIndex(e => e.contains(document.activeElement))"
-    assert shown.page.evaluate(focused) == 1
+    second = shown.page.locator(".vidnb-progress").nth(1)
+    assert second.evaluate("e => e.contains(document.activeElement)")
 
 
 def test_an_ambiguous_job_asks_and_sends_again_only_after_a_second_click(widget_page: Open) -> None:

@@ -111,9 +111,30 @@ def media() -> None:
     vidnb.generate("it runs away", start_image=vidnb.clip("3f2a").last_frame)
 
 
-def widgets() -> None:
-    assert_type(vidnb.Form("leonardo/motion_2.0"), vidnb.Form)
-    assert_type(vidnb.Studio(), vidnb.Studio)
+def widgets(clip: vidnb.Clip, job: vidnb.Job) -> None:
+    form = vidnb.Form("leonardo/motion_2.0", {"prompt": "a koala"})
+    assert_type(form, vidnb.Form)
+    assert_type(form.problems(), list[vidnb.Problem])
+    form.take_up(clip.request)
+    player = vidnb.Player(clip, autoplay=True)
+    assert_type(player, vidnb.Player)
+    assert_type(player.frame, Image | None)
+    assert_type(vidnb.Progress(job), vidnb.Progress)
+    assert_type(vidnb.Recent(model="leonardo/SVD"), vidnb.Recent)
+    assert_type(vidnb.widgets.ModelPicker(), vidnb.widgets.ModelPicker)
+    with_cap = vidnb.Studio("leonardo/SVD", budget_usd=5)
+    assert_type(with_cap, vidnb.Studio)
+    assert_type(with_cap.generate(fresh=True), vidnb.Job)
+    assert_type(with_cap.vary(clip), vidnb.Job)
+    assert_type(with_cap.next_take(clip), vidnb.Job)
+    with_cap.remix(clip)
+    with_cap.close()
+
+
+def wrong_widgets(job: vidnb.Job) -> None:
+    vidnb.Player(job)  # type: ignore[arg-type]
+    vidnb.Studio(budget_usd="5")  # type: ignore[arg-type]
+    vidnb.widgets.Nothing  # type: ignore[attr-defined]  # noqa: B018
 
 
 def loops() -> None:

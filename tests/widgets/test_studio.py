@@ -174,6 +174,22 @@ def test_a_new_kernel_shows_the_jobs_of_the_old_one_and_its_clips(make_client: M
     assert "koala" in later.saved_html()
 
 
+def test_what_an_earlier_kernel_never_sent_is_sent_on_a_persons_word_only(make_client: MakeClient, tmp_path: Path) -> None:
+    first = make_client(latency_s=100, clock=VirtualClock())
+    with Client(tmp_path / "data", emulator=first.asynchronous.emulator, max_in_flight=1) as dead:
+        jobs = [dead.submit("a koala", seed=seed) for seed in range(3)]
+        until(lambda: posts(first) == 1)
+    studio = Studio(client=first, budget_usd=0.01)
+    until(lambda: len(lines(studio)) == 3)
+    unsent = [line for line in lines(studio) if line.job.state is State.INTENDED]
+    assert [line.waiting for line in unsent] == [False, False]
+    until(lambda: all(line.waiting for line in lines(studio) if line not in unsent))
+    assert posts(first) == 1
+    unsent[0]._received(unsent[0], {"kind": "follow"}, [])
+    until(lambda: posts(first) == 2)
+    assert {job.id for job in jobs} == {line.job.id for line in lines(studio)}
+
+
 def test_a_failed_job_becomes_an_error_card_and_leaves_its_take_free(make_client: MakeClient) -> None:
     studio = Studio(client=make_client(faults=["failed:1"]), params={"prompt": HOSTILE})
     job = studio.generate()
@@ -293,6 +309,18 @@ def test_params_of_studio_and_form_are_one(make_client: MakeClient) -> None:
     assert len(heard) == 2
 
 
+def test_what_an_observer_of_params_assigns_reaches_the_form(make_client: MakeClient) -> None:
+    studio = Studio(client=make_client(), params={"prompt": "a koala"})
+
+    def correct(change: Any) -> None:
+        if change["new"]["prompt"] == "a kaola":
+            studio.params = {**change["new"], "prompt": "a koala"}
+
+    studio.observe(correct, "params")
+    studio.form.params = {"prompt": "a kaola"}
+    assert studio.params["prompt"] == studio.form.params["prompt"] == "a koala"
+
+
 def test_an_observer_of_params_may_generate(make_client: MakeClient) -> None:
     studio = Studio(client=make_client(), params={"prompt": "a koala"})
     studio.observe(lambda _: studio.generate(), "params")
@@ -404,21 +432,13 @@ def paying(tmp_path: Path) -> Iterator[Client]:
     emulator.close()
 
 
-def test_clicks_in_quick_succession_cannot_pass_the_cap_together(make_client: MakeClient) -> None:
-    clock = VirtualClock()
-    client = make_client(latency_s=1000, clock=clock)
-    priced: Any = Priced(client, DEAR)
-    studio = Studio(client=priced, params={"prompt": "a koala"}, budget_usd=1.0)
-    studio._until_charged = lambda job, token: _never()  # the service's own figure does not come meanwhile
+def test_clicks_in_quick_succession_cannot_pass_the_cap_together(paying: Client) -> None:
+    studio = Studio(CREDITS, client=paying, params={"prompt": "a koala"}, budget_credits=1_300_000)
     for _ in range(5):
         press(studio, fresh=True)
     until(lambda: "cap" in studio.bar.problem)
-    until(lambda: posts(client) == 2)
-    assert len(client.jobs()) == 2
-
-
-async def _never() -> None:
-    pass
+    until(lambda: posts(paying) == 2)
+    assert len(paying.jobs()) == 2
 
 
 def test_a_cap_holds_where_the_service_never_says_what_it_charged(paying: Client) -> None:
@@ -433,6 +453,14 @@ def test_a_cap_holds_where_the_service_never_says_what_it_charged(paying: Client
     assert posts(paying) == 2
 
 
+def test_jobs_on_their_way_count_once(paying: Client) -> None:
+    studio = Studio(CREDITS, client=paying, budget_credits=1_900_000)
+    for prompt in ("one", "two", "three"):
+        studio.params = {"prompt": prompt}
+        studio.generate()
+    assert len(paying.jobs()) == 3
+
+
 def test_a_cap_in_dollars_asks_before_credits_are_spent(paying: Client) -> None:
     studio = Studio(CREDITS, client=paying, params={"prompt": "a koala"}, budget_usd=5)
     press(studio)
@@ -440,6 +468,20 @@ def test_a_cap_in_dollars_asks_before_credits_are_spent(paying: Client) -> None:
     assert paying.jobs() == []
     press(studio, anyway=True)
     until(lambda: len(paying.jobs()) == 1)
+
+
+def test_a_key_that_comes_after_free_was_said_stops_the_next_click(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = make_client()
+    studio = Studio(client=client, params={"prompt": "a koala"})
+    until(lambda: studio.bar._price["text"] == "free")
+    monkeypatch.setenv("LEONARDO_API_KEY", CANARY)
+    press(studio)
+    until(lambda: "there is a key now" in studio.bar.problem)
+    until(lambda: studio.bar._price["text"] == "price unknown")
+    assert client.jobs() == []
+    assert "EMULATED" not in about(studio)
 
 
 def test_a_price_of_nothing_is_free_only_where_that_is_sure() -> None:

@@ -38,6 +38,7 @@ class Progress(Live, part="progress", main="job"):
         job: the job, or its id.
         client: whose job it is; default the one behind `vidnb.submit`.
         on_end: called with the last row, on vidnb's background loop.
+        follow: False to show the job as it is and wait for it only once somebody asks.
 
     Attributes:
         job: the newest row; observe it.
@@ -58,7 +59,9 @@ class Progress(Live, part="progress", main="job"):
     _can_retry = traitlets.Bool(False).tag(sync=True)
     _following: Future[None] | None = None
 
-    def __init__(self, job: Job | str, client: Client | None = None, *, on_end: Ended | None = None) -> None:
+    def __init__(
+        self, job: Job | str, client: Client | None = None, *, on_end: Ended | None = None, follow: bool = True
+    ) -> None:
         self._client = client or default_client()
         self._on_end = on_end
         self._on_retry: list[Ended] = []
@@ -69,7 +72,8 @@ class Progress(Live, part="progress", main="job"):
         self._told: State | None = None
         row = self._client.job(job)
         super().__init__(job=row, _row=self._facts(row))
-        self.follow()
+        if follow:
+            self.follow()
 
     def follow(self) -> None:
         """Wait for the job (again); returns at once."""

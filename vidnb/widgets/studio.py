@@ -88,6 +88,7 @@ class Studio(widgets.VBox):
         self._lock = threading.RLock()
         self._lines: dict[str, Progress] = {}
         self._reserved: dict[object, Cost] = {}
+        self._said_emulated: set[str] = set()
         self._older: tuple[Clip, ...] = ()
         self._picked = self._asked_fresh = False
         self._edits = 0
@@ -204,6 +205,7 @@ class Studio(widgets.VBox):
         said = []
         try:
             where = self._client.asynchronous.target(entry.provider)
+            (self._said_emulated.add if where.emulated else self._said_emulated.discard)(entry.provider)
             if where.in_process:
                 said.append((f"No {where.provider.key_env}: the built-in emulator answers. {EMULATED}", "note"))
             elif where.emulated:
@@ -281,6 +283,16 @@ class Studio(widgets.VBox):
                 f"of which {Cost(spent, quote.cost.unit)} are spent or on their way. Raise the cap to go on."
             )
 
+    def _check_emulated(self, model: str) -> None:
+        """Raise where the page still says "emulated, free" and a key was set since, so that the clip would be paid."""
+        provider = catalog.find(model).provider
+        if provider in self._said_emulated and not self._client.asynchronous.target(provider).emulated:
+            self._said_emulated.discard(provider)
+            self._model_changed(None)
+            self._form_changed()
+            self._clip_changed(None)
+            raise BudgetError("Nothing was sent: there is a key now, so clips cost money. See the price, then go on.")
+
     # -- generating --------------------------------------------------------------------------------------------------
 
     def generate(self, *, fresh: bool = False) -> Job:
@@ -291,7 +303,7 @@ class Studio(widgets.VBox):
 
         Raises:
             ParamsError: values that the model does not take; the form shows them, nothing was sent.
-            BudgetError: the cap would be passed; nothing was sent.
+            BudgetError: the cap would be passed, or a key was set since the studio said "free"; nothing was sent.
 
         Example:
             >>> studio.params = {"prompt": "a koala in a meadow"}
@@ -348,6 +360,7 @@ class Studio(widgets.VBox):
         self._forget_notes()
         begun, token = datetime.now(UTC), object()
         try:
+            self._check_emulated(model)
             if self.budget_usd is not None or self.budget_credits is not None:
                 quote = await asyncio.to_thread(self._quote, model, values, fresh)
                 self._asked_fresh = fresh
@@ -356,29 +369,16 @@ class Studio(widgets.VBox):
                     self._reserved[token] = quote.cost  # no await since the check: two clicks cannot both pass it
             job = await self._client.asynchronous.submit(model=model, fresh=fresh, **values)
         except ParamsError as error:
-            self._reserved.pop(token, None)
             self.form.show_problems(error.problems)
             named = ", ".join(dict.fromkeys(problem.field for problem in error.problems))
             self.bar.note = f"Nothing was sent, see the form: {named}."
             raise
-        except BaseException:
-            self._reserved.pop(token, None)
-            raise
+        finally:
+            self._reserved.pop(token, None)  # from now on the job's row counts
         self.form.show_problems([])
-        if token in self._reserved:
-            _bridge.spawn(self._until_charged(job, token))
+        _bridge.spawn(self._sum_up())
         self._track(job, job.created_at < begun, values)
         return job
-
-    async def _until_charged(self, job: Job, token: object) -> None:
-        """Keep the reserved sum until the service named its own, or nothing was charged."""
-        try:
-            async for row in self._client.asynchronous.watch(job):
-                if row.cost is not None:
-                    break
-        finally:
-            self._reserved.pop(token, None)
-            await self._sum_up()
 
     def _track(self, job: Job, known: bool = False, values: Mapping[str, Any] | None = None) -> None:
         """Show a job's line and, for a recipe that was made before, say so.
@@ -397,7 +397,9 @@ class Studio(widgets.VBox):
             if job.state is State.DONE:
                 self._ended(job)
             elif job.id not in self._lines:
-                line = self._lines[job.id] = Progress(job, self._client, on_end=self._ended)
+                # What an earlier kernel never sent is sent on a person's word only: it costs money, and no cap knew it.
+                follow = job.state is not State.INTENDED or self._client.asynchronous.drives(job)
+                line = self._lines[job.id] = Progress(job, self._client, on_end=self._ended, follow=follow)
                 line.on_dismiss(self._forget)
                 if values is not None:
                     line.on_retry(lambda job: self._retry(job, values))

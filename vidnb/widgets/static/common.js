@@ -23,7 +23,7 @@ const ICONS = {
   download: "M12 4v11M7 10l5 5 5-5M5 20h14", copy: "M9 9h11v11H9zM5 15H4V4h11v1", loop: "M4 12a7 7 0 0 1 12-5l2 2M18 4v5h-5M20 12a7 7 0 0 1-12 5l-2-2M6 20v-5h5",
   sound: "M4 10v4h4l5 4V6l-5 4zM16 9a4 4 0 0 1 0 6M18.5 6.5a8 8 0 0 1 0 11", mute: "M4 10v4h4l5 4V6l-5 4zM17 10l4 4M21 10l-4 4",
   full: "M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5", image: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15.5 9.5h.01", more: "M6 9l6 6 6-6", help: "M9 9a3 3 0 1 1 4.5 2.6c-1 .6-1.5 1.2-1.5 2.4M12 17.5h.01",
-  check: "M5 12l5 5 9-10", clock: "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM12 8v4.5l3 1.8", send: "M12 19V6M6 12l6-6 6 6", stop: "M7 7h10v10H7z", trash: "M5 7h14M9 7V4h6v3M7 7l1 13h8l1-13",
+  check: "M5 12l5 5 9-10", clock: "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM12 8v4.5l3 1.8", send: "M12 19V6M6 12l6-6 6 6", stop: "M7 7h10v10H7z",
   remix: "M4 7h9a5 5 0 0 1 0 10H8M11 4l-3 3M8 20l-3-3 3-3", warn: "M12 4l9 16H3zM12 10v4M12 17h.01",
 };
 const FILLED = new Set(["play", "pause", "back", "forward"]);
@@ -43,6 +43,17 @@ function icon(name, size = 16) {
 /** A button with a drawing; its label is the name that screen readers say and the tooltip. */
 function iconButton(name, label, onclick, attributes = {}) {
   return h("button", { type: "button", class: "vidnb-icon", "aria-label": label, title: label, onclick, ...attributes }, icon(name));
+}
+
+/** Badges for what a clip or job is: made by no real service, or flagged by the real one. Nothing for neither. */
+function badges({ emulated, nsfw }) {
+  const badge = (word, title, kind) => h("span", { class: `vidnb-badge ${kind}`, title }, word);
+  return [emulated && badge("EMULATED", "made by the built-in emulator, by no real service", ""), nsfw && badge("NSFW", "the service flagged this clip", "vidnb-nsfw")].filter(Boolean);
+}
+
+/** Keys and what they do. @param {[string, string][]} keys */
+function keyList(keys) {
+  return h("dl", {}, keys.map(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)]));
 }
 
 /** "0.8 s", "41 s", "3 min 20 s". */

@@ -304,7 +304,7 @@ function seedControl(part, field) {
   const box = numberBox(part, () => now);
   const dice = iconButton("dice", "Pick a seed by chance", () => part.put(randomSeed(now)));
   const lock = iconButton("unlock", "Keep this seed when a clip's recipe is taken up", () => { model.set("seed_locked", !model.get("seed_locked")); model.save_changes(); });
-  const same = h("select", { "aria-label": "Same seed as a clip", class: "vidnb-same" });
+  const same = h("select", { "aria-label": "Same seed as a clip" });
   same.addEventListener("change", () => { if (same.value) part.put(same.value); same.value = ""; });
   const el = h("div", { class: "vidnb-row vidnb-seed" }, box, dice, lock, same);
   let listed = "";
@@ -597,7 +597,7 @@ function mediaControl(part, field) {
   const frames = h("button", { type: "button", class: "vidnb-small", "aria-expanded": "false", "aria-controls": `${part.id}-frames` }, "Frame of a clip");
   const menu = h("div", { class: "vidnb-frames", id: `${part.id}-frames`, role: "group", "aria-label": "Frame of a clip", hidden: true });
   const busy = h("span", { class: "vidnb-muted", role: "status" });
-  const zone = h("div", { class: "vidnb-zone" }, h("div", { class: "vidnb-row" }, choose, h("span", { class: "vidnb-muted vidnb-fine vidnb-drop" }, "or drop or paste it here"), busy), h("div", { class: "vidnb-row" }, place, frames));
+  const zone = h("div", { class: "vidnb-zone" }, h("div", { class: "vidnb-row" }, choose, h("span", { class: "vidnb-muted vidnb-fine" }, "or drop or paste it here"), busy), h("div", { class: "vidnb-row" }, place, frames));
   const el = h("div", { class: "vidnb-media", role: "group", "aria-labelledby": `${part.id}-label` }, tiles, zone, menu, file);
 
   const write = (items) => part.put(items.length ? items : null);

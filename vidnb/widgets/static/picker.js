@@ -15,9 +15,9 @@ export function grouped(models, provider, withRetired, chosen) {
 }
 
 function keyTable() {
-  return h("div", { class: "vidnb-card vidnb-keys", id: "keys", hidden: true }, KEYS.map(([where, keys]) => h("section", {},
+  return h("div", { class: "vidnb-card vidnb-keys", hidden: true }, KEYS.map(([where, keys]) => h("section", {},
     h("h4", {}, where),
-    h("dl", {}, keys.map(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)])))));
+    keyList(keys))));
 }
 
 function render({ model, el }) {

@@ -65,7 +65,7 @@ function slider(label, attributes) {
 }
 
 function keyCard() {
-  return h("div", { class: "vidnb-card vidnb-keys", hidden: true }, h("dl", {}, KEYS.map(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)])));
+  return h("div", { class: "vidnb-card vidnb-keys", hidden: true }, keyList(KEYS));
 }
 
 /** The poster and the video of a clip: by the Jupyter server's address, else as bytes from the kernel.
@@ -415,13 +415,11 @@ function annotations({ model, signal, hear, announce }) {
 
 /** Prompt, params and what came of them, in the words of the saved notebook. */
 function caption(clip) {
-  const marks = [clip.emulated && h("span", { class: "vidnb-badge", title: "made by the built-in emulator, by no real service" }, "EMULATED"),
-    clip.nsfw && h("span", { class: "vidnb-badge vidnb-nsfw", title: "the service flagged this clip" }, "NSFW")];
   const params = clip.params.map(([name, value]) => h("span", { class: "vidnb-chip" }, h("span", { class: "vidnb-muted" }, name), " ", h("bdi", { class: "vidnb-mono" }, value)));
   return [
     clip.prompt && h("p", { class: "vidnb-prompt", dir: "auto" }, clip.prompt),
     clip.whole && h("details", { class: "vidnb-fine" }, h("summary", {}, "whole prompt"), h("div", { class: "vidnb-whole", dir: "auto" }, clip.whole)),
-    h("div", { class: "vidnb-row vidnb-recipe" }, marks, h("span", { class: "vidnb-mono" }, clip.model), params),
+    h("div", { class: "vidnb-row vidnb-recipe" }, badges(clip), h("span", { class: "vidnb-mono" }, clip.model), params),
     h("div", { class: "vidnb-fine vidnb-muted" }, clip.outcome.map((words) => `${words} · `), "job ", h("span", { class: "vidnb-mono" }, clip.id.slice(0, 8))),
   ].filter(Boolean);
 }

@@ -47,7 +47,6 @@ export function elapsedOf(row, now) {
 }
 
 const chip = (name, value) => (value === "" || value === 0 ? null : h("span", { class: "vidnb-chip" }, `${name} `, h("span", { class: "vidnb-mono" }, value)));
-const badge = (row) => (row.emulated ? h("span", { class: "vidnb-badge", title: "made by the built-in emulator, by no real service" }, "EMULATED") : null);
 
 /** A coloured dot with a shape in it, so that colour alone says nothing. */
 function dot(state) {
@@ -69,9 +68,9 @@ function render({ model, el }) {
   let pasted = ""; // an id that is being typed while the card is drawn anew
 
   const line = h("div", { class: "vidnb-row vidnb-line" });
-  const bar = h("div", { class: "vidnb-bar", "aria-hidden": "true" }, h("i", { class: "vidnb-fill" }), h("i", { class: "vidnb-mark" }), h("i", { class: "vidnb-mark vidnb-late" }));
+  const bar = h("div", { class: "vidnb-bar", "aria-hidden": "true" }, h("i", { class: "vidnb-fill" }), h("i", { class: "vidnb-mark" }), h("i", { class: "vidnb-mark" }));
   const time = h("span", { class: "vidnb-number vidnb-time" });
-  const hope = h("span", { class: "vidnb-grow vidnb-hope" });
+  const hope = h("span", { class: "vidnb-grow" });
   const under = h("div", { class: "vidnb-row vidnb-fine vidnb-muted vidnb-under" }, hope);
   const more = h("div", { class: "vidnb-more", hidden: true });
   const card = h("div", { class: "vidnb-card", hidden: true });
@@ -103,13 +102,13 @@ function render({ model, el }) {
 
   function drawLine() {
     const [name] = STATES[row.state] ?? [row.state];
-    const word = `${name}${row.word ? ` (${row.word})` : ""}${parked() ? ", not waited for" : ""}`;
+    const word = `${name}${row.word ? ` (${row.word})` : ""}${parked() && row.state !== "intended" ? ", not waited for" : ""}`;
     line.replaceChildren(
       h("span", { class: "vidnb-row vidnb-state" }, dot(row.state), h("span", { class: "vidnb-word" }, word), time),
       h("span", { class: "vidnb-grow vidnb-prompt", dir: "auto", title: row.prompt }, row.prompt || row.model),
-      MOVING.has(row.state) ? "" : badge(row) ?? "",
+      ...(MOVING.has(row.state) ? [] : badges(row)),
       h("span", { class: "vidnb-row vidnb-buttons" }, buttons()));
-    under.replaceChildren(hope, badge(row) ?? "");
+    under.replaceChildren(hope, ...badges(row));
     under.hidden = !MOVING.has(row.state);
     more.hidden = !open;
     if (open) more.replaceChildren(...details());
@@ -122,7 +121,7 @@ function render({ model, el }) {
     return [
       moving && row.can_cancel ? button("Cancel", () => act("cancel"), { "data-acts": true, "data-key": "cancel", title: row.state === "intended" ? "Drop the job: it was not sent, nothing is charged" : `Cancel the job at ${row.service}` }) : null,
       moving && model.get("waiting") ? button("Stop waiting", () => act("stop"), { "data-acts": true, "data-key": "wait", title: `Stop polling for job ${row.id}; ${stays}${note}` }) : null,
-      parked() ? button("Wait again", () => act("follow"), { "data-acts": true, "data-key": "wait", title: `Take job ${row.id} up again` }) : null,
+      parked() ? button(row.state === "intended" ? "Send" : "Wait again", () => act("follow"), { "data-acts": true, "data-key": "wait", title: row.state === "intended" ? `Send job ${row.id} to ${row.service} now` : `Take job ${row.id} up again` }) : null,
       iconButton("more", "Details", () => { open = !open; draw(); }, { "aria-expanded": String(open), "data-key": "more", class: "vidnb-icon vidnb-toggle" }),
     ];
   }
@@ -149,7 +148,7 @@ function render({ model, el }) {
     card.dataset.tone = tone;
     const took = row.state === "failed" ? h("span", { class: "vidnb-muted vidnb-fine" }, `after ${spanOfTime(elapsedOf(row, Date.now()))}`) : null;
     card.replaceChildren(
-      h("div", { class: "vidnb-row vidnb-head" }, dot(row.state), h("strong", {}, headline), badge(row), took),
+      h("div", { class: "vidnb-row vidnb-head" }, dot(row.state), h("strong", {}, headline), badges(row), took),
       factList(facts),
       row.prompt ? h("div", { class: "vidnb-muted vidnb-prompt", dir: "auto", title: row.prompt }, row.prompt) : "",
       h("div", { class: "vidnb-row vidnb-fine" }, h("span", { class: "vidnb-mono" }, row.model), chip("seed", row.seed), chip("take", row.take), chip("job", row.id)),
@@ -207,7 +206,7 @@ function render({ model, el }) {
     const sent = moving && row.sent_ms && row.state !== "intended";
     say(time, moving ? wholeSpan(elapsed) : `took ${spanOfTime(elapsed)}`);
     time.title = row.made_ms && row.sent_ms && moving ? `Sent ${wholeSpan(elapsed)} ago, asked for ${wholeSpan((Date.now() + clock_ms - row.made_ms) / 1000)} ago` : "";
-    if (parked()) say(hope, row.state === "intended" ? "Nobody waits for it here, so it is not sent." : `It goes on at ${row.service}; nobody waits for it here.`);
+    if (parked()) say(hope, row.state === "intended" ? "It was never sent, and nothing was charged." : `It goes on at ${row.service}; nobody waits for it here.`);
     else if (sent) say(hope, [leftWords(elapsed, row.expected), usualWords(row.expected)].filter(Boolean).join(" · "));
     else if (moving) say(hope, [aheadWords(row.ahead), row.expected ? `${usualWords(row.expected)} once it is sent` : ""].filter(Boolean).join(" · "));
     else say(hope, "");

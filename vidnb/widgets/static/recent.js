@@ -44,7 +44,6 @@ export function nudge(ahead) {
 
 const clipCount = (count) => `${count.toLocaleString("en")} ${count === 1 ? "clip" : "clips"}`;
 const shortSpan = (seconds) => `${Number(seconds.toFixed(1))} s`;
-const badge = (word, title, kind = "") => h("span", { class: `vidnb-badge ${kind}`, title }, word);
 
 /** What is left of the motion of a pointer over a tile. */
 const hovers = (event) => event.pointerType === "mouse" || event.pointerType === "pen";
@@ -161,9 +160,9 @@ function render({ model, el }) {
     tile.setAttribute("aria-label", nameOf(told));
     tile.title = told?.prompt ?? "";
     tile.dataset.known = told ? (told.model ? "yes" : "gone") : "no";
-    const [line, badges, stars, length] = [".vidnb-line", ".vidnb-badges", ".vidnb-stars", ".vidnb-length"].map((name) => tile.querySelector(name));
+    const [line, marks, stars, length] = [".vidnb-line", ".vidnb-badges", ".vidnb-stars", ".vidnb-length"].map((name) => tile.querySelector(name));
     line.replaceChildren(...(told?.model ? [h("span", { class: "vidnb-name" }, shortModel(told.model)), told.seed === "" ? "" : h("span", { class: "vidnb-seed vidnb-number" }, `seed ${told.seed}`)] : [told ? "no longer there" : ""]));
-    badges.replaceChildren(...[told?.emulated && badge("EMULATED", "made by the built-in emulator, by no real service"), told?.nsfw && badge("NSFW", "the service flagged this clip", "vidnb-nsfw")].filter(Boolean));
+    marks.replaceChildren(...badges(told ?? {}));
     stars.textContent = told?.rating ? "★".repeat(told.rating) : "";
     length.textContent = told?.duration_s ? shortSpan(told.duration_s) : "";
   }
@@ -464,7 +463,7 @@ function compareRow({ told, left, sources, close, announce }) {
     const words = h("span", { class: "vidnb-hint" });
     return { facts, video, words, broken: false, figure: h("figure", {}, video, h("figcaption", { class: "vidnb-fine" },
       h("span", { class: "vidnb-mono" }, shortModel(facts.model)), facts.seed === "" ? "" : h("span", {}, ` seed ${facts.seed} `),
-      facts.emulated ? badge("EMULATED", "made by the built-in emulator, by no real service") : "", words)) };
+      badges(facts), words)) };
   });
   const element = h("section", { class: "vidnb-card", "aria-label": "Comparison" },
     h("div", { class: "vidnb-row" }, play, scrub, time, iconButton("close", "Close the comparison", close)), h("div", { class: "vidnb-videos" }, cells.map((cell) => cell.figure)), more);

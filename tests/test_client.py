@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import doctest
+import gc
 import inspect
 import os
 import signal
@@ -12,12 +13,14 @@ import subprocess
 import sys
 import textwrap
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
 from fakes import QUICK
 
 import vidnb
+from vidnb import _bridge
 from vidnb.client import AsyncClient
 from vidnb.emulator import Emulator
 from vidnb.errors import JobTimeoutError
@@ -55,6 +58,25 @@ def test_what_is_exported_is_what_exists() -> None:
     assert set(vidnb.__all__) == set(vidnb._MODULE_OF)
 
 
+def test_what_runs_in_the_background_is_kept_though_nobody_holds_it() -> None:
+    found: list[weakref.ref[asyncio.Task[None]]] = []
+    waits = threading.Event()
+
+    async def wait() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        found.append(weakref.ref(task))
+        asyncio.get_running_loop().call_soon(waits.set)
+        await asyncio.get_running_loop().create_future()
+
+    _bridge.spawn(wait())
+    assert waits.wait(10)
+    gc.collect()
+    task = found[0]()
+    assert task is not None
+    _bridge.loop().call_soon_threadsafe(task.cancel)
+
+
 def test_a_part_that_is_no_name_of_vidnb_itself_is_reached_through_its_module() -> None:
     code = "import vidnb; print(vidnb.widgets.ModelPicker.__name__, vidnb.display.recipe_code.__name__)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
@@ -66,7 +88,8 @@ def test_every_exported_name_says_what_it_is() -> None:
 
 
 CLASSES = [
-    "AsyncClient", "Client", "Clip", "Expectation", "Form", "History", "Player", "Progress", "Quote", "Recent", "Studio",
+    "AsyncClient", "Client", "Clip", "Expectation", "Form", "History", "Player", "Progress", "Quote", "Recent",
+    "Studio",
 ]  # fmt: skip
 
 

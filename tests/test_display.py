@@ -29,7 +29,7 @@ from vidnb.display import clips, live, page
 from vidnb.display import host as hosts
 from vidnb.display.history import history_html
 from vidnb.emulator.clips import Scene, render
-from vidnb.errors import JobFailedError, JobTimeoutError, ParamsError, Problem
+from vidnb.errors import JobFailedError, JobTimeoutError
 from vidnb.files import Files
 from vidnb.records import Cost, Job, RemoteMedia, State
 
@@ -221,8 +221,6 @@ def test_no_text_of_a_catalogue_or_notice_becomes_markup(text: str, other: str) 
     )  # fmt: skip
     Strict(display.model_html(model))
     assert text == "" or Strict(display.notice_html(text)).text != ""
-    Strict(display.problem_html(ParamsError(other, [Problem(text, other, text, other)])))
-    Strict(display.problem_html(ValueError(text)))
 
 
 def test_the_checker_of_these_tests_finds_what_it_looks_for() -> None:
@@ -555,14 +553,6 @@ def test_lists_never_show_an_emulated_cost_as_a_real_one(show: Callable[[list[Jo
     assert "(emulated" not in real
 
 
-def test_a_refused_request_lists_every_problem() -> None:
-    error = ParamsError("leonardo/motion_2.0", [Problem("seed", -1, "0 to 9"), Problem("colour", "red", "unknown")])
-    text = Strict(display.problem_html(error)).text
-    assert "2 values do not fit leonardo/motion_2.0; nothing was sent" in text
-    assert "seed" in text
-    assert "'red' given" in text
-
-
 def test_a_table_of_many_jobs_counts_states_and_says_how_many_are_left_out() -> None:
     jobs = [a_job(state=state) for state in [State.DONE] * 60 + [State.FAILED] * 2]
     text = Strict(display.jobs_html(jobs)).text
@@ -649,7 +639,6 @@ def test_a_plain_process_is_left_alone(capfd: pytest.CaptureFixture[str]) -> Non
     display.say("a notice")
     with display.Progress(a_job()) as progress:
         progress.update(a_job(state=State.DONE))
-    assert display.show("<b>x</b>", "x") is None
     assert capfd.readouterr() == ("", "")
 
 

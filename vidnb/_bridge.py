@@ -23,6 +23,8 @@ THREAD_NAME = "vidnb-loop"
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 _pid: int | None = None
+_running: set[concurrent.futures.Future[Any]] = set()
+"""What was spawned and is not over: the loop itself keeps only weak references, and nobody else may hold one."""
 
 
 def loop() -> asyncio.AbstractEventLoop:
@@ -42,6 +44,8 @@ def spawn(coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
     """
     result: concurrent.futures.Future[T] = concurrent.futures.Future()
     running, context = loop(), contextvars.copy_context()
+    _running.add(result)
+    result.add_done_callback(_running.discard)
 
     def start() -> None:
         task = context.run(running.create_task, coroutine)

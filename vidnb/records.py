@@ -60,7 +60,7 @@ TRANSITIONS: Mapping[State, frozenset[State]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Cost:
-    """What one job was charged, as the service said it."""
+    """A sum in a service's own unit: what a job was charged, or is expected to cost."""
 
     amount: float
     unit: str

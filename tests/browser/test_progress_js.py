@@ -211,6 +211,13 @@ def test_a_failed_job_is_a_card_that_can_be_tried_again_and_put_away(widget_page
     expect(shown.root).to_be_hidden()
 
 
+def test_what_was_refused_for_its_words_is_not_offered_to_be_sent_again_as_it_is(widget_page: Open) -> None:
+    shown = show(widget_page, "failed", **failed(waiting=False), again=False)
+    shown.set(_can_retry=True)
+    expect(shown.root.get_by_role("button", name="Dismiss")).to_be_visible()
+    expect(shown.root.get_by_role("button", name="Try again")).to_have_count(0)
+
+
 def test_the_words_of_a_card_stand_side_by_side_under_jupyterlabs_own_rules(widget_page: Open) -> None:
     shown = show(widget_page, "failed", width=460, **failed(waiting=False))
     shown.page.evaluate("() => document.getElementById('place').classList.add('jp-OutputArea-output')")

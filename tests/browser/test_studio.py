@@ -1,4 +1,4 @@
-"""The studio in a real JupyterLab: typed into, driven by keys, saved, reopened, restarted, in light, dark and narrow."""
+"""The studio in a real JupyterLab: typed into, driven by keys, saved, reopened, restarted, light, dark and narrow."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ GIVE_FILE = """([target, how, name, bytes]) => {
     transfer.items.add(file);
     const init = { bubbles: true, cancelable: true };
     if (how === 'paste') return target.dispatchEvent(new ClipboardEvent('paste', { ...init, clipboardData: transfer }));
-    for (const kind of ['dragenter', 'dragover', 'drop']) target.dispatchEvent(new DragEvent(kind, { ...init, dataTransfer: transfer }));
+    for (const kind of ['dragenter', 'dragover', 'drop'])
+        target.dispatchEvent(new DragEvent(kind, { ...init, dataTransfer: transfer }));
 }"""
 
 
@@ -250,7 +251,8 @@ def test_a_picture_comes_in_every_way_and_is_used(lab: OpenNotebook, lab_folder:
 
 
 def test_another_model_keeps_what_was_written_and_says_what_it_moved(lab: OpenNotebook) -> None:
-    notebook = lab("import vidnb\nstudio = vidnb.Studio('leonardo/MOTION2', params={'prompt': 'a koala', 'negative_prompt': 'rain'})\nstudio")
+    given = "{'prompt': 'a koala', 'negative_prompt': 'rain'}"
+    notebook = lab(f"import vidnb\nstudio = vidnb.Studio('leonardo/MOTION2', params={given})\nstudio")
     studio = studio_of(notebook)
     studio.get_by_label("Provider").select_option("1min")
     studio.get_by_label("Model", exact=True).select_option("1min/luma")
@@ -265,7 +267,9 @@ def test_another_model_keeps_what_was_written_and_says_what_it_moved(lab: OpenNo
 
 
 @pytest.mark.parametrize("look", ["light", "dark", "narrow", "320px"])
-def test_it_fits_the_page_and_the_audit_finds_nothing_serious(lab: OpenNotebook, look: str, request: pytest.FixtureRequest) -> None:
+def test_it_fits_the_page_and_the_audit_finds_nothing_serious(
+    lab: OpenNotebook, look: str, request: pytest.FixtureRequest
+) -> None:
     notebook = lab(STUDIO)
     notebook.theme(DARK) if look in ("dark", "narrow") else None
     notebook.viewport({"narrow": NARROW, "320px": {"width": 320, "height": 900}}.get(look, DESKTOP))
@@ -296,6 +300,21 @@ def test_after_a_reload_it_says_that_the_notebook_no_longer_takes_clips_in(lab: 
     generate(notebook)
     shown(notebook, "a koala after")
     expect(studio_of(notebook)).to_contain_text("loaded anew")
+
+
+def test_a_closed_studio_leaves_the_page_and_its_clips_stay_in_the_notebook(lab: OpenNotebook) -> None:
+    notebook = lab(STUDIO, "studio.close()", run=False)
+    notebook.run_cell(0)
+    fill(notebook, "a koala that stays")
+    generate(notebook)
+    shown(notebook, "a koala that stays")
+    problems: list[str] = []
+    notebook.page.on("pageerror", lambda error: problems.append(str(error)))
+    notebook.run_cell(1)
+    expect(notebook.panel().locator(".vidnb-root")).to_have_count(0)
+    expect(saved_videos(notebook)).to_have_count(1)
+    expect(saved_videos(notebook).first).to_be_visible()
+    assert problems == []
 
 
 def test_ctrl_s_in_the_form_saves_the_notebook(lab: OpenNotebook) -> None:

@@ -10,12 +10,11 @@ from vidnb.display.cards import (
     job_html,
     jobs_html,
     notice_html,
-    problem_html,
     progress_html,
 )
 from vidnb.display.clips import Route, clip_html, recipe_code, route, thumbnail_html
 from vidnb.display.host import Host, host
-from vidnb.display.live import Progress, log, say, show
+from vidnb.display.live import Progress, log, say
 from vidnb.display.models import model_html, models_frame
 
 __all__ = [
@@ -31,11 +30,9 @@ __all__ = [
     "model_html",
     "models_frame",
     "notice_html",
-    "problem_html",
     "progress_html",
     "recipe_code",
     "route",
     "say",
-    "show",
     "thumbnail_html",
 ]

@@ -36,7 +36,6 @@ from vidnb.display.page import (
     table,
     tag,
 )
-from vidnb.errors import ParamsError
 from vidnb.records import Job, State
 
 COLOURS: Mapping[State, str] = {
@@ -49,14 +48,16 @@ ROWS_SHOWN = 50
 
 # -- errors ------------------------------------------------------------------------------------------------------------
 
-FAULTS: Mapping[str, tuple[str, str]] = {
-    "key": ("The service did not accept the key", "the key in this environment; the request itself may be fine"),
-    "credit": ("The account has no credit left", "the account's balance; the request itself may be fine"),
-    "rate": ("Too many requests", "the pace; the request itself may be fine"),
-    "refused": ("The service refused the request", "the request"),
-    "service": ("The service failed", "the service; the request passed every known check"),
-}
-"""Kind of a job's error -> headline, and whose fault it is."""
+FAULTS: Mapping[str, tuple[str, str, str]] = {
+    "key": ("The service did not accept the key", "the key in this environment; the request itself may be fine",
+            "once the key is right"),
+    "credit": ("The account has no credit left", "the account's balance; the request itself may be fine",
+               "once the account has credit"),
+    "rate": ("Too many requests", "the pace; the request itself may be fine", "yes, in a minute"),
+    "refused": ("The service refused the request", "the request", "no: the same request would be refused again"),
+    "service": ("The service failed", "the service; the request passed every known check", "yes, it may go through"),
+}  # fmt: skip
+"""Kind of a job's error -> headline, whose fault it is, and whether to send the same again."""
 
 MODERATION = re.compile(r"moderat|nsfw|content polic|safety|inappropriate|blocked", re.IGNORECASE)
 
@@ -87,15 +88,21 @@ def ending(job: Job) -> Ending:
         return Ending("Nobody knows whether the service has this job", "warn", tuple(pairs))
     if job.state is State.CANCELLED:
         return Ending("Cancelled", "plain", (("Charged", _charged(job)), ("What to do", _AGAIN)))
-    headline, fault = FAULTS.get(str(told.get("kind")), FAULTS["service"])
+    headline, fault, again = FAULTS.get(str(told.get("kind")), FAULTS["service"])
     said = [
         ("It said", message),
         ("At fault", fault),
         ("Input", _input_words(job, told)),
         ("Charged", _charged(job)),
+        ("Try again", again),
         ("What to do", str(told.get("advice") or _advice(told.get("kind")))),
     ]
     return Ending(headline, "bad", tuple((name, words) for name, words in said if words))
+
+
+def retry_is_sensible(job: Job) -> bool:
+    """Whether the same request may pass when it is sent again; one that was refused for what it says will not."""
+    return (job.error or {}).get("kind") != "refused"
 
 
 def error_html(job: Job) -> str:
@@ -185,18 +192,6 @@ def _named(job: Job, message: str) -> Iterator[str]:
             re.search(rf"\b{re.escape(word)}\b", message) for word in words
         ):
             yield name
-
-
-def problem_html(error: BaseException) -> str:
-    """A card for an error that came before there was a job: every problem of the request, or the message."""
-    if not isinstance(error, ParamsError):
-        return card(
-            RED, tag("div", type(error).__name__, style="font-weight:600"), tag("div", shortened(str(error), 600))
-        )
-    items = ((mono(item.field), join([str(item).removeprefix(f"{item.field}: ")])) for item in error.problems)
-    count = "1 value does" if len(error.problems) == 1 else f"{len(error.problems)} values do"
-    headline = f"{count} not fit {error.model}; nothing was sent"
-    return card(RED, tag("div", headline, style="font-weight:600;margin:0 0 4px"), facts(items))
 
 
 # -- jobs --------------------------------------------------------------------------------------------------------------

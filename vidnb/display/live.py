@@ -88,26 +88,14 @@ def _sink(html: str, text: str) -> Sink | None:
     return Terminal(text) if sys.stderr.isatty() else None
 
 
-def show(html: str, text: str) -> Cell | None:
-    """The new output in the current cell, to be updated later; in a terminal the text is written instead.
-
-    Args:
-        html: what a notebook shows.
-        text: what a terminal shows.
-    """
+def say(text: str) -> None:
+    """Nothing; a notice is shown in the cell or on the terminal, and logged where there is neither."""
     if in_cell():
-        return Cell(html)
-    if sys.stderr.isatty():
+        Cell(notice_html(text))
+    elif sys.stderr.isatty():
         from rich.console import Console
 
         Console(stderr=True).print(text, markup=False, highlight=False, style="dim")
-    return None
-
-
-def say(text: str) -> None:
-    """Nothing; a notice is shown in the cell or on the terminal, and logged where there is neither."""
-    if in_cell() or sys.stderr.isatty():
-        show(notice_html(text), text)
     else:
         log.info("%s", text)
 

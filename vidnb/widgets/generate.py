@@ -21,6 +21,12 @@ class GenerateBar(Live, part="generate"):
         budget_usd, budget_credits: the most that this studio may spend; None for no cap.
         note: a line on what happened to the last click.
         ask: a question that the person answers with one more click ("Generate anyway"), or "".
+
+    Example:
+        >>> form = vidnb.Form("leonardo/motion_2.0", {"prompt": "a koala in a meadow"})
+        >>> send = lambda fresh, anyway: vidnb.submit(model=form.model.id, fresh=fresh, **form.params)
+        >>> bar = vidnb.widgets.GenerateBar(send)
+        >>> bar.quote = vidnb.quote(model=form.model.id, **form.params)
     """
 
     quote = traitlets.Instance(Quote, allow_none=True)

@@ -251,6 +251,7 @@ class Progress(Live, part="progress", main="job"):
             "ahead": self._ahead if job.state is State.INTENDED else None,
             "expected": expected and {"median_s": expected.median_s, "p90_s": expected.p90_s, "count": expected.count},
             "card": _card(job),
+            "again": cards.retry_is_sensible(job),
             **_service(job),
         }
 

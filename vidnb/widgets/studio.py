@@ -102,8 +102,8 @@ class Studio(widgets.VBox):
         self.player = Player(client=self._client)
         self.recent = Recent(client=self._client)
         left, right = (
-            widgets.VBox([self.picker, self.form, self.bar]),
-            widgets.VBox([self.jobs, self.player, self.recent]),
+            widgets.VBox([self.picker, self.form, self.bar, self.jobs]),  # above the player they would push it about
+            widgets.VBox([self.player, self.recent]),
         )
         super().__init__([left, right])
         for box, name in ((self, "studio"), (left, "desk"), (right, "results"), (self.jobs, "jobs")):

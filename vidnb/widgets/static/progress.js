@@ -158,7 +158,7 @@ function render({ model, el }) {
   }
 
   const ending = () => [
-    model.get("_can_retry") ? button("Try again", () => act("retry"), { "data-acts": true, "data-key": "retry" }) : null,
+    model.get("_can_retry") && row.again !== false ? button("Try again", () => act("retry"), { "data-acts": true, "data-key": "retry" }) : null,
     button("Dismiss", () => { announce("Dismissed"); act("dismiss"); moveOn(); }, { "data-acts": true, "data-key": "dismiss" }),
   ];
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -174,7 +175,9 @@ def test_a_new_kernel_shows_the_jobs_of_the_old_one_and_its_clips(make_client: M
     assert "koala" in later.saved_html()
 
 
-def test_what_an_earlier_kernel_never_sent_is_sent_on_a_persons_word_only(make_client: MakeClient, tmp_path: Path) -> None:
+def test_what_an_earlier_kernel_never_sent_is_sent_on_a_persons_word_only(
+    make_client: MakeClient, tmp_path: Path
+) -> None:
     first = make_client(latency_s=100, clock=VirtualClock())
     with Client(tmp_path / "data", emulator=first.asynchronous.emulator, max_in_flight=1) as dead:
         jobs = [dead.submit("a koala", seed=seed) for seed in range(3)]
@@ -319,6 +322,20 @@ def test_what_an_observer_of_params_assigns_reaches_the_form(make_client: MakeCl
     studio.observe(correct, "params")
     studio.form.params = {"prompt": "a kaola"}
     assert studio.params["prompt"] == studio.form.params["prompt"] == "a koala"
+
+
+def test_what_another_thread_assigns_while_the_form_changes_is_not_lost(make_client: MakeClient) -> None:
+    studio = Studio(client=make_client(), params={"prompt": "a koala"})
+
+    def assign(_: Any) -> None:
+        studio.unobserve(assign, "params")
+        other = threading.Thread(target=lambda: setattr(studio, "params", {"prompt": "a cat"}))
+        other.start()
+        other.join(PATIENCE_S)
+
+    studio.observe(assign, "params")
+    studio.form.params = {**studio.form.params, "seed": 7}
+    assert studio.params["prompt"] == studio.form.params["prompt"] == "a cat"
 
 
 def test_an_observer_of_params_may_generate(make_client: MakeClient) -> None:

@@ -96,6 +96,7 @@ class Form(Live, part="form", main="params"):
         self._wishes: dict[str, _Wish] = {}
         self._foreign: Values = {}
         self._inputs = _inputs.Inputs(self._frame_of)
+        self._held_back: list[Values] = []
         self._on_submit: list[Callable[[Form], object]] = []
         self._is_shown = self._saving = False
         super().__init__(_id=uuid.uuid4().hex)
@@ -361,7 +362,8 @@ class Form(Live, part="form", main="params"):
                 if self._fields[field]["control"] == "media":
                     added += [(field, key, before) for key in self._inputs.take_new(wire or [])]
             self._given, self._marks, self._general = given, marks, general
-            self._forget_inputs(*(before for _, _, before in added))  # what is refused gives its place back
+            self._held_back += [before for _, _, before in added]  # what is refused gives its place back
+            self._forget_inputs()
             self._version += 1
         return added, good
 
@@ -377,24 +379,25 @@ class Form(Live, part="form", main="params"):
             raise MediaError(f"the clip of job {clip_id[:8]!r} is not among form.clips any more")
         return found
 
-    def _forget_inputs(self, *also: Values) -> None:
+    def _forget_inputs(self) -> None:
         wished = (wish.values for wish in self._wishes.values())
-        self._inputs.keep_only(held([*self._values.values(), *wished, *also]))
+        self._inputs.keep_only(held([*self._values.values(), *wished, *self._held_back]))
 
     async def _check(self, field: str, key: str, before: Values) -> None:
         """Look at an input that a person added: one that the model does not take is not kept."""
         thing = self._inputs.get(key)
         problem = await asyncio.to_thread(self._refusal, field, thing)
-        if not problem:
-            with self._lock:
-                self._forget_inputs()
-            await self._send_look(field, key)
-        elif self._take_back(field, thing, before):
-            with self._lock:
+        refused = bool(problem) and self._take_back(field, thing, before)
+        with self._lock:
+            if refused:
                 text = f"{shortened(self._inputs.name(key), 60)} was not taken. {problem}"
                 self._marks = {**self._marks, field: self._mark(text, "problem")}
-                self._forget_inputs()
+            self._held_back = [one for one in self._held_back if one is not before]
+            self._forget_inputs()
+        if refused:
             self._publish()
+        elif not problem:
+            await self._send_look(field, key)
 
     def _refusal(self, field: str, thing: Any) -> str:
         if _inputs.is_address(thing) or isinstance(thing, RemoteMedia | Clip) or field not in self._fields:

@@ -167,7 +167,7 @@ def test_a_job_outlives_a_killed_kernel_and_is_paid_once(lab: OpenNotebook, lab_
     notebook.run_cell(0)
     notebook.run_cell(1)
     os.kill(int(notebook.outputs()[1].split()[-1]), signal.SIGKILL)
-    notebook.page.get_by_role("button", name="Ok").click()  # "Kernel Restarting"
+    notebook.page.get_by_role("button", name="Ok", exact=True).click()  # "Kernel Restarting"
     notebook.wait_for_status("idle")
     assert not jobs(lab_folder)[0].is_terminal
 

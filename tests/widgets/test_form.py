@@ -19,7 +19,7 @@ from formpage import edit, mark_of, say, spec_of, submit, upload, wire_of
 from vidnb import catalog, params
 from vidnb.errors import ConfigError
 from vidnb.records import RemoteMedia
-from vidnb.widgets import Form
+from vidnb.widgets import Form, GenerateBar
 from vidnb.widgets._inputs import WAITING
 from vidnb.widgets.form import LATE
 
@@ -552,3 +552,42 @@ def test_what_a_notebook_saves_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "&lt;img src=x" in html
     assert "<img" not in html
     assert len(html) < 3000
+
+
+# -- messages that come in another order than they were sent -----------------------------------------------------------
+
+
+def test_what_comes_with_a_click_counts_though_its_own_message_comes_later() -> None:
+    form = Form("leonardo/motion_2.0")
+    number = form._given["seed"][0]
+    late = {"edits": {"seed": [number, "77"]}, "edit": "page:1"}
+    assert form.take_edits({"edits": {"seed": [number, "77"]}, "edit": "page:2", "model": form.model.id})
+    assert form.params["seed"] == 77
+    say(form, "edit", edits={"seed": [number, "78"]}, edit="page:3")
+    say(form, "edit", **late)
+    assert form.params["seed"] == 78
+    say(form, "edit", edits={"seed": [number, "5"]}, edit="other:1")
+    assert form.params["seed"] == 5, "another page counts for itself"
+
+
+def test_a_click_that_comes_before_the_picked_model_or_the_file_sends_nothing() -> None:
+    form = Form("leonardo/motion_2.0")
+    assert not form.take_edits({"edits": {}, "edit": "page:1", "model": "1min/luma"})
+    assert form._general
+    picture = {"start_image": [form._given["start_image"][0], [{"key": "k", "name": "koala.png"}]]}
+    assert not form.take_edits({"edits": picture, "edit": "page:2", "model": form.model.id})
+    say(form, "file", [png()], key="k", name="koala.png", index=0, count=1)
+    assert form.take_edits({"edits": picture, "edit": "page:3", "model": form.model.id})
+    assert form.params["start_image"] == png()
+    assert form._general == []
+
+
+def test_generate_sends_what_was_typed_just_before_it_and_nothing_where_that_is_not_clear() -> None:
+    form = Form("leonardo/motion_2.0", {"prompt": "a koala"})
+    seen: list[Any] = []
+    bar = GenerateBar(lambda fresh, anyway: seen.append(form.params.get("seed")), form)
+    typed = {"edits": {"seed": [form._given["seed"][0], "77"]}, "edit": "page:1", "model": form.model.id}
+    bar._received(bar, {"kind": "generate", "form": typed}, [])
+    bar._received(bar, {"kind": "generate", "form": {**typed, "edit": "page:2", "model": "1min/luma"}}, [])
+    assert seen == [77]
+    assert "Nothing was sent" in bar.note

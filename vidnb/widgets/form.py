@@ -313,9 +313,31 @@ class Form(Live, part="form", main="params"):
         """A person moved something."""
         self._take_over(content)
 
+    def take_edits(self, content: Mapping[str, Any]) -> bool:
+        """True once all that the page holds of this form is in `params`; False where a person must look first.
+
+        Args:
+            content: what the page says with a click: the edits that it does not know to have arrived, and the model
+                that it shows as picked.
+        """
+        on_its_way = content.get("model") not in (None, self.model.id) or self._lacks_a_file(content)
+        if on_its_way:
+            self._general = [LATE]
+        return not on_its_way and self._take_over(content)
+
+    def _lacks_a_file(self, content: Mapping[str, Any]) -> bool:
+        media = [wire for field, (_, wire) in content.get("edits", {}).items() if self._is_media(field)]
+        items = [item for wire in media for item in wire or []]
+        return any(
+            not {"place", "frame"} & item.keys() and self._inputs.get(str(item.get("key"))) is None for item in items
+        )
+
+    def _is_media(self, field: str) -> bool:
+        return field in self._fields and self._fields[field]["control"] == "media"
+
     def heard_submit(self, content: Mapping[str, Any], _: list[bytes]) -> None:
-        """Ctrl-Enter, with the edits that were not sent yet; with one that cannot be taken, nothing goes out."""
-        if self._take_over(content):
+        """Ctrl-Enter, with the edits that may not have arrived; with one that cannot be taken, nothing goes out."""
+        if self.take_edits(content):
             for callback in tuple(self._on_submit):
                 callback(self)
 
@@ -350,6 +372,8 @@ class Form(Live, part="form", main="params"):
                     good = False  # code was quicker: what it set stands, and is not what the person meant to send
                     general = [LATE]
                     continue
+                if _is_older(content["edit"], given[field][2:]):
+                    continue  # it came with a click already, and perhaps more was typed since
                 before = self._values.get(field, {})
                 try:
                     self._set(field, from_wire(self.model, self._fields[field]["params"], wire, self._inputs))
@@ -359,7 +383,7 @@ class Form(Live, part="form", main="params"):
                     continue
                 given[field] = [number, wire, content["edit"]]
                 marks.pop(field, None)
-                if self._fields[field]["control"] == "media":
+                if self._is_media(field):
                     added += [(field, key, before) for key in self._inputs.take_new(wire or [])]
             self._given, self._marks, self._general = given, marks, general
             self._held_back += [before for _, _, before in added]  # what is refused gives its place back
@@ -457,3 +481,10 @@ def _short(value: Any) -> str:
         return str(value)
     items = value if isinstance(value, list | tuple) else [value]
     return ", ".join(str(item) if isinstance(item, str | Mapping) else _inputs.name_of(item) for item in items)
+
+
+def _is_older(edit: str, last: list[Any]) -> bool:
+    """Whether an edit was made before the last one that was taken from the same page."""
+    page, _, number = edit.partition(":")
+    last_page, _, last_number = str(last[0] if last else "").partition(":")
+    return page == last_page and int(number) < int(last_number)

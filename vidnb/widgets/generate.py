@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import traitlets
 
 from vidnb.records import Cost, Quote
 from vidnb.widgets._live import Live
+
+if TYPE_CHECKING:
+    from vidnb.widgets.form import Form
 
 
 class GenerateBar(Live, part="generate"):
@@ -36,24 +39,33 @@ class GenerateBar(Live, part="generate"):
     budget_credits = traitlets.Float(None, allow_none=True).tag(sync=True)
     note = traitlets.Unicode("").tag(sync=True)
     ask = traitlets.Unicode("").tag(sync=True)
+    _form = traitlets.Unicode("").tag(sync=True)
+    """Id of the form whose values are sent; what the page knows of it comes with each click."""
     _price = traitlets.Dict().tag(sync=True)
     _spent = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, on_generate: Callable[[bool, bool], None]) -> None:
+    def __init__(self, on_generate: Callable[[bool, bool], None], form: Form | None = None) -> None:
         """Make the bar.
 
         Args:
             on_generate: called with (fresh, anyway): whether the next take is wanted, and whether a price that nobody
                 knows was accepted.
+            form: whose values it sends: what a person typed there just before the click is in it when this is called.
         """
         super().__init__()
         self._on_generate = on_generate
+        self._edited = form
+        self._form = form._id if form is not None else ""
         self._draw_price()
         self._draw_spent()
 
     def heard_generate(self, content: Mapping[str, Any], _: list[bytes]) -> None:
         """A button was pressed; the page holds the next press back until it knows that this one arrived."""
         self.say("heard")
+        edits = content.get("form")
+        if self._edited is not None and edits is not None and not self._edited.take_edits(edits):
+            self.note = "Nothing was sent: the form was still changing. Look at it, then press again."
+            return
         self._on_generate(bool(content.get("fresh")), bool(content.get("anyway")))
 
     def heard_budget(self, content: Mapping[str, Any], _: list[bytes]) -> None:

@@ -34,6 +34,8 @@ class ModelPicker(Live, part="picker", main="model"):
     about: traitlets.List[dict[str, str]] = traitlets.List().tag(sync=True)
     _models: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     _providers = traitlets.Dict().tag(sync=True)
+    _form = traitlets.Unicode("").tag(sync=True)
+    """Id of the form that the choice is for."""
 
     def __init__(self, model: str = DEFAULT_MODEL) -> None:
         entry = catalog.find(model)

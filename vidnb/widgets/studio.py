@@ -97,7 +97,8 @@ class Studio(widgets.VBox):
         self.picker = ModelPicker(entry.id)
         self._saved = SavedOutput(self.picker)
         self.form = Form(entry, params)
-        self.bar = GenerateBar(self._clicked)
+        self.bar = GenerateBar(self._clicked, self.form)
+        self.picker._form = self.form._id
         self.jobs = widgets.VBox()
         self.player = Player(client=self._client)
         self.recent = Recent(client=self._client)

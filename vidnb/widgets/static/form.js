@@ -141,19 +141,17 @@ export function modeOf(modes, hasStart) {
 
 /* -- edits on their way ---------------------------------------------------------------------------------------------- */
 
-/** What each form has in this page that its kernel has not confirmed yet, by the form's id; all its views share it. */
-const DESKS = new Map();
-
 /** @typedef {{number: number, wire: any, edit: ?number}} Edit an edit, the number of the value it began from, and as what it was sent */
 
 function deskOf(model) {
   const id = model.get("_id");
-  if (!DESKS.has(id)) DESKS.set(id, new Desk());
-  const desk = DESKS.get(id);
+  if (!FORMS.desks.has(id)) FORMS.desks.set(id, new Desk());
+  const desk = FORMS.desks.get(id);
   desk.model = model;
   return desk;
 }
 
+/** What a form has in this page that its kernel has not confirmed yet; all its views share it. */
 class Desk {
   page = newKey().slice(0, 12);
   edit = 0;
@@ -185,21 +183,30 @@ class Desk {
     this.views.forEach((draw) => draw());
   }
 
-  /** Send what was not sent yet. Messages stay in order, also while the kernel is busy; synced state may not. */
-  flush(kind = "edit") {
+  /** Send what was not sent yet. */
+  flush() {
     clearTimeout(this.timer);
     const fresh = [...this.edits].filter(([, edit]) => edit.edit === null);
-    if (!fresh.length && kind === "edit") return;
+    if (fresh.length) send(this.model, "edit", this.#number(fresh));
+  }
+
+  /** All that the kernel has not confirmed, sent or not, for a message that must not depend on the ones before it. */
+  async take() {
+    await Promise.allSettled([...this.reading]);
+    clearTimeout(this.timer);
+    return { ...this.#number([...this.edits]), model: FORMS.picked.get(this.model.get("_id")) ?? null };
+  }
+
+  #number(some) {
     this.edit += 1;
     const edits = {};
-    for (const [field, edit] of fresh) { edits[field] = [edit.number, edit.wire]; edit.edit = this.edit; }
-    send(this.model, kind, { edits, edit: `${this.page}:${this.edit}` });
+    for (const [field, edit] of some) { edits[field] = [edit.number, edit.wire]; edit.edit = this.edit; }
+    return { edits, edit: `${this.page}:${this.edit}` };
   }
 
   /** Ctrl-Enter; a file that is still being read goes along. */
   async submit() {
-    await Promise.allSettled([...this.reading]);
-    this.flush("submit");
+    send(this.model, "submit", await this.take());
   }
 
   /** Forget the edits that the kernel confirmed, or that came too late. */

@@ -63,8 +63,12 @@ function render({ model, el }) {
   }
 
   /** One click is one message: until the kernel has heard it, another would be paid for, too. */
-  function press(content) {
-    if (waiting || !send(model, "generate", content)) return;
+  async function press(content) {
+    if (waiting) return;
+    waiting = "reading";
+    const form = await FORMS.desks.get(model.get("_form"))?.take(); // what was typed goes along: its own message may come later
+    waiting = null;
+    if (!send(model, "generate", form ? { ...content, form } : content)) return;
     [go, take, anyway].forEach((button) => button.setAttribute("aria-disabled", "true"));
     waiting = setTimeout(() => { waiting = "told"; drawNote(); }, SLOW_MS);
   }

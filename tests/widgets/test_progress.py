@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from vidnb.emulator import Emulator, VirtualClock
+from vidnb.emulator import VirtualClock
 from vidnb.records import Job, State
 from vidnb.verbs import Client
 from vidnb.widgets.progress import Progress, _service
@@ -21,22 +18,6 @@ PATIENCE_S = 60
 ONEMIN = {"model": "1min/damo", "num_frames": 16, "fps": 8, "steps": 10}
 
 MakeClient = Callable[..., Client]
-
-
-@pytest.fixture
-def make_client(tmp_path: Path) -> Iterator[MakeClient]:
-    """`make_client(**settings)`: a client of one folder, with an emulator that has these settings."""
-    made: list[Client] = []
-
-    def make(max_in_flight: int | None = None, **settings: Any) -> Client:
-        emulator = Emulator(tmp_path / "emulator", **{"latency_s": 0.05, **settings})
-        made.append(Client(tmp_path / "data", emulator=emulator, max_in_flight=max_in_flight))
-        return made[-1]
-
-    yield make
-    for client in made:
-        client.close()
-        client.asynchronous.emulator.close()
 
 
 def until(condition: Callable[[], Any]) -> None:

@@ -24,22 +24,6 @@ PATIENCE_S = 60
 MakeClient = Callable[..., Client]
 
 
-@pytest.fixture
-def make_client(tmp_path: Path) -> Iterator[MakeClient]:
-    """`make_client(**settings)`: a client of a folder of its own, with an emulator that has these settings."""
-    made: list[Client] = []
-
-    def make(**settings: Any) -> Client:
-        emulator = Emulator(tmp_path / "emulator", **{"latency_s": 0.05, **settings})
-        made.append(Client(tmp_path / "data", emulator=emulator))
-        return made[-1]
-
-    yield make
-    for client in made:
-        client.close()
-        client.asynchronous.emulator.close()
-
-
 def until(condition: Callable[[], Any]) -> None:
     """Wait until the condition holds; what it waits for happens on the background loop."""
     end = time.monotonic() + PATIENCE_S

@@ -114,7 +114,7 @@ class Studio(widgets.VBox):
         self._connect()
         self.budget_usd, self.budget_credits = budget_usd, budget_credits
         self._form_changed()
-        _bridge.spawn(self._begin())
+        self._spawn(self._begin())
 
     def _connect(self) -> None:
         """Let the parts hear of one another."""
@@ -130,15 +130,14 @@ class Studio(widgets.VBox):
 
     async def _begin(self) -> None:
         """Show what the data folder has: jobs that an earlier kernel left running, the newest clips, what was spent."""
-        with self._shown_problems():
-            for job in reversed(await asyncio.to_thread(self._client.jobs, state=UNFINISHED, limit=None)):
-                self._track(job)
-            done = await asyncio.to_thread(self._client.jobs, state="done", limit=CLIPS_SAVED)
-            self._older = tuple(self._client.clip(job) for job in done)
-            self._remember_clips()
-            if self.clip is None and self._older and not self._lines:
-                self.clip = self._older[0]
-            await self._sum_up()
+        for job in reversed(await asyncio.to_thread(self._client.jobs, state=UNFINISHED, limit=None)):
+            self._track(job)
+        done = await asyncio.to_thread(self._client.jobs, state="done", limit=CLIPS_SAVED)
+        self._older = tuple(self._client.clip(job) for job in done)
+        self._remember_clips()
+        if self.clip is None and self._older and not self._lines:
+            self.clip = self._older[0]
+        await self._sum_up()
 
     def _ipython_display_(self) -> None:
         show(self, "vidnb.Studio(): run the cell again to use the form.")
@@ -226,7 +225,7 @@ class Studio(widgets.VBox):
         self.params = _Followed(self.form.params)
         self._forget_notes()
         self._edits += 1
-        _bridge.spawn(self._look_up_price(self._edits))
+        self._spawn(self._look_up_price(self._edits))
 
     def _forget_notes(self) -> None:
         self.bar.note = self.bar.ask = self.bar.problem = ""
@@ -346,16 +345,21 @@ class Studio(widgets.VBox):
         self._spawn(self._submit(self.model, dict(self.form.params), fresh=fresh, anyway=anyway))
 
     def _spawn(self, work: Any) -> None:
-        """Run a coroutine that nobody awaits; what goes wrong is shown."""
+        """Run a coroutine that nobody awaits; what goes wrong is shown on the bar, and wrong values in the form."""
 
         async def shown() -> None:
-            with self._shown_problems():
+            try:
                 await work
+            except ParamsError:
+                pass  # the form shows them
+            except UnknownPriceError as error:
+                self.bar.ask = str(error)
+            except BudgetError as error:
+                self.bar.problem = str(error)
+            except Exception as error:  # noqa: BLE001  nobody reads the kernel's log
+                self.bar.problem = f"{type(error).__name__}: {error}"
 
         _bridge.spawn(shown())
-
-    def _shown_problems(self) -> Any:
-        return _Shown(self.bar)
 
     async def _submit(self, model: str, values: Mapping[str, Any], *, fresh: bool, anyway: bool) -> Job:
         self._forget_notes()
@@ -377,7 +381,7 @@ class Studio(widgets.VBox):
         finally:
             self._reserved.pop(token, None)  # from now on the job's row counts
         self.form.show_problems([])
-        _bridge.spawn(self._sum_up())
+        self._spawn(self._sum_up())
         self._track(job, job.created_at < begun, values)
         return job
 
@@ -426,12 +430,11 @@ class Studio(widgets.VBox):
             if ended is not None:
                 ended.close()
         self._edits += 1
-        _bridge.spawn(self._after_end(self._edits))
+        self._spawn(self._after_end(self._edits))
 
     async def _after_end(self, edit: int) -> None:
-        with self._shown_problems():
-            await self._sum_up()
-            await self._look_up_price(edit)
+        await self._sum_up()
+        await self._look_up_price(edit)
 
     def _retry(self, job: Job, values: Mapping[str, Any]) -> None:
         """Send a failed job's recipe again, as a person asked; a failed job leaves its take free."""
@@ -484,22 +487,3 @@ class Studio(widgets.VBox):
             await asyncio.to_thread(act, clip)  # vary and take wait for the loop that this runs on
             if name == "remix":
                 self.bar.note = "The recipe of the clip is in the form now."
-
-
-class _Shown:
-    """A block whose errors are shown on the bar, as nobody awaits a click; the form shows its own."""
-
-    def __init__(self, bar: GenerateBar) -> None:
-        self._bar = bar
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> bool:
-        if isinstance(error, UnknownPriceError):
-            self._bar.ask = str(error)
-        elif isinstance(error, BudgetError):
-            self._bar.problem = str(error)
-        elif isinstance(error, Exception) and not isinstance(error, ParamsError):
-            self._bar.problem = f"{type(error).__name__}: {error}"
-        return isinstance(error, Exception)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,29 @@ async def test_a_lost_reply_of_a_service_without_a_list_is_put_to_the_person(tmp
         await client.settle(caught.value.job, "send_again")
         assert (await client.wait(caught.value.job)).job.state is State.DONE
     assert posts(emulator) == 2
+
+
+async def test_a_job_settled_while_its_list_is_still_read_goes_on(tmp_path: Path) -> None:
+    emulator = emulator_in(tmp_path, "lost_reply:submit:1")
+    app, looks = StreamingASGITransport(emulator.app), itertools.count()
+
+    class FirstLookFails(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.path.endswith("/me") and next(looks) == 0:
+                await asyncio.sleep(1)
+                return httpx.Response(401, json={"error": "not now"})
+            return await app.handle_async_request(request)
+
+    async with emulated(tmp_path, emulator) as client:
+        client._in_process = FirstLookFails  # type: ignore[method-assign]
+        async for job in client.watch(await client.submit("a koala", **QUICK)):
+            if job.state is State.AMBIGUOUS:
+                break
+        assert [row.state for row in await client.reconcile(job)] == [State.RUNNING]  # the engine's own look is slower
+        async for job in client.watch(job):
+            pass
+    assert job.state is State.DONE
+    assert posts(emulator) == 1
 
 
 async def test_giving_up_an_ambiguous_job_frees_its_recipe(tmp_path: Path) -> None:

@@ -162,7 +162,9 @@ class Engine:
                 if not job.is_terminal:  # the end of a job ends its lease
                     self.store.release(job.id, self.owner)
             if job.state is State.AMBIGUOUS:
-                break
+                job = self.store.get(job.id)  # a person may have settled it while the list was read
+                if job.state is State.AMBIGUOUS:
+                    break
         return job
 
     def leased(self, job: Job) -> Job:
@@ -472,7 +474,10 @@ class Engine:
         if len(fitting) > 1 + len(alike):
             return self.store.get(job.id)
         for remote in sorted(fitting, key=lambda remote: abs(((remote.created_at or began) - began).total_seconds())):
-            attached = self.store.attach(job.id, remote.remote_id, "found in the provider's list of recent jobs")
+            try:
+                attached = self.store.attach(job.id, remote.remote_id, "found in the provider's list of recent jobs")
+            except IllegalTransitionError:  # it was settled while the list was read
+                break
             if attached is not None:
                 self._on_change(attached)
                 return attached

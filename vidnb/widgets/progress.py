@@ -19,7 +19,7 @@ from vidnb import providers
 from vidnb.display import cards, error_html, job_html
 from vidnb.display.live import ended_badly
 from vidnb.display.page import shortened
-from vidnb.errors import ConfigError, JobError
+from vidnb.errors import ConfigError, JobAmbiguousError, JobError
 from vidnb.records import Expectation, Job, State
 from vidnb.verbs import Client, default_client
 from vidnb.widgets._live import Live, in_words
@@ -114,12 +114,21 @@ class Progress(Live, part="progress", main="job"):
 
     async def _follow(self) -> None:
         """Write the newest row into the trait until the job ends or the waiting is stopped."""
-        client = self._client.asynchronous
+        try:
+            while await self._wait():
+                pass
+        finally:
+            self.waiting = False
+        self._now(self._newest())
+
+    async def _wait(self) -> bool:
+        """Whether the job goes on although the wait ended: it was ambiguous, and settled a moment before that."""
+        ambiguous = False
         helpers = [asyncio.create_task(self._take_rows()), asyncio.create_task(self._look_ahead())]
         try:
-            await client.wait(self.job, timeout_s=None, quiet=True)
-        except JobError:
-            pass  # the row says it, and the card shows it
+            await self._client.asynchronous.wait(self.job, timeout_s=None, quiet=True)
+        except JobError as error:
+            ambiguous = isinstance(error, JobAmbiguousError)  # what else it was the row says, and the card shows it
         except asyncio.CancelledError:
             if (task := asyncio.current_task()) and task.cancelling():
                 raise
@@ -129,8 +138,10 @@ class Progress(Live, part="progress", main="job"):
             for helper in helpers:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
-            self.waiting = False
-        self._now(client.job(self.job))
+        return ambiguous and self._newest().is_moving
+
+    def _newest(self) -> Job:
+        return self._client.asynchronous.job(self.job)
 
     async def _take_rows(self) -> None:
         async for row in self._client.asynchronous.watch(self.job):
@@ -198,22 +209,24 @@ class Progress(Live, part="progress", main="job"):
             callback(self.job)
 
     async def _cancel(self) -> None:
-        self._now(await self._client.asynchronous.cancel(self.job))
+        await self._client.asynchronous.cancel(self.job)
+        self._now(self._newest())
 
     async def _reconcile(self) -> None:
         self._note = ""
-        found = await self._client.asynchronous.reconcile(self.job)
-        if self.waiting or not found:
-            return
-        self._settled(found[0])
-        if found[0].state is State.AMBIGUOUS:
+        await self._client.asynchronous.reconcile(self.job)
+        self._settled()
+        if self.job.state is State.AMBIGUOUS:
             self._note = "The service's list does not settle it: no job in it, or more than one, can be this one."
 
     async def _settle(self, how: Literal["send_again", "give_up"] | None, remote_id: str | None) -> None:
         self._note = ""
-        self._settled(await self._client.asynchronous.settle(self.job, how, remote_id=remote_id))
+        await self._client.asynchronous.settle(self.job, how, remote_id=remote_id)
+        self._settled()
 
-    def _settled(self, job: Job) -> None:
+    def _settled(self) -> None:
+        """Go on from the newest row: what a verb returned may be older than what the line has heard since."""
+        job = self._newest()
         if job.is_moving:
             self.job = job
             self.follow()

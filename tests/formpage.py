@@ -20,6 +20,12 @@ def submit(form: Form, **edits: Any) -> None:
     say(form, "submit", edits={field: [form._given[field][0], wire] for field, wire in edits.items()})
 
 
+def seen_in(form: Form) -> dict[str, Any]:
+    """What a click says where the page shows the form as it is, and knows it to be so."""
+    shown = {field: list(entry[:2]) for field, entry in form._given.items()}
+    return {"edits": {}, "models": [form.model.id], "shown": shown}
+
+
 def upload(form: Form, field: str, name: str, content: bytes, *, pieces: int = 1) -> None:
     """A person drops a file."""
     key, size = f"key-{next(_edits)}", -(-len(content) // pieces)

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         models,
         quote,
         reconcile,
+        request,
         resume,
         settle,
         spent,
@@ -81,8 +82,8 @@ __version__ = "0.1.0"
 _HOME = {
     "vidnb.client": "AsyncClient",
     "vidnb.verbs": (
-        "Client annotate cancel clip expect generate history job jobs model models quote reconcile resume settle spent "
-        "stop_waiting submit wait watch"
+        "Client annotate cancel clip expect generate history job jobs model models quote reconcile request resume settle "
+        "spent stop_waiting submit wait watch"
     ),
     "vidnb._clip": "Clip",
     "vidnb.emulator": "Emulator",
@@ -154,6 +155,7 @@ __all__ = [
     "models",
     "quote",
     "reconcile",
+    "request",
     "resume",
     "settle",
     "spent",

@@ -86,18 +86,7 @@ class Clip:
         Raises:
             StoreError: somebody deleted an input's file.
         """
-        entry = catalog.load().get(self.model)
-        alone = {name for name, param in entry.params.items() if param.kind == "image"} if entry else set()
-        inputs = {name: [self._input(name, item) for item in items] for name, items in self.job.images.items()}
-        return dict(self.params) | {name: items[0] if name in alone else items for name, items in inputs.items()}
-
-    def _input(self, name: str, item: Mapping[str, str]) -> Path | RemoteMedia:
-        if "sha256" not in item:
-            return RemoteMedia(**item)
-        path = self._files.path(item["sha256"], f".{item['extension']}")
-        if path is None:
-            raise StoreError(f"the file of {name} of job {self.job.id[:8]} is no longer in the data folder")
-        return path
+        return request_of(self.job, self._files)
 
     @property
     def info(self) -> ClipInfo:
@@ -186,3 +175,20 @@ class Clip:
         from vidnb import display
 
         return {"text/plain": repr(self), "text/html": str(display.clip_html(self))}  # marimo takes no subclass of str
+
+
+def request_of(job: Job, files: Files) -> dict[str, Any]:
+    """The recipe of a job as arguments of `generate`: see `Clip.request`."""
+    entry = catalog.load().get(job.model)
+    alone = {name for name, param in entry.params.items() if param.kind == "image"} if entry else set()
+
+    def stored(name: str, item: Mapping[str, str]) -> Path | RemoteMedia:
+        if "sha256" not in item:
+            return RemoteMedia(**item)
+        path = files.path(item["sha256"], f".{item['extension']}")
+        if path is None:
+            raise StoreError(f"the file of {name} of job {job.id[:8]} is no longer in the data folder")
+        return path
+
+    inputs = {name: [stored(name, item) for item in items] for name, items in job.images.items()}
+    return dict(job.params) | {name: items[0] if name in alone else items for name, items in inputs.items()}

@@ -23,7 +23,7 @@ import httpx
 from pydantic import SecretStr
 
 from vidnb import _annotation, catalog, display, params, providers, quotes
-from vidnb._clip import Clip
+from vidnb._clip import Clip, request_of
 from vidnb._history import History
 from vidnb.catalog import DEFAULT_MODEL
 from vidnb.engine import Engine, Sleep
@@ -632,6 +632,21 @@ class AsyncClient:
             >>> vidnb.clip("3f2a91c0").path
         """
         return Clip(self.job(job), self.files)
+
+    def request(self, job: Job | Clip | str) -> dict[str, Any]:
+        """The recipe of any job as arguments, inputs and all, as `Clip.request` is of a done one.
+
+        Args:
+            job: a job, its id, or the first characters of it.
+
+        Raises:
+            StoreError: there is none, or somebody deleted an input's file.
+
+        Example:
+            >>> failed = vidnb.jobs(state="failed")[0]
+            >>> vidnb.submit(model=failed.model, **vidnb.request(failed))
+        """
+        return request_of(self.job(job), self.files)
 
     def jobs(self, /, *, limit: int | None = 20, **filters: Any) -> Jobs:
         """The newest jobs; shown as a table in a cell.

@@ -108,6 +108,7 @@ class Client:
     spent = _same(AsyncClient.spent)
     job = _same(AsyncClient.job)
     clip = _same(AsyncClient.clip)
+    request = _same(AsyncClient.request)
     jobs = _same(AsyncClient.jobs)
     history = _same(AsyncClient.history)
 
@@ -175,6 +176,7 @@ expect = _verb(Client.expect)
 spent = _verb(Client.spent)
 job = _verb(Client.job)
 clip = _verb(Client.clip)
+request = _verb(Client.request)
 jobs = _verb(Client.jobs)
 history = _verb(Client.history)
 

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from widgetpage import Theme, WidgetPage
 
 from vidnb.records import Cost, Quote
+from vidnb.widgets.form import NOT_SENT
 from vidnb.widgets.generate import GenerateBar
 from vidnb.widgets.picker import ModelPicker
 
@@ -101,6 +102,30 @@ def test_a_second_click_is_held_back_until_the_kernel_heard_the_first(widget_pag
     assert len(shown.sent("generate")) == 2
 
 
+def test_that_nothing_was_sent_is_said_until_the_next_click(widget_page: Open) -> None:
+    shown = widget_page(bar())
+    go = shown.root.get_by_role("button", name="Generate about")
+    go.click()
+    shown.say("heard", {"refused": NOT_SENT})
+    shown.set(note="")
+    expect(shown.root).to_contain_text(NOT_SENT)
+    go.click()
+    shown.say("heard", {"refused": ""})
+    expect(shown.root).not_to_contain_text(NOT_SENT)
+
+
+def test_a_picker_says_what_it_shows_as_long_as_it_is_there(widget_page: Open) -> None:
+    shown = widget_page(ModelPicker("1min/luma"), {"_form": "the form"})
+    told = "() => [...vidnbForms.pickers].map(shown => shown())"
+    assert shown.page.evaluate(told) == [["the form", "1min/luma"]]
+    shown.render_again()
+    shown.root.get_by_label("Model").select_option("1min/leonardo-motion")
+    assert shown.page.evaluate(told) == [["the form", "1min/leonardo-motion"]] * 2
+    shown.end()
+    shown.end()
+    assert shown.page.evaluate(told) == []
+
+
 def test_a_click_without_a_kernel_says_so_and_not_that_it_is_kept(widget_page: Open) -> None:
     shown = widget_page(bar())
     shown.page.evaluate("() => { fake.model.send = () => { throw new Error('Cannot send'); }; }")
@@ -133,6 +158,18 @@ def test_a_cap_is_typed_checked_and_taken_away(widget_page: Open) -> None:
         expect(field).to_have_attribute("aria-invalid", "true" if typed == "much" else "false")
         expect(shown.root.get_by_text("A cap is a number")).to_have_count(1 if typed == "much" else 0)
     assert [message["budget_usd"] for message in shown.sent("budget")] == [5, None]
+
+
+def test_a_cap_goes_along_with_the_clicks_until_the_kernel_has_it(widget_page: Open) -> None:
+    shown = widget_page(bar())
+    shown.root.get_by_role("button", name="No cap").click()
+    shown.root.get_by_label("Cap in US dollars").fill("5")
+    go = shown.root.get_by_role("button", name="Generate about")
+    for heard in ({}, {"budget_usd": 4}, {"budget_usd": 5}):
+        shown.say("budget", heard)
+        go.click()
+        shown.say("heard")
+    assert [message.get("budget") for message in shown.sent("generate")] == [{"budget_usd": 5}, {"budget_usd": 5}, None]
 
 
 def test_hostile_words_are_shown_as_words(widget_page: Open) -> None:

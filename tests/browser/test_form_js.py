@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import permutations
 from types import SimpleNamespace
 from typing import Any
 
@@ -49,12 +50,20 @@ class Wired:
 
     def pump(self) -> None:
         """Let the kernel handle what was sent, and the page what came of it."""
-        messages = self.page.evaluate("from => fake.sent.slice(from)", self._taken)
-        self._taken += len(messages)
+        self.deliver(self.messages())
+        self.refresh()
+
+    def messages(self) -> list[dict[str, Any]]:
+        """What was sent since the last time."""
+        found: list[dict[str, Any]] = self.page.evaluate("from => fake.sent.slice(from)", self._taken)
+        self._taken += len(found)
+        return found
+
+    def deliver(self, messages: Iterable[dict[str, Any]]) -> None:
+        """Let the kernel handle these, in this order."""
         for message in messages:
             buffers = [memoryview(base64.b64decode(buffer)) for buffer in message["buffers"]]
             self.form._handle_custom_msg(message["content"], buffers)
-        self.refresh()
 
     def refresh(self) -> None:
         """Give the page the form's traits and messages as they are now."""
@@ -168,6 +177,97 @@ def test_ctrl_enter_anywhere_submits_with_the_newest_edit(wired: Callable[..., W
     form.part.wait_for_sent("submit", 2)
     form.pump()
     assert heard == ["a koala", "a koala"]
+
+
+# -- messages that the kernel hears in another order than they were sent
+
+UNSENT = "Nothing was sent"
+
+
+def test_whatever_comes_first_only_what_was_seen_at_ctrl_enter_is_sent(wired: Callable[..., Wired]) -> None:
+    form = wired(params={"seed": 1})
+    form.form.on_submit(lambda filled: heard.append((filled.params["prompt"], filled.params["seed"])))
+    prompt, seed = (form.root.get_by_label(name, exact=True) for name in ("Prompt", "Seed"))
+    for number, order in enumerate(permutations(range(4))):
+        heard: list[tuple[str, int]] = []
+        prompt.fill(f"a koala {number}")
+        seed.fill(str(number))
+        seed.press("Control+Enter")
+        seed.fill("99")
+        prompt.fill("a cat")
+        prompt.blur()
+        form.part.wait_for_sent("submit", number + 1)
+        messages = form.messages()
+        assert [message["content"]["kind"] for message in messages] == ["edit", "submit", "edit", "edit"]
+        form.deliver(messages[at] for at in order)
+        assert heard in ([], [(f"a koala {number}", number)]), order
+        assert heard or 1 in order[1:], "it is refused only where something came before it"
+        form.refresh()
+        assert (form.form.params["prompt"], form.form.params["seed"]) == ("a cat", 99)
+
+
+def test_what_code_set_unseen_is_not_sent_and_that_is_said_until_the_next_try(wired: Callable[..., Wired]) -> None:
+    form = wired(params={"prompt": "a koala", "seed": 1})
+    heard: list[int] = []
+    form.form.on_submit(lambda filled: heard.append(filled.params["seed"]))
+    form.form.params = {**form.form.params, "seed": 2}
+    prompt = form.root.get_by_label("Prompt", exact=True)
+    prompt.press("Control+Enter")
+    form.part.wait_for_sent("submit")
+    form.pump()
+    assert heard == []
+    expect(form.root).to_contain_text(UNSENT)
+    expect(form.root.get_by_label("Seed", exact=True)).to_have_value("2")
+    prompt.fill("a cat")
+    form.params()
+    expect(form.root).to_contain_text(UNSENT)
+    prompt.press("Control+Enter")
+    form.part.wait_for_sent("submit", 2)
+    form.pump()
+    assert heard == [2]
+    expect(form.root).not_to_contain_text(UNSENT)
+
+
+def test_the_model_that_a_picker_of_this_page_shows_goes_along(wired: Callable[..., Wired]) -> None:
+    form = wired()
+    pick = "([id, model]) => { vidnbForms.pickers.clear(); vidnbForms.pickers.add(() => [id, model]); }"
+    for id, model in ((form.form._id, "1min/luma"), ("another form", "1min/luma"), (form.form._id, form.form.model.id)):
+        form.page.evaluate(pick, [id, model])
+        form.root.get_by_label("Prompt", exact=True).press("Control+Enter")
+    own = form.form.model.id
+    found = [set(message["models"]) for message in form.part.wait_for_sent("submit", 3)]
+    assert found == [{own, "1min/luma"}, {own}, {own}]
+
+
+def test_an_edit_for_a_field_that_went_with_its_model_holds_no_click_back(wired: Callable[..., Wired]) -> None:
+    form = wired(params={"prompt": "a koala"})
+    heard: list[str] = []
+    form.form.on_submit(lambda filled: heard.append(filled.model.id))
+    form.root.get_by_label("Seed", exact=True).fill("7")
+    form.form.model = "1min/luma"
+    form.pump()
+    form.params()
+    form.root.get_by_label("Prompt", exact=True).press("Control+Enter")
+    form.part.wait_for_sent("submit")
+    form.pump()
+    assert heard == ["1min/luma"]
+
+
+def test_a_picture_that_cannot_be_read_keeps_ctrl_enter_back(wired: Callable[..., Wired]) -> None:
+    form = wired(params={"prompt": "a koala"})
+    heard: list[Any] = []
+    form.form.on_submit(heard.append)
+    slow = "() => { Blob.prototype.arrayBuffer = () => new Promise((_, no) => { window.lose = no; }); }"
+    form.page.evaluate(slow)
+    form.drop("start_image", ("koala.png", "image/png", picture(640, 480)))
+    form.root.get_by_label("Prompt", exact=True).press("Control+Enter")
+    assert form.part.sent("submit") == []
+    form.page.evaluate("() => lose(new Error('it is gone'))")
+    form.part.wait_for_sent("submit")
+    form.pump()
+    assert heard == []
+    expect(form.field("start_image")).to_contain_text("It cannot be read: it is gone")
+    expect(form.root).to_contain_text(UNSENT)
 
 
 # -- numbers

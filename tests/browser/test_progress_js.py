@@ -33,12 +33,14 @@ AMBIGUOUS_FACTS = [
     ["Charged", "nobody knows yet, so it was not sent a second time"],
 ]
 
+JOB = "0123abcd"
+
 
 def row(now: int, state: str = "running", ago_s: float = 12, **changes: Any) -> dict[str, Any]:
     """A row as `Progress` tells it, sent so many seconds before `now`."""
     sent = now - round(ago_s * 1000)
     return {
-        "id": "0123abcd", "state": state, "word": "", "prompt": "a koala and a cat play in a sunlit meadow",
+        "id": JOB, "state": state, "word": "", "prompt": "a koala and a cat play in a sunlit meadow",
         "model": "leonardo/motion_2.0", "seed": "7", "take": 0, "emulated": False, "made_ms": sent - 500,
         "sent_ms": None if state == "intended" else sent, "ended_ms": None, "told_ms": now, "ahead": None,
         "expected": EXPECTED, "card": None, "service": "Leonardo.AI", "can_cancel": state == "intended",
@@ -148,7 +150,7 @@ def test_only_a_job_that_was_not_sent_offers_to_cancel(widget_page: Open) -> Non
     expect(shown.root).to_contain_text("3 older jobs wait before it here · usually 41 s")
     expect(shown.root.locator(".vidnb-bar")).to_be_hidden()
     shown.root.get_by_role("button", name="Cancel").click()
-    assert shown.sent() == [{"kind": "cancel"}]
+    assert shown.sent() == [{"kind": "cancel", "id": JOB}]
     shown.set(_row=row(now_of(shown), "queued"))
     expect(shown.root.get_by_role("button", name="Cancel")).to_have_count(0)
     shown.root.get_by_role("button", name="Details").click()
@@ -164,7 +166,19 @@ def test_a_button_under_the_finger_stays_while_the_queue_moves(widget_page: Open
     shown.set(_row={**shown.trait("_row"), "ahead": 2, "told_ms": now_of(shown)})
     expect(shown.root).to_contain_text("2 older jobs wait")
     shown.page.mouse.up()
-    assert shown.sent() == [{"kind": "cancel"}]
+    assert shown.sent() == [{"kind": "cancel", "id": JOB}]
+
+
+def test_another_job_in_the_same_line_begins_without_what_was_opened_or_asked(widget_page: Open) -> None:
+    shown = show(widget_page, "ambiguous", **ambiguous())
+    shown.root.get_by_label("id in the service's web app").fill("of the first")
+    shown.root.get_by_role("button", name="Send again (may be paid twice)").click()
+    shown.set(_row=row(now_of(shown), "ambiguous", id="4567cdef", **ambiguous()))
+    expect(shown.root.get_by_label("id in the service's web app")).to_have_value("")
+    shown.root.get_by_role("button", name="Send again (may be paid twice)").click()
+    assert shown.sent("settle") == []
+    shown.root.get_by_role("button", name="Give up").click()
+    assert shown.sent("settle") == [{"kind": "settle", "how": "give_up", "id": "4567cdef"}]
 
 
 def test_details_stay_open_and_the_keyboard_stays_where_it_was_when_the_row_changes(widget_page: Open) -> None:
@@ -251,7 +265,7 @@ def test_an_ambiguous_job_asks_and_sends_again_only_after_a_second_click(widget_
     again = shown.root.get_by_role("button", name="Really send again? It may be paid twice")
     expect(again).to_be_focused()
     again.click()
-    assert shown.sent("settle") == [{"kind": "settle", "how": "send_again"}]
+    assert shown.sent("settle") == [{"kind": "settle", "how": "send_again", "id": JOB}]
 
 
 def test_an_ambiguous_job_is_given_up_or_gets_the_id_from_the_web_app(widget_page: Open) -> None:
@@ -264,7 +278,7 @@ def test_an_ambiguous_job_is_given_up_or_gets_the_id_from_the_web_app(widget_pag
     expect(shown.root.get_by_label("id in the service's web app")).to_have_value(f" {HOSTILE} ")
     shown.root.get_by_role("button", name="Give up").click()
     assert shown.sent("settle") == [
-        {"kind": "settle", "remote_id": HOSTILE}, {"kind": "settle", "how": "give_up"},
+        {"kind": "settle", "remote_id": HOSTILE, "id": JOB}, {"kind": "settle", "how": "give_up", "id": JOB},
     ]  # fmt: skip
 
 
@@ -273,7 +287,7 @@ def test_a_service_without_a_list_says_so_and_an_emulated_job_costs_nothing(widg
     expect(shown.root).to_contain_text("1min.ai has no list of jobs to look in.")
     expect(shown.root).to_contain_text("EMULATED")
     shown.root.get_by_role("button", name="Send again (costs nothing: emulated)").click()
-    assert shown.sent("settle") == [{"kind": "settle", "how": "send_again"}]
+    assert shown.sent("settle") == [{"kind": "settle", "how": "send_again", "id": JOB}]
 
 
 # -- for everybody -----------------------------------------------------------------------------------------------------

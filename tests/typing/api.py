@@ -25,6 +25,7 @@ def verbs() -> None:
     assert_type(vidnb.watch(job), Iterator[vidnb.Job])
     assert_type(vidnb.job("3f2a"), vidnb.Job)
     assert_type(vidnb.clip(job), vidnb.Clip)
+    assert_type(vidnb.request(job), dict[str, Any])
     assert_type(vidnb.cancel(job), vidnb.Job)
     assert_type(vidnb.stop_waiting(job), vidnb.Job)
     assert_type(vidnb.settle(job, "give_up"), vidnb.Job)

@@ -7,21 +7,25 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from itertools import permutations
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import hypothesis
+import hypothesis.strategies as st
 import numpy as np
 import PIL.Image
 import pytest
-from formpage import edit, mark_of, say, spec_of, submit, upload, wire_of
+from formpage import edit, mark_of, say, seen_in, spec_of, submit, upload, wire_of
 
 from vidnb import catalog, params
 from vidnb.errors import ConfigError
 from vidnb.records import RemoteMedia
 from vidnb.widgets import Form, GenerateBar
 from vidnb.widgets._inputs import WAITING
-from vidnb.widgets.form import LATE
+from vidnb.widgets._spec import fields_of
+from vidnb.widgets.form import LATE, NOT_SENT, UNREAD, Filled
 
 MODELS = list(catalog.load())
 UUID = "5f2d1c0a-1111-4222-8333-444455556666"
@@ -161,7 +165,7 @@ def test_an_edit_that_code_forestalled_is_void() -> None:
 
 def test_ctrl_enter_with_an_edit_that_code_forestalled_sends_nothing() -> None:
     form = Form("leonardo/motion_2.0", {"prompt": "a koala"})
-    heard: list[Form] = []
+    heard: list[Filled] = []
     form.on_submit(heard.append)
     old = form._given["prompt"][0]
     form.params = {"prompt": "a cat"}
@@ -169,7 +173,7 @@ def test_ctrl_enter_with_an_edit_that_code_forestalled_sends_nothing() -> None:
     assert heard == []
     assert form._general == [LATE]
     form._received(form, {"kind": "submit", "edits": {}, "edit": "page:2"}, [])
-    assert (heard, form._general) == ([form], [])
+    assert (heard, form._general) == ([form.filled()], [])
 
 
 def test_what_code_leaves_alone_keeps_its_number_so_that_typing_goes_on() -> None:
@@ -216,8 +220,8 @@ def test_ctrl_enter_takes_the_newest_edit_along_and_its_errors_are_shown() -> No
     form = Form("leonardo/motion_2.0")
     heard: list[str] = []
 
-    def callback(form: Form) -> None:
-        heard.append(form.params["prompt"])
+    def callback(filled: Filled) -> None:
+        heard.append(filled.params["prompt"])
         raise RuntimeError("out of order")
 
     form.on_submit(callback)
@@ -231,7 +235,7 @@ def test_ctrl_enter_takes_the_newest_edit_along_and_its_errors_are_shown() -> No
 
 def test_ctrl_enter_with_an_edit_that_cannot_be_taken_sends_nothing() -> None:
     form = Form("leonardo/motion_2.0")
-    heard: list[Form] = []
+    heard: list[Filled] = []
     form.on_submit(heard.append)
     gone = [{"key": "a", "name": "gone", "frame": {"clip": "no such", "at": "last"}}]
     submit(form, start_image=gone, prompt="a koala")
@@ -239,7 +243,7 @@ def test_ctrl_enter_with_an_edit_that_cannot_be_taken_sends_nothing() -> None:
     assert form.params["prompt"] == "a koala"
     assert "no such" in mark_of(form, "start_image")
     submit(form)
-    assert heard == [form]
+    assert heard == [form.filled()]
 
 
 def test_an_observer_may_wait_for_a_thread_that_uses_the_form() -> None:
@@ -429,12 +433,40 @@ def test_a_dropped_file_arrives_in_pieces_and_is_looked_at(monkeypatch: pytest.M
     assert "start_image" not in form.params
 
 
-def test_pieces_that_do_not_fit_together_are_refused() -> None:
+@pytest.mark.parametrize("index", [0, 2, -1])
+def test_pieces_that_do_not_fit_together_are_refused(index: int) -> None:
     form = Form("leonardo/motion_2.0")
-    say(form, "file", [b"half"], key="k", name="koala.png", index=1, count=2)
+    say(form, "file", [b"half"], key="k", name="koala.png", index=0, count=2)
+    say(form, "file", [b"half"], key="k", name="koala.png", index=index, count=2)
     assert "did not arrive whole" in form.problem
     edit(form, "start_image", [{"key": "k", "name": "koala.png"}])
     assert "start_image" not in form.params
+    assert form._general == [UNREAD]
+
+
+def test_pieces_and_the_edit_that_names_them_may_come_in_any_order() -> None:
+    half = len(png()) // 2
+    pieces = {0: png()[:half], 1: png()[half:]}
+    for order in permutations([0, 1, None]):
+        form = Form("leonardo/motion_2.0", {"prompt": "a koala"})
+        number = form._given["start_image"][0]
+        for step in order:
+            if step is None:
+                edit(form, "start_image", [{"key": "k", "name": "koala.png"}], number=number)
+            else:
+                say(form, "file", [pieces[step]], key="k", name="koala.png", index=step, count=2)
+        assert form.params["start_image"] == png()
+        assert form._general == []
+
+
+def test_a_picture_that_comes_after_another_was_chosen_does_not_take_its_place(tmp_path: Path) -> None:
+    form = Form("leonardo/motion_2.0")
+    path = tmp_path / "koala.png"
+    path.write_bytes(png())
+    edit(form, "start_image", [{"key": "k", "name": "late.png"}])
+    edit(form, "start_image", [{"key": "p", "name": "koala", "place": str(path)}])
+    say(form, "file", [png(64, 64)], key="k", name="late.png", index=0, count=1)
+    assert form.params["start_image"] == str(path)
 
 
 def test_files_that_no_value_names_do_not_fill_the_memory() -> None:
@@ -561,7 +593,7 @@ def test_what_comes_with_a_click_counts_though_its_own_message_comes_later() -> 
     form = Form("leonardo/motion_2.0")
     number = form._given["seed"][0]
     late = {"edits": {"seed": [number, "77"]}, "edit": "page:1"}
-    assert form.take_edits({"edits": {"seed": [number, "77"]}, "edit": "page:2", "model": form.model.id})
+    assert form.take_edits({"edits": {"seed": [number, "77"]}, "edit": "page:2", "models": [form.model.id]})
     assert form.params["seed"] == 77
     say(form, "edit", edits={"seed": [number, "78"]}, edit="page:3")
     say(form, "edit", **late)
@@ -572,22 +604,221 @@ def test_what_comes_with_a_click_counts_though_its_own_message_comes_later() -> 
 
 def test_a_click_that_comes_before_the_picked_model_or_the_file_sends_nothing() -> None:
     form = Form("leonardo/motion_2.0")
-    assert not form.take_edits({"edits": {}, "edit": "page:1", "model": "1min/luma"})
-    assert form._general
+    assert form.take_edits({"edits": {}, "edit": "page:1", "models": ["1min/luma", form.model.id]}) is None
+    assert form._general == [LATE]
     picture = {"start_image": [form._given["start_image"][0], [{"key": "k", "name": "koala.png"}]]}
-    assert not form.take_edits({"edits": picture, "edit": "page:2", "model": form.model.id})
+    assert form.take_edits({"edits": picture, "edit": "page:2", "models": [form.model.id]}) is None
+    assert form._general == [UNREAD]
     say(form, "file", [png()], key="k", name="koala.png", index=0, count=1)
-    assert form.take_edits({"edits": picture, "edit": "page:3", "model": form.model.id})
-    assert form.params["start_image"] == png()
+    filled = form.take_edits({"edits": picture, "edit": "page:3", "models": [form.model.id]})
+    assert filled is not None
+    assert filled.params["start_image"] == png()
     assert form._general == []
 
 
-def test_generate_sends_what_was_typed_just_before_it_and_nothing_where_that_is_not_clear() -> None:
+def test_a_file_that_could_not_be_read_keeps_the_click_back() -> None:
     form = Form("leonardo/motion_2.0", {"prompt": "a koala"})
-    seen: list[Any] = []
-    bar = GenerateBar(lambda fresh, anyway: seen.append(form.params.get("seed")), form)
-    typed = {"edits": {"seed": [form._given["seed"][0], "77"]}, "edit": "page:1", "model": form.model.id}
+    assert form.take_edits({"edits": {}, "edit": "page:1", "unread": True}) is None
+    assert form._general == [UNREAD]
+
+
+def test_what_was_not_seen_is_not_sent() -> None:
+    form = Form("leonardo/motion_2.0", {"prompt": "a koala", "seed": 1})
+    click = seen_in(form)
+    assert form.take_edits({**click, "edit": "page:1"}) == form.filled()
+    form.params = {**form.params, "seed": 2}
+    assert form.take_edits({**click, "edit": "page:2"}) is None, "code set another seed"
+    click = seen_in(form)
+    edit(form, "prompt", "a cat")
+    assert form.take_edits({**click, "edit": "page:3"}) is None, "what was typed after the click came before it"
+    click = seen_in(form)
+    form.model = "leonardo/VEO3_1"
+    assert form.take_edits({**click, "edit": "page:4"}) is None, "another model has other values"
+    assert form.take_edits({**seen_in(form), "edit": "page:5"}) == form.filled()
+
+
+def test_an_edit_for_a_field_that_says_sizes_in_another_way_is_void() -> None:
+    listed = Form("leonardo/motion_2.0", {"prompt": "a koala"})
+    other = next(m for m in catalog.load().values() if (s := _size(Form(m))) and s["params"] != _size(listed)["params"])
+    number = listed._given["size"][0]
+    listed.model = other
+    edit(listed, "size", {"resolution": "720p", "aspect_ratio": "16:9"}, number=number)
+    assert listed._general == [LATE]
+    assert wire_of(listed, "size") is None
+
+
+def _size(form: Form) -> Any:
+    return form._fields.get("size")
+
+
+def test_an_empty_size_of_ones_own_is_not_the_default() -> None:
+    form = Form(next(m for m in catalog.load().values() if (s := _size(Form(m))) and s["any"]))
+    edit(form, "size", {"width_px": "", "height_px": ""})
+    assert {"width_px", "height_px"} & {problem.field for problem in form.problems()}
+    edit(form, "size", {"width_px": "512", "height_px": ""})
+    assert any("height_px" in problem.field for problem in form.problems())
+
+
+def test_a_moment_of_the_form_has_model_and_params_of_one_another() -> None:
+    form = Form("leonardo/motion_2.0", {"prompt": "a koala", "motion_control": "Dolly In"})
+    seen: list[Filled] = []
+    form.observe(lambda _: seen.append(form.filled()), ["model", "params", "_given", "_spec"])
+    for model in ("1min/luma", "leonardo/VEO3_1", "leonardo/motion_2.0"):
+        form.model = model
+    assert seen
+    assert all(each.params.keys() <= each.model.params.keys() for each in seen)
+
+
+def test_generate_sends_what_was_typed_just_before_it_and_nothing_where_that_is_not_clear(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    form = Form("leonardo/motion_2.0", {"prompt": "a koala"})
+    sent: list[Any] = []
+    bar = GenerateBar(lambda fresh, anyway, filled: sent.append(filled), form)
+    heard: list[Any] = []
+    monkeypatch.setattr(bar, "send", lambda content, buffers=None: heard.append(content))
+    typed = {"edits": {"seed": [form._given["seed"][0], "77"]}, "edit": "page:1", "models": [form.model.id]}
     bar._received(bar, {"kind": "generate", "form": typed}, [])
-    bar._received(bar, {"kind": "generate", "form": {**typed, "edit": "page:2", "model": "1min/luma"}}, [])
-    assert seen == [77]
-    assert "Nothing was sent" in bar.note
+    bar._received(bar, {"kind": "generate", "form": {**typed, "edit": "page:2", "models": ["1min/luma"]}}, [])
+    assert [(filled.model, filled.params["seed"]) for filled in sent] == [(form.model, 77)]
+    assert [content["refused"] for content in heard] == ["", NOT_SENT]
+    bar._received(bar, {"kind": "generate"}, [])
+    assert sent[1:] == [form.filled()], "the page does not show the form"
+
+
+def test_a_cap_that_was_typed_before_the_click_holds_though_its_message_comes_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[Any] = []
+    bar = GenerateBar(lambda fresh, anyway: seen.append((bar.budget_usd, bar.budget_credits)))
+    heard: list[Any] = []
+    monkeypatch.setattr(bar, "send", lambda content, buffers=None: heard.append(content))
+    bar._received(bar, {"kind": "generate", "budget": {"budget_usd": 5}}, [])
+    bar._received(bar, {"kind": "generate"}, [])
+    bar._received(bar, {"kind": "generate", "budget": {"budget_usd": None}}, [])
+    assert seen == [(5, None), (5, None), (None, None)]
+    assert heard[0] == {"kind": "budget", "budget_usd": 5}
+    bar._received(bar, {"kind": "generate", "budget": {"budget_usd": -1}}, [])
+    assert "budget_usd=-1" in bar.problem
+    assert len(seen) == 3
+    assert heard[-1]["kind"] == "heard", "the next click is not held back"
+
+
+class Page:
+    """What `static/form.js` keeps of one form, and the messages on their way to the kernel, from any part of it."""
+
+    def __init__(self, form: Form) -> None:
+        self.form = form
+        self.bar = GenerateBar(lambda fresh, anyway, filled: self.sent.append(filled), form)
+        form.on_submit(lambda filled: self.sent.append(filled))
+        self.sent: list[Filled] = []
+        self.messages: list[tuple[str, Any]] = []
+        self.edits: dict[str, list[Any]] = {}
+        self.picked, self.edit = form.model.id, 0
+        self.hear()
+
+    def hear(self) -> None:
+        """The kernel's state arrives; edits that it confirms or that came too late are forgotten."""
+        self.model, self.given = self.form._spec["model"], json.loads(json.dumps(self.form._given))
+        self.picked = self.model if ("pick", self.picked) not in self.messages else self.picked
+        for field, (number, _, sent) in list(self.edits.items()):
+            now, _, taken = self.given.get(field, [0, None, ""])
+            if number != now or 0 < sent <= int(taken.rpartition(":")[2] or 0):
+                del self.edits[field]
+
+    def wire(self, field: str) -> Any:
+        return self.edits[field][1] if field in self.edits else self.given[field][1]
+
+    def type(self, field: str, text: str, soon: bool) -> None:
+        if field in self.given:
+            self.edits[field] = [self.given[field][0], text, 0]
+            if not soon:
+                self.messages.append(("edit", self._numbered({k: e for k, e in self.edits.items() if not e[2]})))
+
+    def pick(self, model: str) -> None:
+        self.picked = model
+        self.messages.append(("pick", model))
+
+    def press(self, kind: str) -> None:
+        """Click Generate or press Ctrl-Enter, with what is seen."""
+        shown = {field: [entry[0], self.wire(field)] for field, entry in self.given.items()}
+        seen = {**self._numbered(self.edits), "models": [self.picked, self.model], "shown": shown}
+        self.messages.append((kind, json.loads(json.dumps(seen))))
+
+    def _numbered(self, edits: dict[str, list[Any]]) -> dict[str, Any]:
+        self.edit += 1
+        for entry in edits.values():
+            entry[2] = self.edit
+        return {"edits": {field: entry[:2] for field, entry in edits.items()}, "edit": f"page:{self.edit}"}
+
+    def deliver(self, kind: str, content: Any) -> None:
+        """The kernel hears this message; what it sends off must be what was seen."""
+        before = len(self.sent)
+        if kind == "pick":
+            self.form.model = content
+        elif kind == "generate":
+            self.bar._received(self.bar, {"kind": "generate", "form": content}, [])
+        else:
+            self.form._received(self.form, {"kind": kind, **content}, [])
+        assert self.form.problem == self.bar.problem == ""
+        for filled in self.sent[before:]:
+            assert {filled.model.id} == set(content["models"])
+            for spec in fields_of(filled.model):
+                if (name := spec["name"]) in FIELDS:
+                    wire, value = content["shown"][name][1], filled.params.get(name)
+                    assert (None if value is None else str(value)) == (spec["default"] if wire is None else wire)
+
+
+FIELDS = {"prompt": ["a koala", "a cat"], "seed": ["1", "2"], "duration_s": ["4", "5", "8"]}
+SOME = ["leonardo/motion_2.0", "leonardo/VEO3_1", "1min/luma"]
+TYPED = st.sampled_from([(field, text) for field, texts in FIELDS.items() for text in texts])
+STEPS = st.one_of(
+    st.tuples(st.just("type"), TYPED, st.booleans()),
+    st.tuples(st.just("press"), st.sampled_from(["generate", "submit"])),
+    st.tuples(st.just("deliver"), st.integers(0, 5)),
+    st.tuples(st.just("hear")),
+    st.tuples(st.just("set"), TYPED),
+    st.tuples(st.sampled_from(["pick", "switch"]), st.sampled_from(SOME)),
+)
+
+
+@hypothesis.settings(max_examples=300, deadline=None)
+@hypothesis.given(steps=st.lists(STEPS, min_size=2, max_size=14))
+def test_whatever_the_order_of_messages_what_is_sent_was_seen_at_the_click(steps: list[tuple[Any, ...]]) -> None:
+    page = Page(Form(SOME[0], {"prompt": "a koala"}))
+    for kind, *given in steps:
+        if kind == "type":
+            (name, text), soon = given
+            page.type(name, text, soon)
+        elif kind == "press":
+            page.press(given[0])
+        elif kind == "deliver" and page.messages:
+            page.deliver(*page.messages.pop(given[0] % len(page.messages)))
+        elif kind == "hear":
+            page.hear()
+        elif kind == "set":
+            name, text = given[0]
+            page.form.params = {**page.form.params, name: text if name == "prompt" else int(text)}
+        elif kind == "switch":
+            page.form.model = given[0]
+        elif kind == "pick":
+            page.pick(given[0])
+    while page.messages:
+        page.deliver(*page.messages.pop())
+    page.hear()
+    page.press("generate")
+    before = len(page.sent)
+    page.deliver(*page.messages.pop())
+    assert len(page.sent) == before + 1, "once all is quiet, a click counts"
+
+
+def test_a_click_is_taken_once_both_sides_have_come_to_rest() -> None:
+    page = Page(Form(SOME[0]))
+    page.type("prompt", "a koala", False)
+    page.type("seed", "7", True)
+    page.press("generate")
+    for message in reversed(page.messages):
+        page.deliver(*message)
+    assert [filled.params["prompt"] for filled in page.sent] == ["a koala"]
+    page.hear()
+    assert page.edits == {}

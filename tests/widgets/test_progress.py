@@ -30,7 +30,7 @@ def until(condition: Callable[[], Any]) -> None:
 
 def press(progress: Progress, kind: str, **content: Any) -> None:
     """What the page sends when a button is pressed."""
-    progress._received(progress, {"kind": kind, **content}, [])
+    progress._received(progress, {"kind": kind, "id": progress._row["id"], **content}, [])
 
 
 def slow() -> dict[str, Any]:
@@ -185,6 +185,46 @@ def test_what_a_callback_raises_is_shown(make_client: MakeClient) -> None:
     progress.on_retry(broken)
     press(progress, "retry")
     assert progress.problem == f"RuntimeError: {HOSTILE}"
+
+
+# -- another job -------------------------------------------------------------------------------------------------------
+
+
+def test_another_job_takes_the_line_over_and_nothing_of_the_first_is_left(make_client: MakeClient) -> None:
+    client = make_client(faults=["failed:1"])
+    ended: list[Job] = []
+    progress = Progress(client.submit("a koala"), client, on_end=ended.append)
+    until(lambda: progress.job.state is State.FAILED)
+    press(progress, "dismiss")
+    progress.job = second = client.submit("a fox")
+    until(lambda: len(ended) == 2)
+    assert [job.prompt for job in ended] == ["a koala", "a fox"]
+    assert (progress.job.id, progress._row["card"], progress.dismissed) == (second.id, None, False)
+
+
+def test_a_line_given_to_another_job_no_longer_hears_of_the_first(make_client: MakeClient) -> None:
+    client = make_client(latency_s=100, clock=(clock := VirtualClock()))
+    ended: list[Job] = []
+    progress = Progress(client.submit("a koala"), client, on_end=ended.append)
+    first = progress.job
+    until(lambda: progress.job.state is State.RUNNING)
+    progress.job = second = client.submit("a fox")
+    until(lambda: progress.job.state is State.RUNNING and progress.waiting)
+    clock.advance(1000)
+    until(lambda: client.job(first).is_terminal and ended)
+    assert [job.id for job in ended] == [second.id]
+
+
+def test_a_press_meant_for_the_job_before_does_nothing_to_the_next(make_client: MakeClient) -> None:
+    client = make_client(**slow(), max_in_flight=1)
+    client.submit("one that runs")
+    progress = Progress(client.submit("a koala"), client)
+    before = progress._row["id"]
+    progress.job = client.submit("a fox")
+    press(progress, "cancel", id=before)
+    press(progress, "cancel")
+    until(lambda: progress.job.state is State.CANCELLED)
+    assert [job.prompt for job in client.jobs(state="cancelled")] == ["a fox"]
 
 
 # -- ambiguous jobs ----------------------------------------------------------------------------------------------------

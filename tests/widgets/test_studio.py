@@ -12,7 +12,7 @@ import pytest
 from fakes import CANARY, LiveNames, short_rest
 from ipywidgets.widgets.widget import _instances
 
-from vidnb.emulator import Emulator, StreamingASGITransport, VirtualClock
+from vidnb.emulator import Emulator, Fault, StreamingASGITransport, VirtualClock
 from vidnb.errors import BudgetError, ConfigError, ParamsError, UnknownPriceError
 from vidnb.records import Cost, Job, Quote, State
 from vidnb.verbs import Client
@@ -172,7 +172,7 @@ def test_what_an_earlier_kernel_never_sent_is_sent_on_a_persons_word_only(
     assert [line.waiting for line in unsent] == [False, False]
     until(lambda: all(line.waiting for line in lines(studio) if line not in unsent))
     assert posts(first) == 1
-    unsent[0]._received(unsent[0], {"kind": "follow"}, [])
+    unsent[0]._received(unsent[0], {"kind": "follow", "id": unsent[0]._row["id"]}, [])
     until(lambda: posts(first) == 2)
     assert {job.id for job in jobs} == {line.job.id for line in lines(studio)}
 
@@ -185,6 +185,31 @@ def test_a_failed_job_becomes_an_error_card_and_leaves_its_take_free(make_client
     assert studio.generate().id != job.id
 
 
+def test_lines_are_used_again_so_that_many_clips_do_not_fill_the_page(make_client: MakeClient) -> None:
+    studio = Studio(client=make_client(), params={"prompt": "a koala"})
+    until(lambda: studio.bar.folder is not None)
+    used = set()
+    for seed in range(4):
+        studio.params = {"prompt": "a koala", "seed": seed}
+        studio.generate()
+        used |= {line.model_id for line in lines(studio)}
+        until(lambda seed=seed: len(studio.clips) == seed + 1 and not lines(studio))
+    assert len(used) <= 1
+
+
+def test_a_failed_take_is_tried_again_as_that_take(make_client: MakeClient) -> None:
+    client = make_client(faults=[Fault("failed", after=1, times=1)])
+    studio = Studio(client=client, params={"prompt": "a koala", "seed": 7})
+    studio.generate()
+    until(lambda: len(studio.clips) == 1)
+    studio.generate(fresh=True)
+    until(lambda: lines(studio) and lines(studio)[0].job.state is State.FAILED)
+    line = lines(studio)[0]
+    line._received(line, {"kind": "retry", "id": line._row["id"]}, [])
+    until(lambda: len(studio.clips) == 2)
+    assert [clip.job.take for clip in studio.clips] == [1, 0]
+
+
 def test_a_failed_job_is_tried_again_or_put_away_on_its_card(make_client: MakeClient) -> None:
     client = make_client(faults=["failed:2"])
     studio = Studio(client=client, params={"prompt": "a koala", "seed": 7})
@@ -193,8 +218,8 @@ def test_a_failed_job_is_tried_again_or_put_away_on_its_card(make_client: MakeCl
         until(lambda: lines(studio) and lines(studio)[0].job.state is State.FAILED)
         studio.params = {"prompt": "something else"}
         line = lines(studio)[0]
-        line._received(line, {"kind": gesture}, [])
-        until(lambda line=line: line not in lines(studio))
+        line._received(line, {"kind": gesture, "id": line._row["id"]}, [])
+        until(lambda line=line: line not in lines(studio) or line.job.state is not State.FAILED)
         studio.params = {"prompt": "a koala", "seed": 7}
     until(lambda: studio.clips)
     assert studio.clips[0].prompt == "a koala"
@@ -219,14 +244,6 @@ def test_a_bad_value_is_said_in_the_form_and_nothing_is_sent(make_client: MakeCl
     assert posts(client) == 0
     with pytest.raises(ParamsError, match="seed"):
         studio.generate()
-
-
-def test_lines_of_ended_jobs_leave_nothing_behind(make_client: MakeClient) -> None:
-    studio = Studio(client=make_client(), params={"prompt": "a koala"})
-    studio.generate()
-    line = lines(studio)[0]
-    until(lambda: studio.clips)
-    until(lambda: line.comm is None)
 
 
 def test_closing_frees_all_that_the_studio_made_and_the_job_goes_on(make_client: MakeClient) -> None:
@@ -469,6 +486,38 @@ def test_a_cap_in_dollars_asks_before_credits_are_spent(paying: Client) -> None:
     assert paying.jobs() == []
     press(studio, anyway=True)
     until(lambda: len(paying.jobs()) == 1)
+
+
+def test_a_price_that_was_accepted_holds_for_what_it_was_asked_for(paying: Client) -> None:
+    studio = Studio(CREDITS, client=paying, params={"prompt": "a koala"}, budget_usd=5)
+    press(studio)
+    until(lambda: studio.bar.ask)
+    number = studio.form._given["prompt"][0]
+    press(studio, anyway=True, form={"edits": {"prompt": [number, "a cat"]}, "edit": "page:1"})
+    until(lambda: studio.bar.ask)
+    assert paying.jobs() == []
+    press(studio, anyway=True)
+    until(lambda: [job.params["prompt"] for job in paying.jobs()] == ["a cat"])
+
+
+@pytest.mark.parametrize("again", ["vary", "next_take"])
+def test_going_on_from_a_clip_sends_its_recipe_whatever_is_typed_meanwhile(make_client: MakeClient, again: str) -> None:
+    studio = Studio(client=make_client(), params={"prompt": "a koala", "seed": 7})
+    studio.generate()
+    until(lambda: studio.clip)
+    studio.params = {"prompt": "a koala", "seed": 8}
+
+    def type_at_once(_: Any) -> None:
+        number = studio.form._given["prompt"][0]
+        content = {"kind": "edit", "edits": {"prompt": [number, "a cat"]}, "edit": "page:1"}
+        studio.form.unobserve(type_at_once, "params")
+        studio.form._received(studio.form, content, [])
+
+    studio.form.observe(type_at_once, "params")
+    job = getattr(studio, again)(studio.clip)
+    assert studio.params["prompt"] == "a cat"
+    assert job.params["prompt"] == "a koala"
+    assert (job.params["seed"] == 7, job.take) == ((False, 0) if again == "vary" else (True, 1))
 
 
 def test_a_key_that_comes_after_free_was_said_stops_the_next_click(

@@ -48,7 +48,7 @@ class Inputs:
     def __init__(self, frame_of: FrameOf) -> None:
         self._frame_of = frame_of
         self._items: dict[str, _Item] = {}
-        self._parts: dict[str, list[bytes]] = {}
+        self._parts: dict[str, dict[int, bytes]] = {}
         self._lock = threading.RLock()
 
     def describe(self, thing: Any, name: str = "") -> dict[str, str]:
@@ -62,19 +62,20 @@ class Inputs:
             return {"key": key, "name": self._items[key].name}
 
     def receive(self, key: str, name: str, index: int, count: int, part: bytes) -> None:
-        """Take one piece of a file that the page sends; the last one makes it whole.
+        """Take one piece of a file that the page sends, in any order; the last one makes it whole.
 
         Raises:
             MediaError: the pieces do not fit together, or are too many.
         """
         with self._lock:
-            parts = self._parts.setdefault(key, [])
-            if index != len(parts) or sum(map(len, parts)) + len(part) > LARGEST_FILE:
+            parts = self._parts.setdefault(key, {})
+            if index in parts or not 0 <= index < count or sum(map(len, parts.values())) + len(part) > LARGEST_FILE:
                 del self._parts[key]
                 raise MediaError(f"{name[:80]} did not arrive whole; choose it again")
-            parts.append(part)
+            parts[index] = part
             if len(parts) == count:
-                self._items[key] = _Item(b"".join(self._parts.pop(key)), name, is_new=True)
+                del self._parts[key]
+                self._items[key] = _Item(b"".join(parts[at] for at in range(count)), name, is_new=True)
             unnamed = [key for key, item in self._items.items() if item.is_new]
             for old in unnamed[:-WAITING]:
                 del self._items[old]

@@ -38,7 +38,10 @@ def from_wire(model: Model, names: list[str], wire: Any, inputs: Inputs) -> dict
     if wire is None or wire == []:
         return {}
     if isinstance(wire, Mapping) and "odd" not in wire:
-        return {name: _read_size(model, name, text) for name, text in wire.items() if name in names and text != ""}
+        own = {name: text for name, text in wire.items() if name in names}
+        # Two empty boxes are no size: were they left out, the default would go out unseen.
+        typed = {name: text for name, text in own.items() if text != ""} or own
+        return {name: _read_size(model, name, text) for name, text in typed.items()}
     param = model.params[names[0]]
     if param.kind in MEDIA_KINDS:
         things = inputs.things(wire)

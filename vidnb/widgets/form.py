@@ -35,11 +35,26 @@ Values = dict[str, Any]
 CLIPS_OFFERED = 24
 SAVE_AFTER_S = 1.0
 LATE = "The form was changed from elsewhere while you edited it; look at it before you go on."
+UNREAD = "A file has not arrived whole yet. Wait for it, or choose it again."
+NOT_SENT = "Nothing was sent: the form was still changing. Look at it, then press again."
 LONGEST_SAVED = 300
 
 
 class _Collected(dict[str, Any]):
     """What the form itself gives to `params`; any other dict is assigned by a program."""
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What a form held at one moment; no later edit reaches it.
+
+    Attributes:
+        model: the catalogue's entry.
+        params: as `Form.params`.
+    """
+
+    model: Model
+    params: Values
 
 
 @dataclass(frozen=True)
@@ -97,7 +112,8 @@ class Form(Live, part="form", main="params"):
         self._foreign: Values = {}
         self._inputs = _inputs.Inputs(self._frame_of)
         self._held_back: list[Values] = []
-        self._on_submit: list[Callable[[Form], object]] = []
+        self._early: dict[str, tuple[str, list[Any]]] = {}
+        self._on_submit: list[Callable[[Filled], object]] = []
         self._is_shown = self._saving = False
         super().__init__(_id=uuid.uuid4().hex)
         self.model = model
@@ -132,17 +148,23 @@ class Form(Live, part="form", main="params"):
             self.say("focus", {"field": wrong[0]})
         return found
 
-    def on_submit(self, callback: Callable[[Form], object], *, remove: bool = False) -> None:
-        """Have this called, with the form, when somebody presses Ctrl-Enter (Cmd-Enter) in it.
+    def on_submit(self, callback: Callable[[Filled], object], *, remove: bool = False) -> None:
+        """Have this called, with what the form shows, when somebody presses Ctrl-Enter (Cmd-Enter) in it.
 
         Args:
-            callback: called on whatever thread the kernel chose; what it raises is shown in the form.
+            callback: called with `model` and `params` as they were on the page, which may have moved on since, on
+                whatever thread the kernel chose; what it raises is shown in the form.
             remove: True to have it called no more.
         """
         if remove:
             self._on_submit.remove(callback)
         else:
             self._on_submit.append(callback)
+
+    def filled(self) -> Filled:
+        """Model and params of one moment, whatever other threads do with the form meanwhile."""
+        with self._lock:
+            return Filled(self._entry, dict(self._collected()))
 
     def take_up(self, recipe: Mapping[str, Any]) -> None:
         """Fill the form with a recipe, as in `clip.request`; a locked seed stays.
@@ -177,7 +199,8 @@ class Form(Live, part="form", main="params"):
     @traitlets.observe("model")
     def _model_changed(self, change: Any) -> None:
         with self._lock:
-            self._switch(change["new"])
+            self._entry: Model = change["new"]  # `model` is another one before the fields are
+            self._switch(self._entry)
         self._publish()
 
     @traitlets.validate("params")
@@ -211,7 +234,7 @@ class Form(Live, part="form", main="params"):
             self._wishes[field] = _Wish({**before, name: value}, "")
         self._foreign = {}
         before, self._values = self._values, {}
-        self._fields = {spec["name"]: spec for spec in fields_of(model)}
+        old, self._fields = self._fields, {spec["name"]: spec for spec in fields_of(model)}
         marks: dict[str, Any] = {}
         for field in self._fields.keys() & self._wishes.keys():
             wish = self._wishes[field]
@@ -220,7 +243,8 @@ class Form(Live, part="form", main="params"):
             marks |= {field: self._mark(text, "change")} if text else {}
         given = {}
         for field in self._fields:
-            unchanged = field in self._given and same_values(before.get(field, {}), self._values.get(field, {}))
+            unchanged = field in old and same_values(before.get(field, {}), self._values.get(field, {}))
+            unchanged = unchanged and _speaks_like(old[field], self._fields[field])
             given[field] = self._given[field] if unchanged else self._new_entry(model, field)
         with self.hold_sync():  # one message: the page redraws once
             self._spec = {
@@ -239,14 +263,14 @@ class Form(Live, part="form", main="params"):
 
         A value that stands there already counts as unmoved: it follows the default of the next model.
         """
-        self._foreign = {name: value for name, value in given.items() if name not in self.model.params}
+        self._foreign = {name: value for name, value in given.items() if name not in self._entry.params}
         changed = {}
         for field, spec in self._fields.items():
             new = {name: given[name] for name in spec["params"] if name in given}
-            new = canonical_size(self.model, new) if field == SIZE else new
+            new = canonical_size(self._entry, new) if field == SIZE else new
             if not same_values(new, self._effective(field)) and (new or self._values.get(field)):
                 self._set(field, new)
-                changed[field] = self._new_entry(self.model, field)
+                changed[field] = self._new_entry(self._entry, field)
         self._given = {**self._given, **changed}
         self._marks, self._general = {}, []
         self._forget_inputs()
@@ -254,7 +278,7 @@ class Form(Live, part="form", main="params"):
 
     def _set(self, field: str, values: Values) -> None:
         if values:
-            self._values[field], self._wishes[field] = values, _Wish(values, self.model.id)
+            self._values[field], self._wishes[field] = values, _Wish(values, self._entry.id)
         else:
             self._values.pop(field, None)
             self._wishes.pop(field, None)
@@ -262,13 +286,13 @@ class Form(Live, part="form", main="params"):
     def _effective(self, field: str) -> Values:
         """What the field gives: what was set, else what it shows by itself."""
         values, own = self._values.get(field, {}), self._initial(field)
-        return own | values if field == SIZE and not self.model.sizes else values or own
+        return own | values if field == SIZE and not self._entry.sizes else values or own
 
     def _initial(self, field: str) -> Values:
-        if field == SIZE and self.model.size_default:
-            width, height = self.model.size_default
-            return labels_of(self.model, width, height) or {"width_px": width, "height_px": height}
-        params = [self.model.params[name] for name in self._fields[field]["params"]]
+        if field == SIZE and self._entry.size_default:
+            width, height = self._entry.size_default
+            return labels_of(self._entry, width, height) or {"width_px": width, "height_px": height}
+        params = [self._entry.params[name] for name in self._fields[field]["params"]]
         return {param.name: value for param in params if (value := initial(param)) is not None}
 
     def _collected(self) -> _Collected:
@@ -276,14 +300,14 @@ class Form(Live, part="form", main="params"):
         everything: Values = {}
         for field in self._fields:
             everything |= self._effective(field)
-        mode = self.model.mode_of(everything)
+        mode = self._entry.mode_of(everything)
         for field in self._fields:
             own = self._initial(field)
             for name in self._fields[field]["params"]:
-                useful = name == "start_image" or self.model.takes(name, mode)
+                useful = name == "start_image" or self._entry.takes(name, mode)
                 if not useful and name in everything and same(everything[name], own.get(name)):
                     del everything[name]
-        ordered = {name: everything[name] for name in self.model.params if name in everything}
+        ordered = {name: everything[name] for name in self._entry.params if name in everything}
         return _Collected({**ordered, **self._foreign})
 
     def _publish(self) -> None:
@@ -313,37 +337,52 @@ class Form(Live, part="form", main="params"):
         """A person moved something."""
         self._take_over(content)
 
-    def take_edits(self, content: Mapping[str, Any]) -> bool:
-        """True once all that the page holds of this form is in `params`; False where a person must look first.
+    def take_edits(self, content: Mapping[str, Any]) -> Filled | None:
+        """What the page showed at a click, in `params` now; None where it showed something else than what is here.
 
         Args:
-            content: what the page says with a click: the edits that it does not know to have arrived, and the model
-                that it shows as picked.
+            content: what the page says with a click: the edits that it does not know to have arrived (`edits`, `edit`),
+                the ids of the models that it shows (`models`), number and value that each field shows (`shown`), and
+                whether a file could not be read (`unread`).
         """
-        on_its_way = content.get("model") not in (None, self.model.id) or self._lacks_a_file(content)
-        if on_its_way:
-            self._general = [LATE]
-        return not on_its_way and self._take_over(content)
+        with self._lock:
+            added, good = self._apply(content)
+            if good and not self._is_seen(content):
+                self._general = [UNREAD if content.get("unread") else LATE]
+                good = False
+            filled = self.filled() if good else None
+        self._follow_up(added)
+        return filled
 
-    def _lacks_a_file(self, content: Mapping[str, Any]) -> bool:
-        media = [wire for field, (_, wire) in content.get("edits", {}).items() if self._is_media(field)]
-        items = [item for wire in media for item in wire or []]
-        return any(
-            not {"place", "frame"} & item.keys() and self._inputs.get(str(item.get("key"))) is None for item in items
-        )
+    def _is_seen(self, content: Mapping[str, Any]) -> bool:
+        """Whether the page showed this model and these values, each with its number; what it does not name counts."""
+        here = {field: entry[:2] for field, entry in self._given.items()}
+        models = {self._entry.id, *content.get("models", ())}
+        return len(models) == 1 and content.get("shown", here) == here and not content.get("unread")
+
+    def _lacks_a_file(self, wire: Any) -> bool:
+        sent = [str(item.get("key")) for item in wire or [] if not {"place", "frame"} & item.keys()]
+        return any(self._inputs.get(key) is None for key in sent)
 
     def _is_media(self, field: str) -> bool:
         return field in self._fields and self._fields[field]["control"] == "media"
 
     def heard_submit(self, content: Mapping[str, Any], _: list[bytes]) -> None:
         """Ctrl-Enter, with the edits that may not have arrived; with one that cannot be taken, nothing goes out."""
-        if self.take_edits(content):
-            for callback in tuple(self._on_submit):
-                callback(self)
+        filled = self.take_edits(content)
+        if filled is None:
+            self.say("refused", {"text": NOT_SENT})
+            return
+        for callback in tuple(self._on_submit):
+            callback(filled)
 
     def heard_file(self, content: Mapping[str, Any], buffers: list[bytes]) -> None:
-        """One piece of a file; the edit that names its key follows."""
+        """One piece of a file; the edit that names its key follows, or waits for it."""
         self._inputs.receive(content["key"], content["name"], content["index"], content["count"], buffers[0])
+        with self._lock:
+            early, self._early = self._early, {}
+        for field, (edit, entry) in early.items():
+            self._take_over({"edits": {field: entry}, "edit": edit})
 
     def heard_look(self, content: Mapping[str, Any], _: list[bytes]) -> None:
         """The page wants to see an input that it has not seen itself."""
@@ -353,13 +392,15 @@ class Form(Live, part="form", main="params"):
         """The page wants to see a clip that it offers."""
         self._spawn(self._send_poster(content["clip"]))
 
-    def _take_over(self, content: Mapping[str, Any]) -> bool:
-        """True once the page's edits are values; False where one could not be taken, which its field now says."""
-        added, good = self._apply(content)
+    def _take_over(self, content: Mapping[str, Any]) -> None:
+        """Make the page's edits values."""
+        self._follow_up(self._apply(content)[0])
+
+    def _follow_up(self, added: list[tuple[str, str, Values]]) -> None:
+        """Let everybody know of the edits, and look at the inputs that they brought."""
         self._publish()
         for field, key, before in added:
             self._spawn(self._check(field, key, before))
-        return good
 
     def _apply(self, content: Mapping[str, Any]) -> tuple[list[tuple[str, str, Values]], bool]:
         """The inputs that the edits brought, each with its field and the values before, and whether all went well."""
@@ -374,12 +415,18 @@ class Form(Live, part="form", main="params"):
                     continue
                 if _is_older(content["edit"], given[field][2:]):
                     continue  # it came with a click already, and perhaps more was typed since
+                if self._is_media(field) and self._lacks_a_file(wire):
+                    good = False  # it waits for the file: without, the recipe would be another one
+                    general = [UNREAD]
+                    self._early[field] = (content["edit"], [number, wire])
+                    continue
+                self._early.pop(field, None)
                 before = self._values.get(field, {})
                 try:
-                    self._set(field, from_wire(self.model, self._fields[field]["params"], wire, self._inputs))
+                    self._set(field, from_wire(self._entry, self._fields[field]["params"], wire, self._inputs))
                 except (VidnbError, OSError, LookupError, TypeError, ValueError, AttributeError) as error:
                     good = False
-                    given[field], marks[field] = self._new_entry(self.model, field), self._mark(str(error), "problem")
+                    given[field], marks[field] = self._new_entry(self._entry, field), self._mark(str(error), "problem")
                     continue
                 given[field] = [number, wire, content["edit"]]
                 marks.pop(field, None)
@@ -426,7 +473,7 @@ class Form(Live, part="form", main="params"):
     def _refusal(self, field: str, thing: Any) -> str:
         if _inputs.is_address(thing) or isinstance(thing, RemoteMedia | Clip) or field not in self._fields:
             return ""
-        _, problems = _params.draft(self.model, {field: [thing]})
+        _, problems = _params.draft(self._entry, {field: [thing]})
         return " ".join(_said(problem) for problem in problems if problem.field == field and problem.given is not None)
 
     def _take_back(self, field: str, thing: Any, before: Values) -> bool:
@@ -438,7 +485,7 @@ class Form(Live, part="form", main="params"):
                 return False
             others = [item for item in items if item is not thing]
             self._set(field, before if value is thing else {field: others} if others else {})
-            self._given = {**self._given, field: self._new_entry(self.model, field)}
+            self._given = {**self._given, field: self._new_entry(self._entry, field)}
             self._version += 1
             return True
 
@@ -481,6 +528,11 @@ def _short(value: Any) -> str:
         return str(value)
     items = value if isinstance(value, list | tuple) else [value]
     return ", ".join(str(item) if isinstance(item, str | Mapping) else _inputs.name_of(item) for item in items)
+
+
+def _speaks_like(old: Spec, new: Spec) -> bool:
+    """Whether an edit meant for the one field says the same in the other, should it come after a change of model."""
+    return all(old.get(name) == new.get(name) for name in ("params", "control", "what", "many"))
 
 
 def _is_older(edit: str, last: list[Any]) -> bool:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import traitlets
 
 from vidnb.records import Cost, Quote
 from vidnb.widgets._live import Live
-
-if TYPE_CHECKING:
-    from vidnb.widgets.form import Form
+from vidnb.widgets.form import NOT_SENT, Form
 
 
 class GenerateBar(Live, part="generate"):
@@ -44,13 +42,14 @@ class GenerateBar(Live, part="generate"):
     _price = traitlets.Dict().tag(sync=True)
     _spent = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, on_generate: Callable[[bool, bool], None], form: Form | None = None) -> None:
+    def __init__(self, on_generate: Callable[..., None], form: Form | None = None) -> None:
         """Make the bar.
 
         Args:
             on_generate: called with (fresh, anyway): whether the next take is wanted, and whether a price that nobody
-                knows was accepted.
-            form: whose values it sends: what a person typed there just before the click is in it when this is called.
+                knows was accepted; with a form also with its `model` and `params` (`Filled`) as the page showed them
+                at the click. By then the form may have moved on.
+            form: whose values it sends, what a person typed just before the click among them.
         """
         super().__init__()
         self._on_generate = on_generate
@@ -61,18 +60,25 @@ class GenerateBar(Live, part="generate"):
 
     def heard_generate(self, content: Mapping[str, Any], _: list[bytes]) -> None:
         """A button was pressed; the page holds the next press back until it knows that this one arrived."""
-        self.say("heard")
-        edits = content.get("form")
-        if self._edited is not None and edits is not None and not self._edited.take_edits(edits):
-            self.note = "Nothing was sent: the form was still changing. Look at it, then press again."
-            return
-        self._on_generate(bool(content.get("fresh")), bool(content.get("anyway")))
+        refused, given = "", []
+        try:
+            self.heard_budget(content.get("budget", {}), [])  # typed before the click, and may be on its way still
+            if self._edited is not None:
+                seen = content.get("form")  # missing where the page does not show the form
+                filled = self._edited.filled() if seen is None else self._edited.take_edits(seen)
+                refused, given = NOT_SENT if filled is None else "", [filled]
+        finally:
+            self.say("heard", {"refused": refused})
+        if not refused:
+            self._on_generate(bool(content.get("fresh")), bool(content.get("anyway")), *given)
 
     def heard_budget(self, content: Mapping[str, Any], _: list[bytes]) -> None:
         """A cap was typed; an empty one is none."""
-        for name in ("budget_usd", "budget_credits"):
-            if name in content:
-                setattr(self, name, content[name])
+        caps = {name: content[name] for name in ("budget_usd", "budget_credits") if name in content}
+        for name, cap in caps.items():
+            setattr(self, name, cap)
+        if caps:
+            self.say("budget", caps)
 
     def focus(self) -> None:
         """Put the keyboard on Generate."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -41,14 +41,14 @@ class Progress(Live, part="progress", main="job"):
         follow: False to show the job as it is and wait for it only once somebody asks.
 
     Attributes:
-        job: the newest row; observe it.
+        job: the newest row; observe it. Assign another job to show and follow that one from now on.
         waiting: False once nobody polls for the job here: it ended, or the waiting was stopped.
         dismissed: True once a person put the card away.
 
     Example:
         >>> job = vidnb.submit("a koala in a meadow")
         >>> progress = vidnb.Progress(job)
-        >>> progress.on_retry(lambda job: vidnb.submit(model=job.model, **job.params))
+        >>> progress.on_retry(lambda job: vidnb.submit(model=job.model, **vidnb.request(job)))
     """
 
     job = traitlets.Instance(Job)
@@ -58,6 +58,8 @@ class Progress(Live, part="progress", main="job"):
     _note = traitlets.Unicode("").tag(sync=True)
     _can_retry = traitlets.Bool(False).tag(sync=True)
     _following: Future[None] | None = None
+    _turn = 0
+    """How often the line began to follow; what an earlier turn still says is void."""
 
     def __init__(
         self, job: Job | str, client: Client | None = None, *, on_end: Ended | None = None, follow: bool = True
@@ -80,8 +82,9 @@ class Progress(Live, part="progress", main="job"):
         with self._lock:
             if self.waiting or self.job.is_terminal:
                 return
+            self._turn += 1
             self.waiting, self._told = True, None
-            self._following = self._spawn(self._follow())
+            self._following = self._spawn(self._follow(self._turn))
 
     def close(self) -> None:
         """Take the line away and follow the job no more; the job itself goes on."""
@@ -112,21 +115,24 @@ class Progress(Live, part="progress", main="job"):
 
     # -- following ---------------------------------------------------------------------------------------------------
 
-    async def _follow(self) -> None:
+    async def _follow(self, turn: int) -> None:
         """Write the newest row into the trait until the job ends or the waiting is stopped."""
         try:
-            while await self._wait():
+            while await self._wait(self.job, turn):
                 pass
         finally:
-            self.waiting = False
-        self._now(self._newest())
+            with self._lock:
+                if turn == self._turn:
+                    self.waiting = False
+        if turn == self._turn:
+            self._now(self._newest())
 
-    async def _wait(self) -> bool:
+    async def _wait(self, job: Job, turn: int) -> bool:
         """Whether the job goes on although the wait ended: it was ambiguous, and settled a moment before that."""
         ambiguous = False
-        helpers = [asyncio.create_task(self._take_rows()), asyncio.create_task(self._look_ahead())]
+        helpers = [asyncio.create_task(self._take_rows(job, turn)), asyncio.create_task(self._look_ahead(job))]
         try:
-            await self._client.asynchronous.wait(self.job, timeout_s=None, quiet=True)
+            await self._client.asynchronous.wait(job, timeout_s=None, quiet=True)
         except JobError as error:
             ambiguous = isinstance(error, JobAmbiguousError)  # what else it was the row says, and the card shows it
         except asyncio.CancelledError:
@@ -143,16 +149,20 @@ class Progress(Live, part="progress", main="job"):
     def _newest(self) -> Job:
         return self._client.asynchronous.job(self.job)
 
-    async def _take_rows(self) -> None:
-        async for row in self._client.asynchronous.watch(self.job):
-            self.job = row
+    async def _take_rows(self, job: Job, turn: int) -> None:
+        async for row in self._client.asynchronous.watch(job):
+            if turn == self._turn:
+                self.job = row
 
-    async def _look_ahead(self) -> None:
+    async def _look_ahead(self, job: Job) -> None:
         """Find out how long such a job takes, and how many wait in front of it for as long as it is not sent."""
-        self._expected = await asyncio.to_thread(self._client.expect, self.job)
-        self._draw()
-        while self.job.state is State.INTENDED:
-            self._ahead = await asyncio.to_thread(self._count_ahead, self.job)
+        expected = await asyncio.to_thread(self._client.expect, job)
+        while job.id == self.job.id:
+            self._expected = expected
+            self._draw()
+            if self.job.state is not State.INTENDED:
+                return
+            self._ahead = await asyncio.to_thread(self._count_ahead, job)
             self._draw()
             await asyncio.sleep(LOOK_S)
 
@@ -175,6 +185,11 @@ class Progress(Live, part="progress", main="job"):
             self._on_end(job)
 
     # -- what a person does ------------------------------------------------------------------------------------------
+
+    def _received(self, widget: Any, content: Any, buffers: Sequence[Any]) -> None:
+        """Hear what is about this job: when a press arrives, another one may have taken its place in the line."""
+        if isinstance(content, Mapping) and content.get("id") == self._row["id"]:
+            super()._received(widget, content, buffers)
 
     def heard_stop(self, _: Mapping[str, Any], __: list[bytes]) -> None:
         """Stop waiting was pressed."""
@@ -236,8 +251,24 @@ class Progress(Live, part="progress", main="job"):
     # -- what the page is told ---------------------------------------------------------------------------------------
 
     @traitlets.observe("job")
-    def _job_changed(self, _: Any) -> None:
-        self._draw()
+    def _job_changed(self, change: Any) -> None:
+        before = change["old"]
+        if isinstance(before, Job) and before.id != change["new"].id:
+            self._begin_anew()
+        else:
+            self._draw()
+
+    def _begin_anew(self) -> None:
+        """Forget what was said of the job before, and follow the one that took its place."""
+        with self._lock, self.hold_sync():
+            self._turn += 1
+            if self._following is not None:
+                self._following.cancel()
+            self._expected = self._ahead = self._told = None
+            self.waiting = self.dismissed = False
+            self._note = self.problem = ""
+            self._draw()
+        self.follow()
 
     def _draw(self) -> None:
         with self._lock:

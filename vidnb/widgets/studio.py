@@ -25,7 +25,7 @@ from vidnb.errors import BudgetError, ParamsError, UnknownPriceError, VidnbError
 from vidnb.records import TERMINAL, Cost, Job, Quote, State
 from vidnb.verbs import Client, default_client
 from vidnb.widgets._live import SavedOutput, show
-from vidnb.widgets.form import Form
+from vidnb.widgets.form import Filled, Form
 from vidnb.widgets.generate import GenerateBar, price_words, valid_cap
 from vidnb.widgets.picker import ModelPicker
 from vidnb.widgets.player import Player
@@ -87,6 +87,7 @@ class Studio(widgets.VBox):
         self._client = client or default_client()
         self._lock = threading.RLock()
         self._lines: dict[str, Progress] = {}
+        self._idle: list[Progress] = []
         self._reserved: dict[object, Cost] = {}
         self._said_emulated: set[str] = set()
         self._older: tuple[Clip, ...] = ()
@@ -124,7 +125,7 @@ class Studio(widgets.VBox):
         traitlets.link((self, "budget_credits"), (self.bar, "budget_credits"))
         self.form.observe(self._form_changed, "params")
         self.form.observe(lambda change: setattr(self, "model", change["new"].id), "model")
-        self.form.on_submit(lambda *_: self._clicked(False, False))
+        self.form.on_submit(lambda filled: self._clicked(False, False, filled))
         self.player.on_action(lambda name, _: self._acted(name))
         self.recent.observe(self._picked_recent, "clip")
 
@@ -159,11 +160,13 @@ class Studio(widgets.VBox):
                 return
             boxes = (self.jobs, *self.children)
             super().close()
-            for part in (*self._lines.values(), self.picker, self.form, self.bar, self.player, self.recent, *boxes):
+            lines = (*self._lines.values(), *self._idle)
+            for part in (*lines, self.picker, self.form, self.bar, self.player, self.recent, *boxes):
                 part.close()
             for box in (*boxes, self):
                 box.layout.close()  # a widget of its own, which ipywidgets leaves behind
             self._lines.clear()
+            self._idle.clear()
 
     def _remember_clips(self) -> None:
         """Bring everything that offers the newest clips up to date."""
@@ -309,7 +312,8 @@ class Studio(widgets.VBox):
             >>> studio.params = {"prompt": "a koala in a meadow"}
             >>> job = studio.generate()
         """
-        return _bridge.run_sync(self._submit(self.model, dict(self.form.params), fresh=fresh, anyway=False))
+        filled = self.form.filled()
+        return _bridge.run_sync(self._submit(filled.model.id, filled.params, fresh=fresh, anyway=False))
 
     def remix(self, clip: Clip) -> None:
         """Take a clip's recipe up in the form; a locked seed stays.
@@ -322,27 +326,28 @@ class Studio(widgets.VBox):
 
     def vary(self, clip: Clip) -> Job:
         """The job for a clip's recipe with another seed, or for its next take where the model has no seed."""
-        self._take_exactly(clip)
-        seed = self.form.model.params.get("seed")
-        if seed is not None:
-            low, high = int(seed.min or 0), int(seed.max if seed.max is not None else 2**31 - 1)
-            self.params = {**self.params, "seed": random.randint(max(low, 0), high)}
-        return self.generate(fresh=seed is None)
+        seed = catalog.find(clip.model).params.get("seed")
+        if seed is None:
+            return self.next_take(clip)
+        low, high = int(seed.min or 0), int(seed.max if seed.max is not None else 2**31 - 1)
+        return self._again(clip.model, {**clip.request, "seed": random.randint(max(low, 0), high)}, fresh=False)
 
     def next_take(self, clip: Clip) -> Job:
         """The job for a clip's recipe once more."""
-        self._take_exactly(clip)
-        return self.generate(fresh=True)
+        return self._again(clip.model, clip.request, fresh=True)
 
-    def _take_exactly(self, clip: Clip) -> None:
-        self.model = clip.model
-        self.params = clip.request
+    def _again(self, model: str, values: dict[str, Any], *, fresh: bool) -> Job:
+        """The job for these values, which the form shows from now on, whatever somebody types into it meanwhile."""
+        self.model = model
+        self.params = values
+        return _bridge.run_sync(self._submit(model, values, fresh=fresh, anyway=False))
 
-    def _clicked(self, fresh: bool, anyway: bool) -> None:
+    def _clicked(self, fresh: bool, anyway: bool, filled: Filled) -> None:
         """Start a job and return at once; callbacks come on any thread, and none may wait."""
         fresh = self._asked_fresh if anyway else fresh
+        anyway = anyway and bool(self.bar.ask)  # a value that came with the click has taken the question back
         self._picked = False
-        self._spawn(self._submit(self.model, dict(self.form.params), fresh=fresh, anyway=anyway))
+        self._spawn(self._submit(filled.model.id, filled.params, fresh=fresh, anyway=anyway))
 
     def _spawn(self, work: Any) -> None:
         """Run a coroutine that nobody awaits; what goes wrong is shown on the bar, and wrong values in the form."""
@@ -382,16 +387,15 @@ class Studio(widgets.VBox):
             self._reserved.pop(token, None)  # from now on the job's row counts
         self.form.show_problems([])
         self._spawn(self._sum_up())
-        self._track(job, job.created_at < begun, values)
+        self._track(job, job.created_at < begun)
         return job
 
-    def _track(self, job: Job, known: bool = False, values: Mapping[str, Any] | None = None) -> None:
+    def _track(self, job: Job, known: bool = False) -> None:
         """Show a job's line and, for a recipe that was made before, say so.
 
         Args:
             job: to follow.
             known: whether it was there before it was asked for.
-            values: of the form, to try again with; None for a job that was not begun here.
         """
         with self._lock:
             if self.comm is None:  # closed meanwhile: the job goes on without a line
@@ -402,15 +406,23 @@ class Studio(widgets.VBox):
             if job.state is State.DONE:
                 self._ended(job)
             elif job.id not in self._lines:
-                # What an earlier kernel never sent is sent on a person's word only: it costs money, and no cap knew it.
-                follow = job.state is not State.INTENDED or self._client.asynchronous.drives(job)
-                line = self._lines[job.id] = Progress(job, self._client, on_end=self._ended, follow=follow)
-                line.on_dismiss(self._forget)
-                if values is not None:
-                    line.on_retry(lambda job: self._retry(job, values))
+                self._lines[job.id] = self._line(job)
             else:
                 self._lines[job.id].follow()
             self._draw_jobs()
+
+    def _line(self, job: Job) -> Progress:
+        """A line for a job; one that is no longer needed is used again, as a page never frees the code of a widget."""
+        # What an earlier kernel never sent is sent on a person's word only: it costs money, and no cap knew it.
+        follow = job.state is not State.INTENDED or self._client.asynchronous.drives(job)
+        if self._idle and follow:
+            line = self._idle.pop()
+            line.job = job
+            return line
+        line = Progress(job, self._client, on_end=self._ended, follow=follow)
+        line.on_dismiss(self._forget)
+        line.on_retry(self._retry)
+        return line
 
     def _ended(self, job: Job) -> None:
         """A job is at its end: its clip goes into the player, its line away if there is nothing more to say."""
@@ -418,8 +430,7 @@ class Studio(widgets.VBox):
             clip = self._client.clip(job)
             with self._lock:
                 self.clips = (clip, *(other for other in self.clips if other.job.id != job.id))
-                ended = self._lines.pop(job.id, None)
-                self._draw_jobs()
+            self._forget(job)
             self._remember_clips()  # first, so that whoever sees the clip and saves has it in the notebook
             self.recent.add(clip)
             if self.player.engaged:
@@ -427,8 +438,6 @@ class Studio(widgets.VBox):
             elif not self._picked:
                 self.player.autoplay = True
                 self.clip = clip
-            if ended is not None:
-                ended.close()
         self._edits += 1
         self._spawn(self._after_end(self._edits))
 
@@ -436,26 +445,28 @@ class Studio(widgets.VBox):
         await self._sum_up()
         await self._look_up_price(edit)
 
-    def _retry(self, job: Job, values: Mapping[str, Any]) -> None:
+    def _retry(self, job: Job) -> None:
         """Send a failed job's recipe again, as a person asked; a failed job leaves its take free."""
         self._forget(job)
-        self._spawn(self._submit(job.model, values, fresh=False, anyway=False))
+        self._spawn(self._send_again(job))
+
+    async def _send_again(self, job: Job) -> None:
+        values = await asyncio.to_thread(self._client.request, job)
+        await self._submit(job.model, {**values, "take": job.take}, fresh=False, anyway=False)
 
     def _forget(self, job: Job) -> None:
         """Take a job's line away."""
         with self._lock:
-            ended = self._lines.pop(job.id, None)
+            if job.id in self._lines:
+                self._idle.append(self._lines.pop(job.id))
             self._draw_jobs()
-        if ended is not None:
-            ended.close()
 
     def _draw_jobs(self) -> None:
         newest = list(reversed(self._lines.values()))
         oldest = [line for line in newest if line.job.is_terminal][JOBS_SHOWN:]
         self.jobs.children = [line for line in newest if line not in oldest]
         for line in oldest:
-            del self._lines[line.job.id]
-            line.close()
+            self._idle.append(self._lines.pop(line.job.id))
 
     # -- going on from a clip ----------------------------------------------------------------------------------------
 

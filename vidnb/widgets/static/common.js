@@ -75,9 +75,10 @@ const GONE = "The kernel of this form or clip has ended, so nothing was sent. Ru
 /** By model, how its view says that there is no kernel any more. */
 const orphaned = new WeakMap();
 
-/** What a part must know of a form before it acts for it: by the form's id its desk (edits on their way) and the picked model.
+/** What a part must know of a form before it acts for it: by the form's id its desk (edits on their way), and for each
+ * view of a picker a function that gives the form's id and the model that it shows for it.
  * A kernel may hear messages of two parts, and early ones even of one, in another order than they were sent. */
-const FORMS = (globalThis.vidnbForms ??= { desks: new Map(), picked: new Map() });
+const FORMS = (globalThis.vidnbForms ??= { desks: new Map(), pickers: new Set() });
 
 /** Send a message to the kernel; it arrives at the Python method `heard_<kind>`.
  * @returns {boolean} false where the kernel has ended or restarted, which the part then says */

@@ -190,11 +190,20 @@ class Desk {
     if (fresh.length) send(this.model, "edit", this.#number(fresh));
   }
 
-  /** All that the kernel has not confirmed, sent or not, for a message that must not depend on the ones before it. */
+  /** What a click is about, for a message that must not depend on the ones before it: all that the kernel has not
+   * confirmed, sent or not, and what a person sees of the form and of the model in this page. */
   async take() {
-    await Promise.allSettled([...this.reading]);
+    const read = await Promise.allSettled([...this.reading]);
     clearTimeout(this.timer);
-    return { ...this.#number([...this.edits]), model: FORMS.picked.get(this.model.get("_id")) ?? null };
+    this.confirm();
+    const models = [...FORMS.pickers].map((shown) => shown()).filter(([id]) => id === this.model.get("_id")).map(([, picked]) => picked);
+    const seen = { ...this.#number([...this.edits]), models };
+    if (read.some(({ status }) => status === "rejected")) seen.unread = true;
+    if (!this.views.size) return seen;
+    const { model, fields } = this.model.get("_spec");
+    models.push(model);
+    seen.shown = Object.fromEntries(fields.map(({ name }) => [name, [this.model.get("_given")[name]?.[0] ?? 0, this.value(name)]]));
+    return seen;
   }
 
   #number(some) {
@@ -209,12 +218,11 @@ class Desk {
     send(this.model, "submit", await this.take());
   }
 
-  /** Forget the edits that the kernel confirmed, or that came too late. */
+  /** Forget the edits that the kernel confirmed, or that came too late, be it for a field that is gone with its model. */
   confirm() {
     const given = this.model.get("_given");
     for (const [field, mine] of this.edits) {
       const [number, , edit] = given[field] ?? [];
-      if (number === undefined) continue;
       const [page, seen] = String(edit).split(":");
       if (number !== mine.number || (page === this.page && mine.edit !== null && Number(seen) >= mine.edit)) this.edits.delete(field);
     }
@@ -608,11 +616,13 @@ function mediaControl(part, field) {
   const el = h("div", { class: "vidnb-media", role: "group", "aria-labelledby": `${part.id}-label` }, tiles, zone, menu, file);
 
   const write = (items) => part.put(items.length ? items : null);
-  /** Add one item; in a field for one picture it takes the place of the old one. */
+  /** Add one item; in a field for one picture it takes the place of the old one.
+   * @returns {boolean} false where there is no place for it */
   function add(item) {
-    if (now.max === 1) write([item]);
-    else if (isFull()) part.refuse(`At most ${now.max}: remove one first.`);
-    else write([...held(), item]);
+    const hasPlace = now.max === 1 || !isFull();
+    if (hasPlace) write(now.max === 1 ? [item] : [...held(), item]);
+    else part.refuse(`At most ${now.max}: remove one first.`);
+    return hasPlace;
   }
   async function read(one) {
     const key = newKey();
@@ -620,10 +630,10 @@ function mediaControl(part, field) {
     const count = Math.ceil(one.size / PIECE_BYTES);
     for (let index = 0; index < count; index += 1) {
       const piece = await one.slice(index * PIECE_BYTES, (index + 1) * PIECE_BYTES).arrayBuffer();
-      if (part.view.signal.aborted) return;
+      if (part.view.signal.aborted) throw new Error("the form was taken away meanwhile");
       send(model, "file", { key, name: one.name, index, count }, [piece]);
     }
-    add({ key, name: one.name });
+    if (!add({ key, name: one.name })) throw Object.assign(new Error("no place"), { isTold: true });
   }
   /** Take files over, one after the other. */
   function take(files) {
@@ -634,7 +644,7 @@ function mediaControl(part, field) {
     busy.textContent = "reading …";
     const reading = good.reduce((before, one) => before.then(() => read(one)), Promise.resolve());
     desk.reading.add(reading);
-    reading.catch((error) => part.refuse(`It cannot be read: ${error.message}`)).finally(() => { desk.reading.delete(reading); busy.textContent = ""; });
+    reading.catch((error) => error.isTold || part.refuse(`It cannot be read: ${error.message}`)).finally(() => { desk.reading.delete(reading); busy.textContent = ""; });
   }
   function takePlace(text) {
     const clean = text.trim().replace(/^["']|["']$/g, "");
@@ -917,11 +927,12 @@ function render({ model, el }) {
     more.hidden = !folded.length;
     count.textContent = `More (${folded.length})${set ? ` · ${set} set` : ""}`;
     if (folded.some(({ field }) => model.get("_marks")[field.name]?.tone === "problem") && rest.hidden) openMore(true);
-    general.replaceChildren(...model.get("_general").map((text) => h("div", { class: "vidnb-problem" }, text)));
+    general.replaceChildren(...[...model.get("_general"), refused].filter(Boolean).map((text) => h("div", { class: "vidnb-problem" }, text)));
     if (!desk.reading.size) looks.forget(heldKeys());
     root.dataset.state = "ready";
   }
 
+  let refused = ""; // stays until the next Ctrl-Enter: what comes in late takes the kernel's own words away
   let hasNewSpec = true;
   let isQueued = false;
   /** Draw once for all that changes at the same time. */
@@ -942,6 +953,7 @@ function render({ model, el }) {
   watch("_marks _general _clips seed_locked", draw);
   hear("look", ({ key, text }, [buffer]) => looks.arrived(key, text, buffer));
   hear("poster", ({ clip }, [buffer]) => looks.arrived(`clip ${clip}`, "", buffer));
+  hear("refused", ({ text }) => { refused = text; draw(); });
   hear("focus", ({ field }) => queueMicrotask(() => focusOn(field)));
 
   /** Go to a field that is wrong, unless the person is at work elsewhere, in a cell's code for instance. */
@@ -961,6 +973,8 @@ function render({ model, el }) {
   root.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
     event.preventDefault();
+    refused = "";
+    draw();
     desk.submit();
   }, { signal });
 

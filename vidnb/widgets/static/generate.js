@@ -29,7 +29,9 @@ function render({ model, el }) {
   const anyway = h("button", { type: "button", class: "vidnb-small" }, "Generate anyway");
   const asking = h("div", { class: "vidnb-card vidnb-row", "data-tone": "warn", role: "alert", hidden: true });
   const note = h("div", { class: "vidnb-hint" });
+  const typed = {}; // caps that the kernel is not known to have
   let waiting = null;
+  let refused = ""; // stays until the next click: what comes in late takes the kernel's own notes away
   root.append(h("div", { class: "vidnb-row vidnb-actions" }, go, take, h("span", { class: "vidnb-row vidnb-sums" }, spent, cap)), caps, asking, note);
 
   function drawPrice() {
@@ -57,7 +59,7 @@ function render({ model, el }) {
     const ask = model.get("ask");
     asking.hidden = !ask;
     asking.replaceChildren(h("span", { class: "vidnb-grow" }, ask), anyway);
-    note.textContent = waiting === "told" ? WAITING : model.get("note");
+    note.textContent = waiting === "told" ? WAITING : model.get("note") || refused;
     note.hidden = !note.textContent;
     if (note.textContent) announce(note.textContent);
   }
@@ -66,16 +68,19 @@ function render({ model, el }) {
   async function press(content) {
     if (waiting) return;
     waiting = "reading";
-    const form = await FORMS.desks.get(model.get("_form"))?.take(); // what was typed goes along: its own message may come later
+    refused = "";
+    const form = await FORMS.desks.get(model.get("_form"))?.take(); // what is seen goes along: it may have come later, or never
     waiting = null;
-    if (!send(model, "generate", form ? { ...content, form } : content)) return;
+    const budget = Object.keys(typed).length ? { ...typed } : null;
+    if (!send(model, "generate", { ...content, ...(budget && { budget }), ...(form && { form }) })) return;
     [go, take, anyway].forEach((button) => button.setAttribute("aria-disabled", "true"));
     waiting = setTimeout(() => { waiting = "told"; drawNote(); }, SLOW_MS);
   }
 
-  function heard() {
+  function heard(content) {
     clearTimeout(waiting);
     waiting = null;
+    refused = content.refused ?? "";
     [go, take, anyway].forEach((button) => button.removeAttribute("aria-disabled"));
     drawNote();
   }
@@ -85,13 +90,16 @@ function render({ model, el }) {
       const value = capOf(input.value);
       input.setAttribute("aria-invalid", String(value === undefined));
       wrong.textContent = [usd, credits].some((one) => capOf(one.value) === undefined) ? NO_CAP : "";
-      if (value !== undefined) send(model, "budget", { [name]: value });
+      if (value === undefined) return;
+      typed[name] = value;
+      send(model, "budget", { [name]: value });
     }, { signal });
   }
   go.addEventListener("click", () => press({ fresh: false }), { signal });
   take.addEventListener("click", () => press({ fresh: true }), { signal });
   anyway.addEventListener("click", () => press({ fresh: false, anyway: true }), { signal });
   hear("heard", heard);
+  hear("budget", (caps) => { for (const name of Object.keys(typed)) if (typed[name] === caps[name]) delete typed[name]; });
   signal.addEventListener("abort", () => clearTimeout(waiting));
   cap.addEventListener("click", () => { caps.hidden = !caps.hidden; cap.setAttribute("aria-expanded", String(!caps.hidden)); if (!caps.hidden) usd.focus(); }, { signal });
   hear("focus", () => { go.scrollIntoView({ block: "nearest" }); go.focus(); });

@@ -32,8 +32,8 @@ function render({ model, el }) {
   root.append(h("div", { class: "vidnb-row vidnb-choice" }, provider, choice, help, retired), keys, about);
 
   const entry = (id) => model.get("_models").find((each) => each.id === id);
-  const tell = () => { if (model.get("_form")) FORMS.picked.set(model.get("_form"), model.get("model")); };
-  const pick = (id) => { model.set("model", id); model.save_changes(); tell(); };
+  const shown = () => [model.get("_form"), model.get("model")];
+  const pick = (id) => { model.set("model", id); model.save_changes(); };
 
   function draw() {
     const models = model.get("_models");
@@ -64,8 +64,8 @@ function render({ model, el }) {
   retired.addEventListener("click", () => { withRetired = !withRetired; draw(); }, { signal });
   help.addEventListener("click", () => { keys.hidden = !keys.hidden; help.setAttribute("aria-expanded", String(!keys.hidden)); }, { signal });
   root.addEventListener("keydown", (event) => { if (event.key === "Escape" && !keys.hidden) { help.click(); help.focus(); } }, { signal });
-  watch("model _form", tell);
-  tell();
+  FORMS.pickers.add(shown);
+  signal.addEventListener("abort", () => FORMS.pickers.delete(shown));
   watch("model _models _providers", draw);
   watch("about", drawAbout);
   draw();

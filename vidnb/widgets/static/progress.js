@@ -63,7 +63,7 @@ function render({ model, el }) {
   let open = false;
   let busy = false;
   let armed = 0;
-  let shown = row.state;
+  let shown = row.state, about = row.id;
   let drawn = "";
   let pasted = ""; // an id that is being typed while the card is drawn anew
 
@@ -76,7 +76,7 @@ function render({ model, el }) {
   const card = h("div", { class: "vidnb-card", hidden: true });
   root.append(line, bar, under, more, card);
 
-  const act = (kind, content = {}) => { busy = true; lock(); send(model, kind, content); };
+  const act = (kind, content = {}) => { busy = true; lock(); send(model, kind, { ...content, id: row.id }); };
   const lock = () => root.querySelectorAll("[data-acts]").forEach((one) => { one.disabled = busy; });
   const free = () => { busy = false; lock(); };
 
@@ -231,8 +231,9 @@ function render({ model, el }) {
   function rowChanged() {
     row = model.get("_row");
     if (row.told_ms) clock_ms = row.told_ms - Date.now();
-    if (row.state !== shown) {
-      shown = row.state;
+    if (row.id !== about) { pasted = ""; open = false; } // another job took the place of the one before
+    if (row.state !== shown || row.id !== about) {
+      [shown, about] = [row.state, row.id];
       disarm();
       const [name] = STATES[row.state] ?? [row.state];
       announce(`${row.card?.headline ?? name}: ${row.prompt.slice(0, 80) || row.model}`);

@@ -82,8 +82,8 @@ __version__ = "0.1.0"
 _HOME = {
     "vidnb.client": "AsyncClient",
     "vidnb.verbs": (
-        "Client annotate cancel clip expect generate history job jobs model models quote reconcile request resume settle "
-        "spent stop_waiting submit wait watch"
+        "Client annotate cancel clip expect generate history job jobs model models quote reconcile request resume "
+        "settle spent stop_waiting submit wait watch"
     ),
     "vidnb._clip": "Clip",
     "vidnb.emulator": "Emulator",

@@ -293,7 +293,7 @@ class Engine:
                 if attempt == WRITE_TRIES - 1:
                     raise StoreError(
                         f"{error}. {job.provider} has job {job.id[:8]} under the id {status.remote_id}: once the data "
-                        f'folder can be written to, vidnb.resume(), then vidnb.settle({job.id[:8]!r}, '
+                        f"folder can be written to, vidnb.resume(), then vidnb.settle({job.id[:8]!r}, "
                         f'remote_id="{status.remote_id}") if it is ambiguous'
                     ) from error
                 await self._sleep(min(30.0, 1.0 * 2**attempt))

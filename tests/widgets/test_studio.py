@@ -185,6 +185,34 @@ def test_a_failed_job_becomes_an_error_card_and_leaves_its_take_free(make_client
     assert studio.generate().id != job.id
 
 
+@pytest.mark.parametrize("name", ["model", "take", "fresh", "unsupported"])
+def test_what_submit_takes_besides_params_is_no_param_of_the_form(make_client: MakeClient, name: str) -> None:
+    client = make_client()
+    studio = Studio(client=client, params={"prompt": "a koala", name: 3})
+    with pytest.raises(ParamsError, match=name):
+        studio.generate()
+    press(studio)
+    until(lambda: name in studio.bar.note)
+    assert posts(client) == 0
+
+
+def test_generate_anyway_is_about_the_click_that_was_asked_about(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = make_client()
+    studio = Studio(client=client, params={"prompt": "a koala", "seed": 7}, budget_usd=1)
+    monkeypatch.setattr(studio._client, "quote", lambda **_: Quote(None, "unknown", "nobody says"))
+    press(studio, fresh=True)
+    until(lambda: studio.bar.ask)
+    press(studio, fresh=False, anyway=True)
+    until(lambda: studio.clips)
+    press(studio, fresh=False)
+    until(lambda: studio.bar.ask)
+    press(studio, fresh=True, anyway=True)
+    until(lambda: "made before" in studio.bar.note)
+    assert posts(client) == 1
+
+
 def test_lines_are_used_again_so_that_many_clips_do_not_fill_the_page(make_client: MakeClient) -> None:
     studio = Studio(client=make_client(), params={"prompt": "a koala"})
     until(lambda: studio.bar.folder is not None)

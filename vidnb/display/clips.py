@@ -109,12 +109,13 @@ class _Embedded:
 _embedded = _Embedded()
 
 
-def clip_html(clip: Clip, *, embed: bool | None = None) -> str:
+def clip_html(clip: Clip, *, embed: bool | None = None, preload: Literal["metadata", "none"] = "metadata") -> str:
     """The clip as HTML: the video with its poster, the prompt, the params and what came of them.
 
     Args:
         clip: a finished job's clip.
         embed: True to save the video in the notebook, False never to; None decides by its size.
+        preload: `none` to have the page read nothing of the file before somebody plays it.
     """
     try:
         way = route(clip, host(), _embedded.budget(clip), embed=embed)
@@ -124,7 +125,7 @@ def clip_html(clip: Clip, *, embed: bool | None = None) -> str:
         # The message of the error names a folder of this machine, which nobody wants in a shared notebook.
         way = Route("poster", note="The video cannot be read: its file is not in the data folder")
     caption = (_prompt(clip.job), _chips(clip.job), _outcome(clip), _note(way.note), _code(clip))
-    return block(_picture(clip, way), *caption, style=f"max-width:{WIDE_PX}px;margin:2px 0 10px")
+    return block(_picture(clip, way, preload), *caption, style=f"max-width:{WIDE_PX}px;margin:2px 0 10px")
 
 
 def _shown_width(clip: Clip) -> int:
@@ -133,7 +134,7 @@ def _shown_width(clip: Clip) -> int:
     return max(240, min(WIDE_PX, wide, round(HIGH_PX * wide / high)))
 
 
-def _picture(clip: Clip, way: Route) -> Html | None:
+def _picture(clip: Clip, way: Route, preload: str) -> Html | None:
     poster = poster_of(clip)
     image = data_uri(poster, "image/webp") if poster else None
     # Width and height together keep the place free before anything is loaded.
@@ -141,7 +142,7 @@ def _picture(clip: Clip, way: Route) -> Html | None:
     look = f"display:block;width:{_shown_width(clip)}px;max-width:100%;height:auto;border-radius:4px"
     if way.kind != "poster":
         flags = {"controls": True, "loop": True, "muted": True, "playsinline": True}
-        return tag("video", **flags, preload="metadata", **box, poster=image, src=way.src, style=look)
+        return tag("video", **flags, preload=preload, **box, poster=image, src=way.src, style=look)
     return tag("img", **box, alt=shortened(clip.prompt, 80) or clip.model, src=image, style=look) if image else None
 
 

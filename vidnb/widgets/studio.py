@@ -21,7 +21,7 @@ from vidnb._clip import Clip
 from vidnb.catalog import DEFAULT_MODEL, Model
 from vidnb.display import clip_html
 from vidnb.display.host import limits
-from vidnb.errors import BudgetError, ParamsError, UnknownPriceError, VidnbError
+from vidnb.errors import BudgetError, ParamsError, Problem, UnknownPriceError, VidnbError
 from vidnb.records import TERMINAL, Cost, Job, Quote, State
 from vidnb.verbs import Client, default_client
 from vidnb.widgets._live import SavedOutput, show
@@ -38,6 +38,13 @@ JOBS_SHOWN = 8
 SETTLE_S = 0.2
 """How long the form must be quiet before the price is looked up."""
 EMULATED = "Its clips cost nothing and say EMULATED."
+WAYS = {
+    "model": "assign it to studio.model",
+    "take": "Next take makes another one of the same recipe",
+    "fresh": "Next take makes another one of the same recipe",
+    "unsupported": "the form shows what the model takes",
+}
+"""Arguments of `submit` that are no params, and what does the same in a studio."""
 UNFINISHED = [state for state in State if state not in TERMINAL]
 
 
@@ -147,7 +154,8 @@ class Studio(widgets.VBox):
     def saved_html(self) -> str:
         """The newest clips as plain HTML: what a saved notebook shows without a kernel."""
         shown = list({clip.job.id: clip for clip in (*self.clips, *self._older)}.values())[:CLIPS_SAVED]
-        return "".join(clip_html(clip) for clip in shown) or "<div>The clips of this studio will stand here.</div>"
+        html = "".join(clip_html(clip, preload="none") for clip in shown)
+        return html or "<div>The clips of this studio will stand here.</div>"
 
     def close(self) -> None:
         """Take the studio and all its parts off the page; jobs that run go on, and the next studio shows them.
@@ -366,18 +374,26 @@ class Studio(widgets.VBox):
 
         _bridge.spawn(shown())
 
-    async def _submit(self, model: str, values: Mapping[str, Any], *, fresh: bool, anyway: bool) -> Job:
+    async def _submit(
+        self, model: str, values: Mapping[str, Any], *, fresh: bool, anyway: bool, take: int | None = None
+    ) -> Job:
         self._forget_notes()
         begun, token = datetime.now(UTC), object()
         try:
+            if wrong := [
+                Problem(name, values[name], "no param of a recipe", WAYS[name]) for name in WAYS.keys() & values
+            ]:
+                raise ParamsError(model, wrong)
             self._check_emulated(model)
             if self.budget_usd is not None or self.budget_credits is not None:
                 quote = await asyncio.to_thread(self._quote, model, values, fresh)
-                self._asked_fresh = fresh
                 self._check_budget(quote, anyway)
                 if quote.cost is not None:
                     self._reserved[token] = quote.cost  # no await since the check: two clicks cannot both pass it
-            job = await self._client.asynchronous.submit(model=model, fresh=fresh, **values)
+            job = await self._client.asynchronous.submit(model=model, fresh=fresh, take=take, **values)
+        except UnknownPriceError:
+            self._asked_fresh = fresh  # what "Generate anyway" is about
+            raise
         except ParamsError as error:
             self.form.show_problems(error.problems)
             named = ", ".join(dict.fromkeys(problem.field for problem in error.problems))
@@ -452,7 +468,7 @@ class Studio(widgets.VBox):
 
     async def _send_again(self, job: Job) -> None:
         values = await asyncio.to_thread(self._client.request, job)
-        await self._submit(job.model, {**values, "take": job.take}, fresh=False, anyway=False)
+        await self._submit(job.model, values, fresh=False, anyway=False, take=job.take)
 
     def _forget(self, job: Job) -> None:
         """Take a job's line away."""

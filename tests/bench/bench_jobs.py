@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import hashlib
 import itertools
 import math
 import os
+import sqlite3
 import sys
 import tempfile
 import time
@@ -27,7 +29,9 @@ import httpx
 import psutil
 from service import emulator
 
-RATIO, CPU_MS, GROWTH_KB = 1.05, 5.0, 4.0
+RATIO, CPU_MS, GROWTH_KB = 1.05, 5.0, 1.0
+SQLITE_CACHE_KB = 2000
+"""SQLite keeps so much of the database in memory; with the first thousand jobs it fills up, and then stays."""
 RECIPE_PARAMS = {"seed": 7, "duration_s": 4, "width_px": 320, "height_px": 320, "audio": False}
 RECIPE = {"model": "leonardo/seedance-2.0", **RECIPE_PARAMS}
 
@@ -53,8 +57,9 @@ async def run(home: Path, url: str, jobs: int, in_flight: int) -> tuple[dict[str
         await asyncio.gather(*(one(take) for take in range(jobs)))
         wall, used = time.perf_counter() - start, time.process_time() - cpu
     half = memory[len(memory) // 2 :] or memory
+    grown_kb = (half[-1] - half[0]) / 1024
     counts = {kind: count / jobs for kind, count in (requests(url) - before).items()}
-    return {"wall_s": wall, "cpu_s": used, "growth_kb": (half[-1] - half[0]) / 1024 / (jobs / 2)}, counts
+    return {"wall_s": wall, "cpu_s": used, "growth_kb": max(0.0, grown_kb - SQLITE_CACHE_KB) / (jobs / 2)}, counts
 
 
 def requests(url: str) -> Counter[str]:
@@ -102,6 +107,35 @@ async def bare_cpu_ms(url: str, jobs: int, in_flight: int, counts: dict[str, flo
         return (time.process_time() - cpu) / jobs * 1000
 
 
+def bare_rest_ms(clip: Path, jobs: int) -> tuple[float, float]:
+    """CPU a job of keeping and checking a clip with PyAV alone, and of five rows with sqlite3 alone."""
+    import av
+
+    content, folder = clip.read_bytes(), clip.parent
+    rows = sqlite3.connect(folder / "bare.db", isolation_level=None)
+    rows.executescript("PRAGMA journal_mode=WAL; CREATE TABLE jobs (id PRIMARY KEY, state, recipe)")
+
+    def keep(number: int) -> None:
+        path = folder / f"bare-{number}"
+        path.write_bytes(content)
+        path.replace(folder / hashlib.sha256(content).hexdigest())
+        with av.open(folder / hashlib.sha256(content).hexdigest()) as video:
+            assert sum(packet.size for packet in video.demux(video=0))
+
+    def write(number: int) -> None:
+        rows.execute("INSERT INTO jobs VALUES (?, ?, ?)", (number, "intended", "x" * 500))
+        for state in ("submitting", "running", "downloading", "done"):
+            rows.execute("UPDATE jobs SET state = ? WHERE id = ? RETURNING *", (state, number)).fetchall()
+
+    figures = []
+    for step in (keep, write):
+        cpu = time.process_time()
+        for number in range(jobs):
+            step(number)
+        figures.append((time.process_time() - cpu) / jobs * 1000)
+    return figures[0], figures[1]
+
+
 def main() -> int:
     """Print the table and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -114,13 +148,18 @@ def main() -> int:
         os.environ |= {"LEONARDO_BASE_URL": f"{url}/api/rest", "VIDNB_HOME": home}
         found, counts = asyncio.run(run(Path(home), url, jobs, in_flight))
         bare = asyncio.run(bare_cpu_ms(url, min(jobs, 160), in_flight, counts))
+        clip = next((Path(home) / "files").rglob("*.mp4"))
+        kept, rows = bare_rest_ms(clip, 160)
     ratio, cpu_ms = found["wall_s"] / ideal_s, found["cpu_s"] / jobs * 1000
     print(f"{jobs} jobs, {in_flight} in flight, {latency_s:g} s each: ideal {ideal_s:.1f} s")
     print(f"took {found['wall_s']:.1f} s = {ratio:.3f} x ideal (at most {RATIO})")
     print(f"client CPU {cpu_ms:.2f} ms a job (at most {CPU_MS})")
     told = ", ".join(f"{count:.2f} {kind}" for kind, count in counts.items() if count >= 0.01)
-    print(f"  of which plain httpx needs {bare:.2f} ms for the same requests: {told}")
-    print(f"memory grew {found['growth_kb']:.1f} kB a job over the second half (at most {GROWTH_KB})")
+    print(f"  plain httpx needs {bare:.2f} ms for the same requests: {told}")
+    print(f"  plain PyAV needs {kept:.2f} ms to keep and look at a clip, plain sqlite3 {rows:.2f} ms for rows:")
+    alone = bare + kept + rows
+    print(f"  so the libraries alone need {alone:.2f} ms, and the client {cpu_ms / alone:.2f} times that")
+    print(f"memory beyond SQLite's cache grew {found['growth_kb']:.1f} kB a job (at most {GROWTH_KB})")
     within = ratio <= RATIO and cpu_ms <= CPU_MS and found["growth_kb"] <= GROWTH_KB
     return 0 if within else 2
 

@@ -28,8 +28,8 @@ from vidnb.records import State
 from vidnb.verbs import Client
 
 VERBS = [
-    "annotate", "cancel", "clip", "expect", "generate", "history", "job", "jobs", "quote", "reconcile", "resume",
-    "settle", "spent", "stop_waiting", "submit", "wait", "watch",
+    "annotate", "cancel", "clip", "expect", "generate", "history", "job", "jobs", "quote", "reconcile", "request",
+    "resume", "settle", "spent", "stop_waiting", "submit", "wait", "watch",
 ]  # fmt: skip
 
 

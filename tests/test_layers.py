@@ -19,7 +19,7 @@ LAYERS = (
     {"transport", "store", "migrations", "files", "media", "_flash"},  # network, database, bytes, video
     {"engine", "limits", "listing", "quotes"},  # submit, poll, download; what it will cost and take
     {"display", "_clip", "_history"},  # what a person reads; below the verbs, because they give it back
-    {"client", "verbs", "_annotation", "_bridge", "loops", "webhook"},  # the verbs
+    {"client", "verbs", "_addresses", "_annotation", "_bridge", "loops", "webhook"},  # the verbs
     {"widgets"},  # what a person touches
     {"cli", "__main__", "__init__"},  # names only
 )

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import SecretStr
 
-from vidnb import _annotation, catalog, display, params, providers, quotes
+from vidnb import _addresses, _annotation, catalog, display, params, providers, quotes
 from vidnb._clip import Clip, request_of
 from vidnb._history import History
 from vidnb.catalog import DEFAULT_MODEL
@@ -39,9 +39,9 @@ from vidnb.errors import (
     VidnbError,
 )
 from vidnb.files import Files, data_home, disk_errors, open_home
-from vidnb.records import KEEP, Expectation, Job, Keep, MediaFile, Quote, RemoteMedia, State
+from vidnb.records import KEEP, Expectation, Job, Keep, MediaFile, Quote, State
 from vidnb.store import Store, utcnow
-from vidnb.transport import EMULATOR_KEY, Target, Wire, given_key, is_public, target
+from vidnb.transport import EMULATOR_KEY, Target, Wire, given_key, target
 
 if TYPE_CHECKING:
     from vidnb.emulator import Emulator
@@ -52,7 +52,7 @@ T = TypeVar("T")
 EMULATOR_SPEED = 30.0
 """How much quicker than the real services the emulator is, unless `VIDNB_EMULATOR_SPEED` says otherwise."""
 Unsupported = Literal["error", "drop"]
-FILTERS = ("state", "model", "provider", "prompt", "seed", "since", "emulated", "rating", "tag")
+FILTERS = ("state", "model", "provider", "prompt", "words", "seed", "since", "emulated", "rating", "tag")
 UNSENT = (State.INTENDED, State.SUBMITTING)
 _noticed: set[str] = set()
 
@@ -193,7 +193,7 @@ class AsyncClient:
         entry = catalog.find(model)
         if prompt is not None:
             values["prompt"] = prompt
-        request = params.validate(entry, await self._fetched(entry, values), unsupported=unsupported)
+        request = params.validate(entry, await _addresses.fetched(entry, values), unsupported=unsupported)
         where = self.target(entry.provider)
         self._check_retired(entry, where)
         if where.in_process:
@@ -228,31 +228,6 @@ class AsyncClient:
             raise ParamsError(
                 entry.id, [Problem("model", entry.id, allowed, "without a key the emulator still plays it")]
             )
-
-    async def _fetched(self, entry: catalog.Model, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The values with every media URL replaced by its bytes, and every clip by its file."""
-
-        async def one(item: Any) -> Any:
-            if isinstance(item, Clip):
-                return item.path
-            if _is_address(item):
-                return await _get(item)
-            return item
-
-        media = {name for name, param in entry.params.items() if param.kind in catalog.MEDIA_KINDS}
-        fetched = dict(values)
-        for name in media & set(values):
-            value = values[name]
-            try:
-                fetched[name] = (
-                    [await one(item) for item in value] if isinstance(value, list | tuple) else await one(value)
-                )
-            except (httpx.HTTPError, ValueError) as error:
-                problem = Problem(
-                    name, str(value)[:200], f"the address cannot be read ({type(error).__name__})", str(error)[:200]
-                )
-                raise ParamsError(entry.id, [problem]) from error
-        return fetched
 
     # -- wait --------------------------------------------------------------------------------------------------------
 
@@ -560,8 +535,8 @@ class AsyncClient:
         where = self.target(entry.provider)
         if prompt is not None:
             values["prompt"] = prompt
-        request, problems = params.draft(entry, _unfetched(entry, values), unsupported=unsupported)
-        if not problems and not fresh and not _has_address(request):
+        request, problems = params.draft(entry, _addresses.unfetched(entry, values), unsupported=unsupported)
+        if not problems and not fresh and not _addresses.has_address(request):
             standing = self.store.standing(where.base_url, request.recipe.recipe_hash, take or 0)
             if standing is not None:
                 return quotes.repeated(standing)
@@ -654,7 +629,8 @@ class AsyncClient:
         Args:
             limit: how many at most; None for all.
             **filters: `state`, `model`, `provider`, `seed`, `tag` (one or several each), `prompt` (a part of it),
-                `since` (a datetime, or text such as "2026-11-21"), `emulated`, `rating` (that one or better).
+                `words` (a part of the prompt or the note, or the beginning of a tag), `since` (a datetime, or text such
+                as "2026-11-21"), `emulated`, `rating` (that one or better).
 
         Raises:
             ConfigError: there is no such filter, or `since` is no time.
@@ -670,7 +646,8 @@ class AsyncClient:
         Args:
             limit: how many of the newest; None for all.
             **filters: `state`, `model`, `provider`, `seed`, `tag` (one or several each), `prompt` (a part of it),
-                `since` (a datetime, or text such as "2026-11-21"), `emulated`, `rating` (that one or better).
+                `words` (a part of the prompt or the note, or the beginning of a tag), `since` (a datetime, or text such
+                as "2026-11-21"), `emulated`, `rating` (that one or better).
 
         Raises:
             ConfigError: there is no such filter, or `since` is no time.
@@ -847,60 +824,9 @@ def _filters(given: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _is_address(item: Any) -> bool:
-    return isinstance(item, str) and urlsplit(item).scheme in ("http", "https")
-
-
-def _unfetched(entry: catalog.Model, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values with every clip replaced by its file, and every media URL by something that stands for its bytes."""
-
-    def one(item: Any) -> Any:
-        if isinstance(item, Clip):
-            return item.path
-        return RemoteMedia(entry.provider, item) if _is_address(item) else item
-
-    media = {name for name, param in entry.params.items() if param.kind in catalog.MEDIA_KINDS}
-    return {
-        name: value
-        if name not in media
-        else [one(item) for item in value]
-        if isinstance(value, list | tuple)
-        else one(value)
-        for name, value in values.items()
-    }
-
-
-def _has_address(request: params.Request) -> bool:
-    """Whether something in the request stands for bytes that were not fetched."""
-    items = [item for items in request.media.values() for item in items]
-    return any(isinstance(item, RemoteMedia) and _is_address(item.id) for item in items)
-
-
 async def _forward(queue: asyncio.Queue[Job], on_change: Callable[[Job], None]) -> None:
     while True:
         on_change(await queue.get())
-
-
-async def _get(url: str) -> bytes:
-    """The bytes behind a URL that the user gave as an input image; at most 50 MB."""
-
-    async def stay_outside(request: httpx.Request) -> None:
-        if is_public(urlsplit(url).hostname or "") and not is_public(request.url.host):
-            raise ValueError("it redirects into a private network")
-
-    # Not compressed: a small answer could unfold into gigabytes.
-    client = httpx.AsyncClient(
-        follow_redirects=True, timeout=30.0, event_hooks={"request": [stay_outside]},
-        headers={"Accept-Encoding": "identity"},
-    )  # fmt: skip
-    async with client, client.stream("GET", url) as response:
-        response.raise_for_status()
-        content = bytearray()
-        async for chunk in response.aiter_raw():
-            content += chunk
-            if len(content) > 50 * 2**20:
-                raise ValueError("the file is larger than 50 MB")
-    return bytes(content)
 
 
 def _notice(where: Target) -> None:

@@ -121,14 +121,14 @@ async def _earlier(
     client: AsyncClient, prompt: str | None, *, model: str, take: int | None, fresh: bool, **values: Any
 ) -> str | None:
     """The hash of the clip that this request made before, at the same service; None where it would make a new one."""
-    from vidnb import catalog, params
+    from vidnb import _addresses, catalog, params
     from vidnb.cli.folder import is_unused
 
     if fresh or is_unused():
         return None
     entry = catalog.find(model)
     values |= {} if prompt is None else {"prompt": prompt}
-    recipe = params.validate(entry, await client._fetched(entry, values)).recipe
+    recipe = params.validate(entry, await _addresses.fetched(entry, values)).recipe
     wanted = (recipe.recipe_hash, take or 0, client.target(entry.provider).base_url)
     rows = client.store.rows(model=entry.id, state=State.DONE)
     return next(

@@ -1,0 +1,91 @@
+"""Media that a call was given as addresses or clips: fetched before a submit, only counted for a quote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from vidnb import catalog, params
+from vidnb._clip import Clip
+from vidnb.errors import ParamsError, Problem
+from vidnb.records import RemoteMedia
+from vidnb.transport import is_public
+
+LARGEST_BYTES = 50 * 2**20
+
+
+async def fetched(entry: catalog.Model, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with every media URL replaced by its bytes, and every clip by its file.
+
+    Raises:
+        ParamsError: an address cannot be read; the message says which.
+    """
+    found = dict(values)
+    for name in _media(entry) & set(values):
+        value = values[name]
+        try:
+            found[name] = [await _one(item) for item in value] if isinstance(value, list | tuple) else await _one(value)
+        except (httpx.HTTPError, ValueError) as error:
+            allowed = f"the address cannot be read ({type(error).__name__})"
+            raise ParamsError(entry.id, [Problem(name, str(value)[:200], allowed, str(error)[:200])]) from error
+    return found
+
+
+def unfetched(entry: catalog.Model, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with every clip replaced by its file, and every media URL by something that stands for its bytes."""
+
+    def one(item: Any) -> Any:
+        if isinstance(item, Clip):
+            return item.path
+        return RemoteMedia(entry.provider, item) if _is_address(item) else item
+
+    found = dict(values)
+    for name in _media(entry) & set(values):
+        value = values[name]
+        found[name] = [one(item) for item in value] if isinstance(value, list | tuple) else one(value)
+    return found
+
+
+def has_address(request: params.Request) -> bool:
+    """Whether something in the request stands for bytes that were not fetched."""
+    items = [item for items in request.media.values() for item in items]
+    return any(isinstance(item, RemoteMedia) and _is_address(item.id) for item in items)
+
+
+def _media(entry: catalog.Model) -> set[str]:
+    return {name for name, param in entry.params.items() if param.kind in catalog.MEDIA_KINDS}
+
+
+def _is_address(item: Any) -> bool:
+    return isinstance(item, str) and urlsplit(item).scheme in ("http", "https")
+
+
+async def _one(item: Any) -> Any:
+    if isinstance(item, Clip):
+        return item.path
+    return await _get(item) if _is_address(item) else item
+
+
+async def _get(url: str) -> bytes:
+    """The bytes behind a URL that the user gave as an input; at most 50 MB."""
+
+    async def stay_outside(request: httpx.Request) -> None:
+        if is_public(urlsplit(url).hostname or "") and not is_public(request.url.host):
+            raise ValueError("it redirects into a private network")
+
+    # Not compressed: a small answer could unfold into gigabytes.
+    client = httpx.AsyncClient(
+        follow_redirects=True, timeout=30.0, event_hooks={"request": [stay_outside]},
+        headers={"Accept-Encoding": "identity"},
+    )  # fmt: skip
+    async with client, client.stream("GET", url) as response:
+        response.raise_for_status()
+        content = bytearray()
+        async for chunk in response.aiter_raw():
+            content += chunk
+            if len(content) > LARGEST_BYTES:
+                raise ValueError("the file is larger than 50 MB")
+    return bytes(content)

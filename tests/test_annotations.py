@@ -18,7 +18,7 @@ from vidnb._clip import Clip
 from vidnb._history import FIRST, LAST
 from vidnb.client import AsyncClient
 from vidnb.emulator import Emulator
-from vidnb.errors import ParamsError, StoreError
+from vidnb.errors import JobFailedError, ParamsError, StoreError
 from vidnb.files import Files
 from vidnb.records import KEEP, ClipInfo, Job, MediaFile, RemoteMedia, State
 from vidnb.store import Store, utcnow
@@ -292,6 +292,15 @@ def test_generating_from_a_request_finds_the_clip(client: Client, clip: Clip) ->
     assert again.job.id == clip.job.id
     second = client.generate("it runs", **QUICK, start_image=clip.last_frame)
     assert client.quote(model=second.model, **second.request).why == "made before"
+
+
+def test_a_failed_job_with_an_input_is_sent_again_from_its_request(tmp_path: Path) -> None:
+    with Client(tmp_path, emulator=Emulator(tmp_path / "emulator", latency_s=0.05, faults=["failed:1"])) as client:
+        with pytest.raises(JobFailedError) as caught:
+            client.generate("a koala", **QUICK, start_image=picture())
+        failed = caught.value.job
+        clip = client.generate(model=failed.model, **client.request(failed.id))
+        assert (clip.job.recipe_hash, clip.job.take) == (failed.recipe_hash, failed.take)
 
 
 # flashes

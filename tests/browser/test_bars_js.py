@@ -102,6 +102,17 @@ def test_a_second_click_is_held_back_until_the_kernel_heard_the_first(widget_pag
     assert len(shown.sent("generate")) == 2
 
 
+def test_a_double_click_is_one_take_even_where_the_kernel_hears_at_once(widget_page: Open) -> None:
+    shown = widget_page(bar())
+    take = shown.root.get_by_role("button", name="Next take")
+    for detail in (1, 2):
+        take.dispatch_event("click", {"detail": detail})
+        shown.say("heard")
+    assert len(shown.sent("generate")) == 1
+    take.press("Enter")  # a key has no count
+    assert len(shown.sent("generate")) == 2
+
+
 def test_that_nothing_was_sent_is_said_until_the_next_click(widget_page: Open) -> None:
     shown = widget_page(bar())
     go = shown.root.get_by_role("button", name="Generate about")

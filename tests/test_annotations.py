@@ -216,6 +216,35 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return store
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("cat", 4), ("CAT", 4), ("fish", 0), ("dog", 1), ("über", 1), ("ÜBER", 1), ("ö_", 1), ("[", 1), ("]", 1),
+        (",", 0), ('","', 0), ("\\", 1), ("u00fc", 0), ("00", 0), ("%", 0), ("_", 0),
+    ],
+)  # fmt: skip
+def test_words_find_the_beginnings_of_tags_and_never_what_stands_between_them(
+    tagged: Client, words: str, expected: int
+) -> None:
+    with tagged:
+        assert len(tagged.jobs(words=words)) == expected
+
+
+LETTERS = st.text(st.sampled_from('aAüÜ %_/\\"[],u0'), min_size=1, max_size=5)
+
+
+@given(LETTERS, LETTERS, LETTERS)
+def test_words_are_found_in_notes_and_tags_where_they_are_and_nowhere_else(
+    shared: Store, tag: str, note: str, words: str
+) -> None:
+    kept = _annotation.checked("m", KEEP, [tag], note)
+    shared.update("0", **kept)
+    is_found = bool(shared.jobs(words=words))
+    here = words in kept["note"] or any(one.startswith(words) for one in kept["tags"])
+    anywhere = any(words.casefold() in text.casefold() for text in (kept["note"], *kept["tags"]))
+    assert here <= is_found <= anywhere, (kept, words)
+
+
 def test_a_rating_filter_is_a_lower_bound(tagged: Client) -> None:
     with tagged:
         assert [len(tagged.jobs(rating=rating)) for rating in (1, 3, 4, 5)] == [4, 3, 2, 1]

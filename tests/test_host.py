@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -127,3 +128,22 @@ def test_a_kernel_of_voila_is_told_by_its_mark(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(IPython, "get_ipython", Shell)
     monkeypatch.setenv("VOILA_PREHEAT", "False")
     assert hosts.host() == "voila"
+
+
+@pytest.mark.parametrize(
+    ("parent", "found"),
+    [
+        ({"metadata": {"cellId": "c1"}, "header": {"msg_id": "m1"}}, ("c1", "m1")),
+        ({"metadata": {}, "header": {"msg_id": "m1"}}, None),
+        ({"metadata": {"cellId": 7}, "header": {"msg_id": "m1"}}, None),
+        ({}, None),
+    ],
+)
+def test_the_running_cell_is_told_by_the_message_that_runs_it(
+    monkeypatch: pytest.MonkeyPatch, parent: dict[str, Any], found: tuple[str, str] | None
+) -> None:
+    ipython = import_module("IPython")
+    assert hosts.running_cell() is None  # no kernel here
+    kernel = SimpleNamespace(get_parent=lambda: parent)
+    monkeypatch.setattr(ipython, "get_ipython", lambda: SimpleNamespace(kernel=kernel))
+    assert hosts.running_cell() == found

@@ -103,7 +103,7 @@ class History(Sequence[Clip | Job]):
             files: the clips.
             limit: at most so many of the newest jobs; None for all.
             **filters: `state`, `model`, `provider`, `seed` and `tag` (one or several), `prompt` (a part of it),
-                `since`, `emulated`, `rating` (that one or better).
+                `words` (of prompt, note or tags), `since`, `emulated`, `rating` (that one or better).
         """
         self._store = store
         self._files = files

@@ -703,6 +703,48 @@ def test_nothing_serious_is_found_by_the_audit(wired: Callable[..., Wired], them
     assert form.root.evaluate("root => root.scrollWidth <= root.clientWidth")
 
 
+LINE = "Kept for models that take them: seed, negative prompt"
+
+
+def test_what_a_change_of_model_keeps_out_of_sight_is_said_until_it_is_back(wired: Callable[..., Wired]) -> None:
+    form = wired(params={"prompt": "a koala", "negative_prompt": "rain", "seed": 7})
+    line, polite = form.root.locator(".vidnb-kept"), form.page.locator("[role=status].vidnb-unseen")
+    expect(line).to_be_hidden()
+    form.form.model = "leonardo/grok-imagine-1.5"
+    form.refresh()
+    expect(line).to_have_text(LINE)
+    expect(polite).to_have_text(LINE)
+    form.form.model = "leonardo/motion_2.0"
+    form.refresh()
+    expect(line).to_be_hidden()
+    form.part.set(_spec={**form.form._spec, "kept": [HOSTILE]})
+    expect(line).to_have_text(f"Kept for models that take it: {HOSTILE}")
+    assert form.page.title() == "vidnb"
+
+
+def test_a_form_that_is_shown_anew_says_what_it_keeps_without_reading_it_out(wired: Callable[..., Wired]) -> None:
+    form = wired(params={"negative_prompt": "rain", "seed": 7})
+    form.form.model = "leonardo/grok-imagine-1.5"
+    form.refresh()
+    form.part.end()
+    form.part.render_again()
+    expect(form.root.locator(".vidnb-kept")).to_have_text(LINE)
+    expect(form.page.locator("[role=status].vidnb-unseen")).to_have_text("")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 860])
+def test_the_line_on_what_is_kept_is_readable_everywhere(wired: Callable[..., Wired], theme: Theme, width: int) -> None:
+    values = {"prompt": "a koala", "negative_prompt": "rain", "seed": 7, "styles": ["Clay"], "start_image": picture()}
+    form = wired(params=values, width=width, theme=theme)
+    form.form.model = "leonardo/sora-2"
+    form.refresh()
+    expect(form.root.locator(".vidnb-kept")).to_contain_text("negative prompt")
+    form.part.shot(f"form-kept-{theme}-{width}")
+    assert form.part.audit() == []
+    assert form.root.evaluate("root => root.scrollWidth <= root.clientWidth")
+
+
 def test_the_end_leaves_nothing_behind(wired: Callable[..., Wired]) -> None:
     form = wired(params={"start_image": picture(640, 480)})
     form.pump_until(form.field("start_image").first, "640 × 480")

@@ -444,6 +444,156 @@ def test_a_button_that_costs_is_one_click_until_the_kernel_heard_it(player: Open
     assert len(part.sent("action")) == 2
 
 
+def test_an_action_that_is_unavailable_says_why_and_sends_nothing(player: Open) -> None:
+    why = "Veo 3 takes no end image. These do: Veo 3.1, Kling 2.5 Turbo and 19 more."
+    part = player({"_actions": list(ACTIONS), "unavailable": {"end_frame": why}})
+    button = named(part, "Frame as end")
+    expect(button).to_have_attribute("aria-disabled", "true")
+    expect(button).to_have_attribute("title", why)
+    button.click(force=True)
+    expect(part.root.get_by_text(why)).to_be_visible()
+    assert part.sent("action") == []
+    part.set(unavailable={})
+    expect(button).not_to_have_attribute("aria-disabled", "true")
+    button.click()
+    assert part.sent("action")[0]["name"] == "end_frame"
+
+
+# -- another clip comes under the pointer ------------------------------------------------------------------------------
+
+OTHER = "f" * 32
+MISSED = "Another clip came in just then, so nothing was done."
+CLICK_AT_ONCE = """([selector, told]) => {
+    fake.change({ _shown: told });
+    document.querySelector(selector).click();
+}"""
+PRESSES = [
+    "[data-action=vary]", "[data-action=take]", "[data-action=start_frame]", "[data-action=remix]",
+    ".vidnb-stars label:nth-of-type(2)", ".vidnb-stars input", "[aria-label='Remove tag x']", "a[download]",
+]  # fmt: skip
+
+
+def other(clip: Clip, **changes: Any) -> dict[str, Any]:
+    return shown(clip) | {"id": OTHER, "video": "data/clip 1.mp4", "tags": ["x"], **changes}
+
+
+def settle(part: WidgetPage) -> None:
+    """Wait until a clip that has just come counts as seen, by the page's own clock."""
+    expect(part.root).to_have_attribute("data-settled", "true")
+
+
+@pytest.mark.parametrize("selector", PRESSES)
+def test_a_press_just_after_another_clip_came_does_nothing_and_says_so(player: Open, clip: Clip, selector: str) -> None:
+    part = player({"_actions": list(ACTIONS)}, tags=["x"])
+    part.page.evaluate("() => addEventListener('click', (event) => { window.press = event; }, true)")
+    part.page.evaluate(CLICK_AT_ONCE, [selector, other(clip)])
+    expect(part.root.get_by_text(MISSED)).to_be_visible()
+    expect(part.page.locator("[role=status]", has_text=MISSED)).to_have_count(1)
+    settle(part)
+    assert part.page.evaluate("() => press.defaultPrevented")
+    assert part.sent("action") == part.sent("annotate") == []
+    expect(part.root.get_by_role("radio", checked=True)).to_have_count(0)
+
+
+def test_a_press_counts_for_the_clip_that_has_been_there_for_a_moment(player: Open, clip: Clip) -> None:
+    part = player({"_actions": list(ACTIONS)})
+    part.page.evaluate(CLICK_AT_ONCE, ["[data-action=take]", other(clip)])
+    settle(part)
+    named(part, "Next take").click()
+    assert [(sent["name"], sent["id"]) for sent in part.sent("action")] == [("take", OTHER)]
+    part.root.locator(".vidnb-stars label").nth(3).click()
+    assert part.wait_for_sent("annotate") == [{"kind": "annotate", "id": OTHER, "rating": 4}]
+
+
+@pytest.mark.parametrize("name", ["Next take", "Remix"])
+def test_a_pointer_that_went_down_on_one_clip_does_nothing_to_the_next(player: Open, clip: Clip, name: str) -> None:
+    part = player({"_actions": list(ACTIONS)})
+    named(part, name).hover()
+    part.page.mouse.down()
+    part.set(_shown=other(clip))
+    settle(part)
+    part.page.mouse.up()
+    expect(part.root.get_by_text(MISSED)).to_be_visible()
+    assert part.sent("action") == []
+    named(part, name).click()
+    assert part.sent("action")[0]["id"] == OTHER, "a press of its own"
+
+
+def test_a_key_that_went_down_on_one_clip_does_nothing_to_the_next(player: Open, clip: Clip) -> None:
+    part = player({"_actions": list(ACTIONS)})
+    named(part, "Vary seed").focus()
+    part.page.keyboard.down("Space")
+    part.set(_shown=other(clip))
+    settle(part)
+    part.page.keyboard.up("Space")
+    expect(part.root.get_by_text(MISSED)).to_be_visible()
+    assert part.sent("action") == []
+    part.page.keyboard.press("Enter")
+    assert part.sent("action")[0]["id"] == OTHER
+
+
+def test_a_rating_by_keys_just_after_another_clip_came_is_not_taken(player: Open, clip: Clip) -> None:
+    part = player()
+    part.root.get_by_role("radio", name="2 stars").focus()
+    part.set(_shown=other(clip))
+    part.root.get_by_role("radio", name="2 stars").evaluate(
+        "(radio, told) => { fake.change({ _shown: told }); radio.click(); }", other(clip, id="e" * 32)
+    )
+    expect(part.root.get_by_text(MISSED)).to_be_visible()
+    expect(part.root.get_by_role("radio", checked=True)).to_have_count(0)
+    settle(part)
+    assert part.sent("annotate") == []
+
+
+def test_words_that_are_being_written_stay_with_their_clip_and_the_rest_goes_to_none(player: Open, clip: Clip) -> None:
+    part = player(tags=["keeper"])
+    part.root.get_by_label("Add a tag").press_sequentially("koala m")
+    part.set(_shown=other(clip, note=""))
+    assert part.wait_for_sent("annotate") == [{"kind": "annotate", "id": job().id, "tags": ["keeper", "koala m"]}]
+    part.page.keyboard.type("eadow,")
+    part.page.keyboard.press("Enter")
+    expect(part.root.get_by_label("Add a tag")).to_have_value("")
+    expect(part.root.get_by_text("is kept with the one before")).to_be_visible()
+    assert len(part.sent("annotate")) == 1
+    assert not playing(part)
+
+
+def test_the_kernel_knows_while_somebody_is_at_the_buttons(player: Open) -> None:
+    part = player({"_actions": list(ACTIONS)})
+    named(part, "Remix").hover()
+    part.wait_for_trait("engaged", True)
+    part.root.locator(".vidnb-stage").hover()
+    part.wait_for_trait("engaged", False)
+    part.root.locator(".vidnb-stars label").nth(2).hover()
+    part.page.wait_for_function("() => fake.state.engaged === true")
+    part.end()
+    assert part.trait("engaged") is False
+
+
+def test_who_pressed_a_button_and_rests_there_is_no_longer_busy_with_the_clip(player: Open) -> None:
+    part = player({"_actions": list(ACTIONS)})
+    named(part, "Next take").click()
+    part.wait_for_trait("engaged", True)
+    part.say("heard", {"name": "take"})
+    assert part.trait("engaged") is False
+    box = named(part, "Next take").bounding_box()
+    assert box is not None
+    part.page.mouse.move(box["x"] + 3, box["y"] + 3)
+    assert part.trait("engaged") is False, "a hand is never quite still"
+    part.root.locator(".vidnb-stage").hover()
+    named(part, "Remix").hover()
+    part.page.wait_for_function("() => fake.state.engaged === true")
+
+
+def test_a_pointer_that_was_left_on_the_buttons_holds_no_clip_back_for_ever(player: Open) -> None:
+    part = player({"_actions": list(ACTIONS)})
+    part.page.clock.install()
+    named(part, "Remix").hover()
+    part.page.wait_for_function("() => fake.state.engaged === true")
+    part.page.clock.run_for(10_001)
+    assert part.trait("engaged") is False
+
+
 def test_the_recipe_is_copied_as_code(player: Open, clip: Clip) -> None:
     part = player()
     part.page.evaluate("() => { navigator.clipboard.writeText = async (text) => { window.copied = text; }; }")
@@ -596,6 +746,12 @@ def test_every_control_is_named_readable_and_inside_the_cell(
     for key in ("ArrowRight", "ArrowRight", "a", "PageUp", "PageUp", "PageUp", "b"):
         part.page.keyboard.press(key)
     part.shot(f"player-{theme}-{width}")
+    assert part.audit() == []
+    part.set(unavailable={"end_frame": "Veo 3 takes no end image. These do: Veo 3.1, Kling 2.5 Turbo and 19 more."})
+    named(part, "Frame as end").click(force=True)
+    part.shot(f"player-unavailable-{theme}-{width}")
+    part.page.evaluate(CLICK_AT_ONCE, [".vidnb-stars label", shown(clip) | told | {"id": OTHER}])
+    part.shot(f"player-missed-{theme}-{width}")
     assert part.audit() == []
     wide = part.page.evaluate("() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     assert wide[0] <= wide[1]

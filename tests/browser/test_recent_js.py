@@ -43,7 +43,7 @@ def clip(place: int, **changes: Any) -> dict[str, Any]:
 
 
 def traits(count: int, **changes: Any) -> dict[str, Any]:
-    own = {"prompt": "", "_list": 1, "_chosen": "", "_marked": [], "_can_compare": False}
+    own = {"words": "", "_list": 1, "_chosen": "", "_marked": [], "_can_compare": False}
     return {**own, "count": count, "_first": [clip(place) for place in range(min(count, FIRST_CLIPS))], **changes}
 
 
@@ -213,13 +213,15 @@ def test_what_the_kernel_picks_and_marks_is_shown(widget_page: Open) -> None:
 def test_words_in_the_filter_reach_the_kernel_and_a_new_list_is_taken(widget_page: Open) -> None:
     shown = widget_page(Recent, traits(500))
     scroll_to(shown, 100)
-    shown.root.get_by_label("Filter by prompt").fill("fox")
-    shown.wait_for_trait("prompt", "fox")
+    box = shown.root.get_by_label("Filter by prompt, tag or note")
+    expect(box).to_have_attribute("placeholder", "Filter: prompt, tag, note")
+    box.fill("fox")
+    shown.wait_for_trait("words", "fox")
     shown.set(count=1, _list=2, _first=[clip(7, prompt="a fox")])
     expect(tiles(shown)).to_have_count(1)
     expect(shown.root).to_contain_text("1 clip")
     shown.set(count=0, _list=3, _first=[])
-    expect(shown.root).to_contain_text("No clip has these words in its prompt.")
+    expect(shown.root).to_contain_text("No clip has these words in its prompt, tags or note.")
 
 
 # -- a new clip --------------------------------------------------------------------------------------------------------
@@ -322,12 +324,35 @@ def test_without_a_server_the_kernel_sends_the_bytes_and_they_are_given_back(wid
     shown = widget_page(Recent, traits(3, _first=[clip(at, path=None) for at in range(3)]))
     hover(shown, 1, flashes=False)
     assert shown.wait_for_sent("video", 2)[1] == {"kind": "video", "id": clip(1)["id"], "bytes": True}
-    shown.say("video", {"id": clip(1)["id"], "flashes": False}, [video])
+    half = len(video) // 2
+    for part, piece in ((1, video[half:]), (0, video[:half])):
+        assert shown.root.locator("video").count() == 0
+        shown.say("video", {"id": clip(1)["id"], "flashes": False, "part": part, "parts": 2}, [piece])
     shown.page.wait_for_function("() => document.querySelector('.vidnb-preview')?.currentTime > 0.1")
     held = shown.counts()["blobs"]
     tile(shown, 2).hover()
     expect(shown.root.locator("video")).to_have_count(0)
     assert shown.counts()["blobs"] == held - 1
+    assert shown.sent("enough") == []
+
+
+def test_a_pointer_that_goes_on_says_that_the_bytes_are_no_longer_wanted(widget_page: Open, video: bytes) -> None:
+    shown = widget_page(Recent, traits(3, _first=[clip(at, path=None) for at in range(3)]))
+    hover(shown, 1, flashes=False)
+    shown.wait_for_sent("video", 2)
+    half = len(video) // 2
+    told = {"id": clip(1)["id"], "flashes": False, "parts": 2}
+    shown.say("video", {**told, "part": 0}, [video[:half]])
+    shown.root.get_by_label("Filter").hover()
+    assert shown.wait_for_sent("enough") == [{"kind": "enough", "id": clip(1)["id"]}]
+    shown.say("video", {**told, "part": 1}, [video[half:]])
+    tile(shown, 1).hover()
+    shown.wait_for_sent("video", 3)
+    shown.say("video", {**told, "part": 1}, [video[half:]])
+    assert shown.root.locator("video").count() == 0, "a half of the time before is not taken for the other"
+    shown.say("video", {**told, "part": 0}, [video[:half]])
+    shown.page.wait_for_function("() => document.querySelector('.vidnb-preview')?.currentTime > 0.1")
+    assert shown.problems() == []
 
 
 # -- comparing ---------------------------------------------------------------------------------------------------------
@@ -411,7 +436,7 @@ def test_drift_is_nudged_and_only_a_large_one_jumps(widget_page: Open) -> None:
 
 def test_hostile_words_are_shown_as_words(widget_page: Open) -> None:
     told = [clip(0, prompt=HOSTILE, model=f"leonardo/{HOSTILE}", seed=HOSTILE), {"id": "1" * 32}]
-    shown = widget_page(Recent, traits(2, _first=told, prompt=HOSTILE, problem=HOSTILE))
+    shown = widget_page(Recent, traits(2, _first=told, words=HOSTILE, problem=HOSTILE))
     expect(tile(shown, 0)).to_contain_text("<img src=x")
     expect(tile(shown, 1)).to_contain_text("no longer there")
     assert shown.page.title() == "vidnb"

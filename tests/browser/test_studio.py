@@ -65,6 +65,7 @@ def shown(notebook: NotebookPage, prompt: str) -> Locator:
     player = studio_of(notebook).locator(".vidnb-player.vidnb-root")
     expect(player.locator(".vidnb-about")).to_contain_text(prompt)
     expect(player).to_have_attribute("data-state", "ready")
+    expect(player).to_have_attribute("data-settled", "true")
     return player.locator("video")
 
 
@@ -315,6 +316,18 @@ def test_a_closed_studio_leaves_the_page_and_its_clips_stay_in_the_notebook(lab:
     expect(saved_videos(notebook)).to_have_count(1)
     expect(saved_videos(notebook).first).to_be_visible()
     assert problems == []
+
+
+def test_the_cell_run_again_closes_the_studio_of_the_run_before_and_shows_its_clips(lab: OpenNotebook) -> None:
+    notebook = lab(STUDIO, "before = studio", "print(before.comm is None, studio.comm is None)", run=False)
+    for index in (0, 1):
+        notebook.run_cell(index)
+    fill(notebook, "a koala of the run before")
+    generate(notebook)
+    notebook.run_cell(0)
+    shown(notebook, "a koala of the run before")
+    notebook.run_cell(2)
+    assert "True False" in notebook.outputs()[2]
 
 
 def test_ctrl_s_in_the_form_saves_the_notebook(lab: OpenNotebook) -> None:

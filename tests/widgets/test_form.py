@@ -367,6 +367,23 @@ def test_values_survive_a_change_of_model_and_what_must_change_says_so() -> None
     assert mark_of(form, "duration_s") == ""
 
 
+def test_values_that_the_new_model_lacks_are_named_as_long_as_they_are_kept() -> None:
+    form = Form("leonardo/motion_2.0", {"prompt": "a koala"})
+    edit(form, "negative_prompt", "rain")
+    assert form._spec["kept"] == []
+    form.model = "leonardo/grok-imagine-1.5"
+    assert form._spec["kept"] == ["Negative prompt"]
+    form.model = "1min/leonardo-motion"
+    edit(form, "motion_strength", "3")
+    form.model = "leonardo/VEO3"
+    assert set(form._spec["kept"]) == {"Motion strength"}
+    form.model = "leonardo/motion_2.0"
+    assert form._spec["kept"] == ["Motion strength"]
+    assert form.params["negative_prompt"] == "rain"
+    form.model = "1min/leonardo-motion"
+    assert "Motion strength" not in form._spec["kept"]
+
+
 def test_a_change_that_somebody_then_edits_is_no_longer_undone() -> None:
     form = Form("leonardo/VEO3_1", {"duration_s": 6})
     form.model = "leonardo/kling-2.6"

@@ -18,6 +18,7 @@ from vidnb.catalog import MEDIA_KINDS, SIZE_PARAMS, Model, Param
 from vidnb.errors import ParamsError
 from vidnb.records import RemoteMedia
 from vidnb.widgets import Form
+from vidnb.widgets._spec import label_of
 
 MODELS = list(catalog.load())
 PICTURE = picture(640, 480)
@@ -129,9 +130,11 @@ def test_other_models_and_back_restore_every_value(model_id: str, data: st.DataO
     for other in data.draw(st.lists(st.sampled_from(MODELS), min_size=1, max_size=3)):
         form.model = other
         json.dumps([form._spec, form._given, form._marks], allow_nan=False).encode()
+        assert set(form._spec["kept"]) == {label_of(name) for name in form._wishes.keys() - form._fields.keys()}
     form.model = model
     assert form.params == before
     assert not form._marks
+    assert form._spec["kept"] == []
 
 
 @pytest.mark.parametrize("model_id", MODELS)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import anyio
 import ipywidgets
 import numpy as np
 import pytest
 from ipywidgets.widgets.widget import _instances
 
 from vidnb.errors import ConfigError
-from vidnb.widgets import Form, ModelPicker
-from vidnb.widgets._live import Live
+from vidnb.widgets import Form, ModelPicker, _live
+from vidnb.widgets._live import PIECE_BYTES, WINDOW_BYTES, WINDOW_S, Live, Pace
 
 
 def test_interactive_runs_again_whenever_the_form_changes() -> None:
@@ -87,3 +88,70 @@ def test_an_exception_of_a_handler_is_shown_and_goes_with_the_next_message() -> 
     assert part.problem == "ValueError: no bytes, please"
     part._received(part, {"kind": "greet", "name": "Ada"}, [])
     assert (part.problem, part.greeted) == ("", "Ada")
+
+
+# -- large bytes -------------------------------------------------------------------------------------------------------
+
+
+class Clock:
+    """A time that passes in sleep alone."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def read(self) -> float:
+        return self.now_s
+
+    async def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+        await anyio.lowlevel.checkpoint()
+
+
+def paced(monkeypatch: pytest.MonkeyPatch, sizes: list[int], where: str = "jupyter") -> list[tuple[float, int]]:
+    """When bytes of these sizes went out, if two parts ask at once."""
+    monkeypatch.setattr(_live, "host", lambda: where)
+    clock, sent = Clock(), []
+    pace = Pace(clock.read, clock.sleep)
+
+    async def send(some: list[int]) -> None:
+        for size in some:
+            await pace.wait_for(size)
+            sent.append((clock.now_s, size))
+
+    async def both() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(send, sizes[::2])
+            group.start_soon(send, sizes[1::2])
+
+    anyio.run(both)
+    return sent
+
+
+def test_no_stretch_of_time_holds_more_than_a_server_lets_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = paced(monkeypatch, [PIECE_BYTES] * 40)
+    assert len(sent) == 40
+    for start_s, _ in sent:
+        within = [size for at_s, size in sent if start_s <= at_s < start_s + WINDOW_S]
+        assert sum(within) <= WINDOW_BYTES
+    assert sent[-1][0] <= (40 * PIECE_BYTES / WINDOW_BYTES + 3) * WINDOW_S, "and no slower than that asks for"
+
+
+def test_small_clips_and_other_hosts_wait_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert paced(monkeypatch, [WINDOW_BYTES // 4] * 4)[-1][0] == 0
+    assert paced(monkeypatch, [PIECE_BYTES] * 40, where="vscode")[-1][0] == 0
+    assert paced(monkeypatch, [WINDOW_BYTES * 2])[-1][0] == 0, "what never fits goes alone"
+
+
+def test_bytes_go_in_pieces_and_stop_when_they_are_no_longer_wanted() -> None:
+    part, said = Part(), []
+    part.say = lambda kind, content, buffers: said.append((kind, content, buffers[0]))  # type: ignore[method-assign]
+    data = bytes(range(256)) * (PIECE_BYTES // 128)  # two pieces
+    anyio.run(part.say_in_pieces, "video", {"id": "a"}, data)
+    assert [content for _, content, _ in said] == [{"id": "a", "part": at, "parts": 2} for at in (0, 1)]
+    assert b"".join(piece for _, _, piece in said) == data
+    said.clear()
+    anyio.run(part.say_in_pieces, "video", {"id": "a"}, data, lambda: not said)
+    assert len(said) == 1
+    said.clear()
+    anyio.run(part.say_in_pieces, "video", {"id": "a"}, b"")
+    assert said == [("video", {"id": "a", "part": 0, "parts": 1}, b"")]

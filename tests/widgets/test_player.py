@@ -19,7 +19,7 @@ from vidnb.emulator import Emulator
 from vidnb.errors import StoreError
 from vidnb.verbs import Client
 from vidnb.widgets import player as module
-from vidnb.widgets.player import ACTIONS, Player, file_name, shown
+from vidnb.widgets.player import ACTIONS, Player, Pressed, file_name, shown
 
 HOSTILE = "<img src=x onerror=alert(1)> ../../etc \u202e\ud800"
 PATIENCE_S = 60
@@ -192,8 +192,9 @@ def test_actions_are_offered_while_somebody_listens(clips: list[Clip], said: Sai
     assert player._actions == []
     heard: list[tuple[str, float]] = []
 
-    def listen(name: str, who: Player) -> None:
-        heard.append((name, who.time_s))
+    def listen(pressed: Pressed) -> None:
+        assert pressed.clip == clips[0]
+        heard.append((pressed.name, pressed.time_s))
 
     player.on_action(listen)
     assert player._actions == list(ACTIONS)
@@ -207,10 +208,36 @@ def test_actions_are_offered_while_somebody_listens(clips: list[Clip], said: Sai
     assert player._actions == []
 
 
+def test_who_listens_gets_the_clip_and_frame_that_were_shown_though_another_clip_comes(
+    clips: list[Clip], said: Said
+) -> None:
+    player = Player(clips[0])
+    heard: list[Pressed] = []
+    player.on_action(lambda pressed: setattr(player, "clip", clips[1]))
+    player.on_action(heard.append)
+    page_says(player, "action", name="start_frame", id=clips[0].job.id, time_s=0.5)
+    assert player.clip == clips[1]
+    assert [(one.name, one.clip, one.time_s) for one in heard] == [("start_frame", clips[0], 0.5)]
+    assert np.array_equal(np.asarray(heard[0].frame), np.asarray(clips[0].frame(0.5 + 0.5 / clips[0].info.fps)))
+
+
+def test_what_is_unavailable_is_not_done_and_says_why(clips: list[Clip], said: Said) -> None:
+    player = Player(clips[0])
+    heard: list[Pressed] = []
+    player.on_action(heard.append)
+    player.unavailable = {"end_frame": "This model takes no end image."}
+    page_says(player, "action", name="end_frame", id=clips[0].job.id, time_s=0.5)
+    assert heard == []
+    assert player.problem == "This model takes no end image."
+    page_says(player, "action", name="start_frame", id=clips[0].job.id, time_s=0.5)
+    assert [one.name for one in heard] == ["start_frame"]
+    assert player.problem == ""
+
+
 def test_another_seed_is_not_offered_where_the_model_takes_none(clips: list[Clip], said: Said) -> None:
     seedless = Clip(replace(clips[0].job, model="leonardo/kling-2.1-pro-of-nobody"), clips[0]._files)
     player = Player(seedless)
-    player.on_action(lambda name, who: None)
+    player.on_action(lambda pressed: None)
     assert "vary" not in player._actions
     assert "take" in player._actions
 
@@ -218,7 +245,7 @@ def test_another_seed_is_not_offered_where_the_model_takes_none(clips: list[Clip
 def test_an_error_of_a_listener_is_shown(clips: list[Clip], said: Said) -> None:
     player = Player(clips[0])
 
-    def break_down(name: str, who: Player) -> None:
+    def break_down(pressed: Pressed) -> None:
         raise ValueError("no form")
 
     player.on_action(break_down)

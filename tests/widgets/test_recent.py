@@ -21,6 +21,7 @@ from vidnb.errors import ConfigError
 from vidnb.records import ClipInfo, Job, State
 from vidnb.store.tables import JOBS, job_row
 from vidnb.verbs import Client
+from vidnb.widgets import _live
 from vidnb.widgets.recent import CLIPS_SAVED, FIRST_CLIPS, PAGE_CLIPS, POSTER_BYTES, SAVED_BYTES, Recent
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -164,8 +165,50 @@ def test_a_video_comes_with_the_word_whether_it_flashes_and_its_bytes_only_when_
     ask(recent, "video", id=job_id, bytes=True)
     until(lambda: len(heard) == 2)
     assert heard == [
-        ("video", {"id": job_id, "flashes": False}, []), ("video", {"id": job_id, "flashes": False}, [video]),
-    ]  # fmt: skip
+        ("video", {"id": job_id, "flashes": False}, []),
+        ("video", {"id": job_id, "flashes": False, "part": 0, "parts": 1}, [video]),
+    ]
+
+
+def test_a_large_video_comes_in_pieces_that_every_server_lets_through(
+    client: Client, video: bytes, heard: list[Say], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (job_id,) = fill(client, video, 1)
+    size = len(video) // 5
+    monkeypatch.setattr(_live, "PIECE_BYTES", size)
+    recent = shown(client)
+    ask(recent, "video", id=job_id, bytes=True)
+    until(lambda: not recent._wants)
+    sent = of_kind(heard, "video")
+    assert b"".join(pieces[0] for _, _, pieces in sent) == video
+    assert [content["part"] for _, content, _ in sent] == list(range(len(sent)))
+    assert {content["parts"] for _, content, _ in sent} == {len(sent)}
+    assert all(len(pieces[0]) <= size for _, _, pieces in sent)
+
+
+def test_bytes_that_one_view_no_longer_wants_still_come_whole_for_the_other(
+    client: Client, video: bytes, heard: list[Say], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (job_id,) = fill(client, video, 1)
+    monkeypatch.setattr(_live, "PIECE_BYTES", len(video) // 5)
+    recent = shown(client)
+    gate = threading.Event()
+    read = Clip.read
+    monkeypatch.setattr(Clip, "read", lambda self: gate.wait(PATIENCE_S) and read(self))
+    ask(recent, "video", id=job_id, bytes=True)
+    ask(recent, "enough", id=job_id)
+    ask(recent, "video", id=job_id, bytes=True)
+    gate.set()
+    until(lambda: not recent._wants)
+    assert b"".join(pieces[0] for _, _, pieces in of_kind(heard, "video")) == video
+    heard.clear()
+    gate.clear()
+    ask(recent, "video", id=job_id, bytes=True)
+    ask(recent, "enough", id=job_id)
+    gate.set()
+    ask(recent, "video", id=job_id)
+    until(lambda: heard)
+    assert [pieces for _, _, pieces in heard] == [[]], "nobody wanted the bytes"
 
 
 def test_a_file_that_was_deleted_is_a_tile_without_a_poster(client: Client, video: bytes, heard: list[Say]) -> None:
@@ -193,13 +236,28 @@ def test_only_done_jobs_are_clips_and_filters_are_those_of_the_history(client: C
 
 def test_words_in_the_filter_make_another_list(client: Client, video: bytes) -> None:
     ids = fill(client, video, 20)
-    recent = shown(client, prompt="KOALA 1")
-    assert (recent.prompt, recent.count) == ("KOALA 1", 11)
-    recent.prompt = "koala 17"
+    recent = shown(client, words="KOALA 1")
+    assert (recent.words, recent.count) == ("KOALA 1", 11)
+    recent.words = "koala 17 "
     until(lambda: recent.count == 1)
     assert [one["id"] for one in recent._first] == [ids[2]]
-    recent.prompt = ""
+    recent.words = ""
     until(lambda: recent.count == 20)
+    assert shown(client, prompt="koala 1", words="17").count == 1, "a prompt is a filter of its own"
+
+
+def test_the_filter_finds_tags_and_notes_too(client: Client, video: bytes) -> None:
+    ids = fill(client, video, 5)
+    client.annotate(ids[1], tags=["Keeper", "best of week"])
+    client.annotate(ids[3], note="Keep the light of this one!")
+    recent = shown(client, words="keep")
+    assert [one["id"] for one in recent._first] == [ids[1], ids[3]]
+    recent.words = "week"
+    until(lambda: recent.count == 1)
+    assert [one["id"] for one in recent._first] == [ids[1]]
+    recent.words = "the LIGHT"
+    until(lambda: recent._first[0]["id"] == ids[3])
+    assert recent.count == 1
 
 
 # -- what comes in -----------------------------------------------------------------------------------------------------
@@ -228,7 +286,7 @@ def test_a_new_clip_comes_first_with_its_poster_and_a_known_one_keeps_its_place(
 
 def test_a_new_clip_that_does_not_pass_the_filter_stays_away(client: Client, video: bytes, heard: list[Say]) -> None:
     fill(client, video, 3)
-    recent, all_of_them = shown(client, prompt="koala 1"), shown(client)
+    recent, all_of_them = shown(client, words="koala 1"), shown(client)
     clip = one_more(client)
     recent.add(clip)
     all_of_them.add(clip)

@@ -12,12 +12,14 @@ import pytest
 from fakes import CANARY, LiveNames, short_rest
 from ipywidgets.widgets.widget import _instances
 
+from vidnb._clip import Clip
 from vidnb.emulator import Emulator, Fault, StreamingASGITransport, VirtualClock
 from vidnb.errors import BudgetError, ConfigError, ParamsError, UnknownPriceError
 from vidnb.records import Cost, Job, Quote, State
 from vidnb.verbs import Client
 from vidnb.widgets import Progress, Studio
 from vidnb.widgets.generate import price_words
+from vidnb.widgets.player import Pressed
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 PATIENCE_S = 60
@@ -48,7 +50,9 @@ def press(studio: Studio, **content: Any) -> None:
 
 def act(studio: Studio, name: str) -> None:
     """A button of the player was pressed."""
-    studio._acted(name)
+    player, clip = studio.player, studio.clip
+    assert clip is not None
+    player._received(player, {"kind": "action", "name": name, "id": clip.job.id, "time_s": player.time_s}, [])
 
 
 def about(studio: Studio) -> str:
@@ -129,6 +133,23 @@ def test_a_new_clip_takes_no_words_that_are_typed_about_another_one(make_client:
     assert studio.clip is not None
     assert studio.clip.job.id == first.job.id
     assert len(studio.clips) == 2
+    studio.player.engaged = False
+    assert studio.clip == studio.clips[0], "it waited"
+    assert studio.player.autoplay
+    assert studio.bar.note == ""
+
+
+def test_a_clip_that_waits_does_not_take_the_place_of_one_that_was_picked_meanwhile(make_client: MakeClient) -> None:
+    studio = Studio(client=make_client(), params={"prompt": "a koala", "seed": 1})
+    first = studio._client.wait(studio.generate())
+    until(lambda: studio.clip)
+    studio.player.engaged = True
+    studio.params = {**studio.params, "seed": 2}
+    studio.generate()
+    until(lambda: "first among the recent" in studio.bar.note)
+    studio.recent.clip = first
+    studio.player.engaged = False
+    assert studio.clip == first
 
 
 def test_the_strip_marks_the_clip_that_is_in_the_player(make_client: MakeClient) -> None:
@@ -274,6 +295,43 @@ def test_a_bad_value_is_said_in_the_form_and_nothing_is_sent(make_client: MakeCl
         studio.generate()
 
 
+def test_a_rating_given_in_the_player_reaches_the_tile_and_the_clips(make_client: MakeClient) -> None:
+    studio = Studio(client=make_client(), params={"prompt": "a koala", "seed": 7})
+    studio.generate()
+    until(lambda: studio.clip is not None and studio.player.price)
+    studio.player.heard_annotate({"id": studio.clip.job.id, "rating": 4}, [])
+    until(lambda: [one["rating"] for one in studio.recent._first] == [4])
+    assert [clip.rating for clip in studio.clips] == [4]
+    assert studio.player.price
+
+
+def test_a_cell_that_is_run_again_closes_the_studio_it_showed_before(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, at = make_client(), ["", ""]
+    monkeypatch.setattr("vidnb.widgets.studio.running_cell", lambda: None if at == ["", ""] else (at[0], at[1]))
+
+    def shown(cell: str, run: str, studio: Studio | None = None) -> Studio:
+        at[:] = [cell, run]
+        studio = studio or Studio(client=client)
+        studio._ipython_display_()
+        return studio
+
+    one, two = shown("a", "1"), shown("a", "1")
+    other, unknown = shown("b", "2"), shown("", "")
+    assert all(studio.comm for studio in (one, two))  # two in one run of a cell
+    shown("c", "3", one)
+    three = shown("a", "4")
+    assert not two.comm
+    assert shown("a", "5", three).comm  # the same once more
+    made_before = shown("d", "6", three)
+    shown("d", "7")
+    kept = (one, made_before, other, unknown)  # shown in another cell too, made in another one, or nobody knows where
+    assert all(studio.comm for studio in kept)
+    for studio in kept:
+        studio.close()
+
+
 def test_closing_frees_all_that_the_studio_made_and_the_job_goes_on(make_client: MakeClient) -> None:
     clock = VirtualClock()
     client = make_client(latency_s=100, clock=clock)
@@ -404,6 +462,34 @@ def test_vary_changes_the_seed_only_and_next_take_the_take_only(make_client: Mak
     assert (studio.clips[0].params, studio.clips[0].job.take) == (varied.params, 1)
 
 
+def test_what_was_pressed_is_done_to_the_clip_that_was_shown_whatever_came_since(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = make_client()
+    first, second = (client.generate("a koala", seed=seed) for seed in (3, 4))
+    studio = Studio(client=client)
+    until(lambda: studio.clip)
+    studio.clip = first
+    taken: list[Clip] = []
+    for name in ("next_take", "vary", "remix"):
+        monkeypatch.setattr(studio, name, taken.append)
+
+    def switch(pressed: Pressed) -> None:
+        """As another thread would, between the player's look and the studio's."""
+        if studio.clip == first:
+            studio.clip = second
+
+    studio.player.on_action(studio._acted, remove=True)
+    studio.player.on_action(switch)
+    studio.player.on_action(studio._acted)
+    for name in ("take", "vary", "remix"):
+        studio.clip = first
+        act(studio, name)
+        assert studio.clip == second
+    until(lambda: len(taken) == 3)
+    assert taken == [first] * 3
+
+
 def test_a_frame_becomes_the_start_image_where_the_model_takes_one(make_client: MakeClient) -> None:
     client = make_client()
     client.generate("a koala", seed=3)
@@ -413,9 +499,31 @@ def test_a_frame_becomes_the_start_image_where_the_model_takes_one(make_client: 
     until(lambda: "start_image" in studio.params)
     [told] = studio.form._given["start_image"][1]
     assert told["name"] == f"frame at 0.00 s of job {studio.clip.job.id[:8]}"
+
+
+def test_the_player_offers_its_frames_only_as_what_the_forms_model_takes(make_client: MakeClient) -> None:
+    client = make_client()
+    client.generate("a koala", seed=3)
+    studio = Studio("1min/luma", client=client)
+    until(lambda: studio.clip)
+    assert studio.player.unavailable == {}
     studio.model = "leonardo/VEO3"
+    assert set(studio.player.unavailable) == {"end_frame"}
+    why = studio.player.unavailable["end_frame"]
+    assert why.startswith("Veo 3 takes no end image. These do: Veo 3.1, ")
     act(studio, "end_frame")
-    until(lambda: "takes no end_image" in studio.bar.note)
+    assert studio.player.problem == why
+    studio.model = "1min/luma"
+    assert studio.player.unavailable == {}
+
+
+def test_a_frame_that_comes_after_the_model_changed_is_not_taken(make_client: MakeClient) -> None:
+    client = make_client()
+    clip = client.generate("a koala", seed=3)
+    studio = Studio("leonardo/VEO3", client=client)
+    studio._acted(Pressed("end_frame", clip, 0.0))
+    until(lambda: "takes no end image" in studio.bar.note)
+    assert "end_image" not in studio.params
 
 
 # -- what it costs -----------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
 from vidnb.files import data_home
@@ -43,6 +43,15 @@ def host() -> Host:
     if "VOILA_PREHEAT" in os.environ:  # Voila gives it to each of its kernels, preheated or not
         return "voila"
     return "vscode" if _in_vscode(shell.user_ns) else "jupyter"
+
+
+def running_cell() -> tuple[str, str] | None:
+    """The id of the cell that runs now, and of this run of it; None where the host does not tell."""
+    ipython = sys.modules.get("IPython")
+    kernel: Any = getattr(ipython.get_ipython(), "kernel", None) if ipython is not None else None
+    parent = kernel.get_parent() if hasattr(kernel, "get_parent") else {}
+    cell, run = parent.get("metadata", {}).get("cellId"), parent.get("header", {}).get("msg_id")
+    return (cell, run) if isinstance(cell, str) and isinstance(run, str) else None
 
 
 def _in_vscode(namespace: dict[str, object]) -> bool:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 from sqlalchemy import (
@@ -33,6 +34,7 @@ JOB = select(*JOB_COLUMNS)
 ROW = select(*ROW_COLUMNS)
 ID = select(JOBS.c.id)
 NEWEST = (JOBS.c.created_at.desc(), JOBS.c.id.desc())
+ASCII_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 IS_JOB = JOBS.c.id == bindparam("job_id")
 IS_REMOTE = and_(JOBS.c.provider == bindparam("provider_is"), JOBS.c.remote_id == bindparam("remote_id_is"))
@@ -133,6 +135,7 @@ def matching(
     model: str | Iterable[str] | None = None,
     provider: str | Iterable[str] | None = None,
     prompt: str | None = None,
+    words: str | None = None,
     seed: int | Iterable[int] | None = None,
     since: datetime | None = None,
     emulated: bool | None = None,
@@ -146,6 +149,7 @@ def matching(
         model: one id or several, as `leonardo/motion_2.0`.
         provider: one name or several.
         prompt: a part of the prompt; upper and lower case are the same.
+        words: a part of the prompt or the note, or the beginning of a tag or of a word in it; case as above.
         seed: one or several.
         since: only jobs made then or later.
         emulated: only emulated jobs, or only real ones.
@@ -160,6 +164,8 @@ def matching(
         found.append(JOBS.c.seed.in_([int(one) for one in (seed if isinstance(seed, Iterable) else [seed])]))
     if prompt is not None:
         found.append(JOBS.c.prompt_folded.contains(storable(prompt.casefold()), autoescape=True))
+    if words is not None:
+        found.append(_worded(words))
     if since is not None:
         found.append(JOBS.c.created_at >= since)
     if emulated is not None:
@@ -186,6 +192,19 @@ def _has(part: str) -> ColumnElement[bool]:
     """
     text = type_coerce(JOBS.c.tags, Text)
     return func.replace(text, part, "") != text
+
+
+def _worded(words: str) -> ColumnElement[bool]:
+    """Whether the prompt or the note has these words, or a tag or a word of a tag begins with them."""
+    note, tags = func.lower(JOBS.c.note), func.lower(func.rtrim(type_coerce(JOBS.c.tags, Text), "]"))
+    # SQLite's lower() knows the letters of ASCII only: others are found in the ways in which words are mostly spelled.
+    cases = (words, words.casefold(), words.upper(), words.capitalize())
+    spelled = sorted({storable(one).translate(ASCII_LOWER) for one in cases})
+    found = [JOBS.c.prompt_folded.contains(storable(words.casefold()), autoescape=True)]
+    found += [note.contains(one, autoescape=True) for one in spelled]
+    if "," not in words:  # no tag has one; in the tags' text it stands between two
+        found += [tags.contains(start + _json(one)[1:-1], autoescape=True) for one in spelled for start in ('"', " ")]
+    return or_(*found)
 
 
 def _json(value: Any) -> str:

@@ -7,8 +7,11 @@ because those are saved into notebooks.
 
 from __future__ import annotations
 
+import asyncio
+import time
 import uuid
-from collections.abc import Coroutine, Mapping, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from importlib import import_module
 from pathlib import Path
@@ -19,9 +22,13 @@ import ipywidgets
 import traitlets
 
 from vidnb import _bridge
+from vidnb.display.host import host
 from vidnb.errors import VidnbError
 
 STATIC = Path(__file__).with_name("static")
+PIECE_BYTES = 512 * 1024
+WINDOW_BYTES, WINDOW_S = 2_400_000, 3.0
+"""A Jupyter server drops messages beyond 3 MB in 3 seconds; the rest is for all that is not sent in pieces."""
 
 
 def static(*names: str) -> str:
@@ -82,6 +89,20 @@ class Live(anywidget.AnyWidget, ipywidgets.ValueWidget):
         """Send a message to the page; from any thread, also while a cell runs."""
         self.send({"kind": kind, **(content or {})}, list(buffers))
 
+    async def say_in_pieces(
+        self, kind: str, content: Mapping[str, Any], data: bytes, is_wanted: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Send bytes of any size in messages that every server lets through, as long as they are wanted.
+
+        The page puts them together with `gatherer()`; each message names its `part` and how many `parts` there are.
+        """
+        pieces = [data[start : start + PIECE_BYTES] for start in range(0, len(data), PIECE_BYTES)] or [b""]
+        for index, piece in enumerate(pieces):
+            await PACE.wait_for(len(piece))
+            if not self.is_open or not is_wanted():
+                return
+            self.say(kind, {**content, "part": index, "parts": len(pieces)}, [piece])
+
     def _received(self, _: Any, content: Any, buffers: Sequence[Any]) -> None:
         heard = getattr(self, f"heard_{content.get('kind')}", None) if isinstance(content, Mapping) else None
         if heard is None:
@@ -128,6 +149,35 @@ class Live(anywidget.AnyWidget, ipywidgets.ValueWidget):
     def _ipython_display_(self) -> None:
         show(self, f"{type(self).__name__}: run the cell again to use it.")
         self._saved.show(self.saved_html())
+
+
+class Pace:
+    """Room for so many bytes in any stretch of time; all parts share it, as they share the way to the page.
+
+    Only for coroutines of one loop. What is sent elsewhere than through a Jupyter server waits for nothing.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep
+    ) -> None:
+        self._clock, self._sleep = clock, sleep
+        self._sent: deque[tuple[float, int]] = deque()
+
+    async def wait_for(self, size: int) -> None:
+        """Return once there is room for so many bytes, which then count as sent."""
+        await self._sleep(0)
+        while host() == "jupyter" and self._held() and self._held() + size > WINDOW_BYTES:
+            await self._sleep(max(0.0, self._sent[0][0] + WINDOW_S - self._clock()))
+        self._sent.append((self._clock(), size))
+
+    def _held(self) -> int:
+        """How many bytes were sent within the last stretch."""
+        while self._sent and self._sent[0][0] + WINDOW_S <= self._clock():
+            self._sent.popleft()
+        return sum(size for _, size in self._sent)
+
+
+PACE = Pace()
 
 
 def in_words(error: BaseException) -> str:

@@ -221,7 +221,12 @@ def plain(value: Any) -> Any:
 
 def label(param: Param) -> str:
     """The param's name as a person reads it."""
-    return LABELS.get(param.name) or param.name.replace("_", " ").capitalize()
+    return label_of(param.name)
+
+
+def label_of(name: str) -> str:
+    """The name of a field or param as a person reads it."""
+    return LABELS.get(name) or name.replace("_", " ").capitalize()
 
 
 def tooltip(param: Param) -> str:

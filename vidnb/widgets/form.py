@@ -27,7 +27,7 @@ from vidnb.records import RemoteMedia
 from vidnb.widgets import _inputs
 from vidnb.widgets._live import Live
 from vidnb.widgets._snap import held, same, same_values, snap
-from vidnb.widgets._spec import SIZE, Spec, fields_of, initial, labels_of
+from vidnb.widgets._spec import SIZE, Spec, fields_of, initial, label_of, labels_of
 from vidnb.widgets._wire import canonical_size, from_wire, to_wire
 
 Values = dict[str, Any]
@@ -249,6 +249,7 @@ class Form(Live, part="form", main="params"):
         with self.hold_sync():  # one message: the page redraws once
             self._spec = {
                 "model": model.id, "title": model.title, "modes": list(model.modes), "fields": [*self._fields.values()],
+                "kept": [label_of(name) for name in self._wishes if name not in self._fields],
             }  # fmt: skip
             self._given, self._marks, self._general = given, marks, []
         self._version += 1

@@ -12,6 +12,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import traitlets
@@ -38,14 +39,30 @@ if TYPE_CHECKING:
 
 ACTIONS = ("remix", "vary", "take", "start_frame", "end_frame")
 CODE_SHOWN = 20_000
-CHUNK_BYTES = 512 * 1024
-AT_ONCE_BYTES = 2_000_000
-"""A Jupyter server drops messages beyond 3 MB in 3 seconds, so what is larger than this is sent slowly there ..."""
-BYTES_PER_S = 800_000
-"""... at this pace."""
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
-Callback = Callable[[str, "Player"], Any]
+
+@dataclass(frozen=True)
+class Pressed:
+    """A button below a clip was pressed: which one, and for what; no clip that comes into the player later gets there.
+
+    Attributes:
+        name: "remix", "vary", "take", "start_frame" or "end_frame".
+        clip: the clip that was shown.
+        time_s: where its playhead was.
+    """
+
+    name: str
+    clip: Clip
+    time_s: float
+
+    @property
+    def frame(self) -> Image:
+        """The frame that was shown, at its full size."""
+        return frame_at(self.clip, self.time_s)
+
+
+Callback = Callable[[Pressed], Any]
 
 
 class Player(Live, part="player", main="clip"):
@@ -61,8 +78,10 @@ class Player(Live, part="player", main="clip"):
         clip: the clip; assign another one to show it.
         time_s: where the playhead came to rest; assign a time to go there.
         playing: True while the clip plays in the page.
-        engaged: True while a person types a tag or a note; another clip would take the words' place.
+        engaged: True while a person writes a tag or a note, or is at the buttons below the clip; another one would
+            take its place under their hand.
         price: what one more clip of this recipe costs, in words; it stands on the buttons that make one.
+        unavailable: why some buttons do nothing for now, by the names of `on_action`; they are greyed and say it.
 
     Example:
         >>> player = vidnb.Player(vidnb.generate("a koala in a meadow", seed=7))
@@ -76,6 +95,7 @@ class Player(Live, part="player", main="clip"):
     engaged = traitlets.Bool(False).tag(sync=True)
     autoplay = traitlets.Bool(False).tag(sync=True)
     price = traitlets.Unicode("").tag(sync=True)
+    unavailable: traitlets.Dict[str, str] = traitlets.Dict().tag(sync=True)
     _shown = traitlets.Dict().tag(sync=True)
     """What stands around the video, as plain words; {} for no clip."""
     _flashes = traitlets.Dict().tag(sync=True)
@@ -95,20 +115,14 @@ class Player(Live, part="player", main="clip"):
     @property
     def frame_index(self) -> int:
         """The number of the frame at the playhead, from 0."""
-        if self.clip is None:
-            return 0
-        info = self.clip.info
-        # A hair more, as the page's times are fractions of a frame that were rounded.
-        return max(0, min(math.floor(self.time_s * info.fps + 1e-3), info.frames - 1))
+        clip = self.clip
+        return 0 if clip is None else index_at(clip, self.time_s)
 
     @property
     def frame(self) -> Image | None:
         """The frame at the playhead as a PIL image at its full size; None without a clip."""
-        clip, index = self.clip, self.frame_index
-        if clip is None:
-            return None
-        # The middle of its time: no rounding leads to a neighbour from there.
-        return clip.frame("last" if index == clip.info.frames - 1 else (index + 0.5) / clip.info.fps)
+        clip = self.clip
+        return None if clip is None else frame_at(clip, self.time_s)
 
     def seek(self, time_s: float) -> None:
         """Go to this time, also where `time_s` has that value already because the clip plays on from it."""
@@ -116,13 +130,13 @@ class Player(Live, part="player", main="clip"):
         self.say("seek", {"time_s": self.time_s})
 
     def on_action(self, callback: Callback, remove: bool = False) -> None:
-        """Call `callback(name, player)` when a button below the clip is pressed; without one there are no such buttons.
+        """Call `callback(pressed)` when a button below the clip is pressed; without one there are no such buttons.
 
         The names: "remix" (take the recipe up in a form), "vary" (the same with another seed), "take" (once more the
-        same), "start_frame" and "end_frame" (`player.frame` is to be the next clip's first or last).
+        same), "start_frame" and "end_frame" (`pressed.frame` is to be the next clip's first or last).
 
         Example:
-            >>> player.on_action(lambda name, player: print(name, player.clip.prompt))
+            >>> player.on_action(lambda pressed: print(pressed.name, pressed.clip.prompt))
         """
         with self._lock:
             if remove:
@@ -140,8 +154,7 @@ class Player(Live, part="player", main="clip"):
 
     @traitlets.validate("time_s")
     def _valid_time(self, proposal: Any) -> float:
-        end_s = self.clip.info.duration_s if self.clip is not None else math.inf
-        return min(max(0.0, proposal["value"]), end_s) if math.isfinite(proposal["value"]) else 0.0
+        return within(self.clip, proposal["value"])
 
     @traitlets.observe("time_s")
     def _time_changed(self, change: Any) -> None:
@@ -198,13 +211,7 @@ class Player(Live, part="player", main="clip"):
         except (VidnbError, OSError):
             self.say("gone", {"id": clip.job.id})
             return
-        parts = [video[start : start + CHUNK_BYTES] for start in range(0, len(video), CHUNK_BYTES)]
-        slowly = host() == "jupyter" and len(video) > AT_ONCE_BYTES
-        for index, part in enumerate(parts):
-            if not self._has(clip):
-                return
-            self.say("video", {"id": clip.job.id, "part": index, "parts": len(parts)}, [part])
-            await asyncio.sleep(len(part) / BYTES_PER_S if slowly else 0)
+        await self.say_in_pieces("video", {"id": clip.job.id}, video, lambda: self._has(clip))
 
     # -- what the page says ------------------------------------------------------------------------------------------
 
@@ -216,21 +223,27 @@ class Player(Live, part="player", main="clip"):
 
     def heard_at(self, content: Mapping[str, Any], _: list[bytes]) -> None:
         """The playhead settled, or playing began or ended."""
-        if self.clip is not None and content.get("id") == self.clip.job.id:
-            self._told_s = self._valid_time({"value": float(content["time_s"])})
+        clip = self.clip
+        if clip is not None and content.get("id") == clip.job.id:
+            self._told_s = within(clip, float(content["time_s"]))
             self.time_s, self.playing = self._told_s, bool(content.get("playing"))
 
     def heard_action(self, content: Mapping[str, Any], buffers: list[bytes]) -> None:
         """A button below the clip was pressed; the page holds its next press back until it knows that this arrived."""
-        self.say("heard", {"name": str(content.get("name"))})
+        clip, name = self.clip, str(content.get("name"))  # read once: another clip may come in while this runs
+        self.say("heard", {"name": name})
+        if clip is None or content.get("id") != clip.job.id:
+            self.problem = "Another clip had come into the player before the kernel heard that; press it again."
+            return
         self.heard_at(content, buffers)
         with self._lock:
             callbacks = list(self._callbacks)
-        if self.clip is None or content.get("id") != self.clip.job.id:
-            self.problem = "Another clip had come into the player before the kernel heard that; press it again."
-        elif content.get("name") in self._actions:
+        if name in self.unavailable:
+            self.problem = self.unavailable[name]
+        elif name in self._actions:
+            pressed = Pressed(name, clip, within(clip, float(content["time_s"])))
             for callback in callbacks:
-                callback(content["name"], self)
+                callback(pressed)
 
     def heard_annotate(self, content: Mapping[str, Any], _: list[bytes]) -> None:
         """A rating, the tags or a note were given."""
@@ -247,6 +260,25 @@ class Player(Live, part="player", main="clip"):
             self.say("annotated", {"id": job_id, "names": list(given), "problem": ""})
         except Exception as error:  # noqa: BLE001  nobody awaits this coroutine, so the page must say what happened
             self.say("annotated", {"id": job_id, "names": list(given), "problem": in_words(error)})
+
+
+def within(clip: Clip | None, time_s: float) -> float:
+    """The time, or the nearest that the clip has."""
+    end_s = clip.info.duration_s if clip is not None else math.inf
+    return min(max(0.0, time_s), end_s) if math.isfinite(time_s) else 0.0
+
+
+def index_at(clip: Clip, time_s: float) -> int:
+    """The number of the frame at a time, from 0."""
+    # A hair more, as the page's times are fractions of a frame that were rounded.
+    return max(0, min(math.floor(time_s * clip.info.fps + 1e-3), clip.info.frames - 1))
+
+
+def frame_at(clip: Clip, time_s: float) -> Image:
+    """The frame at a time, at its full size."""
+    index = index_at(clip, time_s)
+    # The middle of its time: no rounding leads to a neighbour from there.
+    return clip.frame("last" if index == clip.info.frames - 1 else (index + 0.5) / clip.info.fps)
 
 
 def shown(clip: Clip) -> dict[str, Any]:

@@ -39,12 +39,12 @@ class Recent(Live, part="recent", main="clip"):
     Args:
         client: whose data folder; default the one behind `vidnb.generate`.
         **filters: as for `vidnb.history`: `model`, `provider`, `seed`, `tag` (one or several), `prompt` (a part of it),
-            `since`, `emulated`, `rating` (that one or better).
+            `since`, `emulated`, `rating` (that one or better), and `words`, which stand in the filter box.
 
     Attributes:
         clip: the clip that was picked last; observe it. Picking the same one again is news too.
         selected: the clips that are marked to be compared, in the order in which they were.
-        prompt: the text in the filter box; assign another.
+        words: the text in the filter box, which finds prompts, tags and notes; assign another.
         count: how many clips pass the filters.
 
     Example:
@@ -55,7 +55,7 @@ class Recent(Live, part="recent", main="clip"):
 
     clip = traitlets.Instance(Clip, allow_none=True)
     selected = traitlets.Tuple()
-    prompt = traitlets.Unicode("").tag(sync=True)
+    words = traitlets.Unicode("").tag(sync=True)
     count = traitlets.Int(0).tag(sync=True)
     _list = traitlets.Int(0).tag(sync=True)
     """Number of the list of clips that is in force; what the page knows of the places in an older one is void."""
@@ -66,14 +66,16 @@ class Recent(Live, part="recent", main="clip"):
 
     def __init__(self, client: Client | None = None, **filters: Any) -> None:
         self._client = client or default_client()
-        text = str(filters.pop("prompt", None) or "")
+        words = str(filters.pop("words", None) or "")
         self._filters = filters
         self._lock = threading.RLock()
         self._ids: list[str] = []
         self._asked = 0
+        self._adding = asyncio.Lock()
+        self._wants: dict[str, list[object]] = {}
         self._on_compare: list[Compare] = []
-        self._query(text)  # a filter that does not exist is refused here, not in the background
-        super().__init__(prompt=text)
+        self._query(words)  # a filter that does not exist is refused here, not in the background
+        super().__init__(words=words)
         self.refresh()
 
     # -- the list ----------------------------------------------------------------------------------------------------
@@ -98,7 +100,7 @@ class Recent(Live, part="recent", main="clip"):
 
     def saved_html(self) -> str:
         """The newest clips as small posters with prompt and recipe, in at most 40 kB."""
-        ids = self._query(self.prompt).ids
+        ids = self._query(self.words).ids
         clips = self._clips(ids[:CLIPS_SAVED])
         for count in range(len(clips), 0, -1):
             html = history_html(clips[:count], len(ids))
@@ -106,11 +108,11 @@ class Recent(Live, part="recent", main="clip"):
                 return html
         return history_html([], 0)
 
-    def _query(self, text: str) -> Any:
-        return self._client.history(limit=None, state="done", prompt=text or None, **self._filters)
+    def _query(self, words: str) -> Any:
+        return self._client.history(limit=None, state="done", words=words.strip() or None, **self._filters)
 
     async def _refresh(self, asked: int) -> None:
-        ids = await asyncio.to_thread(lambda: self._query(self.prompt).ids)
+        ids = await asyncio.to_thread(lambda: self._query(self.words).ids)
         first = await asyncio.to_thread(self._facts, ids[:FIRST_CLIPS])
         with self._lock:
             if asked != self._asked:  # another list was asked for meanwhile
@@ -120,8 +122,12 @@ class Recent(Live, part="recent", main="clip"):
                 self.count, self._first, self._list = len(ids), first, self._list + 1
 
     async def _add(self, clip: Clip) -> None:
-        if (self.prompt or self._filters) and clip.job.id not in await asyncio.to_thread(
-            lambda: self._query(self.prompt).ids
+        async with self._adding:  # one after the other, each with the newest row: no older one is the last word
+            await self._add_newest(await asyncio.to_thread(self._client.clip, clip))
+
+    async def _add_newest(self, clip: Clip) -> None:
+        if (self.words or self._filters) and clip.job.id not in await asyncio.to_thread(
+            lambda: self._query(self.words).ids
         ):
             return
         facts = await asyncio.to_thread(self._fact, clip)
@@ -144,8 +150,8 @@ class Recent(Live, part="recent", main="clip"):
                 self.count, self._list = len(self._ids), number
         await asyncio.to_thread(self.save_output)
 
-    @traitlets.observe("prompt")
-    def _prompt_changed(self, _: Any) -> None:
+    @traitlets.observe("words")
+    def _words_changed(self, _: Any) -> None:
         if self._asked:  # not while it is being made
             self.refresh()
 
@@ -186,7 +192,30 @@ class Recent(Live, part="recent", main="clip"):
 
     def heard_video(self, content: Mapping[str, Any], _: list[bytes]) -> None:
         """Whether a clip flashes is wanted, and perhaps its bytes."""
-        self._spawn(self._send_video(str(content["id"]), bool(content.get("bytes"))))
+        job_id = str(content["id"])
+        if not content.get("bytes"):
+            self._spawn(self._send_flashes(job_id))
+            return
+        want = object()
+        with self._lock:
+            self._wants.setdefault(job_id, []).append(want)
+        self._spawn(self._send_video(job_id, want))
+
+    def heard_enough(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """A view no longer waits for the bytes of a clip; another one may, and gets them all."""
+        self._drop_want(str(content["id"]))
+
+    def _drop_want(self, job_id: str, want: object | None = None) -> None:
+        """Forget that a clip's bytes are wanted, by this want or else by the oldest."""
+        with self._lock:
+            left = self._wants.pop(job_id, [])
+            left = left[1:] if want is None else [one for one in left if one is not want]
+            if left:
+                self._wants[job_id] = left
+
+    def _is_wanted(self, job_id: str, want: object) -> bool:
+        with self._lock:
+            return any(one is want for one in self._wants.get(job_id, ()))
 
     async def _send_page(self, start: int) -> None:
         with self._lock:
@@ -199,15 +228,24 @@ class Recent(Live, part="recent", main="clip"):
             made = [(clip.job.id, await asyncio.to_thread(poster_bytes, clip)) for clip in some]
             self.say("posters", {"ids": [one for one, _ in made]}, [poster or b"" for _, poster in made])
 
-    async def _send_video(self, job_id: str, with_bytes: bool) -> None:
+    async def _send_flashes(self, job_id: str) -> None:
         try:
-            clip = self._client.clip(job_id)
-            flashes = await asyncio.to_thread(lambda: clip.flashes)
-            video = [await asyncio.to_thread(clip.read)] if with_bytes else []
+            self.say("video", await asyncio.to_thread(self._flash_facts, job_id))
         except VidnbError as error:
             self.say("video", {"id": job_id, "error": str(error)})
-        else:
-            self.say("video", {"id": job_id, "flashes": flashes}, video)
+
+    async def _send_video(self, job_id: str, want: object) -> None:
+        try:
+            told = await asyncio.to_thread(self._flash_facts, job_id)
+            video = await asyncio.to_thread(self._client.clip(job_id).read)
+            await self.say_in_pieces("video", told, video, lambda: self._is_wanted(job_id, want))
+        except VidnbError as error:
+            self.say("video", {"id": job_id, "error": str(error)})
+        finally:
+            self._drop_want(job_id, want)
+
+    def _flash_facts(self, job_id: str) -> dict[str, Any]:
+        return {"id": job_id, "flashes": self._client.clip(job_id).flashes}
 
     def _clips(self, ids: Sequence[str]) -> list[Clip]:
         """The clips of these jobs; a job that was deleted meanwhile is left out."""

@@ -20,7 +20,7 @@ from vidnb import _bridge, catalog
 from vidnb._clip import Clip
 from vidnb.catalog import DEFAULT_MODEL, Model
 from vidnb.display import clip_html
-from vidnb.display.host import limits
+from vidnb.display.host import limits, running_cell
 from vidnb.errors import BudgetError, ParamsError, Problem, UnknownPriceError, VidnbError
 from vidnb.records import TERMINAL, Cost, Job, Quote, State
 from vidnb.verbs import Client, default_client
@@ -28,7 +28,7 @@ from vidnb.widgets._live import SavedOutput, show
 from vidnb.widgets.form import Filled, Form
 from vidnb.widgets.generate import GenerateBar, price_words, valid_cap
 from vidnb.widgets.picker import ModelPicker
-from vidnb.widgets.player import Player
+from vidnb.widgets.player import Player, Pressed
 from vidnb.widgets.progress import Progress
 from vidnb.widgets.recent import Recent
 
@@ -45,7 +45,14 @@ WAYS = {
     "unsupported": "the form shows what the model takes",
 }
 """Arguments of `submit` that are no params, and what does the same in a studio."""
+WAITING = "A new clip is first among the recent ones; the player shows it when you are done with this one."
+FRAME_PARAMS = {"start_frame": "start_image", "end_frame": "end_image"}
+MODELS_NAMED = 3
 UNFINISHED = [state for state in State if state not in TERMINAL]
+
+
+_SHOWN: dict[str, tuple[str, list[Studio]]] = {}
+"""By cell the run that showed studios last, and those."""
 
 
 class _Followed(dict[str, Any]):
@@ -95,9 +102,12 @@ class Studio(widgets.VBox):
         self._lock = threading.RLock()
         self._lines: dict[str, Progress] = {}
         self._idle: list[Progress] = []
+        self._made_in = (running_cell() or [None])[0]
+        self._shown_in: set[str | None] = set()
         self._reserved: dict[object, Cost] = {}
         self._said_emulated: set[str] = set()
         self._older: tuple[Clip, ...] = ()
+        self._waiting: Clip | None = None
         self._picked = self._asked_fresh = False
         self._edits = 0
         self._since = datetime.now(UTC)
@@ -133,7 +143,10 @@ class Studio(widgets.VBox):
         self.form.observe(self._form_changed, "params")
         self.form.observe(lambda change: setattr(self, "model", change["new"].id), "model")
         self.form.on_submit(lambda filled: self._clicked(False, False, filled))
-        self.player.on_action(lambda name, _: self._acted(name))
+        self.player.on_action(self._acted)
+        self.player.observe(self._let_go, "engaged")
+        self.form.observe(self._offer_frames, "model")
+        self._offer_frames()
         self.recent.observe(self._picked_recent, "clip")
 
     async def _begin(self) -> None:
@@ -148,8 +161,23 @@ class Studio(widgets.VBox):
         await self._sum_up()
 
     def _ipython_display_(self) -> None:
+        self._take_place()
         show(self, "vidnb.Studio(): run the cell again to use the form.")
         self._saved.show(self.saved_html())
+
+    def _take_place(self) -> None:
+        """Close the studios that an earlier run of this cell made and showed, and no other cell: nobody sees them."""
+        here = running_cell()
+        self._shown_in.add(here and here[0])
+        if here is not None:
+            cell, run = here
+            before, shown = _SHOWN.get(cell, (run, []))
+            if before != run:
+                for other in shown:
+                    if other is not self and other._made_in == cell and other._shown_in == {cell}:
+                        other.close()
+                shown = []
+            _SHOWN[cell] = (run, [*shown, self])
 
     def saved_html(self) -> str:
         """The newest clips as plain HTML: what a saved notebook shows without a kernel."""
@@ -198,9 +226,18 @@ class Studio(widgets.VBox):
         return self.form.params
 
     @traitlets.observe("clip")
-    def _clip_changed(self, _: Any) -> None:
+    def _clip_changed(self, change: Any) -> None:
+        before, clip = change["old"], change["new"]
+        if isinstance(before, Clip) and clip is not None and clip.job.id == before.job.id:  # it was rated, say
+            self.clips = tuple(clip if one.job.id == clip.job.id else one for one in self.clips)
+            self.recent.add(clip)
+            return
+        self._show_price()
+        self.recent.point_at(clip)
+
+    def _show_price(self) -> None:
+        """Say on the player's buttons what one more clip of its recipe costs, once that was looked up."""
         self.player.price = ""
-        self.recent.point_at(self.clip)
         if self.clip is not None:
             self._spawn(self._price_clip(self.clip))
 
@@ -257,8 +294,6 @@ class Studio(widgets.VBox):
             return Quote(None, "unknown", str(error))
 
     async def _price_clip(self, clip: Clip) -> None:
-        """Say on the player's buttons what one more clip of its recipe costs."""
-
         def look_up() -> Quote:
             try:
                 return self._quote(clip.model, clip.request, True)
@@ -266,7 +301,7 @@ class Studio(widgets.VBox):
                 return Quote(None, "unknown", str(error))
 
         quote = await asyncio.to_thread(look_up)
-        if self.clip is clip:
+        if self.clip is not None and self.clip.job.id == clip.job.id:
             self.player.price = price_words(quote)
 
     async def _sum_up(self) -> None:
@@ -301,7 +336,7 @@ class Studio(widgets.VBox):
             self._said_emulated.discard(provider)
             self._model_changed(None)
             self._form_changed()
-            self._clip_changed(None)
+            self._show_price()
             raise BudgetError("Nothing was sent: there is a key now, so clips cost money. See the price, then go on.")
 
     # -- generating --------------------------------------------------------------------------------------------------
@@ -449,13 +484,30 @@ class Studio(widgets.VBox):
             self._forget(job)
             self._remember_clips()  # first, so that whoever sees the clip and saves has it in the notebook
             self.recent.add(clip)
-            if self.player.engaged:
-                self.bar.note = "A new clip is first among the recent ones; the player keeps the one you write about."
-            elif not self._picked:
-                self.player.autoplay = True
-                self.clip = clip
+            with self._lock:  # with the check, as `_let_go` may be on its way
+                waits = self.player.engaged and not self._picked
+                self._waiting = clip if waits else None
+                if waits:
+                    self.bar.note = WAITING
+            if not waits and not self._picked:
+                self._play(clip)
         self._edits += 1
         self._spawn(self._after_end(self._edits))
+
+    def _play(self, clip: Clip) -> None:
+        """Show a clip that has just come."""
+        self.player.autoplay = True
+        self.clip = clip
+
+    def _let_go(self, change: Any) -> None:
+        """Nobody is busy with the clip in the player any more: the one that came meanwhile may follow."""
+        if change["new"]:
+            return
+        with self._lock:
+            clip, self._waiting = self._waiting, None
+        if clip is not None:
+            self.bar.note = "" if self.bar.note == WAITING else self.bar.note
+            self._play(clip)
 
     async def _after_end(self, edit: int) -> None:
         await self._sum_up()
@@ -488,29 +540,46 @@ class Studio(widgets.VBox):
 
     def _picked_recent(self, change: Any) -> None:
         if change["new"] is not None:
-            self._picked = True
+            self._picked, self._waiting = True, None
             self.player.autoplay = False
             self.clip = change["new"]
 
-    def _acted(self, name: str) -> None:
-        """A button of the player was pressed."""
-        clip = self.clip
-        if clip is not None:
-            self._picked = False
-            self._spawn(self._act(name, clip))
+    def _offer_frames(self, _: Any = None) -> None:
+        """Let the player offer its frames only as what the form's model takes."""
+        found = {name: lacking(self.form.model, param) for name, param in FRAME_PARAMS.items()}
+        self.player.unavailable = {name: why for name, why in found.items() if why}
 
-    async def _act(self, name: str, clip: Clip) -> None:
-        if name in ("start_frame", "end_frame"):
-            param = "start_image" if name == "start_frame" else "end_image"
-            if param not in self.form.model.params:
-                self.bar.note = f"{self.form.model.title} takes no {param}; pick a model that does."
-                return
-            frame = await asyncio.to_thread(lambda: self.player.frame)
-            self.form.name_input(frame, f"frame at {self.player.time_s:.2f} s of job {clip.job.id[:8]}")
-            self.params = {**self.params, param: frame}
-            self.bar.note = f"The frame is the {param.replace('_', ' ')} now."
+    def _acted(self, pressed: Pressed) -> None:
+        """A button of the player was pressed."""
+        self._picked = False
+        self._spawn(self._act(pressed))
+
+    async def _act(self, pressed: Pressed) -> None:
+        if pressed.name in FRAME_PARAMS:
+            await self._take_frame(pressed, FRAME_PARAMS[pressed.name])
         else:
-            act: Callable[[Clip], Any] = {"remix": self.remix, "vary": self.vary, "take": self.next_take}[name]
-            await asyncio.to_thread(act, clip)  # vary and take wait for the loop that this runs on
-            if name == "remix":
+            act: Callable[[Clip], Any] = {"remix": self.remix, "vary": self.vary, "take": self.next_take}[pressed.name]
+            await asyncio.to_thread(act, pressed.clip)  # vary and take wait for the loop that this runs on
+            if pressed.name == "remix":
                 self.bar.note = "The recipe of the clip is in the form now."
+
+    async def _take_frame(self, pressed: Pressed, param: str) -> None:
+        why = lacking(self.form.model, param)  # the model may have changed on the way here
+        if why:
+            self.bar.note = why
+            return
+        frame = await asyncio.to_thread(lambda: pressed.frame)
+        self.form.name_input(frame, f"frame at {pressed.time_s:.2f} s of job {pressed.clip.job.id[:8]}")
+        self.params = {**self.params, param: frame}
+        self.bar.note = f"The frame is the {param.replace('_', ' ')} now."
+
+
+def lacking(model: Model, param: str) -> str:
+    """Why a model has no use for an input, and which models do; "" where it has."""
+    if param in model.params:
+        return ""
+    known = catalog.load()
+    titles = list(dict.fromkeys(known[model_id].title for model_id in known.having(param)))
+    more = f" and {len(titles) - MODELS_NAMED} more" if len(titles) > MODELS_NAMED else ""
+    named = f" These do: {', '.join(titles[:MODELS_NAMED])}{more}." if titles else ""
+    return f"{model.title} takes no {param.replace('_', ' ')}.{named}"

@@ -162,6 +162,23 @@ function isStale(model) {
   return Boolean(saved) && Number(saved.dataset.vidnbWritten) < model.get("_written");
 }
 
+/** Puts together the bytes that Python's `say_in_pieces` sends, which may come in any order, by a name for each lot. */
+function gatherer() {
+  const begun = new Map();
+  return {
+    has: (name) => begun.has(name),
+    drop: (name) => begun.delete(name),
+    /** @returns {?DataView[]} all pieces once the last one is there */
+    take(name, { part, parts }, piece) {
+      const pieces = begun.get(name) ?? new Array(parts).fill(null);
+      pieces[part] = piece;
+      if (pieces.every(Boolean)) { begun.delete(name); return pieces; }
+      begun.set(name, pieces);
+      return null;
+    },
+  };
+}
+
 /** The address at which the Jupyter server serves a file, from its path below the server's folder; null elsewhere. */
 function servedUrl(path) {
   if (!path) return null;

@@ -849,6 +849,14 @@ function tell(line, text, mark) {
   line.replaceChildren(...(text && mark ? [icon(mark, 12), " "] : []), text);
 }
 
+/** What to say of values that the model has no field for. @param {string[]} labels */
+export function keptWords(labels) {
+  if (!labels.length) return "";
+  // A label begins a line elsewhere; an abbreviation stays as it is.
+  const inLine = labels.map((label) => (/^[A-Z](?![A-Z])/.test(label) ? label[0].toLowerCase() + label.slice(1) : label));
+  return `Kept for models that take ${labels.length === 1 ? "it" : "them"}: ${inLine.join(", ")}`;
+}
+
 /** True where the mode has a use for a field. */
 const useful = (field, mode) => !field.modes.length || field.modes.includes(mode);
 
@@ -871,7 +879,8 @@ function render({ model, el }) {
   const count = h("span", {});
   const more = h("button", { type: "button", class: "vidnb-more", "aria-expanded": "false", "aria-controls": rest.id }, icon("more", 14), count);
   const general = h("div", { class: "vidnb-general", role: "alert" });
-  root.append(basics, more, rest, general);
+  const kept = h("div", { class: "vidnb-hint vidnb-kept", hidden: true });
+  root.append(basics, more, rest, kept, general);
   const spec = () => model.get("_spec");
   const mode = () => modeOf(spec().modes, (desk.value("start_image") ?? []).length > 0);
   const view = { model, desk, looks, signal, announce, mode };
@@ -894,7 +903,11 @@ function render({ model, el }) {
       arrange(basics, own.filter(({ field }) => field.basic).map((field) => field.el));
       arrange(rest, own.filter(({ field }) => !field.basic).map((field) => field.el));
     });
+    const isNew = root.dataset.model !== undefined && root.dataset.model !== spec().model;
     root.dataset.model = spec().model;
+    const words = keptWords(spec().kept ?? []);
+    tell(kept, words);
+    if (isNew && words) announce(words);
   }
 
   /** Run this, and put the focus back to where it was: the same element, or the new one of the same param. */

@@ -6,6 +6,13 @@ const TYPED_MS = 800;
 const RATED_MS = 400;
 /** After this long without an answer the page says that it waits for the kernel, and asks again. */
 const BUSY_MS = 2500;
+/** So long a clip must have been shown before a press counts for it: who presses sooner aimed at the one before. */
+const SETTLED_MS = 500;
+/** So long somebody counts as busy at the buttons after the last move of pointer or key there. */
+const LINGER_MS = 10_000;
+const TIP_MS = 6000;
+const MISSED = "Another clip came in just then, so nothing was done. Press again if you mean this one.";
+const KEPT = "Another clip came in; what you wrote is kept with the one before.";
 const KEYS = [["Space or K", "play, pause"], [", . or ← →", "one frame back, forward"], ["J and L", "one second back, forward"], ["Home, End", "first, last frame"],
   ["A and B", "loop between two marks"], ["M", "sound on, off"], ["F", "full screen"], ["?", "these keys"]];
 const ACTIONS = [["remix", "remix", "Remix", "Take the recipe up in the form"], ["vary", "dice", "Vary seed", "The same recipe with another seed"],
@@ -77,17 +84,17 @@ function source({ model, signal, hear }, video, poster, told) {
   const urls = { poster: null, video: null };
   let clip = null;
   let way = "";
-  let parts = [];
   let timer = 0;
+  const pieces = gatherer();
 
   function drop(name) {
     if (urls[name]) URL.revokeObjectURL(urls[name]);
     urls[name] = null;
   }
 
-  function keep(name, pieces, type) {
+  function keep(name, bytes, type) {
     drop(name);
-    urls[name] = URL.createObjectURL(new Blob(pieces, { type }));
+    urls[name] = URL.createObjectURL(new Blob(bytes, { type }));
     return urls[name];
   }
 
@@ -99,7 +106,8 @@ function source({ model, signal, hear }, video, poster, told) {
     poster.hidden = true;
     drop("poster");
     drop("video");
-    [clip, way, parts] = [null, "", []];
+    pieces.drop(clip?.id);
+    [clip, way] = [null, ""];
   }
 
   /** Ask the kernel for what has not come yet; it may have sent it by itself already. */
@@ -108,7 +116,7 @@ function source({ model, signal, hear }, video, poster, told) {
     if (!urls.poster) send(model, "want", { what: "poster", id: clip.id });
     if (way !== "asked") return;
     send(model, "want", { what: "video", id: clip.id });
-    timer = setTimeout(() => way === "asked" && !parts.length && told("loading", "Waiting for the kernel to send the video."), BUSY_MS);
+    timer = setTimeout(() => way === "asked" && !pieces.has(clip.id) && told("loading", "Waiting for the kernel to send the video."), BUSY_MS);
   }
 
   /** @param {boolean} first whether the view is new; later the kernel sends by itself what is needed */
@@ -140,13 +148,12 @@ function source({ model, signal, hear }, video, poster, told) {
     poster.src = keep("poster", [bytes], "image/webp");
     poster.hidden = false;
   });
-  hear("video", ({ id, part, parts: all }, [bytes]) => {
-    if (id !== clip?.id || way !== "asked") return;
-    parts[part] = bytes;
-    if (Array.from({ length: all }, (_, index) => parts[index]).some((piece) => !piece)) return;
+  hear("video", (content, [piece]) => {
+    if (content.id !== clip?.id || way !== "asked") return;
+    const whole = pieces.take(clip.id, content, piece);
+    if (!whole) return;
     way = "bytes";
-    video.src = keep("video", parts, "video/mp4");
-    parts = [];
+    video.src = keep("video", whole, "video/mp4");
   });
   hear("gone", ({ id }) => id === clip?.id && way === "asked" && told("unplayable", cannotWords(clip, false)));
   video.addEventListener("error", failed, { signal });
@@ -303,6 +310,109 @@ function playhead({ model, signal }, video, draw) {
   return { state, go, step, toggle, play, mark, setLoop, show, hold, end, position, goToTime: (time) => state.clip && go(frameAt(time, measures())) };
 }
 
+/** A line that floats above the control it is about, so that nothing moves under the pointer; it goes by itself. */
+function tips({ announce }) {
+  const line = h("div", { class: "vidnb-tip", "aria-hidden": "true" });
+  let timer = 0;
+  const clear = () => { clearTimeout(timer); line.remove(); };
+  /** @param {Element} control in one of the rows that can hold a line */
+  function say(control, words) {
+    clear();
+    const row = control.closest(".vidnb-acts, .vidnb-mine, .vidnb-transport");
+    line.textContent = words;
+    line.style.left = "0";
+    row.append(line);
+    line.style.left = `${Math.max(0, Math.min(control.offsetLeft, row.clientWidth - line.offsetWidth))}px`;
+    announce(words);
+    timer = setTimeout(clear, TIP_MS);
+  }
+  return { say, clear };
+}
+
+/** Lets a press pass only where it is meant for the clip that is shown: one that began when another clip stood there, or when
+ * this one had just come, was aimed at what stood there before.
+ * @param {Element[]} places what holds the controls
+ * @param {(control: Element) => void} missed told of a press that did not count
+ * @returns {{shows: (id: ?string) => void, end: () => void}} `shows` is to be told of each clip that comes */
+function aimed({ root, signal }, places, missed) {
+  let now = { id: null, since: -Infinity };
+  let begun = null; // the press that is under way
+  let timer = 0;
+  const look = ({ timeStamp }) => ({ id: now.id, tooSoon: timeStamp - now.since < SETTLED_MS });
+  const listen = (target, kinds, handler) => kinds.forEach((kind) => target.addEventListener(kind, handler, { capture: true, signal }));
+
+  function check(event) {
+    const control = event.target.closest("button, a, label, input[type=radio]");
+    if (!control) return;
+    const { id, tooSoon } = begun ?? look(event);
+    if (id === now.id && !tooSoon) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    missed(control);
+  }
+
+  for (const place of places) {
+    listen(place, ["pointerdown", "keydown"], (event) => { if (!event.repeat) begun = look(event); });
+    listen(place, ["click"], check);
+  }
+  // After the click that the release may make.
+  listen(window, ["pointerup", "pointercancel", "keyup"], () => setTimeout(() => { begun = null; }));
+  return {
+    shows(id) {
+      const after = Boolean(now.id); // where no clip stood, nobody aimed at one
+      now = { id, since: after ? performance.now() : -Infinity };
+      clearTimeout(timer);
+      root.dataset.settled = String(!after);
+      timer = setTimeout(() => { root.dataset.settled = "true"; }, SETTLED_MS + 10);
+    },
+    end: () => clearTimeout(timer),
+  };
+}
+
+/** Tells the kernel while somebody is busy with the clip, so that another one does not take its place under their hand.
+ * @param {Element[]} places where moves of pointer and keys count, for a while
+ * @param {Element[]} boxes where the focus counts, as long as it stays */
+function engagement({ model, signal }, places, boxes) {
+  let writes = false;
+  let isNear = false;
+  let isDone = false; // what one came for was done: the pointer may rest there
+  let told = Boolean(model.get("engaged")); // true where the page was loaded anew in the middle of a word
+  let timer = 0;
+
+  function tell() {
+    const busy = writes || isNear;
+    if (told === busy) return;
+    told = busy;
+    model.set("engaged", busy);
+    model.save_changes();
+  }
+
+  function near(yes) {
+    clearTimeout(timer);
+    isNear = yes;
+    if (yes) timer = setTimeout(() => near(false), LINGER_MS);
+    tell();
+  }
+
+  const listen = (target, kinds, handler) => kinds.split(" ").forEach((kind) => target.addEventListener(kind, handler, { signal }));
+  for (const place of places) {
+    listen(place, "pointermove", () => isDone || near(true));
+    listen(place, "pointerdown keydown", () => { isDone = false; near(true); });
+    listen(place, "pointerleave", () => { isDone = false; near(false); });
+    listen(place, "focusout", ({ relatedTarget }) => { if (!place.contains(relatedTarget) && !place.matches(":hover")) near(false); });
+  }
+  for (const box of boxes) {
+    listen(box, "focus", () => { writes = true; tell(); });
+    listen(box, "blur", () => { writes = false; tell(); });
+  }
+  tell();
+  return {
+    /** What was pressed is on its way: its clip may come, though the pointer still rests on the button. */
+    done: () => { isDone = true; near(false); },
+    end: () => { writes = false; near(false); },
+  };
+}
+
 /** Rating, tags and note of the person, kept by the kernel. */
 function annotations({ model, signal, hear, announce }) {
   const name = `vidnb-rating-${++count}`;
@@ -314,7 +424,7 @@ function annotations({ model, signal, hear, announce }) {
   const note = h("textarea", { rows: "1", "aria-label": "Note", placeholder: "note", maxlength: "10000", dir: "auto" });
   const saved = h("span", { class: "vidnb-fine vidnb-muted" });
   const again = h("button", { type: "button", class: "vidnb-small", hidden: true }, "Try again");
-  const el = h("div", { class: "vidnb-mine" }, h("div", { class: "vidnb-row" }, stars, none, h("span", { class: "vidnb-grow" }), saved, again),
+  const el = h("div", { class: "vidnb-mine", tabindex: "-1" }, h("div", { class: "vidnb-row" }, stars, none, h("span", { class: "vidnb-grow" }), saved, again),
     h("div", { class: "vidnb-row vidnb-tagging" }, tags, more), note);
   let id = null;
   let now = { rating: null, tags: [], note: "" };
@@ -375,11 +485,13 @@ function annotations({ model, signal, hear, announce }) {
 
   function show(clip) {
     if (clip?.id !== id) {
+      const wrote = [more, note].includes(document.activeElement);
+      addTyped();
       flush();
-      [id, pending, sending, more.value] = [clip?.id ?? null, {}, {}, ""];
+      [id, pending, sending] = [clip?.id ?? null, {}, {}];
       clearTimeout(slow);
-      say("");
-      if (document.activeElement === note) note.blur();
+      say(wrote ? KEPT : "");
+      if (wrote) { announce(KEPT); el.focus({ preventScroll: true }); } // what is typed on is for no clip
     }
     el.hidden = !clip;
     if (clip) now = { rating: clip.rating, tags: clip.tags, note: clip.note, ...sending, ...pending };
@@ -398,10 +510,6 @@ function annotations({ model, signal, hear, announce }) {
   on(tags, "click", removeTag);
   on(note, "input", () => change({ note: note.value }, TYPED_MS));
   on(note, "blur", flush);
-  // Whoever is typing keeps the clip that it is about; the studio shows a new one in the strip only.
-  const engage = (yes) => { model.set("engaged", yes); model.save_changes(); };
-  if (model.get("engaged")) engage(false); // the page was loaded anew in the middle of a word
-  for (const box of [more, note]) { on(box, "focus", () => engage(true)); on(box, "blur", () => engage(false)); }
   on(again, "click", () => { pending = { ...sending, ...pending }; say("saving"); flush(); });
   hear("annotated", ({ id: which, names, problem }) => {
     if (which !== id) { if (problem) say(`Not saved for job ${which.slice(0, 8)}: ${problem}`, "bad"); return; }
@@ -410,7 +518,7 @@ function annotations({ model, signal, hear, announce }) {
     say(problem ? `Not saved: ${problem}` : "saved", problem ? "bad" : "");
     announce(problem ? `Not saved: ${problem}` : "saved");
   });
-  return { el, show, end: () => { flush(); clearTimeout(slow); } };
+  return { el, show, boxes: [more, note], end: () => { flush(); clearTimeout(slow); } };
 }
 
 /** Prompt, params and what came of them, in the words of the saved notebook. */
@@ -481,7 +589,8 @@ function render({ model, el }) {
   const code = h("textarea", { class: "vidnb-mono", readonly: true, rows: "4", hidden: true, "aria-label": "Recipe as Python code, press Ctrl C to copy" });
   const about = h("div", { class: "vidnb-about" });
   const mine = annotations(part);
-  const shownPart = h("div", { class: "vidnb-shown" }, screen, quiet, h("div", { class: "vidnb-row vidnb-acts" }, acts, copy), code, about, mine.el);
+  const actions = h("div", { class: "vidnb-row vidnb-acts" }, acts, copy);
+  const shownPart = h("div", { class: "vidnb-shown" }, screen, quiet, actions, code, about, mine.el);
   const empty = h("div", { class: "vidnb-empty" }, icon("play", 24), h("div", {}, "No clip yet"), h("div", { class: "vidnb-fine" }, "The next clip, or one that you pick, is shown here."));
   root.append(empty, shownPart);
 
@@ -495,6 +604,10 @@ function render({ model, el }) {
     for (const control of [scrub, back, play, forward, setA, setB]) control.disabled = state === "unplayable";
     if (state !== "loading") { draw(); tryAutoplay(); }
   });
+  const tip = tips(part);
+  const aim = aimed(part, [actions, mine.el, download], (control) => tip.say(control, MISSED));
+  const engaged = engagement(part, [actions, mine.el], mine.boxes);
+  const unheard = new Set(); // actions that the kernel has not heard yet
   let clip = null;
   let wantsPlay = false;
 
@@ -563,6 +676,8 @@ function render({ model, el }) {
 
   function changeClip(first) {
     head.show(clip, first ? model.get("time_s") ?? 0 : 0);
+    aim.shows(clip?.id ?? null);
+    tip.clear();
     code.hidden = true;
     wantsPlay = false;
     film.show(clip, first);
@@ -583,13 +698,22 @@ function render({ model, el }) {
   function drawActions() {
     const offered = model.get("_actions") ?? [];
     const price = model.get("price") ?? "";
-    acts.forEach((act) => {
-      act.hidden = !offered.includes(act.dataset.action);
+    acts.forEach((act, at) => {
+      const { action } = act.dataset;
+      act.hidden = !offered.includes(action);
+      act.title = why(action) || ACTIONS[at][3];
+      if (why(action) || unheard.has(action)) act.setAttribute("aria-disabled", "true");
+      else act.removeAttribute("aria-disabled");
       act.querySelector(".vidnb-cost")?.remove();
-      if (price && PAID.has(act.dataset.action)) act.append(h("span", { class: "vidnb-cost vidnb-muted" }, price));
+      if (price && PAID.has(action)) act.append(h("span", { class: "vidnb-cost vidnb-muted" }, price));
     });
     copy.disabled = !clip?.code;
     copy.title = clip?.code ? "Copy the recipe as Python code" : "The recipe is too long to copy from here: vidnb.display.recipe_code(clip)";
+  }
+
+  /** Why an action does nothing for now; "" where it does. */
+  function why(action) {
+    return model.get("unavailable")?.[action] ?? "";
   }
 
   function flashes() {
@@ -668,9 +792,12 @@ function render({ model, el }) {
 
   /** One click is one message: until the kernel has heard it, another would be paid for, too. */
   function press(act) {
-    if (act.hasAttribute("aria-disabled")) { announce("The kernel is busy with a cell; the first click is kept."); return; }
-    act.setAttribute("aria-disabled", "true");
-    send(model, "action", { name: act.dataset.action, ...head.position() });
+    const { action } = act.dataset;
+    if (unheard.has(action)) { announce("The kernel is busy with a cell; the first click is kept."); return; }
+    if (why(action)) { tip.say(act, why(action)); return; }
+    unheard.add(action);
+    drawActions();
+    send(model, "action", { name: action, ...head.position() });
   }
 
   // -- listening
@@ -686,18 +813,18 @@ function render({ model, el }) {
   on(volume, "input", () => { video.volume = Number(volume.value); video.muted = !video.volume; draw(); });
   on(copy, "click", copyRecipe);
   acts.forEach((act) => on(act, "click", () => press(act)));
-  hear("heard", ({ name }) => acts.find((act) => act.dataset.action === name)?.removeAttribute("aria-disabled"));
+  hear("heard", ({ name }) => { if (unheard.delete(name)) { drawActions(); engaged.done(); } });
   for (const name of ["play", "pause", "volumechange"]) on(video, name, () => { draw(); drawWarning(); });
   hear("seek", ({ time_s }) => { head.state.touched = true; head.goToTime(time_s); });
   watch("_shown", () => drawClip(false));
-  watch("_actions price", drawActions);
+  watch("_actions price unavailable", drawActions);
   watch("_flashes autoplay", () => { drawWarning(); tryAutoplay(); });
   speed.value = "1";
   full.hidden = !(document.fullscreenEnabled || video.webkitEnterFullscreen);
   head.setLoop(true);
   drawClip(true);
 
-  return () => { mine.end(); head.end(); film.clear(); part.end(); };
+  return () => { engaged.end(); aim.end(); tip.clear(); mine.end(); head.end(); film.clear(); part.end(); };
 }
 
 export default { render };

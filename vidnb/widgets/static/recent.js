@@ -10,6 +10,7 @@ const TYPING_MS = 250;
 const COMPARED = 9;
 const DRIFT_S = 0.06;
 const FAR_S = 0.5;
+const COMING = "is on its way";
 
 /** First and one past the last tile to have in the document. */
 export function tilesInView(scroll, width, count, around = AROUND) {
@@ -49,37 +50,58 @@ const shortSpan = (seconds) => `${Number(seconds.toFixed(1))} s`;
 const hovers = (event) => event.pointerType === "mouse" || event.pointerType === "pen";
 
 /** Sources of videos: the server's address where it serves the file, else the bytes from the kernel; and whether a clip flashes. */
-function makeSources(model, hear, signal) {
+function makeSources(model, hear) {
   const known = new Map(); // id -> {flashes}
   const asked = new Map(); // id -> [{done, bytes}]
+  const pieces = gatherer();
+  const waitsForBytes = (id) => (asked.get(id) ?? []).some((one) => one.bytes);
 
-  hear("video", (content, buffers) => {
-    const answer = content.error ? { error: content.error } : { flashes: content.flashes, bytes: buffers[0] };
-    if (!content.error) known.set(content.id, content.flashes);
-    const waiting = asked.get(content.id) ?? [];
-    const served = waiting.filter((one) => answer.error || !one.bytes || answer.bytes);
-    asked.set(content.id, waiting.filter((one) => !served.includes(one)));
-    for (const one of served) one.done(answer);
-  });
-
-  const ask = (id, bytes) => new Promise((done) => {
+  hear("video", (content, [piece]) => {
+    const { id, error, flashes } = content;
+    if (!error) known.set(id, flashes);
+    const bytes = piece && waitsForBytes(id) ? pieces.take(id, content, piece) : null;
     const waiting = asked.get(id) ?? [];
-    asked.set(id, [...waiting, { done, bytes }]);
-    if (!waiting.some((one) => one.bytes || !bytes)) send(model, "video", { id, bytes });
+    const served = waiting.filter((one) => error || !one.bytes || bytes);
+    keepWaiting(id, waiting.filter((one) => !served.includes(one)));
+    for (const one of served) one.done({ error, flashes, bytes });
   });
-  signal.addEventListener("abort", () => asked.clear());
+
+  function keepWaiting(id, waiting) {
+    if (waiting.length) asked.set(id, waiting);
+    else asked.delete(id);
+    if (!waitsForBytes(id)) pieces.drop(id);
+  }
+
+  /** @param {?AbortSignal} over when the bytes are no longer wanted */
+  const ask = (id, bytes, over = null) => new Promise((done) => {
+    const waiting = asked.get(id) ?? [];
+    const mine = { done, bytes };
+    asked.set(id, [...waiting, mine]);
+    if (!waiting.some((one) => one.bytes || !bytes)) send(model, "video", { id, bytes });
+    over?.addEventListener("abort", () => leave(id, mine), { once: true });
+  });
+
+  /** Wait no longer; bytes that nobody waits for would keep others from coming. */
+  function leave(id, one) {
+    const waiting = asked.get(id) ?? [];
+    if (!waiting.includes(one)) return;
+    keepWaiting(id, waiting.filter((other) => other !== one));
+    if (!waitsForBytes(id)) send(model, "enough", { id });
+    one.done({ error: "no longer wanted" });
+  }
 
   return {
     flashes: async (id) => known.get(id) ?? (await ask(id, false)).flashes,
     /** Whether the clip flashes as far as it is known here: true, false or undefined. */
     known: (id) => known.get(id),
-    /** Let a video element have its clip; resolves to a function that gives everything back. */
-    async load(video, facts, byKernel = false) {
+    /** Let a video element have its clip; resolves to a function that gives everything back.
+     * @param {AbortSignal} over when it is no longer wanted */
+    async load(video, facts, over, byKernel = false) {
       const url = byKernel ? null : servedUrl(facts.path);
       if (url) { video.src = url; return () => {}; }
-      const answer = await ask(facts.id, true);
+      const answer = await ask(facts.id, true, over);
       if (!answer.bytes) throw new Error(answer.error ?? "the clip's bytes did not come");
-      const blob = URL.createObjectURL(new Blob([answer.bytes], { type: "video/mp4" }));
+      const blob = URL.createObjectURL(new Blob(answer.bytes, { type: "video/mp4" }));
       video.src = blob;
       return () => URL.revokeObjectURL(blob);
     },
@@ -95,7 +117,7 @@ function unload(video) {
 
 function render({ model, el }) {
   const { root, signal, hear, watch, announce, end } = begin({ model, el }, "recent");
-  const sources = makeSources(model, hear, signal);
+  const sources = makeSources(model, hear);
   const facts = new Map(); // id -> what a tile says
   const posters = new Map(); // id -> blob URL, the oldest first
   const tiles = new Map(); // place -> element
@@ -109,13 +131,13 @@ function render({ model, el }) {
   let chosen = model.get("_chosen");
   let arrived = 0; // clips that came in while the view was elsewhere
   let settle = 0, typing = 0, frame = 0;
-  let playing = null; // the one preview: {place, timer, video, free}
+  let playing = null; // the one preview: {place, timer, control, video, free}
   let comparison = null;
 
   // -- what stands around the strip ------------------------------------------------------------------------------------
 
   const total = h("span", { class: "vidnb-muted vidnb-fine vidnb-number", role: "status" });
-  const filter = h("input", { type: "search", "aria-label": "Filter by prompt", placeholder: "Filter by prompt", class: "vidnb-filter" });
+  const filter = h("input", { type: "search", "aria-label": "Filter by prompt, tag or note", title: "Filter by prompt, tag or note", placeholder: "Filter: prompt, tag, note", class: "vidnb-filter" });
   const compare = h("button", { type: "button", class: "vidnb-primary vidnb-small vidnb-compare" });
   const clear = h("button", { type: "button", class: "vidnb-small" }, "Clear");
   const choice = h("span", { class: "vidnb-row vidnb-choice", hidden: true }, compare, clear);
@@ -127,7 +149,7 @@ function render({ model, el }) {
   root.append(
     h("div", { class: "vidnb-row vidnb-head" }, h("strong", {}, "Recent clips"), total, choice, h("span", { class: "vidnb-grow" }), filter),
     h("div", { class: "vidnb-frame" }, strip, news), empty, row);
-  filter.value = model.get("prompt");
+  filter.value = model.get("words");
 
   // -- the tiles -------------------------------------------------------------------------------------------------------
 
@@ -185,7 +207,7 @@ function render({ model, el }) {
     const there = count > 0;
     strip.hidden = !there;
     empty.hidden = there || list === 0;
-    empty.textContent = model.get("prompt") ? "No clip has these words in its prompt." : "No clips yet. They appear here as they are made.";
+    empty.textContent = model.get("words") ? "No clip has these words in its prompt, tags or note." : "No clips yet. They appear here as they are made.";
     const text = list === 0 ? "looking …" : clipCount(count);
     if (total.textContent !== text) total.textContent = text;
     news.hidden = !arrived;
@@ -276,7 +298,7 @@ function render({ model, el }) {
   watch("_list", () => { if (model.get("_list") > list) startOver(); });
   watch("_marked", () => { marked = model.get("_marked"); drawChoice(); });
   watch("_chosen", () => { chosen = model.get("_chosen"); draw(); });
-  watch("prompt", () => { if (document.activeElement !== filter) filter.value = model.get("prompt"); });
+  watch("words", () => { if (document.activeElement !== filter) filter.value = model.get("words"); });
   watch("_can_compare", () => drawChoice());
 
   // -- picking and marking ---------------------------------------------------------------------------------------------
@@ -359,7 +381,7 @@ function render({ model, el }) {
 
   filter.addEventListener("input", () => {
     clearTimeout(typing);
-    typing = setTimeout(() => { strip.scrollTo({ left: 0, behavior: "instant" }); active = 0; model.set("prompt", filter.value); model.save_changes(); }, TYPING_MS);
+    typing = setTimeout(() => { strip.scrollTo({ left: 0, behavior: "instant" }); active = 0; model.set("words", filter.value); model.save_changes(); }, TYPING_MS);
   }, { signal });
 
   // -- play on hover ---------------------------------------------------------------------------------------------------
@@ -369,7 +391,7 @@ function render({ model, el }) {
     stopPreview();
     const told = facts.get(ids[place]);
     if (!told?.model || stillPlease()) return;
-    const mine = playing = { place, video: null, free: null, timer: setTimeout(() => preview(mine, told), HOVER_MS) };
+    const mine = playing = { place, video: null, free: null, control: new AbortController(), timer: setTimeout(() => preview(mine, told), HOVER_MS) };
   }
 
   async function preview(mine, told) {
@@ -379,7 +401,7 @@ function render({ model, el }) {
       const video = h("video", { class: "vidnb-preview", muted: true, loop: true, playsinline: true, tabindex: "-1", "aria-hidden": "true", disablepictureinpicture: true });
       video.muted = true;
       try {
-        const free = await sources.load(video, told, byKernel);
+        const free = await sources.load(video, told, mine.control.signal, byKernel);
         if (over()) { unload(video); free(); return; }
         Object.assign(mine, { video, free });
         tiles.get(mine.place)?.querySelector(".vidnb-picture").append(video);
@@ -400,9 +422,11 @@ function render({ model, el }) {
 
   function stopPreview() {
     if (!playing) return;
-    clearTimeout(playing.timer);
-    release(playing);
+    const mine = playing;
     playing = null;
+    clearTimeout(mine.timer);
+    mine.control.abort();
+    release(mine);
   }
 
   strip.addEventListener("pointerover", (event) => { const place = placeOf(event); if (place !== null && hovers(event)) startPreview(place); }, { signal });
@@ -482,7 +506,11 @@ function compareRow({ told, left, sources, close, announce }) {
 
   async function load(cell, byKernel = false) {
     try {
-      undo.push(await sources.load(cell.video, cell.facts, byKernel || !servedUrl(cell.facts.path)));
+      if (byKernel || !servedUrl(cell.facts.path)) cell.words.textContent = COMING;
+      const free = await sources.load(cell.video, cell.facts, signal, byKernel);
+      if (signal.aborted) { free(); return; }
+      undo.push(free);
+      if (cell.words.textContent === COMING) cell.words.textContent = "";
       await ready(cell);
       if (cell.video.error && !byKernel && servedUrl(cell.facts.path)) { await load(cell, true); return; }
       cell.broken = Boolean(cell.video.error);

@@ -20,6 +20,7 @@ import vidnb
 from vidnb import catalog, params, quotes
 from vidnb.catalog import Model
 from vidnb.emulator import Emulator
+from vidnb.engine import process_name
 from vidnb.errors import ConfigError, OlderFormWarning
 from vidnb.records import Cost, Expectation, Job, Quote, RemoteMedia, State
 from vidnb.verbs import Client
@@ -86,12 +87,23 @@ def test_what_was_made_before_costs_nothing_unless_it_is_to_be_fresh(emulated: C
         assert emulated.quote("a koala", **QUICK | other).why == "emulated: nothing is charged"
 
 
-@pytest.mark.parametrize("state", [State.INTENDED, State.RUNNING, State.AMBIGUOUS])
+@pytest.mark.parametrize("state", [State.RUNNING, State.AMBIGUOUS])
 def test_what_is_on_its_way_is_not_paid_again(live: Client, add: Add, state: State) -> None:
     add(state=state, seed=7, start_image=picture())
     again = live.quote("a koala", seed=7, start_image=picture())
     assert again == Quote(Cost(0, "USD"), "exact", "already on its way")
     assert live.quote("a koala", seed=7).cost is None
+
+
+def test_a_job_that_nobody_is_about_to_send_is_not_free(live: Client, add: Add) -> None:
+    job = add(state=State.INTENDED, seed=7)
+    request = {"seed": 7}
+    asked = live.quote("a koala", **request)
+    assert asked == live.quote("a koala", take=1, **request)
+    assert live.asynchronous.store.lease(job.id, process_name(), 20)
+    assert live.quote("a koala", **request).why == "already on its way"
+    live.asynchronous.store.release(job.id, live.asynchronous.store.get(job.id).lease_owner or "")
+    assert live.quote("a koala", **request) == asked
 
 
 @pytest.mark.parametrize("state", [State.FAILED, State.CANCELLED])

@@ -28,7 +28,7 @@ async def fetched(entry: catalog.Model, values: Mapping[str, Any]) -> dict[str, 
         value = values[name]
         try:
             found[name] = [await _one(item) for item in value] if isinstance(value, list | tuple) else await _one(value)
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             allowed = f"the address cannot be read ({type(error).__name__})"
             raise ParamsError(entry.id, [Problem(name, str(value)[:200], allowed, str(error)[:200])]) from error
     return found
@@ -40,7 +40,7 @@ def unfetched(entry: catalog.Model, values: Mapping[str, Any]) -> dict[str, Any]
     def one(item: Any) -> Any:
         if isinstance(item, Clip):
             return item.path
-        return RemoteMedia(entry.provider, item) if _is_address(item) else item
+        return RemoteMedia(entry.provider, item) if is_address(item) else item
 
     found = dict(values)
     for name in _media(entry) & set(values):
@@ -52,21 +52,22 @@ def unfetched(entry: catalog.Model, values: Mapping[str, Any]) -> dict[str, Any]
 def has_address(request: params.Request) -> bool:
     """Whether something in the request stands for bytes that were not fetched."""
     items = [item for items in request.media.values() for item in items]
-    return any(isinstance(item, RemoteMedia) and _is_address(item.id) for item in items)
+    return any(isinstance(item, RemoteMedia) and is_address(item.id) for item in items)
 
 
 def _media(entry: catalog.Model) -> set[str]:
     return {name for name, param in entry.params.items() if param.kind in catalog.MEDIA_KINDS}
 
 
-def _is_address(item: Any) -> bool:
-    return isinstance(item, str) and urlsplit(item).scheme in ("http", "https")
+def is_address(item: Any) -> bool:
+    """True for a web address, which nothing fetches before it is sent."""
+    return isinstance(item, str) and item.lower().startswith(("http://", "https://"))
 
 
 async def _one(item: Any) -> Any:
     if isinstance(item, Clip):
         return item.path
-    return await _get(item) if _is_address(item) else item
+    return await _get(item) if is_address(item) else item
 
 
 async def _get(url: str) -> bytes:

@@ -26,7 +26,7 @@ from vidnb import _addresses, _annotation, catalog, display, params, providers, 
 from vidnb._clip import Clip, request_of
 from vidnb._history import History
 from vidnb.catalog import DEFAULT_MODEL
-from vidnb.engine import Engine, Sleep
+from vidnb.engine import Engine, Sleep, is_dead
 from vidnb.errors import (
     ConfigError,
     JobAmbiguousError,
@@ -538,7 +538,7 @@ class AsyncClient:
         request, problems = params.draft(entry, _addresses.unfetched(entry, values), unsupported=unsupported)
         if not problems and not fresh and not _addresses.has_address(request):
             standing = self.store.standing(where.base_url, request.recipe.recipe_hash, take or 0)
-            if standing is not None:
+            if standing is not None and (standing.state is not State.INTENDED or self._will_be_sent(standing)):
                 return quotes.repeated(standing)
         if where.emulated:
             return quotes.EMULATED
@@ -567,7 +567,7 @@ class AsyncClient:
         expected to cost.
 
         Args:
-            since: only jobs made then or later; a datetime, or text such as "2026-11-21".
+            since: only jobs sent then or later; a datetime, or text such as "2026-11-21".
 
         Raises:
             ConfigError: `since` is no time.
@@ -619,7 +619,7 @@ class AsyncClient:
 
         Example:
             >>> failed = vidnb.jobs(state="failed")[0]
-            >>> vidnb.submit(model=failed.model, **vidnb.request(failed))
+            >>> vidnb.submit(model=failed.model, take=failed.take, **vidnb.request(failed))
         """
         return request_of(self.job(job), self.files)
 
@@ -757,6 +757,11 @@ class AsyncClient:
             queues.remove(queue)
         if not queues:
             self._watchers.pop(job_id, None)
+
+    def _will_be_sent(self, job: Job) -> bool:
+        """Whether somebody is about to send the job; what a dead kernel left, whoever asks next sends and pays."""
+        leased = job.lease_owner is not None and job.lease_until is not None and job.lease_until > utcnow()
+        return self.drives(job) or (leased and not is_dead(job.lease_owner or ""))
 
     def drives(self, job: Job) -> bool:
         """Whether this process works on the job: sends it, polls it or downloads its clip."""

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from widgetpage import Theme, WidgetPage
 
 from vidnb.records import Cost, Quote
-from vidnb.widgets.form import NOT_SENT
+from vidnb.widgets.form import NOT_SENT, Form
 from vidnb.widgets.generate import GenerateBar
 from vidnb.widgets.picker import ModelPicker
 
@@ -111,6 +111,16 @@ def test_a_double_click_is_one_take_even_where_the_kernel_hears_at_once(widget_p
     assert len(shown.sent("generate")) == 1
     take.press("Enter")  # a key has no count
     assert len(shown.sent("generate")) == 2
+
+
+def test_a_key_that_is_held_down_is_one_take(widget_page: Open) -> None:
+    shown = widget_page(bar())
+    shown.root.get_by_role("button", name="Next take").focus()
+    for _ in range(3):
+        shown.page.keyboard.down("Enter")
+        shown.say("heard")
+    shown.page.keyboard.up("Enter")
+    assert len(shown.sent("generate")) == 1
 
 
 def test_that_nothing_was_sent_is_said_until_the_next_click(widget_page: Open) -> None:
@@ -220,3 +230,18 @@ def test_the_end_leaves_nothing_behind(widget_page: Open) -> None:
         assert shown.counts()["ears"] == 2 * before
         assert shown.end() == 0
         assert shown.counts()["ears"] == before
+
+
+def test_a_form_that_is_gone_leaves_only_what_its_kernel_has_not_confirmed(widget_page: Open) -> None:
+    shown = widget_page(Form("leonardo/motion_2.0"))
+    desks = "() => vidnbForms.desks.size"
+    shown.render_again()
+    shown.end()
+    assert shown.page.evaluate(desks) == 1, "there is a view yet"
+    shown.end()
+    assert shown.page.evaluate(desks) == 0
+    shown.render_again()
+    shown.root.get_by_label("Prompt", exact=True).fill("a koala")
+    shown.end()
+    assert shown.page.evaluate(desks) == 1
+    assert [message["edits"]["prompt"][1] for message in shown.sent("edit")] == ["a koala"]

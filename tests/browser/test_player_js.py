@@ -349,6 +349,40 @@ def test_bytes_of_another_clip_are_not_taken(widget_page: Open, clip: Clip, vide
     assert part.root.get_attribute("data-state") == "loading"
 
 
+def asked_for(part: WidgetPage) -> list[str]:
+    return [message["what"] for message in part.sent("want")]
+
+
+def test_bytes_that_are_coming_are_not_asked_for_unless_they_stop(widget_page: Open, clip: Clip, video: bytes) -> None:
+    part = widget_page(Player, {"_shown": {}, "_actions": [], "_flashes": {}})
+    part.page.clock.install()
+    part.set(**state(clip, video=None))
+    third = len(video) // 3 + 1
+    pieces = [video[start : start + third] for start in range(0, len(video), third)]
+    for number in (0, 1):
+        part.say("video", {"id": clip.job.id, "part": number, "parts": 3}, [pieces[number]])
+        part.page.clock.run_for(4000)
+    assert asked_for(part) == []
+    part.page.clock.run_for(20_000)
+    assert asked_for(part).count("video") == 1
+    part.say("video", {"id": clip.job.id, "part": 2, "parts": 3}, [pieces[2]])
+    expect(part.root).to_have_attribute("data-state", "ready")
+    part.page.clock.run_for(20_000)
+    assert asked_for(part).count("video") == 1
+
+
+def test_bytes_that_do_not_come_are_asked_for(widget_page: Open, clip: Clip, video: bytes) -> None:
+    part = widget_page(Player, {"_shown": {}, "_actions": [], "_flashes": {}})
+    part.page.clock.install()
+    part.set(**state(clip, video=None))
+    part.page.clock.run_for(6000)
+    assert asked_for(part) == ["poster", "video"]
+    waits = part.root.get_by_text("Waiting for the kernel to send the video.")
+    expect(waits).to_be_visible()
+    part.say("video", {"id": clip.job.id, "part": 0, "parts": 2}, [video[:100]])
+    expect(waits).to_be_hidden()
+
+
 def test_what_cannot_be_played_shows_the_poster_and_says_what_to_do(widget_page: Open, clip: Clip) -> None:
     part = widget_page(Player, state(clip, video=None, codec="hevc"))
     part.say("poster", {"id": clip.job.id}, [clip.poster])
@@ -442,6 +476,37 @@ def test_a_button_that_costs_is_one_click_until_the_kernel_heard_it(player: Open
     part.say("heard", {"name": "take"})
     named(part, "Next take").click()
     assert len(part.sent("action")) == 2
+
+
+HEARS_AT_ONCE = """() => {
+    const { send } = fake.model;
+    fake.model.send = (content, ...rest) => {
+        send(content, ...rest);
+        if (content.kind === "action") fake.say({ kind: "heard", name: content.name }, []);
+    };
+}"""
+
+
+@pytest.mark.parametrize("name", ["Vary seed", "Next take"])
+def test_a_double_click_pays_once_even_where_the_kernel_hears_at_once(player: Open, name: str) -> None:
+    part = player({"_actions": list(ACTIONS)})
+    part.page.evaluate(HEARS_AT_ONCE)
+    named(part, name).dblclick()
+    assert len(part.sent("action")) == 1
+    named(part, name).click()
+    assert len(part.sent("action")) == 2, "a click of its own"
+
+
+@pytest.mark.parametrize("name", ["Vary seed", "Next take"])
+def test_a_key_that_is_held_down_pays_once(player: Open, name: str) -> None:
+    part = player({"_actions": list(ACTIONS)})
+    part.page.evaluate(HEARS_AT_ONCE)
+    named(part, name).focus()
+    for key in ("Enter", "Space"):
+        for _ in range(3):
+            part.page.keyboard.down(key)
+        part.page.keyboard.up(key)
+    assert len(part.sent("action")) == 2, "one for each key"
 
 
 def test_an_action_that_is_unavailable_says_why_and_sends_nothing(player: Open) -> None:
@@ -592,6 +657,34 @@ def test_a_pointer_that_was_left_on_the_buttons_holds_no_clip_back_for_ever(play
     part.page.wait_for_function("() => fake.state.engaged === true")
     part.page.clock.run_for(10_001)
     assert part.trait("engaged") is False
+
+
+def test_who_types_in_one_view_stays_busy_whatever_another_view_of_the_player_does(player: Open) -> None:
+    part = player({"_actions": list(ACTIONS)})
+    part.root.get_by_label("Note").focus()
+    part.wait_for_trait("engaged", True)
+    part.render_again()
+    assert part.trait("engaged") is True
+    second = part.page.locator(".vidnb-root").nth(1)
+    second.get_by_role("button", name="Remix").hover()
+    second.locator(".vidnb-stage").hover()
+    assert part.trait("engaged") is True
+    assert part.saved()[-1]["engaged"] is True
+    part.root.get_by_label("Speed").focus()
+    assert part.trait("engaged") is False
+
+
+def test_the_end_frees_everything_though_the_kernel_can_be_told_nothing_any_more(
+    widget_page: Open, clip: Clip, video: bytes
+) -> None:
+    part = widget_page(Player, state(clip, video=None))
+    part.say("video", {"id": clip.job.id, "part": 0, "parts": 1}, [video])
+    expect(part.root).to_have_attribute("data-state", "ready")
+    part.root.get_by_label("Note").focus()
+    part.wait_for_trait("engaged", True)
+    part.page.evaluate("() => { fake.model.save_changes = () => { throw new Error('Comm is closed'); }; }")
+    assert part.end() == 0
+    assert {name: part.counts()[name] for name in ("blobs", "ears")} == {"blobs": 0, "ears": 0}
 
 
 def test_the_recipe_is_copied_as_code(player: Open, clip: Clip) -> None:

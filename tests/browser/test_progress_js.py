@@ -255,8 +255,15 @@ def test_the_keyboard_goes_on_at_the_next_job_when_a_card_is_put_away(widget_pag
     assert second.evaluate("e => e.contains(document.activeElement)")
 
 
+SURE_MS = 600
+"""So long after the first click the second one is taken for a part of it."""
+STOP_CLOCK = "() => { window.passed = 0; performance.now = () => window.passed; }"
+GO_ON = f"() => {{ window.passed += {SURE_MS}; }}"
+
+
 def test_an_ambiguous_job_asks_and_sends_again_only_after_a_second_click(widget_page: Open) -> None:
     shown = show(widget_page, "ambiguous", **ambiguous())
+    shown.page.evaluate(STOP_CLOCK)
     shown.root.get_by_role("button", name="Look in the service's list").click()
     shown.set(_note="The service's list does not settle it.")
     expect(shown.root).to_contain_text("does not settle it")
@@ -264,8 +271,52 @@ def test_an_ambiguous_job_asks_and_sends_again_only_after_a_second_click(widget_
     assert shown.sent("settle") == []
     again = shown.root.get_by_role("button", name="Really send again? It may be paid twice")
     expect(again).to_be_focused()
+    shown.page.evaluate(GO_ON)
     again.click()
     assert shown.sent("settle") == [{"kind": "settle", "how": "send_again", "id": JOB}]
+
+
+def test_a_double_click_only_asks_whether_to_send_again(widget_page: Open) -> None:
+    shown = show(widget_page, "ambiguous", **ambiguous())
+    shown.page.evaluate(STOP_CLOCK)
+    shown.root.get_by_role("button", name="Send again (may be paid twice)").dblclick()
+    again = shown.root.get_by_role("button", name="Really send again? It may be paid twice")
+    expect(again).to_be_focused()
+    shown.page.evaluate(GO_ON)
+    again.dispatch_event("click", {"detail": 2})  # of a slow one
+    assert shown.sent("settle") == []
+
+
+@pytest.mark.parametrize("key", ["pointer", "Enter", "Space"])
+def test_two_presses_in_a_row_only_ask_whether_to_send_again(widget_page: Open, key: str) -> None:
+    shown = show(widget_page, "ambiguous", **ambiguous())
+    shown.page.evaluate(STOP_CLOCK)
+    for name in ("Send again (may be paid twice)", "Really send again? It may be paid twice"):
+        button = shown.root.get_by_role("button", name=name)
+        button.click() if key == "pointer" else button.press(key)
+    assert shown.sent("settle") == []
+    shown.page.evaluate(GO_ON)
+    button.click()
+    assert len(shown.sent("settle")) == 1
+
+
+def test_a_key_that_is_held_down_only_asks_whether_to_send_again(widget_page: Open) -> None:
+    shown = show(widget_page, "ambiguous", **ambiguous())
+    shown.page.evaluate(STOP_CLOCK)
+    shown.root.get_by_role("button", name="Send again (may be paid twice)").focus()
+    for _ in range(3):
+        shown.page.keyboard.down("Enter")
+        shown.page.evaluate(GO_ON)
+    assert shown.sent("settle") == []
+
+
+def test_the_second_click_of_a_double_click_is_not_for_what_came_to_stand_there(widget_page: Open) -> None:
+    shown = show(widget_page, "failed", **failed(waiting=False, _can_retry=True))
+    retry = shown.root.get_by_role("button", name="Try again")
+    retry.dispatch_event("click", {"detail": 1})
+    shown.set(_row=row(now_of(shown), "failed", id="4567cdef", **failed()))
+    retry.dispatch_event("click", {"detail": 2})
+    assert shown.sent("retry") == [{"kind": "retry", "id": JOB}]
 
 
 def test_an_ambiguous_job_is_given_up_or_gets_the_id_from_the_web_app(widget_page: Open) -> None:

@@ -142,6 +142,19 @@ def test_small_clips_and_other_hosts_wait_for_nothing(monkeypatch: pytest.Monkey
     assert paced(monkeypatch, [WINDOW_BYTES * 2])[-1][0] == 0, "what never fits goes alone"
 
 
+def test_bytes_that_nobody_wants_any_more_take_no_room_from_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_live, "host", lambda: "jupyter")
+    clock, part, said = Clock(), Part(), []
+    monkeypatch.setattr(_live, "PACE", Pace(clock.read, clock.sleep))
+    part.say = lambda kind, content, buffers: said.append(content["part"])  # type: ignore[method-assign]
+    data = bytes(WINDOW_BYTES // PIECE_BYTES * PIECE_BYTES)
+    for _ in range(3):
+        anyio.run(part.say_in_pieces, "video", {}, data, lambda: False)
+    assert said == []
+    anyio.run(part.say_in_pieces, "video", {}, data)
+    assert (len(said), clock.now_s) == (WINDOW_BYTES // PIECE_BYTES, 0)
+
+
 def test_bytes_go_in_pieces_and_stop_when_they_are_no_longer_wanted() -> None:
     part, said = Part(), []
     part.say = lambda kind, content, buffers: said.append((kind, content, buffers[0]))  # type: ignore[method-assign]

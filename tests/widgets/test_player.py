@@ -271,6 +271,50 @@ def test_a_persons_words_are_kept_and_the_row_is_fresh(clips: list[Clip], client
     assert client.job(clips[0].job.id).note == "the light!"
 
 
+def test_what_is_said_of_a_clip_that_left_the_player_reaches_who_listens(
+    clips: list[Clip], client: Client, said: Said
+) -> None:
+    player, heard = Player(clips[0], client), []
+    player.observe(lambda change: heard.append(change["new"]), "annotated")
+    page_says(player, "annotate", id=clips[0].job.id, rating=2)
+    until(lambda: len(heard) == 1)
+    assert player.clip is heard[0]
+    player.clip = clips[1]
+    page_says(player, "annotate", id=clips[0].job.id, note="before it left")
+    until(lambda: len(heard) == 2)
+    assert (heard[1].job.id, heard[1].note, heard[1].rating) == (clips[0].job.id, "before it left", 2)
+    assert player.clip is clips[1]
+
+
+def test_a_clip_that_comes_while_words_are_being_kept_stays(
+    clips: list[Clip], client: Client, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    player, make = Player(clips[0], client), client.asynchronous.clip
+
+    def make_slowly(row: Any) -> Clip:
+        player.clip = clips[1]
+        return make(row)
+
+    monkeypatch.setattr(client.asynchronous, "clip", make_slowly)
+    page_says(player, "annotate", id=clips[0].job.id, note="of the first")
+    until(lambda: "annotated" in kinds(said))
+    assert player.clip is clips[1]
+    assert player._shown["id"] == clips[1].job.id
+
+
+def test_an_error_of_who_listens_is_shown_and_the_words_are_kept(clips: list[Clip], client: Client, said: Said) -> None:
+    def break_down(change: Any) -> None:
+        raise ValueError("no list")
+
+    player = Player(clips[0], client)
+    player.observe(break_down, "annotated")
+    page_says(player, "annotate", id=clips[0].job.id, note="kept")
+    until(lambda: player.problem)
+    assert player.problem == "ValueError: no list"
+    assert [content["problem"] for kind, content, _ in said if kind == "annotated"] == [""]
+    assert client.job(clips[0].job.id).note == "kept"
+
+
 def test_what_cannot_be_kept_is_told(clips: list[Clip], client: Client, said: Said) -> None:
     player = Player(clips[0], client)
     page_says(player, "annotate", id=clips[0].job.id, rating=9)

@@ -12,7 +12,6 @@ import pytest
 from fakes import CANARY, LiveNames, short_rest
 from ipywidgets.widgets.widget import _instances
 
-from vidnb._clip import Clip
 from vidnb.emulator import Emulator, Fault, StreamingASGITransport, VirtualClock
 from vidnb.errors import BudgetError, ConfigError, ParamsError, UnknownPriceError
 from vidnb.records import Cost, Job, Quote, State
@@ -470,9 +469,13 @@ def test_what_was_pressed_is_done_to_the_clip_that_was_shown_whatever_came_since
     studio = Studio(client=client)
     until(lambda: studio.clip)
     studio.clip = first
-    taken: list[Clip] = []
-    for name in ("next_take", "vary", "remix"):
-        monkeypatch.setattr(studio, name, taken.append)
+    taken: list[int | None] = []
+
+    async def again(wanted: Any) -> None:
+        taken.append(wanted.values["seed"] if wanted.fresh else None)
+
+    monkeypatch.setattr(studio, "_again", again)
+    monkeypatch.setattr(studio, "remix", lambda clip: taken.append(clip.seed))
 
     def switch(pressed: Pressed) -> None:
         """As another thread would, between the player's look and the studio's."""
@@ -482,12 +485,12 @@ def test_what_was_pressed_is_done_to_the_clip_that_was_shown_whatever_came_since
     studio.player.on_action(studio._acted, remove=True)
     studio.player.on_action(switch)
     studio.player.on_action(studio._acted)
-    for name in ("take", "vary", "remix"):
+    for name in ("take", "remix"):
         studio.clip = first
         act(studio, name)
         assert studio.clip == second
-    until(lambda: len(taken) == 3)
-    assert taken == [first] * 3
+    until(lambda: len(taken) == 2)
+    assert taken == [3, 3]
 
 
 def test_a_frame_becomes_the_start_image_where_the_model_takes_one(make_client: MakeClient) -> None:
@@ -576,14 +579,108 @@ CREDITS = "1min/pika"
 
 
 @pytest.fixture
-def paying(tmp_path: Path) -> Iterator[Client]:
-    """A client with keys, for which the emulator stands in under the live services' names."""
-    emulator = Emulator(tmp_path / "emulator", latency_s=0.05)
-    below = LiveNames(StreamingASGITransport(emulator.app))
-    keys = {"leonardo": CANARY, "1min": CANARY}
-    with Client(tmp_path / "data", keys=keys, emulator=emulator, transport=below, sleep=short_rest) as client:
-        yield client
-    emulator.close()
+def make_paying(tmp_path: Path) -> Iterator[MakeClient]:
+    """`make_paying(**settings)`: a client with keys; an emulator of these settings stands in for the live services."""
+    made: list[Client] = []
+    emulators: list[Emulator] = []
+
+    def make(max_in_flight: int | None = None, **settings: Any) -> Client:
+        if settings or not emulators:
+            emulators.append(Emulator(tmp_path / "emulator", **{"latency_s": 0.05, **settings}))
+        below = LiveNames(StreamingASGITransport(emulators[-1].app))
+        client = Client(
+            tmp_path / "data", keys={"leonardo": CANARY, "1min": CANARY}, emulator=emulators[-1], transport=below,
+            sleep=short_rest, max_in_flight=max_in_flight,
+        )  # fmt: skip
+        made.append(client)
+        return client
+
+    yield make
+    for client in made:
+        client.close()
+    for emulator in emulators:
+        emulator.close()
+
+
+@pytest.fixture
+def paying(make_paying: MakeClient) -> Client:
+    return make_paying()
+
+
+def press_on(line: Progress, kind: str) -> None:
+    """A button of a job's line was pressed."""
+    line._received(line, {"kind": kind, "id": line._row["id"]}, [])
+
+
+def test_trying_a_failed_take_again_does_not_pass_the_cap_and_keeps_its_card(make_paying: MakeClient) -> None:
+    client = make_paying(faults=[Fault("failed", after=1, times=1)])
+    studio = Studio(CREDITS, client=client, params={"prompt": "a koala"}, budget_credits=1_300_000)
+    studio.generate()
+    until(lambda: len(studio.clips) == 1)
+    studio.generate(fresh=True)
+    until(lambda: lines(studio) and lines(studio)[0].job.state is State.FAILED)
+    studio.budget_credits = 700_000
+    (line,) = lines(studio)
+    press_on(line, "retry")
+    until(lambda: "cap" in line.problem)
+    assert (lines(studio), posts(client)) == ([line], 2)
+    studio.budget_credits = 1_300_000
+    press_on(line, "retry")
+    until(lambda: [clip.job.take for clip in studio.clips] == [1, 0])
+
+
+def test_generate_anyway_sends_the_job_that_was_asked_about(make_client: MakeClient) -> None:
+    client = make_client(faults=["failed:1"])
+    priced: Any = Priced(client, Quote(None, "unknown", "no price is published"))
+    studio = Studio(client=priced, params={"prompt": "a koala", "seed": 7})
+    studio.generate()
+    until(lambda: lines(studio) and lines(studio)[0].job.state is State.FAILED)
+    studio.budget_usd = 1
+    studio.params = {"prompt": "something else"}
+    (line,) = lines(studio)
+    press_on(line, "retry")
+    until(lambda: studio.bar.ask.startswith(f"Job {line.job.id[:8]}"))
+    press(studio, anyway=True)
+    until(lambda: [clip.prompt for clip in studio.clips] == ["a koala"])
+    assert client.jobs(prompt="something else") == []
+
+
+def test_an_unsent_job_of_an_earlier_kernel_is_paid_within_the_cap(make_paying: MakeClient) -> None:
+    client = make_paying(latency_s=100, clock=VirtualClock())
+    with make_paying(max_in_flight=1) as dead:
+        jobs = [dead.submit(prompt, model=CREDITS) for prompt in ("one", "two")]
+        until(lambda: posts(client) == 1)
+    studio = Studio(CREDITS, client=client, params={"prompt": "two"}, budget_credits=100_000)
+    until(lambda: len(lines(studio)) == 2)
+    (line,) = (line for line in lines(studio) if line.job.id == jobs[1].id)
+    until(lambda: "600" in studio.bar._price["text"])  # not "free": nobody sends it unasked
+    press_on(line, "follow")
+    until(lambda: "cap" in line.problem)
+    press(studio)
+    until(lambda: "cap" in studio.bar.problem)
+    assert posts(client) == 1
+    studio.budget_credits = 700_000
+    press_on(line, "follow")
+    until(lambda: posts(client) == 2)
+    assert client.spent(studio._since)["CREDITS"] > 0
+
+
+def test_a_key_set_since_free_was_said_stops_the_buttons_of_clips_and_cards_too(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = make_client(faults=[Fault("failed", after=1, times=1)])
+    clip = client.generate("a koala", model="leonardo/seedance-2.0", seed=7)
+    studio = Studio(client=client, params={"prompt": "a cat"})
+    until(lambda: studio.player.price == "free")
+    studio.generate()
+    until(lambda: lines(studio) and lines(studio)[0].job.state is State.FAILED)
+    monkeypatch.setenv("LEONARDO_API_KEY", CANARY)
+    with pytest.raises(BudgetError, match="there is a key now"):
+        studio.vary(clip)
+    (line,) = lines(studio)
+    press_on(line, "retry")
+    until(lambda: "there is a key now" in line.problem)
+    assert len(client.jobs()) == 2
 
 
 def test_clicks_in_quick_succession_cannot_pass_the_cap_together(paying: Client) -> None:

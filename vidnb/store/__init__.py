@@ -278,7 +278,7 @@ class Store:
     def uncharged(self, since: datetime | None = None) -> list[Job]:
         """The real jobs, done or on their way, of which the service said no cost: some never say one."""
         query = queries.UNCHARGED
-        return self._jobs(query if since is None else query.where(JOBS.c.created_at >= since))
+        return self._jobs(query if since is None else query.where(queries.sent_since(since)))
 
     def latencies(self, model: str, emulated: bool, limit: int = 50) -> list[float]:
         """The seconds from submit to finish of the model's newest clips, newest first."""
@@ -290,10 +290,10 @@ class Store:
             ]
 
     def spent(self, since: datetime | None = None, *, emulated: bool = False) -> dict[str, float]:
-        """What all jobs cost, by unit; what emulated ones would have cost is asked for apart."""
+        """What the jobs cost that were sent since then, by unit; what emulated ones would have cost is asked apart."""
         query = queries.SPENT.where(JOBS.c.emulated == emulated)
         with self._reading() as connection:
-            rows = connection.execute(query if since is None else query.where(JOBS.c.created_at >= since))
+            rows = connection.execute(query if since is None else query.where(queries.sent_since(since)))
             return {unit: float(amount) for unit, amount in rows}
 
     # What the providers already have

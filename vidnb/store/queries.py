@@ -185,6 +185,11 @@ def like(params: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     return [text.contains(f"{_json(name)}:{_json(value)}", autoescape=True) for name, value in plain.items()]
 
 
+def sent_since(since: datetime) -> ColumnElement[bool]:
+    """Whether a job was sent then or later, not made: one that lay unsent for long is paid when it is sent."""
+    return func.coalesce(JOBS.c.submitted_at, JOBS.c.created_at) >= since
+
+
 def _has(part: str) -> ColumnElement[bool]:
     """Whether this is a part of the tags' text; LIKE is not the same in every database where case matters.
 

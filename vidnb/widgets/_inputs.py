@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
-from urllib.parse import urlsplit
 
 from vidnb import media
+from vidnb._addresses import is_address
 from vidnb._clip import Clip
 from vidnb.display.page import size
 from vidnb.errors import MediaError, VidnbError
@@ -121,11 +121,6 @@ class Inputs:
         """What the page calls it."""
         with self._lock:
             return self._items[key].name if key in self._items else ""
-
-
-def is_address(thing: Any) -> bool:
-    """True for a URL: nothing fetches it before it is sent."""
-    return isinstance(thing, str) and urlsplit(thing).scheme in ("http", "https")
 
 
 def name_of(thing: Any) -> str:

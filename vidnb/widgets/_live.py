@@ -98,8 +98,7 @@ class Live(anywidget.AnyWidget, ipywidgets.ValueWidget):
         """
         pieces = [data[start : start + PIECE_BYTES] for start in range(0, len(data), PIECE_BYTES)] or [b""]
         for index, piece in enumerate(pieces):
-            await PACE.wait_for(len(piece))
-            if not self.is_open or not is_wanted():
+            if not await PACE.wait_for(len(piece), lambda: self.is_open and is_wanted()):
                 return
             self.say(kind, {**content, "part": index, "parts": len(pieces)}, [piece])
 
@@ -163,12 +162,15 @@ class Pace:
         self._clock, self._sleep = clock, sleep
         self._sent: deque[tuple[float, int]] = deque()
 
-    async def wait_for(self, size: int) -> None:
-        """Return once there is room for so many bytes, which then count as sent."""
+    async def wait_for(self, size: int, is_wanted: Callable[[], bool] = lambda: True) -> bool:
+        """Whether the bytes are still wanted once there is room for so many; if so, they count as sent."""
         await self._sleep(0)
         while host() == "jupyter" and self._held() and self._held() + size > WINDOW_BYTES:
             await self._sleep(max(0.0, self._sent[0][0] + WINDOW_S - self._clock()))
+        if not is_wanted():
+            return False
         self._sent.append((self._clock(), size))
+        return True
 
     def _held(self) -> int:
         """How many bytes were sent within the last stretch."""

@@ -19,6 +19,7 @@ import traitlets
 
 from vidnb import catalog
 from vidnb import params as _params
+from vidnb._addresses import is_address
 from vidnb._clip import Clip
 from vidnb.catalog import DEFAULT_MODEL, SIZE_PARAMS, Model
 from vidnb.display.page import card, facts, shortened
@@ -86,7 +87,7 @@ class Form(Live, part="form", main="params"):
     Example:
         >>> form = vidnb.Form("leonardo/motion_2.0", {"prompt": "a koala in a meadow"})
         >>> form.observe(lambda change: print(change["new"]), "params")
-        >>> form.on_submit(lambda form: vidnb.submit(model=form.model.id, **form.params))    # Ctrl-Enter in the form
+        >>> form.on_submit(lambda filled: vidnb.submit(model=filled.model.id, **filled.params))    # Ctrl-Enter
         >>> vidnb.generate(model=form.model.id, **form.params)
     """
 
@@ -472,7 +473,7 @@ class Form(Live, part="form", main="params"):
             await self._send_look(field, key)
 
     def _refusal(self, field: str, thing: Any) -> str:
-        if _inputs.is_address(thing) or isinstance(thing, RemoteMedia | Clip) or field not in self._fields:
+        if is_address(thing) or isinstance(thing, RemoteMedia | Clip) or field not in self._fields:
             return ""
         _, problems = _params.draft(self._entry, {field: [thing]})
         return " ".join(_said(problem) for problem in problems if problem.field == field and problem.given is not None)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from vidnb import _bridge, catalog
+from vidnb import catalog
 from vidnb._clip import Clip
 from vidnb.display.clips import (
     PROMPT_SAVED,
@@ -81,6 +81,7 @@ class Player(Live, part="player", main="clip"):
         engaged: True while a person writes a tag or a note, or is at the buttons below the clip; another one would
             take its place under their hand.
         price: what one more clip of this recipe costs, in words; it stands on the buttons that make one.
+        annotated: the clip whose rating, tags or note were kept last, as it is now; it may have left the player since.
         unavailable: why some buttons do nothing for now, by the names of `on_action`; they are greyed and say it.
 
     Example:
@@ -91,6 +92,7 @@ class Player(Live, part="player", main="clip"):
 
     clip = traitlets.Instance(Clip, allow_none=True)
     time_s = traitlets.Float(0.0).tag(sync=True)
+    annotated = traitlets.Instance(Clip, allow_none=True)
     playing = traitlets.Bool(False).tag(sync=True)
     engaged = traitlets.Bool(False).tag(sync=True)
     autoplay = traitlets.Bool(False).tag(sync=True)
@@ -190,9 +192,14 @@ class Player(Live, part="player", main="clip"):
         if self._has(clip) and flashes is not None:
             self._flashes = {"id": clip.job.id, "flashes": flashes}
 
+    def _shows(self, clip: Clip) -> bool:
+        """Whether this clip is in the player, be it with another rating."""
+        now = self.clip  # read once: another clip may come in while this runs
+        return now is not None and now.job.id == clip.job.id
+
     def _has(self, clip: Clip) -> bool:
-        """Whether the player still shows this clip."""
-        return self.is_open and self.clip is not None and self.clip.job.id == clip.job.id
+        """Whether a page still shows this clip."""
+        return self.is_open and self._shows(clip)
 
     def _looked_at(self, clip: Clip) -> bool | None:
         """Whether the clip flashes; None where it cannot be told, and then it does not play by itself."""
@@ -248,18 +255,23 @@ class Player(Live, part="player", main="clip"):
     def heard_annotate(self, content: Mapping[str, Any], _: list[bytes]) -> None:
         """A rating, the tags or a note were given."""
         given = {name: content[name] for name in ("rating", "tags", "note") if name in content}
-        _bridge.spawn(self._annotate(str(content.get("id")), given))
+        self._spawn(self._annotate(str(content.get("id")), given))
 
     async def _annotate(self, job_id: str, given: Mapping[str, Any]) -> None:
         """Keep what was said of a clip, and tell the page whether that worked."""
+        told = {"id": job_id, "names": list(given)}
         try:
             client = (self._client or default_client()).asynchronous
-            row = await client.annotate(job_id, **given)
-            if self.clip is not None and self.clip.job.id == row.id:
-                self.clip = client.clip(row)
-            self.say("annotated", {"id": job_id, "names": list(given), "problem": ""})
-        except Exception as error:  # noqa: BLE001  nobody awaits this coroutine, so the page must say what happened
-            self.say("annotated", {"id": job_id, "names": list(given), "problem": in_words(error)})
+            clip = client.clip(await client.annotate(job_id, **given))
+        except Exception as error:  # noqa: BLE001  the page must say what happened to the words
+            self.say("annotated", {**told, "problem": in_words(error)})
+            return
+        try:
+            if self._shows(clip):  # asked last, as another one may have come meanwhile
+                self.clip = clip
+            self.annotated = clip
+        finally:  # who listens may fail, but the words are kept
+            self.say("annotated", {**told, "problem": ""})
 
 
 def within(clip: Clip | None, time_s: float) -> float:

@@ -27,6 +27,8 @@ from vidnb.widgets._live import Live, in_words
 LOOK_S = 1.0
 """How often the queue in front of a job that waits to be sent is counted."""
 PROMPT_SHOWN = 400
+SHORT = 8
+"""Characters of a job's id that a person reads, and by which the page names it."""
 
 Ended = Callable[[Job], Any]
 
@@ -48,7 +50,7 @@ class Progress(Live, part="progress", main="job"):
     Example:
         >>> job = vidnb.submit("a koala in a meadow")
         >>> progress = vidnb.Progress(job)
-        >>> progress.on_retry(lambda job: vidnb.submit(model=job.model, **vidnb.request(job)))
+        >>> progress.on_retry(lambda job: vidnb.submit(model=job.model, take=job.take, **vidnb.request(job)))
     """
 
     job = traitlets.Instance(Job)
@@ -67,6 +69,7 @@ class Progress(Live, part="progress", main="job"):
         self._client = client or default_client()
         self._on_end = on_end
         self._on_retry: list[Ended] = []
+        self._on_send: list[Ended] = []
         self._on_dismiss: list[Ended] = []
         self._lock = threading.RLock()
         self._expected: Expectation | None = None
@@ -98,12 +101,16 @@ class Progress(Live, part="progress", main="job"):
 
     def cancel(self) -> None:
         """Drop the job where it was not sent yet, or cancel it where the service can do that. Returns at once."""
-        self._spawn(self._cancel())
+        self._spawn(self._cancel(self.job))
 
     def on_retry(self, callback: Ended) -> None:
         """Offer "Try again" on the card of a job that failed; the callback gets the job, and may come on any thread."""
         self._on_retry.append(callback)
         self._can_retry = True
+
+    def on_send(self, callback: Ended) -> None:
+        """Say so, instead of sending it, when "Send" is pressed on a job that was not sent yet: `follow` sends it."""
+        self._on_send.append(callback)
 
     def on_dismiss(self, callback: Ended) -> None:
         """Say so when a person puts the card away; the callback gets the job."""
@@ -188,7 +195,7 @@ class Progress(Live, part="progress", main="job"):
 
     def _received(self, widget: Any, content: Any, buffers: Sequence[Any]) -> None:
         """Hear what is about this job: when a press arrives, another one may have taken its place in the line."""
-        if isinstance(content, Mapping) and content.get("id") == self._row["id"]:
+        if isinstance(content, Mapping) and content.get("id") == self.job.id[:SHORT]:
             super()._received(widget, content, buffers)
 
     def heard_stop(self, _: Mapping[str, Any], __: list[bytes]) -> None:
@@ -196,8 +203,12 @@ class Progress(Live, part="progress", main="job"):
         self.stop_waiting()
 
     def heard_follow(self, _: Mapping[str, Any], __: list[bytes]) -> None:
-        """Wait again was pressed."""
-        self.follow()
+        """Send, or Wait again, was pressed."""
+        if self.job.state is State.INTENDED and self._on_send:
+            for callback in self._on_send:
+                callback(self.job)
+        else:
+            self.follow()
 
     def heard_cancel(self, _: Mapping[str, Any], __: list[bytes]) -> None:
         """Cancel was pressed."""
@@ -205,12 +216,12 @@ class Progress(Live, part="progress", main="job"):
 
     def heard_reconcile(self, _: Mapping[str, Any], __: list[bytes]) -> None:
         """A look into the service's own list was asked for."""
-        self._spawn(self._reconcile())
+        self._spawn(self._reconcile(self.job))
 
     def heard_settle(self, content: Mapping[str, Any], _: list[bytes]) -> None:
         """A person decided what becomes of an ambiguous job."""
         how, remote_id = content.get("how"), content.get("remote_id")
-        self._spawn(self._settle(how, str(remote_id) if remote_id else None))
+        self._spawn(self._settle(self.job, how, str(remote_id) if remote_id else None))
 
     def heard_retry(self, _: Mapping[str, Any], __: list[bytes]) -> None:
         """Try again was pressed."""
@@ -223,30 +234,32 @@ class Progress(Live, part="progress", main="job"):
         for callback in self._on_dismiss:
             callback(self.job)
 
-    async def _cancel(self) -> None:
-        await self._client.asynchronous.cancel(self.job)
-        self._now(self._newest())
+    async def _cancel(self, job: Job) -> None:
+        await self._client.asynchronous.cancel(job)
+        self._settled(job)
 
-    async def _reconcile(self) -> None:
+    async def _reconcile(self, job: Job) -> None:
         self._note = ""
-        await self._client.asynchronous.reconcile(self.job)
-        self._settled()
-        if self.job.state is State.AMBIGUOUS:
+        await self._client.asynchronous.reconcile(job)
+        self._settled(job)
+        if job.id == self.job.id and self.job.state is State.AMBIGUOUS:
             self._note = "The service's list does not settle it: no job in it, or more than one, can be this one."
 
-    async def _settle(self, how: Literal["send_again", "give_up"] | None, remote_id: str | None) -> None:
+    async def _settle(self, job: Job, how: Literal["send_again", "give_up"] | None, remote_id: str | None) -> None:
         self._note = ""
-        await self._client.asynchronous.settle(self.job, how, remote_id=remote_id)
-        self._settled()
+        await self._client.asynchronous.settle(job, how, remote_id=remote_id)
+        self._settled(job)
 
-    def _settled(self) -> None:
+    def _settled(self, job: Job) -> None:
         """Go on from the newest row: what a verb returned may be older than what the line has heard since."""
-        job = self._newest()
-        if job.is_moving:
-            self.job = job
+        if job.id != self.job.id:  # the line shows another job by now
+            return
+        row = self._newest()
+        if row.is_moving:
+            self.job = row
             self.follow()
         else:
-            self._now(job)
+            self._now(row)
 
     # -- what the page is told ---------------------------------------------------------------------------------------
 
@@ -280,7 +293,7 @@ class Progress(Live, part="progress", main="job"):
         """The row in words and numbers for the page, text only."""
         expected = self._expected
         return {
-            "id": job.id[:8],
+            "id": job.id[:SHORT],
             "state": str(job.state),
             "word": cards.wire_word(job),
             "prompt": shortened(job.prompt, PROMPT_SHOWN),

@@ -112,6 +112,12 @@ class Recent(Live, part="recent", main="clip"):
         return self._client.history(limit=None, state="done", words=words.strip() or None, **self._filters)
 
     async def _refresh(self, asked: int) -> None:
+        async with self._adding:  # a clip that came while the list was read would be missing in it
+            await self._read_anew(asked)
+
+    async def _read_anew(self, asked: int) -> None:
+        if asked != self._asked:
+            return
         ids = await asyncio.to_thread(lambda: self._query(self.words).ids)
         first = await asyncio.to_thread(self._facts, ids[:FIRST_CLIPS])
         with self._lock:
@@ -129,6 +135,8 @@ class Recent(Live, part="recent", main="clip"):
         if (self.words or self._filters) and clip.job.id not in await asyncio.to_thread(
             lambda: self._query(self.words).ids
         ):
+            if clip.job.id in self._ids:  # it no longer has the tag, say
+                self.refresh()
             return
         facts = await asyncio.to_thread(self._fact, clip)
         poster = await asyncio.to_thread(poster_bytes, clip)

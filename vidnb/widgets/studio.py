@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,7 +26,7 @@ from vidnb.display.host import limits, running_cell
 from vidnb.errors import BudgetError, ParamsError, Problem, UnknownPriceError, VidnbError
 from vidnb.records import TERMINAL, Cost, Job, Quote, State
 from vidnb.verbs import Client, default_client
-from vidnb.widgets._live import SavedOutput, show
+from vidnb.widgets._live import SavedOutput, in_words, show
 from vidnb.widgets.form import Filled, Form
 from vidnb.widgets.generate import GenerateBar, price_words, valid_cap
 from vidnb.widgets.picker import ModelPicker
@@ -53,6 +55,16 @@ UNFINISHED = [state for state in State if state not in TERMINAL]
 
 _SHOWN: dict[str, tuple[str, list[Studio]]] = {}
 """By cell the run that showed studios last, and those."""
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What somebody wants to have made, as `submit` takes it."""
+
+    model: str
+    values: Mapping[str, Any]
+    fresh: bool = False
+    take: int | None = None
 
 
 class _Followed(dict[str, Any]):
@@ -108,7 +120,8 @@ class Studio(widgets.VBox):
         self._said_emulated: set[str] = set()
         self._older: tuple[Clip, ...] = ()
         self._waiting: Clip | None = None
-        self._picked = self._asked_fresh = False
+        self._asked: Callable[[], Coroutine[Any, Any, Any]] | None = None
+        self._picked = False
         self._edits = 0
         self._since = datetime.now(UTC)
         entry = catalog.find(model)
@@ -145,6 +158,7 @@ class Studio(widgets.VBox):
         self.form.on_submit(lambda filled: self._clicked(False, False, filled))
         self.player.on_action(self._acted)
         self.player.observe(self._let_go, "engaged")
+        self.player.observe(self._annotated, "annotated")
         self.form.observe(self._offer_frames, "model")
         self._offer_frames()
         self.recent.observe(self._picked_recent, "clip")
@@ -229,8 +243,6 @@ class Studio(widgets.VBox):
     def _clip_changed(self, change: Any) -> None:
         before, clip = change["old"], change["new"]
         if isinstance(before, Clip) and clip is not None and clip.job.id == before.job.id:  # it was rated, say
-            self.clips = tuple(clip if one.job.id == clip.job.id else one for one in self.clips)
-            self.recent.add(clip)
             return
         self._show_price()
         self.recent.point_at(clip)
@@ -245,6 +257,7 @@ class Studio(widgets.VBox):
     def _model_changed(self, _: Any) -> None:
         entry = catalog.find(self.model)
         self.form.model = entry
+        self.bar.quote = None
         self.picker.about = [*self._about(entry), *({"text": text, "tone": "note"} for text in limits())]
         self._forget_notes()
 
@@ -253,7 +266,7 @@ class Studio(widgets.VBox):
         said = []
         try:
             where = self._client.asynchronous.target(entry.provider)
-            (self._said_emulated.add if where.emulated else self._said_emulated.discard)(entry.provider)
+            self._now_emulated(entry.provider, where.emulated)
             if where.in_process:
                 said.append((f"No {where.provider.key_env}: the built-in emulator answers. {EMULATED}", "note"))
             elif where.emulated:
@@ -267,6 +280,14 @@ class Studio(widgets.VBox):
         if entry.status == "unconfirmed":
             said.append(("Seen in a list of the vendor only: its params are a guess.", "warn"))
         return [{"text": text, "tone": tone} for text, tone in said]
+
+    def _now_emulated(self, provider: str, emulated: bool) -> None:
+        """Remember what the page says of a provider; where there is a key now, take "free" off the player's buttons."""
+        if emulated:
+            self._said_emulated.add(provider)
+        elif provider in self._said_emulated:
+            self._said_emulated.discard(provider)
+            self._show_price()
 
     def _form_changed(self, _: Any = None) -> None:
         # Without the lock: who observes `params` may call generate(), which waits for the loop, which takes the lock.
@@ -283,26 +304,30 @@ class Studio(widgets.VBox):
     async def _look_up_price(self, edit: int) -> None:
         await asyncio.sleep(SETTLE_S)
         if edit == self._edits:
-            quote = await asyncio.to_thread(self._quote, self.model, dict(self.form.params), False)
+            filled = self.form.filled()
+            quote = await asyncio.to_thread(self._quote, _Wanted(filled.model.id, filled.params))
             if edit == self._edits:
                 self.bar.quote = quote
 
-    def _quote(self, model: str, values: Mapping[str, Any], fresh: bool) -> Quote:
+    def _quote(self, wanted: _Wanted) -> Quote:
         try:
-            return self._client.quote(model=model, fresh=fresh, **values)
+            return self._client.quote(model=wanted.model, fresh=wanted.fresh, take=wanted.take, **wanted.values)
         except (VidnbError, TypeError) as error:
             return Quote(None, "unknown", str(error))
 
     async def _price_clip(self, clip: Clip) -> None:
         def look_up() -> Quote:
             try:
-                return self._quote(clip.model, clip.request, True)
+                return self._quote(_Wanted(clip.model, clip.request, fresh=True))
             except VidnbError as error:  # an input's file is gone
                 return Quote(None, "unknown", str(error))
 
         quote = await asyncio.to_thread(look_up)
         if self.clip is not None and self.clip.job.id == clip.job.id:
             self.player.price = price_words(quote)
+            provider = catalog.find(clip.model).provider
+            with suppress(VidnbError):
+                self._now_emulated(provider, self._client.asynchronous.target(provider).emulated)
 
     async def _sum_up(self) -> None:
         session = await asyncio.to_thread(self._client.spent, self._since)
@@ -333,11 +358,29 @@ class Studio(widgets.VBox):
         """Raise where the page still says "emulated, free" and a key was set since, so that the clip would be paid."""
         provider = catalog.find(model).provider
         if provider in self._said_emulated and not self._client.asynchronous.target(provider).emulated:
-            self._said_emulated.discard(provider)
+            self._now_emulated(provider, False)
             self._model_changed(None)
             self._form_changed()
-            self._show_price()
             raise BudgetError("Nothing was sent: there is a key now, so clips cost money. See the price, then go on.")
+
+    @asynccontextmanager
+    async def _within_budget(self, wanted: _Wanted, anyway: bool) -> AsyncIterator[None]:
+        """Nothing; what the clip costs is set aside until the block ends, when the job's row counts.
+
+        Raises:
+            BudgetError: the cap would be passed.
+            UnknownPriceError: nobody can tell, and `anyway` is not given.
+        """
+        token = object()
+        if self.budget_usd is not None or self.budget_credits is not None:
+            quote = await asyncio.to_thread(self._quote, wanted)
+            self._check_budget(quote, anyway)
+            if quote.cost is not None:
+                self._reserved[token] = quote.cost  # no await since the check: two clicks cannot both pass it
+        try:
+            yield
+        finally:
+            self._reserved.pop(token, None)
 
     # -- generating --------------------------------------------------------------------------------------------------
 
@@ -356,7 +399,7 @@ class Studio(widgets.VBox):
             >>> job = studio.generate()
         """
         filled = self.form.filled()
-        return _bridge.run_sync(self._submit(filled.model.id, filled.params, fresh=fresh, anyway=False))
+        return _bridge.run_sync(self._submit(_Wanted(filled.model.id, filled.params, fresh)))
 
     def remix(self, clip: Clip) -> None:
         """Take a clip's recipe up in the form; a locked seed stays.
@@ -369,28 +412,30 @@ class Studio(widgets.VBox):
 
     def vary(self, clip: Clip) -> Job:
         """The job for a clip's recipe with another seed, or for its next take where the model has no seed."""
-        seed = catalog.find(clip.model).params.get("seed")
-        if seed is None:
-            return self.next_take(clip)
-        low, high = int(seed.min or 0), int(seed.max if seed.max is not None else 2**31 - 1)
-        return self._again(clip.model, {**clip.request, "seed": random.randint(max(low, 0), high)}, fresh=False)
+        return _bridge.run_sync(self._again(varied(clip)))
 
     def next_take(self, clip: Clip) -> Job:
         """The job for a clip's recipe once more."""
-        return self._again(clip.model, clip.request, fresh=True)
+        return _bridge.run_sync(self._again(_Wanted(clip.model, clip.request, fresh=True)))
 
-    def _again(self, model: str, values: dict[str, Any], *, fresh: bool) -> Job:
+    async def _again(self, wanted: _Wanted) -> Job:
         """The job for these values, which the form shows from now on, whatever somebody types into it meanwhile."""
-        self.model = model
-        self.params = values
-        return _bridge.run_sync(self._submit(model, values, fresh=fresh, anyway=False))
+        self._check_emulated(wanted.model)  # before the switch, which takes back what the page said
+
+        def show() -> None:
+            self.model = wanted.model
+            self.params = dict(wanted.values)
+
+        await asyncio.to_thread(show)  # who observes may call a verb, which waits for the loop that this runs on
+        return await self._submit(wanted)
 
     def _clicked(self, fresh: bool, anyway: bool, filled: Filled) -> None:
         """Start a job and return at once; callbacks come on any thread, and none may wait."""
-        fresh = self._asked_fresh if anyway else fresh
-        anyway = anyway and bool(self.bar.ask)  # a value that came with the click has taken the question back
-        self._picked = False
-        self._spawn(self._submit(filled.model.id, filled.params, fresh=fresh, anyway=anyway))
+        asked, self._asked = self._asked, None
+        if anyway and asked is not None and self.bar.ask:  # a value that came with the click takes the question back
+            self._spawn(asked())
+        else:
+            self._spawn(self._submit(_Wanted(filled.model.id, filled.params, fresh)))
 
     def _spawn(self, work: Any) -> None:
         """Run a coroutine that nobody awaits; what goes wrong is shown on the bar, and wrong values in the form."""
@@ -409,37 +454,35 @@ class Studio(widgets.VBox):
 
         _bridge.spawn(shown())
 
-    async def _submit(
-        self, model: str, values: Mapping[str, Any], *, fresh: bool, anyway: bool, take: int | None = None
-    ) -> Job:
+    async def _submit(self, wanted: _Wanted, anyway: bool = False) -> Job:
         self._forget_notes()
-        begun, token = datetime.now(UTC), object()
+        self._picked = False  # a new wish: its clip may come into the player
+        begun = datetime.now(UTC)
         try:
-            if wrong := [
-                Problem(name, values[name], "no param of a recipe", WAYS[name]) for name in WAYS.keys() & values
-            ]:
-                raise ParamsError(model, wrong)
-            self._check_emulated(model)
-            if self.budget_usd is not None or self.budget_credits is not None:
-                quote = await asyncio.to_thread(self._quote, model, values, fresh)
-                self._check_budget(quote, anyway)
-                if quote.cost is not None:
-                    self._reserved[token] = quote.cost  # no await since the check: two clicks cannot both pass it
-            job = await self._client.asynchronous.submit(model=model, fresh=fresh, take=take, **values)
+            self._check_names(wanted)
+            self._check_emulated(wanted.model)
+            async with self._within_budget(wanted, anyway):
+                job = await self._client.asynchronous.submit(
+                    model=wanted.model, fresh=wanted.fresh, take=wanted.take, **wanted.values
+                )
         except UnknownPriceError:
-            self._asked_fresh = fresh  # what "Generate anyway" is about
+            self._asked = lambda: self._submit(wanted, anyway=True)
             raise
         except ParamsError as error:
             self.form.show_problems(error.problems)
             named = ", ".join(dict.fromkeys(problem.field for problem in error.problems))
             self.bar.note = f"Nothing was sent, see the form: {named}."
             raise
-        finally:
-            self._reserved.pop(token, None)  # from now on the job's row counts
         self.form.show_problems([])
         self._spawn(self._sum_up())
         self._track(job, job.created_at < begun)
         return job
+
+    def _check_names(self, wanted: _Wanted) -> None:
+        """Raise where the form was given an argument of `submit` that is no param."""
+        if clash := WAYS.keys() & wanted.values:
+            problems = [Problem(name, wanted.values[name], "it is no param", WAYS[name]) for name in sorted(clash)]
+            raise ParamsError(wanted.model, problems)
 
     def _track(self, job: Job, known: bool = False) -> None:
         """Show a job's line and, for a recipe that was made before, say so.
@@ -457,7 +500,9 @@ class Studio(widgets.VBox):
             if job.state is State.DONE:
                 self._ended(job)
             elif job.id not in self._lines:
-                self._lines[job.id] = self._line(job)
+                line = self._lines[job.id] = self._line(job)
+                if line.job.is_terminal and not line.waiting:  # it ended a moment before its line began
+                    self._ended(line.job)
             else:
                 self._lines[job.id].follow()
             self._draw_jobs()
@@ -471,8 +516,9 @@ class Studio(widgets.VBox):
             line.job = job
             return line
         line = Progress(job, self._client, on_end=self._ended, follow=follow)
+        line.on_send(lambda job: self._spawn(self._for_line(job, self._send_unsent(job))))
+        line.on_retry(lambda job: self._spawn(self._for_line(job, self._send_again(job))))
         line.on_dismiss(self._forget)
-        line.on_retry(self._retry)
         return line
 
     def _ended(self, job: Job) -> None:
@@ -513,14 +559,46 @@ class Studio(widgets.VBox):
         await self._sum_up()
         await self._look_up_price(edit)
 
-    def _retry(self, job: Job) -> None:
-        """Send a failed job's recipe again, as a person asked; a failed job leaves its take free."""
-        self._forget(job)
-        self._spawn(self._send_again(job))
+    async def _for_line(self, job: Job, work: Coroutine[Any, Any, Any]) -> None:
+        """Do what was asked for on a job's line, and say there why it was not done."""
+        try:
+            await work
+        except Exception as error:
+            line = self._lines.get(job.id)
+            if line is not None:
+                line.problem = in_words(error)
+            if isinstance(error, UnknownPriceError):  # the bar asks
+                raise UnknownPriceError(f"Job {job.id[:8]}: {error}") from error
+            if line is None:
+                raise
 
     async def _send_again(self, job: Job) -> None:
+        """Send a failed job's recipe again; a failed job leaves its take free."""
+        self._check_still_emulated(job)
         values = await asyncio.to_thread(self._client.request, job)
-        await self._submit(job.model, values, fresh=False, anyway=False, take=job.take)
+        await self._submit(_Wanted(job.model, values, take=job.take))
+        self._forget(job)
+
+    async def _send_unsent(self, job: Job, anyway: bool = False) -> None:
+        """Send a job that an earlier kernel wrote down and never sent."""
+        self._forget_notes()
+        values = await asyncio.to_thread(self._client.request, job)
+        try:
+            async with self._within_budget(_Wanted(job.model, values, take=job.take), anyway or job.emulated):
+                self._lines[job.id].follow()
+                async for row in self._client.asynchronous.watch(job):
+                    if row.state is not State.INTENDED:
+                        break
+        except UnknownPriceError:
+            self._asked = lambda: self._send_unsent(job, anyway=True)
+            raise
+
+    def _check_still_emulated(self, job: Job) -> None:
+        """Raise where a job was emulated, and would be paid for now."""
+        if job.emulated and not self._client.asynchronous.target(job.provider).emulated:
+            raise BudgetError(
+                "Nothing was sent: that job was emulated, and there is a key now, so it would cost money."
+            )
 
     def _forget(self, job: Job) -> None:
         """Take a job's line away."""
@@ -541,8 +619,18 @@ class Studio(widgets.VBox):
     def _picked_recent(self, change: Any) -> None:
         if change["new"] is not None:
             self._picked, self._waiting = True, None
+            self.bar.note = "" if self.bar.note == WAITING else self.bar.note
             self.player.autoplay = False
             self.clip = change["new"]
+
+    def _annotated(self, change: Any) -> None:
+        """What was said of a clip goes wherever the clip is shown."""
+        new: Clip = change["new"]
+        with self._lock:
+            self.clips = tuple(new if one.job.id == new.job.id else one for one in self.clips)
+            self._older = tuple(new if one.job.id == new.job.id else one for one in self._older)
+        self._remember_clips()
+        self.recent.add(new)
 
     def _offer_frames(self, _: Any = None) -> None:
         """Let the player offer its frames only as what the form's model takes."""
@@ -551,17 +639,18 @@ class Studio(widgets.VBox):
 
     def _acted(self, pressed: Pressed) -> None:
         """A button of the player was pressed."""
-        self._picked = False
         self._spawn(self._act(pressed))
 
     async def _act(self, pressed: Pressed) -> None:
         if pressed.name in FRAME_PARAMS:
             await self._take_frame(pressed, FRAME_PARAMS[pressed.name])
+        elif pressed.name == "remix":
+            await asyncio.to_thread(self.remix, pressed.clip)
+            self.bar.note = "The recipe of the clip is in the form now."
+        elif pressed.name == "vary":
+            await self._again(varied(pressed.clip))
         else:
-            act: Callable[[Clip], Any] = {"remix": self.remix, "vary": self.vary, "take": self.next_take}[pressed.name]
-            await asyncio.to_thread(act, pressed.clip)  # vary and take wait for the loop that this runs on
-            if pressed.name == "remix":
-                self.bar.note = "The recipe of the clip is in the form now."
+            await self._again(_Wanted(pressed.clip.model, pressed.clip.request, fresh=True))
 
     async def _take_frame(self, pressed: Pressed, param: str) -> None:
         why = lacking(self.form.model, param)  # the model may have changed on the way here
@@ -572,6 +661,15 @@ class Studio(widgets.VBox):
         self.form.name_input(frame, f"frame at {pressed.time_s:.2f} s of job {pressed.clip.job.id[:8]}")
         self.params = {**self.params, param: frame}
         self.bar.note = f"The frame is the {param.replace('_', ' ')} now."
+
+
+def varied(clip: Clip) -> _Wanted:
+    """A clip's recipe with another seed, or its next take where the model has no seed."""
+    seed = catalog.find(clip.model).params.get("seed")
+    if seed is None:
+        return _Wanted(clip.model, clip.request, fresh=True)
+    low, high = int(seed.min or 0), int(seed.max if seed.max is not None else 2**31 - 1)
+    return _Wanted(clip.model, {**clip.request, "seed": random.randint(max(low, 0), high)})
 
 
 def lacking(model: Model, param: str) -> str:

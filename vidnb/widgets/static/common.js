@@ -93,6 +93,17 @@ function send(model, kind, content = {}, buffers = []) {
   }
 }
 
+/** Change a trait, and let the kernel know as far as there is one. */
+function assign(model, name, value) {
+  try {
+    model.set(name, value);
+    model.save_changes();
+  } catch (error) {
+    console.error(error);
+    orphaned.get(model)?.();
+  }
+}
+
 /** Make a part's root: its class, its line for problems, its ears and its end.
  *
  * @returns {{root: HTMLElement, signal: AbortSignal, hear: Function, watch: Function, announce: Function, end: Function}}
@@ -109,6 +120,8 @@ function begin({ model, el }, name) {
   // the focused element first of all.
   el.addEventListener("focusin", ({ target }) => target.setAttribute("data-lm-suppress-shortcuts", "true"), { signal: control.signal });
   for (const kind of ["keydown", "keyup", "keypress", "paste", "copy", "cut"]) el.addEventListener(kind, (event) => isSave(event) || event.stopPropagation(), { signal: control.signal });
+  // A key that is held down on a button is one press of it, not one for each time that it repeats.
+  el.addEventListener("keydown", (event) => { if (event.repeat && event.key === "Enter" && event.target.closest("button")) event.preventDefault(); }, { capture: true, signal: control.signal });
   // All but one: without it Ctrl-S would open the browser's own dialog.
   addEventListener("keydown", (event) => {
     if (!isSave(event) || !el.contains(event.target)) return;

@@ -218,6 +218,11 @@ class Desk {
     send(this.model, "submit", await this.take());
   }
 
+  /** Go with the last view, unless something here is still on its way. */
+  leave() {
+    if (!this.views.size && !this.edits.size && !this.reading.size) FORMS.desks.delete(this.model.get("_id"));
+  }
+
   /** Forget the edits that the kernel confirmed, or that came too late, be it for a field that is gone with its model. */
   confirm() {
     const given = this.model.get("_given");
@@ -1039,7 +1044,7 @@ function render({ model, el }) {
   drawFields();
   drawValues();
   hasNewSpec = false;
-  return () => { desk.flush(); desk.views.delete(draw); looks.end(); end(); };
+  return () => { desk.flush(); desk.views.delete(draw); desk.leave(); looks.end(); end(); };
 }
 
 export default { render };

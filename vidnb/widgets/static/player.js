@@ -6,6 +6,8 @@ const TYPED_MS = 800;
 const RATED_MS = 400;
 /** After this long without an answer the page says that it waits for the kernel, and asks again. */
 const BUSY_MS = 2500;
+/** After this long without a further piece of a video the page asks for it again; longer than the pauses between them. */
+const STALLED_MS = 10_000;
 /** So long a clip must have been shown before a press counts for it: who presses sooner aimed at the one before. */
 const SETTLED_MS = 500;
 /** So long somebody counts as busy at the buttons after the last move of pointer or key there. */
@@ -151,7 +153,12 @@ function source({ model, signal, hear }, video, poster, told) {
   hear("video", (content, [piece]) => {
     if (content.id !== clip?.id || way !== "asked") return;
     const whole = pieces.take(clip.id, content, piece);
-    if (!whole) return;
+    if (!whole) {
+      clearTimeout(timer);
+      timer = setTimeout(ask, STALLED_MS);
+      told("loading", "");
+      return;
+    }
     way = "bytes";
     video.src = keep("video", whole, "video/mp4");
   });
@@ -372,26 +379,22 @@ function aimed({ root, signal }, places, missed) {
 /** Tells the kernel while somebody is busy with the clip, so that another one does not take its place under their hand.
  * @param {Element[]} places where moves of pointer and keys count, for a while
  * @param {Element[]} boxes where the focus counts, as long as it stays */
-function engagement({ model, signal }, places, boxes) {
+function engagement({ model, signal, watch }, places, boxes) {
   let writes = false;
   let isNear = false;
   let isDone = false; // what one came for was done: the pointer may rest there
-  let told = Boolean(model.get("engaged")); // true where the page was loaded anew in the middle of a word
   let timer = 0;
+  const isBusy = () => writes || isNear;
 
-  function tell() {
-    const busy = writes || isNear;
-    if (told === busy) return;
-    told = busy;
-    model.set("engaged", busy);
-    model.save_changes();
+  function say() {
+    if (Boolean(model.get("engaged")) !== isBusy()) assign(model, "engaged", isBusy());
   }
 
   function near(yes) {
     clearTimeout(timer);
     isNear = yes;
     if (yes) timer = setTimeout(() => near(false), LINGER_MS);
-    tell();
+    say();
   }
 
   const listen = (target, kinds, handler) => kinds.split(" ").forEach((kind) => target.addEventListener(kind, handler, { signal }));
@@ -402,10 +405,11 @@ function engagement({ model, signal }, places, boxes) {
     listen(place, "focusout", ({ relatedTarget }) => { if (!place.contains(relatedTarget) && !place.matches(":hover")) near(false); });
   }
   for (const box of boxes) {
-    listen(box, "focus", () => { writes = true; tell(); });
-    listen(box, "blur", () => { writes = false; tell(); });
+    listen(box, "focus", () => { writes = true; say(); });
+    listen(box, "blur", () => { writes = false; say(); });
   }
-  tell();
+  watch("engaged", () => isBusy() && say()); // another view, where nobody is busy, may have said so
+  say(); // where the page was loaded anew in the middle of a word, nobody is busy any more
   return {
     /** What was pressed is on its way: its clip may come, though the pointer still rests on the button. */
     done: () => { isDone = true; near(false); },
@@ -790,9 +794,11 @@ function render({ model, el }) {
     setTimeout(() => copy.replaceChildren(icon("copy", 14), "Copy recipe"), 1600);
   }
 
-  /** One click is one message: until the kernel has heard it, another would be paid for, too. */
-  function press(act) {
+  /** One click is one message: until the kernel has heard it, another would be paid for, too; the second click of a
+   * double click always would, however quickly the kernel heard the first. */
+  function press(act, { detail }) {
     const { action } = act.dataset;
+    if (detail > 1 && PAID.has(action)) return;
     if (unheard.has(action)) { announce("The kernel is busy with a cell; the first click is kept."); return; }
     if (why(action)) { tip.say(act, why(action)); return; }
     unheard.add(action);
@@ -812,7 +818,7 @@ function render({ model, el }) {
   on(mute, "click", () => setMuted(!video.muted));
   on(volume, "input", () => { video.volume = Number(volume.value); video.muted = !video.volume; draw(); });
   on(copy, "click", copyRecipe);
-  acts.forEach((act) => on(act, "click", () => press(act)));
+  acts.forEach((act) => on(act, "click", (event) => press(act, event)));
   hear("heard", ({ name }) => { if (unheard.delete(name)) { drawActions(); engaged.done(); } });
   for (const name of ["play", "pause", "volumechange"]) on(video, name, () => { draw(); drawWarning(); });
   hear("seek", ({ time_s }) => { head.state.touched = true; head.goToTime(time_s); });

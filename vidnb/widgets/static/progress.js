@@ -2,6 +2,8 @@
 
 const TICK_MS = 500;
 const CONFIRM_MS = 6000;
+/** So long "Really send again?" takes no press: it stands where the button that asked for it was, and a press costs money. */
+const SURE_MS = 600;
 /** State -> what it is called, its drawing (null: a turning ring), its tone. */
 const STATES = {
   intended: ["Not sent yet", "clock", "wait"], submitting: ["Submitting", "send", "go"], queued: ["Queued", "clock", "wait"],
@@ -54,7 +56,8 @@ function dot(state) {
   return h("span", { class: "vidnb-dot", "data-tone": tone, "aria-hidden": "true" }, drawing ? icon(drawing, 12) : h("i", { class: "vidnb-ring" }));
 }
 
-const button = (label, onclick, attributes = {}) => h("button", { type: "button", class: "vidnb-small", onclick, ...attributes }, label);
+/** The second click of a double click does nothing: it was meant for what stood there before. */
+const button = (label, onclick, attributes = {}) => h("button", { type: "button", class: "vidnb-small", onclick: ({ detail }) => detail > 1 || onclick(), ...attributes }, label);
 
 function render({ model, el }) {
   const { root, signal, watch, announce, end } = begin({ model, el }, "progress");
@@ -63,6 +66,7 @@ function render({ model, el }) {
   let open = false;
   let busy = false;
   let armed = 0;
+  let armedAt = 0;
   let shown = row.state, about = row.id;
   let drawn = "";
   let pasted = ""; // an id that is being typed while the card is drawn anew
@@ -175,16 +179,23 @@ function render({ model, el }) {
     return [
       row.has_list ? button("Look in the service's list", () => act("reconcile"), { "data-acts": true, "data-key": "look" })
         : h("span", { class: "vidnb-hint" }, `${row.service} has no list of jobs to look in.`),
-      button(words, () => (risky && !armed ? arm() : (disarm(), act("settle", { how: "send_again" }))), { "data-acts": true, "data-key": "again", "data-armed": armed ? "true" : null }),
+      button(words, () => (risky && !armed ? arm() : sendAgain()), { "data-acts": true, "data-key": "again", "data-armed": armed ? "true" : null }),
       button("Give up", () => act("settle", { how: "give_up" }), { "data-acts": true, "data-key": "give_up", title: "Take the job for lost; its take is free again" }),
     ];
   }
 
   /** The second click sends; the first only asks, and is forgotten after a moment. */
   function arm() {
+    armedAt = performance.now();
     armed = setTimeout(() => { armed = 0; draw(); }, CONFIRM_MS);
     announce("It may be paid twice. Press again to send it.");
     draw();
+  }
+
+  function sendAgain() {
+    if (armed && performance.now() - armedAt < SURE_MS) return;
+    disarm();
+    act("settle", { how: "send_again" });
   }
 
   function disarm() { clearTimeout(armed); armed = 0; }

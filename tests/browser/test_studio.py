@@ -97,7 +97,7 @@ def test_a_typed_prompt_becomes_a_clip_and_stays_after_save_restart_and_reload(l
     expect(studio_of(notebook)).to_contain_text("This recipe was made before")
     studio_of(notebook).locator(".vidnb-generate").get_by_role("button", name="Next take").click()
     expect(tiles(notebook)).to_have_count(2)
-    assert notebook.kernel_status() == "idle"
+    notebook.wait_for_status("idle")
 
     notebook.save()
     saved = (notebook.folder / notebook.path.rsplit("/", 1)[-1]).read_text(encoding="utf-8")
@@ -131,7 +131,7 @@ def test_it_can_be_worked_by_keys_alone_and_no_key_reaches_the_notebook(lab: Ope
     keys.press("Enter")
     expect(studio_of(notebook)).to_contain_text("This recipe was made before")
     assert len(notebook.cells()) == cells
-    assert notebook.kernel_status() == "idle"
+    notebook.wait_for_status("idle")
 
 
 def test_several_jobs_run_while_one_keeps_typing(lab: OpenNotebook) -> None:

@@ -665,6 +665,65 @@ def test_an_unsent_job_of_an_earlier_kernel_is_paid_within_the_cap(make_paying: 
     assert client.spent(studio._since)["CREDITS"] > 0
 
 
+def test_what_is_set_aside_for_a_job_that_is_dropped_again_is_free_for_others(make_paying: MakeClient) -> None:
+    client = make_paying(latency_s=100, clock=VirtualClock(), max_in_flight=1)
+    with make_paying(max_in_flight=1) as dead:
+        jobs = [dead.submit(prompt, model=CREDITS) for prompt in ("one", "two")]
+        until(lambda: posts(client) == 1)
+    client.submit("the one that has the only place", model=CREDITS)
+    until(lambda: posts(client) == 2)
+    studio = Studio(CREDITS, client=client, params={"prompt": "three"}, budget_credits=700_000)
+    until(lambda: len(lines(studio)) == 3)
+    (line,) = (line for line in lines(studio) if line.job.id == jobs[1].id)
+    press_on(line, "follow")
+    until(lambda: studio._reserved and line.waiting)
+    with pytest.raises(BudgetError, match="cap"):
+        studio.generate()
+    press_on(line, "cancel")
+    until(lambda: line.job.state is State.CANCELLED and not studio._reserved)
+    assert studio.generate().state is State.INTENDED
+    assert posts(client) == 2
+
+
+def test_generate_anyway_after_the_question_was_taken_back_sends_nothing_else(make_client: MakeClient) -> None:
+    client = make_client(faults=["failed:1"])
+    priced: Any = Priced(client, Quote(None, "unknown", "no price is published"))
+    studio = Studio(client=priced, params={"prompt": "a koala", "seed": 7})
+    studio.generate()
+    until(lambda: lines(studio) and lines(studio)[0].job.state is State.FAILED)
+    studio.budget_usd = 1
+    press_on(lines(studio)[0], "retry")
+    until(lambda: studio.bar.ask)
+    studio.params = {"prompt": "something else"}
+    priced._quote = DEAR
+    press(studio, anyway=True)
+    until(lambda: "not about what the form shows" in studio.bar.note)
+    assert posts(client) == 1
+
+
+def test_the_price_comes_back_after_a_switch_to_a_model_of_the_same_params(make_client: MakeClient) -> None:
+    studio = Studio("leonardo/motion_2.0", client=make_client(), params={"prompt": "a koala"})
+    until(lambda: studio.bar.quote is not None)
+    for model in ("leonardo/motion_2.0-fast", "leonardo/motion_2.0"):
+        studio.model = model
+        until(lambda: studio.bar.quote is not None)
+
+
+def test_a_clip_picked_after_a_key_was_set_does_not_take_the_warning_away(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = make_client()
+    first, second = (client.generate("a koala", seed=seed) for seed in (3, 4))
+    studio = Studio(client=client, params={"prompt": "a cat"})
+    until(lambda: studio.player.price == "free" and studio.bar._price["text"] == "free")
+    monkeypatch.setenv("LEONARDO_API_KEY", CANARY)
+    studio.clip = first if studio.clip.job.id == second.job.id else second
+    until(lambda: studio.player.price == "price unknown")
+    press(studio)
+    until(lambda: "there is a key now" in studio.bar.problem)
+    assert len(client.jobs()) == 2
+
+
 def test_a_key_set_since_free_was_said_stops_the_buttons_of_clips_and_cards_too(
     make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

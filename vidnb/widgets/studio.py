@@ -37,6 +37,7 @@ from vidnb.widgets.recent import Recent
 CLIPS_SAVED = 6
 JOBS_SHOWN = 8
 """Lines of ended jobs; those that still run stay whatever their number."""
+LOOK_S = 0.2
 SETTLE_S = 0.2
 """How long the form must be quiet before the price is looked up."""
 EMULATED = "Its clips cost nothing and say EMULATED."
@@ -121,6 +122,7 @@ class Studio(widgets.VBox):
         self._older: tuple[Clip, ...] = ()
         self._waiting: Clip | None = None
         self._asked: Callable[[], Coroutine[Any, Any, Any]] | None = None
+        self._asked_of_form = True
         self._picked = False
         self._edits = 0
         self._since = datetime.now(UTC)
@@ -258,6 +260,8 @@ class Studio(widgets.VBox):
         entry = catalog.find(self.model)
         self.form.model = entry
         self.bar.quote = None
+        self._edits += 1
+        self._spawn(self._look_up_price(self._edits))
         self.picker.about = [*self._about(entry), *({"text": text, "tone": "note"} for text in limits())]
         self._forget_notes()
 
@@ -326,8 +330,9 @@ class Studio(widgets.VBox):
         if self.clip is not None and self.clip.job.id == clip.job.id:
             self.player.price = price_words(quote)
             provider = catalog.find(clip.model).provider
-            with suppress(VidnbError):
-                self._now_emulated(provider, self._client.asynchronous.target(provider).emulated)
+            with suppress(VidnbError):  # only what draws the bar anew may take back what the bar says
+                if self._client.asynchronous.target(provider).emulated:
+                    self._said_emulated.add(provider)
 
     async def _sum_up(self) -> None:
         session = await asyncio.to_thread(self._client.spent, self._since)
@@ -364,21 +369,36 @@ class Studio(widgets.VBox):
             raise BudgetError("Nothing was sent: there is a key now, so clips cost money. See the price, then go on.")
 
     @asynccontextmanager
-    async def _within_budget(self, wanted: _Wanted, anyway: bool) -> AsyncIterator[None]:
-        """Nothing; what the clip costs is set aside until the block ends, when the job's row counts.
+    async def _within_budget(self, wanted: _Wanted, anyway: bool) -> AsyncIterator[list[Job]]:
+        """A list for the job that is made in the block; its cost is set aside until its row counts.
 
         Raises:
             BudgetError: the cap would be passed.
             UnknownPriceError: nobody can tell, and `anyway` is not given.
         """
-        token = object()
+        token, made = object(), list[Job]()
         if self.budget_usd is not None or self.budget_credits is not None:
             quote = await asyncio.to_thread(self._quote, wanted)
             self._check_budget(quote, anyway)
             if quote.cost is not None:
                 self._reserved[token] = quote.cost  # no await since the check: two clicks cannot both pass it
         try:
-            yield
+            yield made
+        finally:
+            if made and not self._counts(made[0]):
+                self._spawn(self._release_when_sent(token, made[0]))
+            else:
+                self._reserved.pop(token, None)
+
+    def _counts(self, job: Job) -> bool:
+        """Whether the job is among what was spent here: one of an earlier kernel is only once it is sent."""
+        return (job.submitted_at or job.created_at) >= self._since
+
+    async def _release_when_sent(self, token: object, job: Job) -> None:
+        client = self._client.asynchronous
+        try:
+            while client.drives(job) and client.job(job).state is State.INTENDED:  # noqa: ASYNC110  # the rows tell
+                await asyncio.sleep(LOOK_S)
         finally:
             self._reserved.pop(token, None)
 
@@ -434,6 +454,8 @@ class Studio(widgets.VBox):
         asked, self._asked = self._asked, None
         if anyway and asked is not None and self.bar.ask:  # a value that came with the click takes the question back
             self._spawn(asked())
+        elif anyway and not self._asked_of_form:
+            self.bar.note = "Nothing was sent: that question was not about what the form shows."
         else:
             self._spawn(self._submit(_Wanted(filled.model.id, filled.params, fresh)))
 
@@ -461,12 +483,13 @@ class Studio(widgets.VBox):
         try:
             self._check_names(wanted)
             self._check_emulated(wanted.model)
-            async with self._within_budget(wanted, anyway):
+            async with self._within_budget(wanted, anyway) as made:
                 job = await self._client.asynchronous.submit(
                     model=wanted.model, fresh=wanted.fresh, take=wanted.take, **wanted.values
                 )
+                made.append(job)
         except UnknownPriceError:
-            self._asked = lambda: self._submit(wanted, anyway=True)
+            self._ask_about(lambda: self._submit(wanted, anyway=True), of_form=True)
             raise
         except ParamsError as error:
             self.form.show_problems(error.problems)
@@ -477,6 +500,10 @@ class Studio(widgets.VBox):
         self._spawn(self._sum_up())
         self._track(job, job.created_at < begun)
         return job
+
+    def _ask_about(self, go_on: Callable[[], Coroutine[Any, Any, Any]], *, of_form: bool) -> None:
+        """Remember what "Generate anyway" is to do, and whether it sends what the form shows."""
+        self._asked, self._asked_of_form = go_on, of_form
 
     def _check_names(self, wanted: _Wanted) -> None:
         """Raise where the form was given an argument of `submit` that is no param."""
@@ -572,25 +599,31 @@ class Studio(widgets.VBox):
             if line is None:
                 raise
 
-    async def _send_again(self, job: Job) -> None:
+    async def _send_again(self, job: Job, anyway: bool = False) -> None:
         """Send a failed job's recipe again; a failed job leaves its take free."""
         self._check_still_emulated(job)
         values = await asyncio.to_thread(self._client.request, job)
-        await self._submit(_Wanted(job.model, values, take=job.take))
+        try:
+            await self._submit(_Wanted(job.model, values, take=job.take), anyway)
+        except UnknownPriceError:
+            self._ask_about(lambda: self._for_line(job, self._send_again(job, anyway=True)), of_form=False)
+            raise
         self._forget(job)
 
     async def _send_unsent(self, job: Job, anyway: bool = False) -> None:
-        """Send a job that an earlier kernel wrote down and never sent."""
+        """Send a job that was written down and never sent, by an earlier kernel most likely."""
         self._forget_notes()
+        line = self._lines[job.id]
+        if job.emulated or self._counts(job):  # it costs nothing, or counts as spent since it was made
+            line.follow()
+            return
         values = await asyncio.to_thread(self._client.request, job)
         try:
-            async with self._within_budget(_Wanted(job.model, values, take=job.take), anyway or job.emulated):
-                self._lines[job.id].follow()
-                async for row in self._client.asynchronous.watch(job):
-                    if row.state is not State.INTENDED:
-                        break
+            async with self._within_budget(_Wanted(job.model, values, take=job.take), anyway) as made:
+                line.follow()
+                made.append(job)
         except UnknownPriceError:
-            self._asked = lambda: self._send_unsent(job, anyway=True)
+            self._ask_about(lambda: self._for_line(job, self._send_unsent(job, anyway=True)), of_form=False)
             raise
 
     def _check_still_emulated(self, job: Job) -> None:

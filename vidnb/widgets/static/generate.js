@@ -98,7 +98,7 @@ function render({ model, el }) {
   go.addEventListener("click", () => press({ fresh: false }), { signal });
   // The second click of a double click is no wish for a second take, however quickly the kernel heard the first.
   take.addEventListener("click", (event) => event.detail > 1 || press({ fresh: true }), { signal });
-  anyway.addEventListener("click", () => press({ fresh: false, anyway: true }), { signal });
+  anyway.addEventListener("click", (event) => event.detail > 1 || press({ fresh: false, anyway: true }), { signal });
   hear("heard", heard);
   hear("budget", (caps) => { for (const name of Object.keys(typed)) if (typed[name] === caps[name]) delete typed[name]; });
   signal.addEventListener("abort", () => clearTimeout(waiting));

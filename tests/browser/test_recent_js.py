@@ -497,4 +497,4 @@ def test_the_end_leaves_nothing_behind(widget_page: Open, video: bytes) -> None:
     for kept in ("blobs", "ears"):
         assert len({counts[kept] for counts in rounds}) == 1
     for held in ("listeners", "nodes"):  # the browser may hold a view for a round or two, not each of them
-        assert min(counts[held] for counts in rounds[-4:]) <= max(counts[held] for counts in rounds[:3])
+        assert min(counts[held] for counts in rounds[-4:]) <= max(counts[held] for counts in rounds[:3]) + 3

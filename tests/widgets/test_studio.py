@@ -12,6 +12,7 @@ import pytest
 from fakes import CANARY, LiveNames, short_rest
 from ipywidgets.widgets.widget import _instances
 
+from vidnb._clip import Clip
 from vidnb.emulator import Emulator, Fault, StreamingASGITransport, VirtualClock
 from vidnb.errors import BudgetError, ConfigError, ParamsError, UnknownPriceError
 from vidnb.records import Cost, Job, Quote, State
@@ -45,6 +46,20 @@ def lines(studio: Studio) -> list[Progress]:
 def press(studio: Studio, **content: Any) -> None:
     """The page sends what a click on Generate (or `fresh=True`: on Next take) sends."""
     studio.bar._received(studio.bar, {"kind": "generate", **content}, [])
+
+
+def press_on(line: Progress, kind: str) -> None:
+    """A button of a job's line was pressed."""
+    line._received(line, {"kind": kind, "id": line._row["id"]}, [])
+
+
+def with_a_clip(make_client: MakeClient) -> tuple[Studio, Clip]:
+    """A studio that has made a clip, and that; the form has the values for another one."""
+    studio = Studio(client=make_client(), params={"prompt": "a koala", "seed": 1})
+    first = studio._client.wait(studio.generate())
+    until(lambda: studio.clip)
+    studio.params = {**studio.params, "seed": 2}
+    return studio, first
 
 
 def act(studio: Studio, name: str) -> None:
@@ -111,10 +126,7 @@ def test_many_jobs_run_at_once_and_the_newest_clip_comes_first(make_client: Make
 
 
 def test_a_clip_that_was_picked_stays_when_another_arrives(make_client: MakeClient) -> None:
-    studio = Studio(client=make_client(), params={"prompt": "a koala", "seed": 1})
-    first = studio._client.wait(studio.generate())
-    until(lambda: studio.clip)
-    studio.params = {**studio.params, "seed": 2}
+    studio, first = with_a_clip(make_client)
     studio.generate()
     studio.recent.clip = first
     until(lambda: len(studio.clips) == 2)
@@ -122,11 +134,8 @@ def test_a_clip_that_was_picked_stays_when_another_arrives(make_client: MakeClie
 
 
 def test_a_new_clip_takes_no_words_that_are_typed_about_another_one(make_client: MakeClient) -> None:
-    studio = Studio(client=make_client(), params={"prompt": "a koala", "seed": 1})
-    first = studio._client.wait(studio.generate())
-    until(lambda: studio.clip)
+    studio, first = with_a_clip(make_client)
     studio.player.engaged = True
-    studio.params = {**studio.params, "seed": 2}
     studio.generate()
     until(lambda: "first among the recent" in studio.bar.note)
     assert studio.clip is not None
@@ -139,11 +148,8 @@ def test_a_new_clip_takes_no_words_that_are_typed_about_another_one(make_client:
 
 
 def test_a_clip_that_waits_does_not_take_the_place_of_one_that_was_picked_meanwhile(make_client: MakeClient) -> None:
-    studio = Studio(client=make_client(), params={"prompt": "a koala", "seed": 1})
-    first = studio._client.wait(studio.generate())
-    until(lambda: studio.clip)
+    studio, first = with_a_clip(make_client)
     studio.player.engaged = True
-    studio.params = {**studio.params, "seed": 2}
     studio.generate()
     until(lambda: "first among the recent" in studio.bar.note)
     studio.recent.clip = first
@@ -192,7 +198,7 @@ def test_what_an_earlier_kernel_never_sent_is_sent_on_a_persons_word_only(
     assert [line.waiting for line in unsent] == [False, False]
     until(lambda: all(line.waiting for line in lines(studio) if line not in unsent))
     assert posts(first) == 1
-    unsent[0]._received(unsent[0], {"kind": "follow", "id": unsent[0]._row["id"]}, [])
+    press_on(unsent[0], "follow")
     until(lambda: posts(first) == 2)
     assert {job.id for job in jobs} == {line.job.id for line in lines(studio)}
 
@@ -253,7 +259,7 @@ def test_a_failed_take_is_tried_again_as_that_take(make_client: MakeClient) -> N
     studio.generate(fresh=True)
     until(lambda: lines(studio) and lines(studio)[0].job.state is State.FAILED)
     line = lines(studio)[0]
-    line._received(line, {"kind": "retry", "id": line._row["id"]}, [])
+    press_on(line, "retry")
     until(lambda: len(studio.clips) == 2)
     assert [clip.job.take for clip in studio.clips] == [1, 0]
 
@@ -266,7 +272,7 @@ def test_a_failed_job_is_tried_again_or_put_away_on_its_card(make_client: MakeCl
         until(lambda: lines(studio) and lines(studio)[0].job.state is State.FAILED)
         studio.params = {"prompt": "something else"}
         line = lines(studio)[0]
-        line._received(line, {"kind": gesture, "id": line._row["id"]}, [])
+        press_on(line, gesture)
         until(lambda line=line: line not in lines(studio) or line.job.state is not State.FAILED)
         studio.params = {"prompt": "a koala", "seed": 7}
     until(lambda: studio.clips)
@@ -605,11 +611,6 @@ def make_paying(tmp_path: Path) -> Iterator[MakeClient]:
 @pytest.fixture
 def paying(make_paying: MakeClient) -> Client:
     return make_paying()
-
-
-def press_on(line: Progress, kind: str) -> None:
-    """A button of a job's line was pressed."""
-    line._received(line, {"kind": kind, "id": line._row["id"]}, [])
 
 
 def test_trying_a_failed_take_again_does_not_pass_the_cap_and_keeps_its_card(make_paying: MakeClient) -> None:

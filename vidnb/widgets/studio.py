@@ -260,8 +260,7 @@ class Studio(widgets.VBox):
         entry = catalog.find(self.model)
         self.form.model = entry
         self.bar.quote = None
-        self._edits += 1
-        self._spawn(self._look_up_price(self._edits))
+        self._price_anew()
         self.picker.about = [*self._about(entry), *({"text": text, "tone": "note"} for text in limits())]
         self._forget_notes()
 
@@ -297,13 +296,17 @@ class Studio(widgets.VBox):
         # Without the lock: who observes `params` may call generate(), which waits for the loop, which takes the lock.
         self.params = _Followed(self.form.params)
         self._forget_notes()
-        self._edits += 1
-        self._spawn(self._look_up_price(self._edits))
+        self._price_anew()
 
     def _forget_notes(self) -> None:
         self.bar.note = self.bar.ask = self.bar.problem = ""
 
     # -- what it costs -----------------------------------------------------------------------------------------------
+
+    def _price_anew(self) -> None:
+        """Look up what the form's values cost, once it is quiet; what an earlier look-up finds is void."""
+        self._edits += 1
+        self._spawn(self._look_up_price(self._edits))
 
     async def _look_up_price(self, edit: int) -> None:
         await asyncio.sleep(SETTLE_S)
@@ -322,7 +325,7 @@ class Studio(widgets.VBox):
     async def _price_clip(self, clip: Clip) -> None:
         def look_up() -> Quote:
             try:
-                return self._quote(_Wanted(clip.model, clip.request, fresh=True))
+                return self._quote(once_more(clip))
             except VidnbError as error:  # an input's file is gone
                 return Quote(None, "unknown", str(error))
 
@@ -436,7 +439,7 @@ class Studio(widgets.VBox):
 
     def next_take(self, clip: Clip) -> Job:
         """The job for a clip's recipe once more."""
-        return _bridge.run_sync(self._again(_Wanted(clip.model, clip.request, fresh=True)))
+        return _bridge.run_sync(self._again(once_more(clip)))
 
     async def _again(self, wanted: _Wanted) -> Job:
         """The job for these values, which the form shows from now on, whatever somebody types into it meanwhile."""
@@ -564,8 +567,8 @@ class Studio(widgets.VBox):
                     self.bar.note = WAITING
             if not waits and not self._picked:
                 self._play(clip)
-        self._edits += 1
-        self._spawn(self._after_end(self._edits))
+        self._spawn(self._sum_up())
+        self._price_anew()
 
     def _play(self, clip: Clip) -> None:
         """Show a clip that has just come."""
@@ -581,10 +584,6 @@ class Studio(widgets.VBox):
         if clip is not None:
             self.bar.note = "" if self.bar.note == WAITING else self.bar.note
             self._play(clip)
-
-    async def _after_end(self, edit: int) -> None:
-        await self._sum_up()
-        await self._look_up_price(edit)
 
     async def _for_line(self, job: Job, work: Coroutine[Any, Any, Any]) -> None:
         """Do what was asked for on a job's line, and say there why it was not done."""
@@ -683,7 +682,7 @@ class Studio(widgets.VBox):
         elif pressed.name == "vary":
             await self._again(varied(pressed.clip))
         else:
-            await self._again(_Wanted(pressed.clip.model, pressed.clip.request, fresh=True))
+            await self._again(once_more(pressed.clip))
 
     async def _take_frame(self, pressed: Pressed, param: str) -> None:
         why = lacking(self.form.model, param)  # the model may have changed on the way here
@@ -696,11 +695,16 @@ class Studio(widgets.VBox):
         self.bar.note = f"The frame is the {param.replace('_', ' ')} now."
 
 
+def once_more(clip: Clip) -> _Wanted:
+    """The next take of a clip's recipe."""
+    return _Wanted(clip.model, clip.request, fresh=True)
+
+
 def varied(clip: Clip) -> _Wanted:
     """A clip's recipe with another seed, or its next take where the model has no seed."""
     seed = catalog.find(clip.model).params.get("seed")
     if seed is None:
-        return _Wanted(clip.model, clip.request, fresh=True)
+        return once_more(clip)
     low, high = int(seed.min or 0), int(seed.max if seed.max is not None else 2**31 - 1)
     return _Wanted(clip.model, {**clip.request, "seed": random.randint(max(low, 0), high)})
 

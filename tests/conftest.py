@@ -16,17 +16,25 @@ from hypothesis import settings
 settings.register_profile("vidnb", deadline=None, derandomize=os.environ.get("CI") == "true")
 settings.load_profile("vidnb")
 
-SERVICE_PREFIXES = ("VIDNB_", "LEONARDO_", "ONEMIN_", "XDG_")
+SERVICE_PREFIXES = ("VIDNB_", "LEONARDO_", "ONEMIN_", "REPLICATE_", "FAL_", "OPENROUTER_", "RUNWAYML_", "XDG_")
+NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
+           "CURL_CA_BUNDLE")  # fmt: skip
 
 
 class OutsideNetworkError(RuntimeError):
     """A test tried to leave this machine. Not an OSError, so that no code under test takes it for a network fault."""
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Whatever asks for a browser carries the mark, before `-m` chooses."""
+    if "browser" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.browser)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Browser tests run last: Playwright's loop stays in the main thread, and no async test could run beside it."""
-    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +46,7 @@ def anyio_backend() -> str:
 @pytest.fixture(autouse=True)
 def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable of the developer's shell reaches a test: no key, no service address, no home, no data folder."""
-    for name in [name for name in os.environ if name.startswith(SERVICE_PREFIXES)]:
+    for name in [name for name in os.environ if name.startswith(SERVICE_PREFIXES) or name.upper() in NETWORK]:
         monkeypatch.delenv(name)
     home = tmp_path / "home"
     home.mkdir()

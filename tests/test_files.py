@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 import shutil
+import subprocess
+import sys
 import time
 import uuid
 from collections import namedtuple
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,7 @@ from anyio import to_thread
 from hypothesis import given
 from hypothesis import strategies as st
 
+import vidnb
 from vidnb import files as module
 from vidnb.errors import ConfigError, StoreError
 from vidnb.files import Files, data_home, file_name, open_home
@@ -154,14 +159,103 @@ async def test_a_folder_that_refuses_is_an_error_that_says_what_to_do(tmp_path: 
         await Files(tmp_path / "files").receive(pieces(), "mp4", size_of)
 
 
-async def test_parts_of_dead_processes_go_after_a_day(tmp_path: Path) -> None:
+HOLDER = """
+import sys, pathlib
+from vidnb.files import Files
+with Files(pathlib.Path(sys.argv[1]))._part() as (path, file):
+    print(path.name, flush=True)
+    sys.stdin.readline()
+"""
+
+
+def holder(folder: Path) -> tuple[subprocess.Popen[str], str]:
+    """A process that has a part file open, and the file's name."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    return process, process.stdout.readline().strip()
+
+
+def test_parts_of_killed_processes_go_and_those_of_living_ones_stay(tmp_path: Path) -> None:
+    (killed, dead), (living, alive) = holder(tmp_path), holder(tmp_path)
+    try:
+        killed.kill()
+        killed.communicate()
+        parts = tmp_path / ".part"
+        assert all_files(parts) == sorted([alive, dead])
+        for name in (alive, dead):
+            os.utime(parts / name, (time.time() - 2 * module.LITTER_S,) * 2)
+        Files(tmp_path)
+        assert all_files(parts) == [alive]
+    finally:
+        living.communicate("done\n")
+    assert all_files(parts) == []
+
+
+def test_a_folder_without_locks_loses_its_litter_after_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*args: Any) -> None:
+        raise OSError("no locks here")
+
+    monkeypatch.setattr("fcntl.flock", none)
     parts = tmp_path / ".part"
     parts.mkdir()
-    for name, age_s in (("dead", module.STALE_S + 60), ("alive", 60)):
+    for name, age_s in (("dead", module.STALE_S + 60), ("alive", module.STALE_S - 60)):
         (parts / f"{name}.part").touch()
         os.utime(parts / f"{name}.part", (time.time() - age_s,) * 2)
-    await Files(tmp_path).receive(pieces(), "mp4", size_of)
+    Files(tmp_path)
     assert all_files(parts) == ["alive.part"]
+
+
+def test_a_bucket_loses_its_litter_after_an_hour_too() -> None:
+    memory = _memory()
+    for name in ("old", "young"):
+        memory.pipe_file(f"/littered/.part/{name}.part", b"half")
+    memory.store["/littered/.part/old.part"].modified -= timedelta(seconds=module.STALE_S + 60)
+    Files("memory://littered").put(DATA, "mp4")
+    assert memory.find("/littered") == ["/littered/.part/young.part", f"/littered/{SHA256[:2]}/{SHA256}.mp4"]
+
+
+def test_an_upload_that_fails_leaves_no_part_in_the_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = _memory()
+
+    def refuse(*args: Any, **options: Any) -> None:
+        raise BotoishError("AccessDenied for key AKIA at https://s3/x?X-Amz-Signature=5ec4e7")
+
+    monkeypatch.setattr(memory, "mv", refuse)
+    with pytest.raises(StoreError, match="VIDNB_FILES_URL") as caught:
+        Files("memory://refusing").put(DATA, "mp4")
+    assert "5ec4e7" not in str(caught.value)
+    assert caught.value.__suppress_context__
+    assert memory.find("/refusing") == []
+
+
+class BotoishError(Exception):
+    """What the clients of object stores raise: no OSError."""
+
+
+@pytest.mark.parametrize("verb", ["exists", "path", "put"])
+def test_whatever_a_services_library_raises_becomes_a_sentence(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any, **options: Any) -> None:
+        raise BotoishError("could not connect")
+
+    monkeypatch.setattr(_memory(), "isfile", refuse)
+    files = Files("memory://away")
+    with pytest.raises(StoreError, match=r"memory://away: BotoishError: could not connect; check VIDNB_FILES_URL"):
+        files.put(DATA, "mp4") if verb == "put" else getattr(files, verb)(SHA256, "mp4")
+
+
+def test_an_address_whose_service_cannot_be_opened_is_told_without_its_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(url: str) -> None:
+        raise BotoishError(f"cannot reach {url}")
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", refuse)
+    with pytest.raises(ConfigError, match="VIDNB_FILES_URL=sftp://host/clips cannot be opened") as caught:
+        Files("sftp://me:pa55w0rd@host/clips")
+    assert "pa55w0rd" not in str(caught.value)
+    assert caught.value.__context__ is None
 
 
 async def test_what_is_missing_is_missing(files: Files) -> None:
@@ -199,6 +293,70 @@ async def test_a_remote_file_that_was_changed_is_refused(tmp_path: Path, monkeyp
     with pytest.raises(StoreError, match="damaged"):
         Files("memory://changed").path(SHA256, "mp4")
     assert all_files(tmp_path / "another machine" / "cache") == []
+
+
+async def test_a_file_that_changed_later_counts_as_missing_and_is_replaced(tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    files.put(DATA, "mp4")
+    path = files.path(SHA256, "mp4")
+    assert path is not None
+    path.write_bytes(DATA[:-1] + b"?")
+    assert not files.exists(SHA256, "mp4")
+    assert files.is_damaged(SHA256, "mp4")
+    assert (files.path(SHA256, "mp4"), files.local_path(SHA256, "mp4")) == (None, None)
+    with pytest.raises(StoreError, match=r"is damaged: its content does not fit its name.*given to the call again"):
+        files.read(SHA256, "mp4")
+    files.put(DATA, "mp4")
+    assert files.read(SHA256, "mp4") == DATA
+    path.write_bytes(b"")
+    await files.receive(pieces(), "mp4", size_of)
+    assert files.path(SHA256, "mp4") == path
+    assert not files.is_damaged(SHA256, "mp4")
+
+
+def test_what_is_no_file_under_a_files_name_counts_as_missing(tmp_path: Path) -> None:
+    (tmp_path / SHA256[:2] / f"{SHA256}.mp4").mkdir(parents=True)
+    files = Files(tmp_path)
+    assert not files.exists(SHA256, "mp4")
+    assert files.local_path(SHA256, "mp4") is None
+
+
+async def test_a_damaged_copy_of_a_remote_file_is_fetched_again(tmp_path: Path) -> None:
+    files = Files("memory://copies")
+    files.put(DATA, "mp4")
+    (files.folder / file_name(SHA256, "mp4")).write_bytes(b"something else")
+    assert files.read(SHA256, "mp4") == DATA
+
+
+async def test_a_damaged_remote_file_is_replaced_when_it_comes_again(tmp_path: Path) -> None:
+    files = Files("memory://replaced")
+    files.put(DATA, "mp4")
+    _memory().pipe_file(f"/replaced/{SHA256[:2]}/{SHA256}.mp4", DATA[:-1] + b"?")
+    (files.folder / file_name(SHA256, "mp4")).unlink()
+    with pytest.raises(StoreError, match="damaged"):
+        files.path(SHA256, "mp4")
+    files.put(DATA, "mp4")
+    assert _memory().cat_file(f"/replaced/{SHA256[:2]}/{SHA256}.mp4") == DATA
+
+
+async def test_a_large_file_is_served_without_being_read_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SERVED_BYTES", 10)
+    Files(tmp_path).put(DATA, "mp4")
+    path = tmp_path / file_name(SHA256, "mp4")
+    path.write_bytes(DATA[::-1])
+    files = Files(tmp_path)
+    assert files.local_path(SHA256, "mp4") == path
+    assert files.path(SHA256, "mp4") is None  # what is read is looked at, and then it is served no more
+    assert files.local_path(SHA256, "mp4") is None
+
+
+@pytest.mark.parametrize("where", ["local", "memory"])
+def test_files_may_be_pickled(tmp_path: Path, where: str) -> None:
+    files = Files(tmp_path / "files" if where == "local" else "memory://pickled")
+    files.put(DATA, "mp4")
+    again = pickle.loads(pickle.dumps(files))
+    assert again.folder == files.folder
+    assert again.read(SHA256, "mp4") == DATA
 
 
 async def test_a_remote_folder_keeps_no_parts(files: Files) -> None:
@@ -262,6 +420,15 @@ def test_the_data_folder_is_beside_the_notebook(tmp_path: Path, monkeypatch: pyt
     assert open_home() == tmp_path / "vidnb-data"
     assert all_files(data_home()) == [".gitignore", "README.txt"]
     assert (data_home() / ".gitignore").read_text() == "*\n"
+
+
+@pytest.mark.parametrize("home", ["~nobody-here/clips", "~nobody-here"])
+def test_a_data_folder_of_nobody_is_refused_by_name(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match=r"nobody-here.*whole path"):
+        vidnb.Client(home)
+    monkeypatch.setenv("VIDNB_HOME", home)
+    with pytest.raises(ConfigError, match=r"VIDNB_HOME='~nobody-here.*whole path"):
+        data_home()
 
 
 def test_the_notes_in_the_data_folder_may_be_changed(tmp_path: Path) -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
+import PIL.Image
 import pytest
 from fakes import CANARY, ONEMIN, QUICK, Scripted, emulated, no_rest
 
-from vidnb import media, providers
-from vidnb.client import AsyncClient
+from vidnb import providers
+from vidnb.client.asynchronous import AsyncClient
 from vidnb.emulator import Emulator, StreamingASGITransport
 from vidnb.errors import (
     ConfigError,
@@ -26,8 +27,11 @@ from vidnb.errors import (
     StoreError,
     TransportError,
 )
+from vidnb.jobs import poll as polling
+from vidnb.media import video
+from vidnb.net.target import target
+from vidnb.net.wire import Wire, check_link
 from vidnb.records import Job, State
-from vidnb.transport import Wire, check_link, target
 
 pytestmark = pytest.mark.anyio
 
@@ -48,10 +52,10 @@ def answers(submit: httpx.Response | Exception, poll: Callable[[], httpx.Respons
     return Scripted(answer)
 
 
-def client_of(home: Path, transport: Scripted, key: str = CANARY) -> AsyncClient:
-    client = AsyncClient(home, keys={"leonardo": key, "1min": key}, transport=transport)
-    client.engine._sleep = no_rest
-    return client
+def client_of(
+    home: Path, transport: Scripted, key: str = CANARY, rest: Callable[[float], Awaitable[None]] = no_rest
+) -> AsyncClient:
+    return AsyncClient(home, keys={"leonardo": key, "1min": key}, transport=transport, sleep=rest)
 
 
 def body(content: bytes, **headers: str) -> httpx.Response:
@@ -95,19 +99,20 @@ async def test_a_fault_of_our_own_after_the_submit_leaves_it_ambiguous_and_is_sh
 async def test_a_database_that_refuses_the_remote_id_is_asked_again_and_the_id_is_told(
     tmp_path: Path, failures: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vidnb.engine.FORGOTTEN_AFTER_S", -1.0)
-    transport = answers(httpx.Response(200, json=MADE), lambda: httpx.Response(200, json=GONE))
+    monkeypatch.setitem(polling.PATIENCE, "unknown", (0.0, 5))
+    told: list[Any] = [GONE]
+    transport = answers(httpx.Response(200, json=MADE), lambda: httpx.Response(200, json=told[0]))
     async with client_of(tmp_path, transport) as client:
         move, refused = client.store.move, []
 
         def refusing(job_id: str, to: State, **columns: Any) -> Job:
-            if "remote_id" in columns and len(refused) < failures:
+            if columns.get("remote_id") and len(refused) < failures:
                 refused.append(to)
                 raise StoreError("the disk is full")
             return move(job_id, to, **columns)
 
         client.store.move = refusing  # type: ignore[method-assign]
-        with caplog.at_level(logging.ERROR), pytest.raises((StoreError, JobFailedError)) as caught:
+        with caplog.at_level(logging.ERROR), pytest.raises((StoreError, JobAmbiguousError)) as caught:
             await client.generate("a koala", **ONEMIN)
         assert ID in caplog.text
         (row,) = client.jobs()
@@ -119,6 +124,7 @@ async def test_a_database_that_refuses_the_remote_id_is_asked_again_and_the_id_i
             client.store.move = move  # type: ignore[method-assign]
             (row,) = await client.resume()
             assert row.state is State.AMBIGUOUS
+            told[0] = {"aiRecord": {"uuid": ID, "status": "PROCESSING"}}
             assert (await client.settle(row, remote_id=ID)).remote_id == ID
     assert [request.method for request in transport.requests].count("POST") == 1
 
@@ -135,8 +141,7 @@ async def test_a_downloading_job_whose_status_cannot_be_read_waits_between_its_p
         await asyncio.sleep(0.05)
 
     transport = answers(httpx.Response(200, json=MADE), poll)
-    async with client_of(tmp_path, transport) as client:
-        client.engine._sleep = rest
+    async with client_of(tmp_path, transport, rest=rest) as client:
         job = await client.submit("a koala", **QUICK)
         with pytest.raises(JobTimeoutError):
             await client.wait(job, timeout_s=0.2)
@@ -166,7 +171,7 @@ def no_page(status: int) -> httpx.Response:
 async def test_one_odd_answer_to_an_old_job_is_not_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odd: Callable[[], httpx.Response], values: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr("vidnb.engine.FORGOTTEN_AFTER_S", -1.0)
+    monkeypatch.setitem(polling.PATIENCE, "unknown", (0.0, 5))
     asked: list[int] = []
 
     def poll() -> httpx.Response:
@@ -180,23 +185,22 @@ async def test_one_odd_answer_to_an_old_job_is_not_its_end(
     assert len(asked) == 4
 
 
-async def test_a_job_that_its_account_no_longer_has_fails_after_several_answers(
+async def test_a_job_that_its_account_no_longer_has_is_left_to_a_person_after_several_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vidnb.engine.FORGOTTEN_AFTER_S", -1.0)
+    monkeypatch.setitem(polling.PATIENCE, "unknown", (0.0, 5))
     transport = answers(httpx.Response(200, json=MADE), lambda: httpx.Response(200, json=GONE))
     async with client_of(tmp_path, transport) as client:
-        with pytest.raises(JobFailedError, match="knows no generation"):
+        with pytest.raises(JobAmbiguousError, match="knows no generation"):
             await client.generate("a koala", **QUICK)
     assert len(transport.requests) == 6
 
 
 async def test_another_accounts_key_cannot_end_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vidnb.engine.FORGOTTEN_AFTER_S", -1.0)
+    monkeypatch.setitem(polling.PATIENCE, "unknown", (0.0, 5))
     running = {"generations_by_pk": {"id": ID, "status": "PENDING"}}
     transport = answers(httpx.Response(200, json=MADE), lambda: httpx.Response(200, json=running))
-    async with client_of(tmp_path, transport) as client:
-        client.engine._sleep = lambda seconds: asyncio.sleep(0.01)
+    async with client_of(tmp_path, transport, rest=lambda seconds: asyncio.sleep(0.01)) as client:
         with pytest.raises(JobTimeoutError):
             await client.generate("a koala", timeout_s=0.2, **QUICK)
     gone = answers(httpx.Response(200, json=MADE), lambda: httpx.Response(200, json=GONE))
@@ -246,9 +250,9 @@ async def test_an_id_beside_an_error_is_kept(tmp_path: Path) -> None:
     assert caught.value.job.remote_id == ID
 
 
-@pytest.mark.parametrize(("listed", "state"), [(1, State.FAILED), (2, State.AMBIGUOUS)])
+@pytest.mark.parametrize("listed", [1, 2])
 async def test_a_lost_submit_is_not_guessed_where_another_tool_sent_the_same_prompt(
-    tmp_path: Path, listed: int, state: State
+    tmp_path: Path, listed: int
 ) -> None:
     now = datetime.now(UTC).isoformat()
     found = [{"id": f"{n}{ID[1:]}", "prompt": "a koala", "createdAt": now} for n in range(listed)]
@@ -260,33 +264,39 @@ async def test_a_lost_submit_is_not_guessed_where_another_tool_sent_the_same_pro
             return httpx.Response(200, json={"user_details": [{"user": {"id": ID}}]})
         if "/user/" in request.url.path:
             return httpx.Response(200, json={"generations": found})
-        return httpx.Response(200, json={"generations_by_pk": {"id": ID, "status": "FAILED"}})
+        return httpx.Response(200, json={"generations_by_pk": {"id": f"0{ID[1:]}", "status": "FAILED"}})
 
     async with client_of(tmp_path, Scripted(answer)) as client:
-        with pytest.raises((JobAmbiguousError, JobFailedError)):
+        with pytest.raises(JobAmbiguousError):
             await client.generate("a koala", **QUICK)
-        assert [row.state for row in client.jobs()] == [state]
+        assert [row.remote_id for row in client.jobs()] == [None]
 
 
-async def test_a_clip_in_an_unknown_codec_is_a_media_error(tmp_path: Path) -> None:
+async def test_a_clip_in_an_unknown_codec_is_kept_and_marked(tmp_path: Path) -> None:
     async with emulated(tmp_path) as client:
         clip = await client.generate("a koala", **QUICK)
         content = clip.path.read_bytes()
     path = tmp_path / "odd.mp4"
     path.write_bytes(content.replace(b"avc1", b"zzzz"))
+    info = video.verify_video(path)
+    assert info.frames == clip.info.frames
+    assert "cannot be decoded here" in str(info.note)
     with pytest.raises(MediaError, match="decoded here"):
-        media.verify_video(path)
-    with pytest.raises(MediaError, match="decoded here"):
-        media.poster(path)
+        video.poster(path)
 
 
-async def test_a_deleted_clip_is_fetched_again_at_no_cost(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["deleted", "cut", "changed"])
+async def test_a_deleted_or_damaged_clip_is_fetched_again_at_no_cost(tmp_path: Path, damage: str) -> None:
     emulator = Emulator(tmp_path / "service", latency_s=0.05)
     async with emulated(tmp_path, emulator) as client:
         clip = await client.generate("a koala", **QUICK)
-        content = clip.path.read_bytes()
-        clip.path.unlink()
-        with pytest.raises(StoreError, match="fetches it again"):
+        path, content = clip.path, clip.path.read_bytes()
+        path.unlink()
+        if damage != "deleted":
+            path.write_bytes(content[:-100] if damage == "cut" else content[:-1] + b"?")
+        with pytest.raises(
+            StoreError, match="no longer in.*fetches it" if damage == "deleted" else "damaged; .*fetches"
+        ):
             _ = clip.path
         again = await client.generate("a koala", **QUICK)
         assert again.path.read_bytes() == content
@@ -308,6 +318,21 @@ async def test_a_deleted_clip_that_the_service_no_longer_has_is_told_and_not_pai
     assert other.stats()["jobs"] == 0
 
 
+async def test_a_damaged_input_is_noticed_before_it_is_uploaded_and_taken_when_it_is_given_again(
+    tmp_path: Path,
+) -> None:
+    emulator = Emulator(tmp_path / "service", latency_s=0.05)
+    given = {"model": "leonardo/motion_2.0", "start_image": PIL.Image.new("RGB", (640, 384), "teal"), "seed": 1}
+    async with emulated(tmp_path, emulator) as client:
+        clip = await client.generate("a koala", **given)
+        (stored,) = (client.home / "files").rglob("*.png")
+        stored.write_bytes(stored.read_bytes()[:-5])
+        with pytest.raises(StoreError, match=r"start_image.*damaged"):
+            _ = clip.request
+        await client.generate("a koala", **given | {"seed": 2})
+        assert clip.request["start_image"] == stored
+
+
 @pytest.mark.parametrize("content", [b"[" * 100_000, b'{"type": [], "model": {}, "promptObject": 1}'])
 async def test_the_emulator_refuses_odd_bodies_in_the_services_words(tmp_path: Path, content: bytes) -> None:
     emulator = Emulator(tmp_path)
@@ -326,12 +351,38 @@ async def test_an_image_address_that_redirects_into_the_private_network_is_not_f
         asked.append(request.url.host)
         return httpx.Response(302, headers={"location": "http://169.254.169.254/latest/meta-data"})
 
-    class Redirecting(httpx.AsyncHTTPTransport):
+    class Redirecting(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
             return answer(request)
 
-    monkeypatch.setattr("httpx._client.AsyncHTTPTransport", Redirecting)
+    monkeypatch.setattr("vidnb.client.addresses.Sockets", lambda connections: Redirecting())
     async with emulated(tmp_path) as client:
         with pytest.raises(ParamsError, match="private network"):
             await client.submit("x", model="leonardo/MOTION2", start_image="https://pictures.example.com/a.png")
     assert asked == ["pictures.example.com"]
+
+
+async def test_an_image_address_that_drips_or_fails_ends_and_its_signature_is_in_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Drips(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                yield b"\x89"
+                await asyncio.sleep(0.02)
+
+    class Server(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            return httpx.Response(200, stream=Drips()) if "drips" in request.url.path else httpx.Response(403)
+
+    monkeypatch.setattr("vidnb.client.addresses.Sockets", lambda connections: Server())
+    monkeypatch.setattr("vidnb.client.addresses.LONGEST_S", 0.2)
+    async with emulated(tmp_path) as client:
+        for name in ("drips", "refused"):
+            address = f"https://pictures.example.com/{name}.png?X-Amz-Signature=5ec4e7"
+            with pytest.raises(ParamsError, match="cannot be read") as caught:
+                await client.submit("x", model="leonardo/MOTION2", start_image=address)
+            assert caught.value.__cause__ is None
+            assert caught.value.__context__ is None
+            assert "5ec4e7" not in str(caught.value)
+        assert client.jobs() == []

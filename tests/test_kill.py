@@ -23,7 +23,9 @@ import pytest
 from vidnb.records import State
 
 WORKERS = multiprocessing.get_context("forkserver")
-WORKERS.set_forkserver_preload(["vidnb.client", "vidnb.media", "vidnb.emulator.server", "vidnb.emulator.app"])
+WORKERS.set_forkserver_preload(
+    ["vidnb.client.asynchronous", "vidnb.media.video", "vidnb.emulator.server", "vidnb.emulator.app", "warmed"]
+)
 LEONARDO = {
     "model": "leonardo/google/gemini-omni-1.1-flash-preview",
     "width_px": 640,
@@ -31,7 +33,9 @@ LEONARDO = {
     "duration_s": 3,
 }
 ONEMIN = {"model": "1min/damo", "num_frames": 16, "fps": 8, "steps": 10}
-JOBS_EACH = 3
+REPLICATE = {"model": "replicate/wan-video/wan-2.2-t2v-fast", "num_frames": 81, "resolution": "480p"}
+FAL = {"model": "fal/fal-ai/pixverse/v6/text-to-video", "duration_s": 1, "resolution": "360p"}
+JOBS = (ONEMIN, LEONARDO, REPLICATE, FAL)
 
 
 def serve(folder: Path, pipe: Connection) -> None:
@@ -44,15 +48,15 @@ def serve(folder: Path, pipe: Connection) -> None:
 
 
 def work(home: Path, base_url: str, batch: int, pipe: Connection) -> None:
-    """Take up what others left, begin a few jobs of either service, and wait for all of them."""
-    os.environ |= {"LEONARDO_BASE_URL": f"{base_url}/api/rest", "ONEMIN_BASE_URL": base_url}
-    from vidnb.client import AsyncClient
+    """Take up what others left, begin a job of each service, and wait for all of them."""
+    os.environ |= _addresses(base_url)
+    from vidnb.client.asynchronous import AsyncClient
 
     async def go() -> None:
         async with AsyncClient(home) as client:
             pipe.send("started")
-            for number in range(JOBS_EACH):
-                await client.submit(f"clip {batch}.{number}", **(ONEMIN if number == 0 else LEONARDO))
+            for number, values in enumerate(JOBS):
+                await client.submit(f"clip {batch}.{number}", **values)
             await client.resume()
 
     asyncio.run(go())
@@ -73,18 +77,23 @@ def test_no_kill_costs_a_second_post_or_loses_a_clip(
     tmp_path: Path, emulator_url: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home, kills = tmp_path / "vidnb-data", request.config.getoption("--kills")
-    dice = random.Random(20261121)
+    dice, whole_s = random.Random(20261121), 0.5
     for batch in range(kills):
         here, there = WORKERS.Pipe()
         process = WORKERS.Process(target=work, args=(home, emulator_url, batch, there), daemon=True)
         process.start()
         assert here.poll(60), "a client's process did not start"
-        time.sleep(dice.uniform(0.0, 0.5))
+        if batch == 0:  # the first one lives, and shows how long the work takes on this machine today
+            began = time.monotonic()
+            process.join(60)
+            whole_s = min(max(time.monotonic() - began, whole_s), 3.0)
+        else:
+            time.sleep(dice.uniform(0.0, whole_s))
         process.kill()
         process.join()
 
-    monkeypatch.setenv("LEONARDO_BASE_URL", f"{emulator_url}/api/rest")
-    monkeypatch.setenv("ONEMIN_BASE_URL", emulator_url)
+    for name, address in _addresses(emulator_url).items():
+        monkeypatch.setenv(name, address)
     rows = asyncio.run(_finish(home))
     stats = httpx.get(f"{emulator_url}/_emulator/stats").json()
     made = stats["jobs_by_prompt"]
@@ -100,15 +109,22 @@ def test_no_kill_costs_a_second_post_or_loses_a_clip(
             assert hashlib.sha256(content).hexdigest() == name
         else:
             # What has no clip was in the middle of its submit, and is still asked about.
-            assert row.state is State.AMBIGUOUS
+            assert row.state is State.AMBIGUOUS, row.error
             assert row.provider == "1min" or row.prompt not in made
     done = sum(row.state is State.DONE for row in rows)
     print(f"{kills} kills, {len(rows)} jobs: {done} done, {len(rows) - done} ambiguous, {sum(made.values())} made")
     assert done > len(rows) / 2, "too few jobs came through for the test to mean anything"
 
 
+def _addresses(base_url: str) -> dict[str, str]:
+    return {
+        "LEONARDO_BASE_URL": f"{base_url}/api/rest", "ONEMIN_BASE_URL": base_url, "REPLICATE_BASE_URL": base_url,
+        "FAL_BASE_URL": base_url,
+    }  # fmt: skip
+
+
 async def _finish(home: Path) -> list:
-    from vidnb.client import AsyncClient
+    from vidnb.client.asynchronous import AsyncClient
 
     async with AsyncClient(home) as client:
         await client.resume()

@@ -1,134 +1,126 @@
-"""Imports point down: what a layer may know is read from its own import statements."""
+"""Imports point down: the contracts of `pyproject.toml` hold, there is no cycle, and each of them can be broken."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import graphlib
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
-from typing import NamedTuple
 
+import grimp
 import pytest
 
 import vidnb
 
+REPO = Path(__file__).parents[1]
 PACKAGE = Path(vidnb.__file__).parent
+LINTER = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()", "--no-cache"]
 
-LAYERS = (
-    {"errors", "records", "catalog", "params"},  # shared words
-    {"providers"},  # wire formats, no I/O
-    {"transport", "store", "migrations", "files", "media", "_flash"},  # network, database, bytes, video
-    {"engine", "limits", "listing", "quotes"},  # submit, poll, download; what it will cost and take
-    {"display", "_clip", "_history"},  # what a person reads; below the verbs, because they give it back
-    {"client", "verbs", "_addresses", "_annotation", "_bridge", "loops", "webhook"},  # the verbs
-    {"widgets"},  # what a person touches
-    {"cli", "__main__", "__init__"},  # names only
-)
-LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
-
-LATE_AND_UPWARDS = {
-    ("catalog", "display"),  # how a value shows itself in a cell
-    ("records", "display"),
-    ("catalog", "providers"),  # plug-ins bring catalogue files of their own
-    ("params", "media"),  # inputs are read only where there are any
+BROKEN = {
+    "records.py": ("import vidnb.catalog", "Imports point down"),
+    "store/queries.py": ("def late():\n    from vidnb.client import verbs", "Imports point down"),
+    "jobs/schedule.py": ("from vidnb.client import verbs", "Imports point down"),
+    "net/wire.py": ("from vidnb.store import Store", "Imports point down"),
+    "params/sizes.py": ("from vidnb.providers import base", "Imports point down"),
+    "display/page.py": ("if TYPE_CHECKING:\n    import vidnb.jobs", "Imports point down"),
+    "serve/webhook.py": ("import vidnb.widgets.form", "Imports point down"),
+    "providers/leonardo.py": ("import httpx", "A provider turns values into values"),
+    "widgets/player.py": ("from vidnb.store import Store", "Widgets hold a client"),
+    "emulator/checks.py": ("from vidnb.params import validate", "The emulator shares the catalogue and no code"),
+    "jobs/quotes.py": ("import vidnb.emulator.core", "The emulator is reached as a transport"),
+    "history/history.py": ("import sqlalchemy", "SQL lives in the store"),
+    "stray.py": ("", "Imports point down"),
 }
-"""Imports inside a function that go up, each for its reason; at the top of a module there are none."""
+"""A line that breaks a contract, by the file that gets it."""
 
-EMULATOR_MAY_KNOW = {"catalog", "errors"}
-MAY_KNOW_THE_EMULATOR = {"client", "cli", "__init__"}
-
-
-class Import(NamedTuple):
-    path: str
-    part: str
-    """The part of vidnb that imports: the first name below the package."""
-    target: str
-    late: bool
-    """Inside a function."""
+IO_NAMES = {"open", "exec", "eval", "compile", "__import__", "input", "print", "Path"}
+IO_MODULES = {"urllib.request", "urllib.error"}
 
 
-def imports(path: Path) -> Iterator[Import]:
-    """What a file imports of vidnb when it runs; imports for the type checker alone are left out."""
-    relative = path.relative_to(PACKAGE)
-    part = relative.parts[0].removesuffix(".py")
-
-    def walk(node: ast.AST, late: bool) -> Iterator[Import]:
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            return
-        for target in _targets(node):
-            yield Import(str(relative), part, target, late)
-        for child in ast.iter_child_nodes(node):
-            yield from walk(child, late or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-
-    yield from walk(ast.parse(path.read_text(encoding="utf-8")), False)
+def lint(package: Path) -> subprocess.CompletedProcess[str]:
+    """The run of import-linter over a copy of the package."""
+    path = os.pathsep.join(map(str, (package.parent, REPO / "tests/support")))
+    command = [*LINTER, "--config", str(REPO / "pyproject.toml")]
+    return subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": path}, cwd=package.parent, capture_output=True, text=True
+    )
 
 
-def _targets(node: ast.AST) -> list[str]:
-    """The parts of vidnb that a statement imports."""
-    if isinstance(node, ast.Import):
-        names = [alias.name.split(".") for alias in node.names]
-        return [(name[1] if len(name) > 1 else "__init__") for name in names if name[0] == "vidnb"]
-    if isinstance(node, ast.ImportFrom):
-        assert node.level == 0, f"line {node.lineno}: vidnb imports by full name"
-        module = (node.module or "").split(".")
-        if module == ["vidnb"]:
-            return [alias.name if alias.name in {*LEVEL, "emulator"} else "__init__" for alias in node.names]
-        return [module[1]] if module[0] == "vidnb" else []
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the package, to be broken."""
+    copy = tmp_path_factory.mktemp("house") / "vidnb"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("_notebooks", "__pycache__"))
+    return copy
+
+
+def test_the_contracts_hold(house: Path) -> None:
+    done = lint(house)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("file", BROKEN)
+def test_a_contract_that_is_broken_is_noticed(house: Path, file: str) -> None:
+    line, contract = BROKEN[file]
+    path = house / file
+    before = path.read_text(encoding="utf-8") if path.exists() else None
+    try:
+        path.write_text(f"{before or ''}\n{line}\n", encoding="utf-8")
+        done = lint(house)
+    finally:
+        if before is None:
+            path.unlink()
+        else:
+            path.write_text(before, encoding="utf-8")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert any(said.startswith(contract) and " BROKEN" in said for said in done.stdout.splitlines()), done.stdout
+
+
+def cycle(package: str) -> list[str]:
+    """Modules that import each other in a circle, late and typing-only imports counted; [] where there is none."""
+    graph = grimp.build_graph(package, cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    try:
+        graphlib.TopologicalSorter(imports).prepare()
+    except graphlib.CycleError as error:
+        return list(error.args[1])
     return []
 
 
-ALL = [found for path in sorted(PACKAGE.rglob("*.py")) if "_notebooks" not in path.parts for found in imports(path)]
-FILES = sorted({found.path for found in ALL})
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert cycle("vidnb") == []
 
 
-def test_every_part_has_its_layer() -> None:
-    parts = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in PACKAGE.rglob("*.py")}
-    assert parts - {"emulator", "_notebooks"} == set(LEVEL)
+def test_a_circle_of_a_late_and_a_typing_only_import_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "rounds"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "one.py").write_text("def late():\n    from rounds import two\n")
+    (package / "two.py").write_text("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import rounds.one\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert sorted({*cycle("rounds")}) == ["rounds.one", "rounds.two"]
 
 
-def test_the_reader_of_imports_sees_them() -> None:
-    assert Import("client.py", "client", "engine", False) in ALL
-    assert Import("client.py", "client", "emulator", True) in ALL
-    assert ("errors.py", "records") not in {(found.path, found.target) for found in ALL}, "for the type checker alone"
+def touches_files(source: str) -> list[str]:
+    """The names in this code with which one reads files, talks to hosts or runs code."""
+    nodes = list(ast.walk(ast.parse(source)))
+    names = {node.id for node in nodes if isinstance(node, ast.Name)} & IO_NAMES
+    names |= {alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names} & IO_NAMES
+    modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    return sorted(names | modules & IO_MODULES)
 
 
-@pytest.mark.parametrize("path", FILES)
-def test_imports_point_down(path: str) -> None:
-    wrong = [
-        found
-        for found in ALL
-        if found.path == path
-        and "emulator" not in (found.part, found.target)
-        and LEVEL[found.target] > LEVEL[found.part]
-        and not (found.late and (found.part, found.target) in LATE_AND_UPWARDS)
-    ]
-    assert wrong == []
+@pytest.mark.parametrize("path", sorted((PACKAGE / "providers").glob("*.py")), ids=lambda path: path.name)
+def test_a_provider_does_no_io(path: Path) -> None:
+    assert touches_files(path.read_text(encoding="utf-8")) == []
 
 
-def test_each_late_import_upwards_is_still_needed() -> None:
-    assert {(found.part, found.target) for found in ALL if found.late} >= LATE_AND_UPWARDS
-
-
-def test_the_shared_words_stand_on_nothing() -> None:
-    assert [found for found in ALL if found.part in ("errors", "records") and not found.late] == []
-
-
-def test_the_emulator_shares_the_catalogue_and_no_code_with_the_stack() -> None:
-    assert {found.target for found in ALL if found.part == "emulator"} - {"emulator"} <= EMULATOR_MAY_KNOW
-
-
-def test_the_stack_reaches_the_emulator_only_through_the_client() -> None:
-    assert {found.part for found in ALL if found.target == "emulator"} - {"emulator"} <= MAY_KNOW_THE_EMULATOR
-
-
-def test_a_provider_does_no_io() -> None:
-    io = {"httpx", "asyncio", "anyio", "socket", "requests", "urllib.request", "sqlalchemy", "pathlib", "os", "time"}
-    for path in (PACKAGE / "providers").glob("*.py"):
-        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        named = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-        named |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
-        assert not named & io, path.name
-
-
-def test_widgets_see_neither_sql_nor_the_network() -> None:
-    lower = {"transport", "engine", "store"}
-    assert [found for found in ALL if found.part == "widgets" and found.target in lower] == []
+@pytest.mark.parametrize("line", ["open('x')", "from pathlib import Path", "import urllib.request", "eval('1')"])
+def test_a_provider_that_does_io_is_noticed(line: str) -> None:
+    assert touches_files(line) != []

@@ -18,11 +18,12 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from vidnb.client.verbs import Client
 from vidnb.emulator import Emulator
-from vidnb.media import verify_video
+from vidnb.media.video import verify_video
 from vidnb.records import State
-from vidnb.verbs import Client
 
+pytestmark = pytest.mark.notebook
 REPO = Path(__file__).parents[1]
 NOTEBOOKS = sorted((REPO / "notebooks").rglob("*.ipynb"))
 FIRST = "01_first_clip"
@@ -168,7 +169,7 @@ def test_it_runs_to_the_end_with_no_key_and_no_network(run: Run) -> None:
 
 def test_every_cell_that_awaits_a_clip_shows_one_from_a_file_beside_the_notebook(run: Run) -> None:
     cells = [cell for cell in code_cells(run.notebook) if awaits_a_clip(cell.source)]
-    assert cells
+    assert cells or any(".run()" in cell.source for cell in code_cells(run.notebook))
     for cell in cells:
         (address,) = re.findall(r'<video [^>]*src="([^"]+)"', html_of(cell))
         assert address.startswith("./vidnb-data/files/"), cell.source
@@ -212,6 +213,17 @@ def test_the_first_notebook_speaks_every_wire_format_of_the_seeds(first_run: Run
     assert "POST /api/features" in asked
     assert "POST /api/assets" in asked
     assert "/api/rest/v1/init-image" in asked
+
+
+def test_a_sweep_leaves_its_board_and_its_report(run_once: Callable[[Path], Run]) -> None:
+    run = run_once(REPO / "notebooks/05_sweep.ipynb")
+    boards = [html_of(cell) for cell in code_cells(run.notebook) if ".run()" in cell.source]
+    assert [html.count("<img") for html in boards] == [16, 24, 1]
+    assert all("Run this cell again: it goes on where it was" in html for html in boards)
+    report = (run.folder / "koala.html").read_text(encoding="utf-8")
+    assert report.count("<video") == 24
+    with Client(run.folder / "vidnb-data") as client:
+        assert {job.state for job in client.jobs(limit=None)} == {State.DONE}
 
 
 def test_run_again_in_a_new_kernel_it_sends_nothing(first_run: Run) -> None:

@@ -14,7 +14,7 @@ import PIL.Image
 import pytest
 import typer.main
 
-from vidnb import catalog, providers
+from vidnb import catalog, plugins
 from vidnb.cli import app
 
 REPO = Path(__file__).parents[1]
@@ -137,10 +137,8 @@ def test_the_new_model_of_the_readme_is_complete_and_makes_a_clip(tmp_path: Path
 
 def test_the_entry_point_is_in_the_group_that_vidnb_reads() -> None:
     (text,) = [text for text in blocks("toml") if "entry-points" in text]
-    (group,) = tomllib.loads(text)["project"]["entry-points"]
-    assert group == providers.GROUP
-    assert "`catalogue = " in README
-    assert hasattr(providers.Provider, "catalogue")
+    groups = [plugins.PROVIDERS, plugins.CATALOGUES, plugins.EMULATED]
+    assert sorted(tomllib.loads(text)["project"]["entry-points"]) == sorted(groups)
 
 
 def test_it_counts_the_models_that_the_catalogue_has() -> None:

@@ -11,7 +11,8 @@ import pytest
 from fakes import CANARY, LiveNames, Recorder, picture, short_rest
 from nbclient import NotebookClient
 
-from vidnb.client import AsyncClient
+from vidnb.client.asynchronous import AsyncClient
+from vidnb.client.verbs import Client
 from vidnb.emulator import Emulator, StreamingASGITransport
 from vidnb.errors import VidnbError
 
@@ -83,3 +84,23 @@ def test_a_notebook_that_was_run_with_a_key_holds_no_trace_of_it(
     text = nbformat.writes(notebook)
     assert "nothing was sent" in text
     assert CANARY not in text
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://me:{}@127.0.0.1:1/db", "mysql://me:{}@h/db", "postgresql://me:{}@h:port/db"]
+)
+def test_a_database_that_cannot_be_opened_shows_its_password_nowhere(url: str, tmp_path: Path) -> None:
+    """Not in the client, not in the error, and not among the locals of a traceback."""
+    client = Client(tmp_path, database_url=url.format(CANARY), files_url=f"s3://me:{CANARY}@bucket/clips")
+    assert CANARY not in f"{client!r} {vars(client)!r} {vars(client.asynchronous)!r}"
+    with pytest.raises(VidnbError) as caught:
+        client.jobs()
+    error: BaseException | None = caught.value
+    shown = [str(error), repr(error)]
+    trace = error.__traceback__ if error is not None else None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename != __file__:
+            shown += [repr(value) for value in trace.tb_frame.f_locals.values()]
+        trace = trace.tb_next
+    assert CANARY not in "\n".join(shown)
+    client.close()

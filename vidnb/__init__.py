@@ -7,178 +7,76 @@
     vidnb.Studio()              # the same with a form
 
 Reading order for the code, along the path of one clip: `catalog` (every model's limits, as data), `params` (validation,
-recipe), `providers` (values to wire format and back), `engine` (submit, poll, download), `store`, `files` and `media`
-(rows and bytes), `client` and `verbs` (what a person calls), then `_history`, `display` and `widgets` (what a person
-sees). `emulator` stands beside it all and is reached only as a transport.
+recipe), `providers` (values to wire format and back), `net` (requests), `store`, `files` and `media` (rows and bytes),
+`jobs` (submit, poll, download, and what it costs), `client` (what a person calls), then `clip`, `history`, `display`
+and `widgets` (what a person sees). `serve` is for other programs. `emulator` stands beside it all and is reached only
+as a transport.
 """
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import Any
 
-if TYPE_CHECKING:
-    from vidnb import display as display
-    from vidnb import widgets as widgets
-    from vidnb._clip import Clip
-    from vidnb._history import History
-    from vidnb.client import AsyncClient
-    from vidnb.emulator import Emulator
-    from vidnb.errors import (
-        AuthError,
-        BudgetError,
-        ConfigError,
-        CreditError,
-        JobAmbiguousError,
-        JobCancelledError,
-        JobError,
-        JobFailedError,
-        JobTimeoutError,
-        MediaError,
-        OlderFormWarning,
-        ParamsError,
-        Problem,
-        ProviderError,
-        RateLimitError,
-        RejectedError,
-        StoreError,
-        TransportError,
-        UnavailableError,
-        UnexpectedReplyError,
-        UnknownPriceError,
-        VidnbError,
-    )
-    from vidnb.loops import allow_nested_loops
-    from vidnb.providers import Provider
-    from vidnb.records import Expectation, Job, Quote, RemoteMedia, State
-    from vidnb.verbs import (
-        Client,
-        annotate,
-        cancel,
-        clip,
-        expect,
-        generate,
-        history,
-        job,
-        jobs,
-        model,
-        models,
-        quote,
-        reconcile,
-        request,
-        resume,
-        settle,
-        spent,
-        stop_waiting,
-        submit,
-        wait,
-        watch,
-    )
-    from vidnb.webhook import webhook_app
-    from vidnb.widgets import Form, Player, Progress, Recent, Studio
+from vidnb import shown
+from vidnb.client.names import VERBS
 
 __version__ = "0.1.0"
 
-_HOME = {
-    "vidnb.client": "AsyncClient",
-    "vidnb.verbs": (
-        "Client annotate cancel clip expect generate history job jobs model models quote reconcile request resume "
-        "settle spent stop_waiting submit wait watch"
-    ),
-    "vidnb._clip": "Clip",
+_HOME = {  # the verbs stand in `client.names`; type checkers read `__init__.pyi`
+    "vidnb.client.asynchronous": "AsyncClient",
+    "vidnb.client.verbs": "Client measures model models",
+    "vidnb.clip": "Clip",
     "vidnb.emulator": "Emulator",
     "vidnb.errors": (
         "AuthError BudgetError ConfigError CreditError JobAmbiguousError JobCancelledError JobError JobFailedError "
-        "JobTimeoutError MediaError OlderFormWarning ParamsError Problem ProviderError RateLimitError RejectedError "
-        "StoreError TransportError UnavailableError UnexpectedReplyError UnknownPriceError VidnbError"
+        "JobTimeoutError JobsError MediaError OlderFormWarning ParamsError Problem ProviderError RateLimitError "
+        "RejectedError StoreError TransportError UnavailableError UnexpectedReplyError UnknownPriceError VidnbError"
     ),
-    "vidnb._history": "History",
-    "vidnb.loops": "allow_nested_loops",
+    "vidnb.history.history": "History",
+    "vidnb.nested_loops": "allow_nested_loops",
     "vidnb.providers": "Provider",
-    "vidnb.records": "Expectation Job Quote RemoteMedia State",
-    "vidnb.webhook": "webhook_app",
-    "vidnb.widgets": "Form Player Progress Recent Studio",
+    "vidnb.records": "MISSING Expectation Job Quote RemoteMedia Spent State",
+    "vidnb.serve.webhook": "webhook_app",
+    "vidnb.sweeps.axes": "sampled zipped",
+    "vidnb.sweeps.sweep": "Sweep sweep",
+    "vidnb.widgets": "Board Compare Form Player Progress Recent Studio compare",
+    "vidnb.widgets.table": "Table",
+    "vidnb.widgets.vote": "Vote",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
+_MODULE_OF |= dict.fromkeys(VERBS, "vidnb.client.verbs")
 _MODULES = {"display", "widgets"}
 """Modules that are reached as `vidnb.widgets.ModelPicker`, too."""
 
-__all__ = [
-    "AsyncClient",
-    "AuthError",
-    "BudgetError",
-    "Client",
-    "Clip",
-    "ConfigError",
-    "CreditError",
-    "Emulator",
-    "Expectation",
-    "Form",
-    "History",
-    "Job",
-    "JobAmbiguousError",
-    "JobCancelledError",
-    "JobError",
-    "JobFailedError",
-    "JobTimeoutError",
-    "MediaError",
-    "OlderFormWarning",
-    "ParamsError",
-    "Player",
-    "Problem",
-    "Progress",
-    "Provider",
-    "ProviderError",
-    "Quote",
-    "RateLimitError",
-    "Recent",
-    "RejectedError",
-    "RemoteMedia",
-    "State",
-    "StoreError",
-    "Studio",
-    "TransportError",
-    "UnavailableError",
-    "UnexpectedReplyError",
-    "UnknownPriceError",
-    "VidnbError",
-    "allow_nested_loops",
-    "annotate",
-    "cancel",
-    "clip",
-    "expect",
-    "generate",
-    "history",
-    "job",
-    "jobs",
-    "model",
-    "models",
-    "quote",
-    "reconcile",
-    "request",
-    "resume",
-    "settle",
-    "spent",
-    "stop_waiting",
-    "submit",
-    "wait",
-    "watch",
-    "webhook_app",
-]
+__all__ = sorted(_MODULE_OF)
 
 
-if not TYPE_CHECKING:  # a type checker that saw it would take every misspelt name for a public one
-
-    def __getattr__(name: str) -> Any:
-        """Import a public name on first use, so that `import vidnb` stays light."""
-        if name in _MODULES:
-            return import_module(f"vidnb.{name}")
-        if name not in _MODULE_OF:
-            raise AttributeError(f"module 'vidnb' has no attribute {name!r}")
-        value = getattr(import_module(_MODULE_OF[name]), name)
-        globals()[name] = value
-        return value
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use, so that `import vidnb` stays light."""
+    if name in _MODULES:
+        return import_module(f"vidnb.{name}")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'vidnb' has no attribute {name!r}")
+    value = getattr(import_module(_MODULE_OF[name]), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
+
+
+class _Package(ModuleType):
+    """Keeps the verbs `jobs`, `history` and `clip` where Python would put the modules of the same names."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in _MODULE_OF or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+shown.load = lambda: import_module("vidnb.display")
+shown.view = __getattr__

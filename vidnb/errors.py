@@ -6,6 +6,9 @@
       TransportError              the network failed; `sent` says whether the service may have received the request
       StoreError                  the data folder or the database refused
         IllegalTransitionError    the job is not in a state from which it may move there
+        DataMovedError            another database lies where this process's own lay
+        LockedError               another process held the database for too long
+        NotSentError              the job was no longer this process's just before its POST; nothing was sent
       MediaError (ValueError)     a file or value is not the picture, clip or sound that it should be
       BudgetError                 the job would cost more than the cap allows; nothing was sent
         UnknownPriceError         nobody knows the price, so the cap cannot be promised to hold
@@ -16,6 +19,7 @@
         RejectedError             this request will never be accepted (moderation, bad value, retired model)
         UnavailableError          the service is down or busy; the same request may pass later
         UnexpectedReplyError      an answer that fits no documented shape
+      JobsError                   some of several jobs failed; carries what became of each
       JobError                    carries the job
         JobFailedError            the service gave up on the job
         JobCancelledError         it was cancelled
@@ -28,13 +32,13 @@ Messages say what happened, to which job or field, and what to do next. They nev
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vidnb.records import Job
+    from vidnb.records import Cost, Job, Purse
 
 
 class VidnbError(Exception):
@@ -86,6 +90,18 @@ class IllegalTransitionError(StoreError):
     """The job is not in a state from which it may move there; often another process was quicker."""
 
 
+class DataMovedError(StoreError):
+    """Another database lies where the one of this process lay: removed, replaced, emptied or an older copy."""
+
+
+class LockedError(StoreError):
+    """Another process held the database for too long."""
+
+
+class NotSentError(StoreError):
+    """The job was no longer this process's just before its POST would have left; nothing was sent."""
+
+
 class MediaError(VidnbError, ValueError):
     """A file or value is not the picture, clip or sound that it should be; the message says what it is."""
 
@@ -96,6 +112,22 @@ class BudgetError(VidnbError):
 
 class UnknownPriceError(BudgetError):
     """Nobody knows the price before the job is sent, so the cap cannot be promised to hold; nothing was sent."""
+
+
+class CapReachedError(StoreError):
+    """A purse has no room for a reservation: raised by the store, worded by `jobs.ledger`.
+
+    Attributes:
+        purse: the purse that refused.
+        more: what was asked for; None where the price is the trouble.
+        price: the price that its caps cannot be held against; None where it is unknown.
+    """
+
+    def __init__(self, purse: Purse, more: Cost | None, price: Cost | None) -> None:
+        super().__init__(f"the purse {purse.name!r} has no room")
+        self.purse = purse
+        self.more = more
+        self.price = price
 
 
 @dataclass(frozen=True)
@@ -150,9 +182,11 @@ class ProviderError(VidnbError):
         status_code: HTTP status; v2 of Leonardo sends errors with 200.
         code: the service's own error code, where it gave one.
         charged: True, False, or None where nobody knows.
+        why: why a job failed, where the service says so: as in `Status.why`.
     """
 
     charged: bool | None = None
+    why: str = ""
 
     def __init__(
         self, message: str, *, provider: str = "", status_code: int | None = None, code: str | None = None
@@ -194,6 +228,29 @@ class UnavailableError(ProviderError):
 
 class UnexpectedReplyError(ProviderError):
     """An answer that fits no documented shape; for a submit it may have been charged."""
+
+
+class JobsError(VidnbError):
+    """Some of several jobs failed; the others did not.
+
+    Attributes:
+        results: what became of each job, in the order in which they were given: a clip or row, or an error.
+        errors: the errors by the ids of their jobs.
+
+    Example:
+        >>> try:
+        ...     clips = vidnb.wait(jobs)
+        ... except vidnb.JobsError as error:
+        ...     clips = [result for result in error.results if isinstance(result, vidnb.Clip)]
+    """
+
+    def __init__(self, message: str, results: Sequence[Any], errors: Mapping[str, VidnbError]) -> None:
+        super().__init__(message)
+        self.results = list(results)
+        self.errors = dict(errors)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.results, self.errors)
 
 
 class JobError(VidnbError):

@@ -1,35 +1,52 @@
 """The files of the data folder: clips and posters, named by their content.
 
 Bytes come in through a local part file, are hashed and checked there, and only then get their name, in one step. So a
-file under a hash is complete, whatever was killed in between. The folder is local, or anything that fsspec reaches
-(`VIDNB_FILES_URL=s3://bucket/folder`); files of a remote one are kept in a local copy once they were read.
+file under a hash is complete, whatever was killed in between. What happened to it later is noticed when it is read: a
+file whose bytes no longer fit its name counts as missing, and is replaced when it comes again. The folder is local, or
+anything that fsspec reaches (`VIDNB_FILES_URL=s3://bucket/folder`); files of a remote one are kept in a local copy once
+they were read.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import shutil
+import stat
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
-from vidnb.errors import ConfigError, StoreError
+from vidnb.errors import ConfigError, StoreError, VidnbError
+from vidnb.records import redact
 
 T = TypeVar("T")
 
 FREE_BYTES = 64 * 2**20
-"""Less than this left on the disk, and nothing new is begun."""
+"""With less free disk than this, nothing new is begun and no download continues."""
+LOOK_BYTES = 8 * 2**20
+"""After so many bytes of a download the disk is looked at again."""
 LARGEST_BYTES = 4 * 2**30
-STALE_S = 24 * 3600
+LITTER_S, STALE_S = 30.0, 3600.0
+"""A part file to which nobody wrote for so long, and that no process holds, is litter of one that was killed; so is one
+that is older still, where files cannot be held."""
+SWEEP_EVERY_S = 600.0
+SERVED_BYTES = 16 * 2**20
+"""A larger file is handed to the Jupyter server without its content being looked at first: that would take too long."""
 CHECKS_AT_ONCE = 4
-"""Each is a thread, and what a thread that decodes video once took is not given back."""
+"""How many files are checked at the same time. Each check is a thread, and memory once used to decode is not freed."""
+
+DEFAULT_HOME = "vidnb-data"
+_begun: dict[str, Path] = {}
+"""Value of VIDNB_HOME ("" where it is unset) -> the data folder that this process uses for it."""
 
 README = """This folder is the history of vidnb: vidnb.db holds the jobs, files/ the clips, named by their content.
 It may be moved or copied as a whole while no notebook uses it. Deleting it forgets every job and clip.
@@ -37,9 +54,22 @@ It may be moved or copied as a whole while no notebook uses it. Deleting it forg
 
 
 def data_home() -> Path:
-    """The data folder: VIDNB_HOME, else `vidnb-data` beside the notebook. It may not exist yet."""
-    chosen = os.environ.get("VIDNB_HOME")
-    return Path(chosen).expanduser().resolve() if chosen else Path.cwd() / "vidnb-data"
+    """The data folder: VIDNB_HOME, else `vidnb-data` beside the notebook. It may not exist yet.
+
+    Once a client began with it, it stays the same wherever the working directory moves.
+    """
+    chosen = os.environ.get("VIDNB_HOME") or ""
+    if (begun := _begun.get(chosen)) is not None:
+        return begun
+    try:
+        return Path(chosen).expanduser().resolve() if chosen else Path.cwd() / DEFAULT_HOME
+    except RuntimeError as error:  # a user that nobody knows, or a loop of links
+        raise ConfigError(f"VIDNB_HOME={chosen!r} is no folder: {error}; give it a whole path") from None
+
+
+def begin_home() -> Path:
+    """The data folder, from now on for the whole process."""
+    return _begun.setdefault(os.environ.get("VIDNB_HOME") or "", data_home())
 
 
 def open_home(home: Path | None = None) -> Path:
@@ -82,31 +112,48 @@ class Files:
     def __init__(self, url: str | Path | None = None) -> None:
         """Opens the folder; without `url` it is VIDNB_FILES_URL, else `files` in the data folder."""
         given = url or os.environ.get("VIDNB_FILES_URL") or open_home() / "files"
+        from pydantic import SecretStr  # here, as every command imports this module
+
+        self._given = None if url is None else SecretStr(str(url))
         remote = isinstance(given, str) and "://" in given and not given.startswith("file://")
         self._remote = _remote_folder(str(given)) if remote else None
         self.folder = (
             open_home() / "cache" if remote else Path(str(given).removeprefix("file://")).expanduser().resolve()
         )
         """Where files lie on this machine: all of them, or the copies of remote ones."""
-        self._swept = False
+        self._swept_at = float("-inf")
         self._checks = CapacityLimiter(CHECKS_AT_ONCE)
+        self._sweep(self.folder / ".part")
+        self._looked_at: dict[Path, tuple[tuple[int, ...], bool]] = {}
+        self._damaged: set[str] = set()
 
-    async def receive(self, chunks: AsyncIterator[bytes], suffix: str, check: Callable[[Path], T]) -> tuple[str, T]:
+    def __reduce__(self) -> tuple[type[Files], tuple[str | None]]:
+        """The folder again, as a clip in another process opens it; a password in the address is not written down."""
+        if self._remote is None:
+            return Files, (str(self.folder),)
+        return Files, (None if self._given is None else self._given.get_secret_value(),)
+
+    async def receive(
+        self, chunks: AsyncIterable[bytes], suffix: str, check: Callable[[Path], T], announced: int | None = None
+    ) -> tuple[str, T]:
         """The hash of what came in and what `check` said of it; only then does the file exist under its name.
 
         Args:
             chunks: the bytes; whatever it raises passes through, and nothing is kept.
             suffix: of the name, as `.mp4`.
             check: looks at the complete file, in a worker thread; what it raises passes through, and nothing is kept.
+            announced: how many bytes there will be, as far as anyone said.
 
         Raises:
-            StoreError: the disk is full or the folder refuses.
+            StoreError: the disk is full, or would be, or the folder refuses.
         """
         file_name("0" * 64, suffix)  # a wrong suffix is found before the download, not after it
         digest, size = hashlib.sha256(), 0
-        with self._part() as (path, file):
+        with self._part(announced or 0) as (path, file):
             # Written from the loop: into the page cache this is quicker than a change of thread for each chunk.
             async for chunk in chunks:
+                if size // LOOK_BYTES != (size + len(chunk)) // LOOK_BYTES:
+                    self._check_room(0)
                 size += len(chunk)
                 if size > LARGEST_BYTES:
                     raise StoreError(f"the download passed {LARGEST_BYTES // 2**30} GB and was stopped")
@@ -120,73 +167,141 @@ class Files:
     def put(self, data: bytes, suffix: str) -> str:
         """The hash under which the bytes now lie."""
         sha256 = hashlib.sha256(data).hexdigest()
-        if not self.exists(sha256, suffix):
+        if not self.exists(sha256, suffix):  # one that is damaged is replaced
             with self._part() as (path, file):
                 self._write(file, data)
                 self._finish(path, file, sha256, suffix, lambda path: None)
         return sha256
 
     def exists(self, sha256: str, suffix: str) -> bool:
-        """Whether the file is there."""
+        """Whether the file is there, with the bytes that its name stands for."""
         name = file_name(sha256, suffix)
-        return (self.folder / name).is_file() or (self._remote is not None and self._remote.exists(name))
+        if self._is_intact(self.folder / name, sha256):
+            return True
+        return self._remote is not None and name not in self._damaged and self._remote.exists(name)
+
+    def is_damaged(self, sha256: str, suffix: str) -> bool:
+        """Whether a file is there whose bytes are not those that its name stands for."""
+        path = self.folder / file_name(sha256, suffix)
+        return path.is_file() and not self._is_intact(path, sha256)
 
     def path(self, sha256: str, suffix: str) -> Path | None:
         """A file on this machine with these bytes, fetched first where the folder is remote; None if there is none."""
         name = file_name(sha256, suffix)
         path = self.folder / name
-        if not path.is_file() and self._remote is not None and self._remote.exists(name):
+        if not self._is_intact(path, sha256) and self._remote is not None and self._remote.exists(name):
             self._fetch(name, sha256)
-        return path if path.is_file() else None
+        return path if self._is_intact(path, sha256) else None
 
     def local_path(self, sha256: str, suffix: str) -> Path | None:
         """The file itself, where it lies on this machine for good, so that a Jupyter server may serve it; else None."""
         path = self.folder / file_name(sha256, suffix)
-        return path if self._remote is None and path.is_file() else None
+        return path if self._remote is None and self._is_intact(path, sha256, SERVED_BYTES) else None
 
     def read(self, sha256: str, suffix: str) -> bytes:
         """The bytes of a file.
 
         Raises:
-            StoreError: there is no such file.
+            StoreError: there is no such file, or its bytes are not those that its name stands for.
         """
         path = self.path(sha256, suffix)
+        if path is None and self.is_damaged(sha256, suffix):
+            raise _damaged(file_name(sha256, suffix), self.folder)
         if path is None:
             raise StoreError(f"{file_name(sha256, suffix)} is not in {self._remote or self.folder}; was it deleted?")
         with disk_errors(path):
-            return path.read_bytes()
+            data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != sha256:  # changed a moment ago
+            raise _damaged(file_name(sha256, suffix), self.folder)
+        return data
+
+    def derived_path(self, sha256: str, suffix: str) -> Path:
+        """The place on this machine where `derived` keeps what it makes."""
+        return self.folder / file_name(sha256, suffix)
 
     def derived(self, sha256: str, suffix: str, make: Callable[[], bytes]) -> bytes:
         """What was made from a file, as `poster.webp`: made once, then kept on this machine beside the file."""
-        path = self.folder / file_name(sha256, suffix)
+        path = self.derived_path(sha256, suffix)
         try:
             return path.read_bytes()
         except FileNotFoundError:
             data = make()
-        with self._part() as (part, file), disk_errors(self.folder):
+        # A folder that may only be read shows its history all the same; it is made again next time.
+        with suppress(StoreError), self._part() as (part, file), disk_errors(self.folder):
             file.write(data)
             file.close()
             publish(part, path)
         return data
 
+    def delete(self, sha256: str, suffix: str) -> int:
+        """Delete a file and what was made from it, here and at a remote folder; return how many bytes it had."""
+        name = file_name(sha256, suffix)
+        path = self.folder / name
+        freed = path.stat().st_size if path.is_file() else 0
+        with disk_errors(self._remote or self.folder):
+            if self._remote is not None:
+                self._remote.delete(name)
+            for made in [path, *path.parent.glob(f"{sha256}.*")]:
+                made.unlink(missing_ok=True)
+        self._looked_at.pop(path, None)
+        return freed
+
+    def _is_intact(self, path: Path, sha256: str, up_to: int | None = None) -> bool:
+        """Whether the file is there with the bytes of its name; hashed once, and again when it was written to.
+
+        Args:
+            path: of the file.
+            sha256: of its bytes.
+            up_to: a larger file is believed, unless it was looked at before.
+        """
+        try:
+            found = path.stat()
+            if not stat.S_ISREG(found.st_mode):
+                return False
+            mark = (found.st_size, found.st_mtime_ns, found.st_ino)
+            known, intact = self._looked_at.get(path, ((), True))
+            if known == mark or (up_to is not None and found.st_size > up_to):
+                return intact
+            with path.open("rb") as file:
+                intact = hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        except OSError:
+            return False
+        self._looked_at[path] = mark, intact
+        return intact
+
     @contextmanager
-    def _part(self) -> Iterator[tuple[Path, BinaryIO]]:
+    def _part(self, announced: int = 0) -> Iterator[tuple[Path, BinaryIO]]:
         """A new local file to write to; it is gone afterwards unless it was given its name."""
         parts = self.folder / ".part"
         with disk_errors(self.folder):
             parts.mkdir(parents=True, exist_ok=True)
             self._sweep(parts)
-            free = shutil.disk_usage(parts).free
-        if free < FREE_BYTES:
-            raise StoreError(f"{self.folder}: only {free // 2**20} MB are left on the disk; free some space first")
+            if self._remote is not None:
+                self._remote.sweep()
+        self._check_room(announced)
         path = parts / f"{uuid.uuid4().hex}.part"
         with disk_errors(self.folder):
             file = path.open("xb")
+        keeper = _hold(file)
         try:
             with file:
                 yield path, file
         finally:
             path.unlink(missing_ok=True)
+            if keeper is not None:
+                os.close(keeper)
+
+    def _check_room(self, more: int) -> None:
+        """Refuse to begin, or to go on, where the disk would be left without a reserve for everything else on it.
+
+        Raises:
+            StoreError: there is too little room.
+        """
+        with disk_errors(self.folder):
+            free = shutil.disk_usage(self.folder).free
+        if free < FREE_BYTES + more:
+            of = f", and {more // 2**20} MB are to come" if more else ""
+            raise StoreError(f"{self.folder}: only {free // 2**20} MB are left on the disk{of}; free some space first")
 
     def _write(self, file: BinaryIO, data: bytes) -> None:
         with disk_errors(self.folder):
@@ -201,7 +316,8 @@ class Files:
         name = file_name(sha256, suffix)
         with disk_errors(self._remote or self.folder):
             if self._remote is not None:
-                self._remote.upload(path, name)
+                self._remote.upload(path, name, anew=name in self._damaged)
+                self._damaged.discard(name)
             publish(path, self.folder / name)
         return result
 
@@ -212,20 +328,51 @@ class Files:
                 self._remote.download(name, path)  # type: ignore[union-attr]  # only called where it is not None
             with path.open("rb") as copy:
                 if hashlib.file_digest(copy, "sha256").hexdigest() != sha256:
-                    raise StoreError(f"{name} in {self._remote} is damaged: its content does not fit its name")
+                    self._damaged.add(name)
+                    raise _damaged(name, self._remote)
             publish(path, self.folder / name)
 
     def _sweep(self, parts: Path) -> None:
-        """Remove what processes left that died a day ago or longer; one that lives writes, so its file is young."""
-        if self._swept:
+        """Remove what processes left that were killed: what none of those that live holds."""
+        now = time.monotonic()
+        if now - self._swept_at < SWEEP_EVERY_S:
             return
-        self._swept = True
+        self._swept_at = now
         for path in parts.glob("*.part"):
-            try:
-                if time.time() - path.stat().st_mtime > STALE_S:
+            with suppress(OSError):  # another process was quicker, or it is open on a system that minds
+                age_s = time.time() - path.stat().st_mtime
+                if age_s > LITTER_S and not _is_held(path, age_s):
                     path.unlink()
-            except FileNotFoundError:
-                continue  # another process was quicker
+
+
+def _hold(file: BinaryIO) -> int | None:
+    """Return a handle that keeps others from taking the file for litter until it is closed, or None."""
+    try:
+        import fcntl
+
+        keeper = os.dup(file.fileno())
+    except (ImportError, OSError):
+        return None
+    try:
+        fcntl.flock(keeper, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # some network folders have no locks
+        os.close(keeper)
+        return None
+    return keeper
+
+
+def _is_held(path: Path, age_s: float) -> bool:
+    """Return whether a process that lives still works on a part file, as far as anyone can tell."""
+    try:
+        import fcntl
+
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    except (ImportError, OSError):
+        return age_s < STALE_S
 
 
 def file_name(sha256: str, suffix: str) -> str:
@@ -238,6 +385,13 @@ def file_name(sha256: str, suffix: str) -> str:
     if not re.fullmatch(r"[0-9a-f]{64}", sha256) or not re.fullmatch(r"([a-z0-9]{1,8}\.)?[a-z0-9]{1,8}", extension):
         raise ValueError(f"{sha256!r} with {suffix!r} is no name of a file here")
     return f"{sha256[:2]}/{sha256}.{extension}"
+
+
+def _damaged(name: str, place: object) -> StoreError:
+    return StoreError(
+        f"{name} in {place} is damaged: its content does not fit its name. A clip is fetched again by vidnb.wait, as "
+        "long as the service has it; an input has to be given to the call again"
+    )
 
 
 def publish(part: Path, path: Path) -> None:
@@ -259,26 +413,55 @@ class _Remote:
         self._filesystem = filesystem
         self._root = root.rstrip("/")
         self._shown = shown
+        self._swept_at = float("-inf")
 
     def __str__(self) -> str:
         return self._shown
 
     def exists(self, name: str) -> bool:
-        with disk_errors(self):
+        with remote_errors(self):
             return bool(self._filesystem.isfile(f"{self._root}/{name}"))
 
-    def upload(self, path: Path, name: str) -> None:
-        """Under a passing name first: on some services a file is seen while it is still being written."""
-        if self.exists(name):
-            return
-        target = f"{self._root}/{name}"
-        passing = f"{target}.{uuid.uuid4().hex}.part"
-        self._filesystem.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
-        self._filesystem.put_file(str(path), passing)
-        self._filesystem.mv(passing, target)
+    def upload(self, path: Path, name: str, *, anew: bool = False) -> None:
+        """Under a passing name first: on some services a file is seen while it is still being written.
+
+        All passing names lie in one folder, so that those of processes that were killed are found again.
+        """
+        with remote_errors(self):
+            target, passing = f"{self._root}/{name}", f"{self._root}/.part/{uuid.uuid4().hex}.part"
+            if not anew and self.exists(name) and self._filesystem.size(target) == path.stat().st_size:
+                return
+            for folder in (target.rsplit("/", 1)[0], passing.rsplit("/", 1)[0]):
+                self._filesystem.makedirs(folder, exist_ok=True)
+            try:
+                self._filesystem.put_file(str(path), passing)
+                self._filesystem.mv(passing, target)
+            except BaseException:
+                with suppress(Exception):
+                    self._filesystem.rm_file(passing)
+                raise
+
+    def delete(self, name: str) -> None:
+        """Nothing; the file is gone, if it was there."""
+        with contextlib.suppress(FileNotFoundError):
+            self._filesystem.rm(f"{self._root}/{name}")
 
     def download(self, name: str, path: Path) -> None:
-        self._filesystem.get_file(f"{self._root}/{name}", str(path))
+        with remote_errors(self):
+            self._filesystem.get_file(f"{self._root}/{name}", str(path))
+
+    def sweep(self) -> None:
+        """Remove what processes left that were killed an hour ago or longer; what fails now, a later one does."""
+        now = time.monotonic()
+        if now - self._swept_at < SWEEP_EVERY_S:
+            return
+        self._swept_at = now
+        with suppress(Exception):
+            for entry in self._filesystem.ls(f"{self._root}/.part", detail=True):
+                changed = self._filesystem.modified(entry["name"])
+                changed = changed.replace(tzinfo=UTC) if changed.tzinfo is None else changed
+                if entry["name"].endswith(".part") and (datetime.now(UTC) - changed).total_seconds() > STALE_S:
+                    self._filesystem.rm_file(entry["name"])
 
 
 def _remote_folder(url: str) -> _Remote:
@@ -287,8 +470,36 @@ def _remote_folder(url: str) -> _Remote:
 
     scheme, _, rest = url.partition("://")
     shown = f"{scheme}://{rest.split('?')[0].rsplit('@', 1)[-1]}"
+    told = ""
     try:
         filesystem, root = url_to_fs(url)
-    except (ImportError, ValueError) as error:
-        raise ConfigError(f"VIDNB_FILES_URL={shown} cannot be opened: {error}") from error
+    except ImportError as error:
+        told = str(error)
+    except Exception as error:  # noqa: BLE001  # each service's own library has errors of its own
+        told = _in_words(error, url)
+    if told:  # raised out here: the library's error may hold the address, password included
+        raise ConfigError(f"VIDNB_FILES_URL={shown} cannot be opened: {told}")
     return _Remote(filesystem, root, shown)
+
+
+@contextmanager
+def remote_errors(folder: object) -> Iterator[None]:
+    """Raises StoreError, saying what to do, for whatever a service of files, or its library, refuses inside."""
+    try:
+        yield
+    except VidnbError:
+        raise
+    except Exception as error:  # noqa: BLE001  # each service's own library has errors of its own
+        raise StoreError(
+            f"{folder}: {_in_words(error)}; check VIDNB_FILES_URL, the network, and the key or profile with which the "
+            "service is reached"
+        ) from None  # the library's error may hold signed addresses
+
+
+def _in_words(error: Exception, url: str = "") -> str:
+    """Return what another library's error says, on one line and without user, password and signatures."""
+    secrets = [*url.partition("://")[2].rpartition("@")[0].split(":"), url.partition("?")[2]]
+    said = " ".join(redact(str(error)).split())[:300]
+    for secret in secrets:
+        said = said.replace(secret, "...") if len(secret) > 2 else said
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -1,16 +1,19 @@
 """The values that pass from layer to layer: jobs and their states, what a provider asks for and what it answered.
 
-Everything here is frozen and imports nothing else of vidnb, so that every layer can speak in these words.
+Everything here is frozen and imports nothing of vidnb but `shown`, so that every layer can speak in these words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
 from types import MappingProxyType
 from typing import Any, Literal
+
+from vidnb import shown
 
 
 class State(StrEnum):
@@ -31,7 +34,8 @@ class State(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     AMBIGUOUS = "ambiguous"
-    """The reply to the POST was lost: `reconcile` or a person decides, never a second POST."""
+    """The reply to the POST was lost, or (with a `remote_id`) the service is finished and nobody can find the clip:
+    `reconcile` or a person decides, never a second POST."""
 
 
 TERMINAL = frozenset({State.DONE, State.FAILED, State.CANCELLED})
@@ -43,9 +47,10 @@ TRANSITIONS: Mapping[State, frozenset[State]] = MappingProxyType(
         State.SUBMITTING: frozenset(
             {State.INTENDED, State.QUEUED, State.RUNNING, State.DOWNLOADING, State.FAILED, State.AMBIGUOUS}
         ),
-        State.QUEUED: frozenset({State.RUNNING, State.DOWNLOADING, State.FAILED, State.CANCELLED}),
-        State.RUNNING: frozenset({State.QUEUED, State.DOWNLOADING, State.FAILED, State.CANCELLED}),
-        State.DOWNLOADING: frozenset({State.DONE, State.FAILED, State.RUNNING}),
+        # To ambiguous: the service says things that nobody understands, or the list's entry was somebody else's.
+        State.QUEUED: frozenset({State.RUNNING, State.DOWNLOADING, State.FAILED, State.CANCELLED, State.AMBIGUOUS}),
+        State.RUNNING: frozenset({State.QUEUED, State.DOWNLOADING, State.FAILED, State.CANCELLED, State.AMBIGUOUS}),
+        State.DOWNLOADING: frozenset({State.DONE, State.FAILED, State.RUNNING, State.CANCELLED, State.AMBIGUOUS}),
         # A person or the provider's list settles it: attached, given up, or sent again on the person's word.
         State.AMBIGUOUS: frozenset(
             {State.QUEUED, State.RUNNING, State.DOWNLOADING, State.FAILED, State.CANCELLED, State.INTENDED}
@@ -64,7 +69,7 @@ class Cost:
 
     amount: float
     unit: str
-    """`USD` or `CREDITS`."""
+    """`USD` or `CREDITS`; in the books `CREDITS:<provider>` and `JOBS`, too."""
 
     @property
     def usd(self) -> float | None:
@@ -72,8 +77,11 @@ class Cost:
         return self.amount if self.unit == "USD" else None
 
     def __str__(self) -> str:
+        if self.unit == JOBS_UNIT:
+            return "1 job" if self.amount == 1 else f"{self.amount:,.0f} jobs"
         if self.unit != "USD":
-            return f"{self.amount:,.0f} credits"
+            _, _, provider = self.unit.partition(":")
+            return f"{self.amount:,.0f} credits" + (f" of {provider}" if provider else "")
         cents, _, finer = f"{self.amount:.4f}".partition(".")  # services charge parts of a cent
         return f"${cents}.{finer[:2]}{finer[2:].rstrip('0')}"
 
@@ -96,6 +104,126 @@ class Quote:
     def __str__(self) -> str:
         return f"{self.cost or 'price unknown'} ({self.certainty}; {self.why})"
 
+    @property
+    def words(self) -> str:
+        """The price in the few words that fit on a button: "free", "about $0.45", "price unknown"."""
+        if self.cost is None:
+            return "price unknown"
+        if not self.cost.amount and self.certainty == "exact":
+            return "free"
+        return f"about {self.cost}" if self.certainty == "estimate" else str(self.cost)
+
+
+JOBS_UNIT = "JOBS"
+"""The unit of a cap on the number of jobs."""
+
+
+class Booked(StrEnum):
+    """In which sum of a purse a reservation counts."""
+
+    RESERVED = "reserved"
+    """The POST may still be sent, or the job is on its way and nothing was said of its cost."""
+    SETTLED = "settled"
+    """Charged."""
+    UNCLEAR = "unclear"
+    """Nobody can tell whether it was charged: counts until it is disproved."""
+    RETURNED = "returned"
+    """Certainly not charged: counts in no sum."""
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """What one POST may cost at most, and in which purses that is set aside.
+
+    The default is a POST whose price nobody knows, in a folder whose purse alone counts it.
+    """
+
+    purses: tuple[str, ...] = ("",)
+    """Names; "" is the purse of the whole folder."""
+    book: Literal["real", "emulated"] = "real"
+    unit: str = ""
+    """`USD` or `CREDITS:<provider>`; "" where the price is unknown."""
+    amount: float = 0.0
+    """The highest that the POST can cost."""
+    expected: float = 0.0
+    """What it most likely costs: booked where the service never says."""
+    accepted: bool = False
+    """Whether a person accepted that a cap in money cannot be held against it."""
+
+
+@dataclass(frozen=True)
+class Purse:
+    """The sums of one purse in one unit and one book."""
+
+    name: str
+    """"" is the purse of the whole folder."""
+    book: str
+    """`real`, or `emulated`: what emulated jobs would have cost at the catalogue's prices."""
+    unit: str
+    """`USD`, `CREDITS:<provider>` or `JOBS`."""
+    cap: float | None
+    settled: float
+    reserved: float
+    unclear: float
+    forgiven: float = 0.0
+    """What counted when the purse was last reset; it no longer counts against the cap."""
+
+    @property
+    def used(self) -> float:
+        """What counts against the cap."""
+        return self.settled + self.reserved + self.unclear - self.forgiven
+
+    @property
+    def left(self) -> float | None:
+        """What the cap leaves; None without a cap."""
+        return None if self.cap is None else max(self.cap - self.used, 0.0)
+
+
+class Spent(Mapping[str, float]):
+    """What jobs cost, by unit: a mapping of unit to the whole sum, with its three parts beside it.
+
+    Example:
+        >>> spent = vidnb.spent()
+        >>> spent.get("USD", 0.0), spent.settled, spent.unclear
+    """
+
+    settled: Mapping[str, float]
+    """Charged, as the service said, or as expected where it never says."""
+    reserved: Mapping[str, float]
+    """The most that jobs on their way may cost."""
+    unclear: Mapping[str, float]
+    """Failed and lost jobs that may have been charged: nobody knows."""
+
+    def __init__(
+        self, settled: Mapping[str, float], reserved: Mapping[str, float], unclear: Mapping[str, float]
+    ) -> None:
+        self.settled, self.reserved, self.unclear = (
+            {unit: round(amount, 6) for unit, amount in part.items() if round(amount, 6)}
+            for part in (settled, reserved, unclear)
+        )
+        units = sorted({*self.settled, *self.reserved, *self.unclear})
+        parts = (self.settled, self.reserved, self.unclear)
+        self._sums = {unit: round(sum(part.get(unit, 0.0) for part in parts), 6) for unit in units}
+
+    def __getitem__(self, unit: str) -> float:
+        return self._sums[unit]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sums)
+
+    def __len__(self) -> int:
+        return len(self._sums)
+
+    def __repr__(self) -> str:
+        parts = {"settled": self.settled, "reserved": self.reserved, "unclear": self.unclear}
+        words = [f"{name} {money(part)}" for name, part in parts.items() if part]
+        return f"<Spent: {', '.join(words) or 'nothing'}>"
+
+
+def money(sums: Mapping[str, float]) -> str:
+    """Return sums by unit in words: "$1.20 + 45 credits", "nothing"."""
+    return " + ".join(str(Cost(amount, unit)) for unit, amount in sums.items() if amount) or "nothing"
+
 
 @dataclass(frozen=True)
 class Expectation:
@@ -109,7 +237,7 @@ class Expectation:
     p90_s: float
     """Nine of ten took no longer."""
     count: int
-    """How many there were; few say little."""
+    """How many jobs these numbers come from; with few of them they are rough."""
 
     def __str__(self) -> str:
         clips = "1 clip" if self.count == 1 else f"{self.count} clips"
@@ -128,11 +256,45 @@ class Keep(Enum):
 KEEP = Keep.KEEP
 
 
-@dataclass(frozen=True)
+class Missing(Enum):
+    """Stands for "not given" in a filter, where None means "any"."""
+
+    MISSING = "missing"
+
+    def __repr__(self) -> str:
+        return f"vidnb.{self.name}"
+
+
+MISSING = Missing.MISSING
+"""In a filter: only jobs to which this was not given, as in `vidnb.history(seed=vidnb.MISSING)`."""
+
+
+_SIGNED = re.compile(r"(https?://[^\s\"'?]+)\?[^\s\"')]+")
+
+
+def redact(text: str) -> str:
+    """Return the text without the query parts of its addresses, where signatures are."""
+    return _SIGNED.sub(r"\1?...", text)
+
+
+class Link:
+    """An address that may be signed: it shows itself without its query, so that no traceback gives it away."""
+
+    __slots__ = ("whole",)
+
+    def __init__(self, whole: str) -> None:
+        self.whole = whole
+        """The address as it came."""
+
+    def __repr__(self) -> str:
+        return f"<Link {redact(self.whole)}>"
+
+
+@dataclass(frozen=True, repr=False)
 class Call:
     """One HTTP request as plain data; the transport builds and sends it.
 
-    A `url` that starts with "/" is relative to the provider's base URL and is sent with the key.
+    A `url` that starts with "/" is a path on one of the provider's own hosts and is sent with the key.
     An absolute one (a presigned upload, a download) is sent without it.
     """
 
@@ -141,6 +303,15 @@ class Call:
     json: Any = None
     form: Mapping[str, str] | None = None
     file: FilePart | None = None
+    content: bytes | None = field(default=None, repr=False)
+    """A raw body, for uploads that are no form."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What this call says beside the headers of every call; never the key."""
+    host: str = ""
+    """Which of the provider's hosts a path is on: a name in `Provider.other_hosts`, or "" for `base_url`."""
+
+    def __repr__(self) -> str:
+        return f"<Call {self.method} {redact(self.url)}>"  # forms and addresses may be signed
 
     @property
     def authorized(self) -> bool:
@@ -158,7 +329,7 @@ class FilePart:
     content_type: str = "application/octet-stream"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Reply:
     """What the service answered: status, parsed JSON (None where the body is not JSON) and the start of the text."""
 
@@ -166,6 +337,23 @@ class Reply:
     json: Any = None
     text: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<Reply {self.status_code}: {redact(repr(self.json) if self.json is not None else self.text)}>"
+
+
+@dataclass(frozen=True)
+class Callback:
+    """What a service sent to the address that it was told to call once a job is over; anybody may have sent it."""
+
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes = field(repr=False)
+    """As it came: signatures are over these bytes."""
+    json: Any = field(default=None, repr=False)
+    """The parsed body; None where it is no JSON."""
+    received_at: datetime | None = None
+    """When it came: a signature that is too old is no proof, as anybody who saw it may send it again."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +387,21 @@ class RemoteMedia:
     id: str
     """Leonardo: the id of the image or clip. 1min: the storage path that the Asset API returned."""
     kind: str = "UPLOADED"
-    """Leonardo: UPLOADED, GENERATED or VARIATION, as where the id came from."""
+    """Leonardo: UPLOADED, GENERATED or VARIATION, as where the id came from. INLINE: the id is the file itself, as text
+    for the body of the submit; it is made anew for each job."""
+
+
+def input_name(item: Any) -> str:
+    """Return an input in a few letters: the start of its hash, or of its id at the provider."""
+    if not isinstance(item, Mapping):
+        return str(item)[:8]
+    return (
+        str(item["sha256"])[:8] if "sha256" in item else f"{item.get('kind', '').lower()} {str(item.get('id', ''))[:8]}"
+    )
+
+
+Why = Literal["", "moderation", "passing", "gone"]
+"""Why a job failed, where the service says so."""
 
 
 @dataclass(frozen=True)
@@ -213,10 +415,33 @@ class Status:
     state: State | None
     word: str = ""
     video_url: str | None = field(default=None, repr=False)
+    """Where the clip lies: an address that is fetched without the key, or a path on the provider's own host, which
+    is fetched with it (a redirect from there is followed without it)."""
     asset_id: str | None = None
     cost: Cost | None = None
+    """What the job was charged; 0 where the service says that it was not. An estimate of the service's is no cost:
+    leave it out, and what was reserved for the job stays reserved."""
     error: str | None = None
     nsfw: bool | None = None
+    ended: bool = False
+    """With `state=None`: the service is finished with the job, and what became of it is not clear (no link yet, an end
+    word that nobody documented). It is asked again for a while; then a person is."""
+    why: Why = ""
+    """With `State.FAILED`: refused for its content; a fault of the service that may pass; made and charged, and deleted
+    since. "" for any other reason."""
+    charged: bool | None = None
+    """With `State.FAILED`: whether the service says that it charged the job; None where it does not say."""
+    progress: float | None = None
+    """How much of the work is done, from 0 to 1; None where the service does not tell."""
+    ahead: int | None = None
+    """How many jobs the service takes before this one; None where it does not tell."""
+
+    @property
+    def words(self) -> str:
+        """The service's word, with how far it is where that is known: "processing (34%)", "IN_QUEUE (3 before it)"."""
+        if self.progress is not None:
+            return f"{self.word} ({self.progress:.0%})"
+        return f"{self.word} ({self.ahead} before it)" if self.ahead else self.word
 
 
 @dataclass(frozen=True)
@@ -231,6 +456,16 @@ class RemoteJob:
     height_px: int | None = None
     status: Status | None = None
     """What the list says of the job, as `polled` would; None where it says nothing of it."""
+    is_video: bool | None = None
+    """False for a picture or a sound; None where the list does not tell."""
+    models: frozenset[str] | None = None
+    """Ids of the models that may have made it; None where the list does not tell."""
+    from_image: bool | None = None
+    """Whether it began with a picture; None where the list does not tell."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """What else the list tells of it, under vidnb's names."""
+    tag: str = ""
+    """The id of the job of ours that it was sent with, where the service carries one; see `Provider.tagged`."""
 
 
 @dataclass(frozen=True)
@@ -255,7 +490,10 @@ class ClipInfo:
     duration_s: float
     frames: int
     codec: str
+    """As FFmpeg calls it: `h264`, `hevc`, `av1`; of a file without video that of its sound."""
     has_audio: bool
+    note: str | None = None
+    """What a person should know of the file, as that a browser may not play it; None where there is nothing."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -297,6 +535,19 @@ class Job:
     """A person's, from 1 to 5."""
     tags: tuple[str, ...] = ()
     note: str = ""
+    purse: str | None = None
+    """Name of the purse that it is paid from, beside the folder's own."""
+    seed_drawn: bool = False
+    """True where the recipe leaves the seed open: vidnb drew the one in `params`, and it is no part of the recipe."""
+    seeded_hash: str | None = None
+    """Where the seed was drawn: the hash of the recipe with that seed, so that asking for that seed finds this job."""
+    imported: bool = False
+    """It came with a bundle: it was made elsewhere, and counts neither in the books nor as a take."""
+    replays: bool = False
+    """It came with a bundle that answers for its recipes."""
+    trashed_at: datetime | None = None
+    purged_at: datetime | None = None
+    """When its files were deleted."""
     lease_owner: str | None = None
     lease_until: datetime | None = None
 
@@ -321,6 +572,4 @@ class Job:
         return f"<Job {self.id[:8]} {self.state}: {self.model}, {prompt!r}{mark}>"
 
     def _repr_html_(self) -> str:
-        from vidnb.display import job_html
-
-        return str(job_html(self))  # marimo takes no subclass of str
+        return shown.html(self)

@@ -38,7 +38,7 @@ RECIPE = {"model": "leonardo/seedance-2.0", **RECIPE_PARAMS}
 
 async def run(home: Path, url: str, jobs: int, in_flight: int) -> tuple[dict[str, float], dict[str, float]]:
     """Seconds, CPU seconds and memory of a client that makes these jobs, and the requests a job by kind."""
-    from vidnb.client import AsyncClient
+    from vidnb.client.asynchronous import AsyncClient
 
     process, memory = psutil.Process(), []
     async with AsyncClient(home, max_in_flight=in_flight) as client:

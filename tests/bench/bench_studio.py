@@ -19,7 +19,7 @@ from typing import Any
 
 import nbformat
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from labharness import Browser, Lab, NotebookPage, find_browser
 
 from vidnb.emulator import Emulator, running

@@ -10,7 +10,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))  # run as a script
 from labharness import find_browser
 
 HELP = """No browser could be installed. Do one of these and run this again:

@@ -11,8 +11,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from labharness import Browser, Lab, NotebookPage, find_browser
 from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))  # run as a script
+from labharness import Browser, Lab, NotebookPage, find_browser
 from studiopage import StudioPage
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"

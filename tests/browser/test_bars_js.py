@@ -55,6 +55,18 @@ def test_two_contracts_with_one_title_can_be_told_apart(widget_page: Open) -> No
     assert len(set(texts)) == len(texts)
 
 
+def test_models_are_found_by_what_they_take_across_services(widget_page: Open) -> None:
+    shown = widget_page(ModelPicker())
+    shown.root.get_by_label("Show only those that take").select_option("motion_strength")
+    choice = shown.root.get_by_label("Model", exact=True)
+    expect(choice.locator("option[value='1min/leonardo-motion']")).to_have_count(1)
+    expect(choice.locator("option")).to_have_count(2)  # and the one that is chosen
+    shown.root.get_by_role("button", name="retired").click()
+    expect(choice.locator("option[value='leonardo/SVD']")).to_have_count(1)
+    choice.select_option("1min/leonardo-motion")
+    shown.wait_for_trait("model", "1min/leonardo-motion")
+
+
 def test_the_keys_are_listed_and_escape_puts_them_away(widget_page: Open) -> None:
     shown = widget_page(ModelPicker())
     button = shown.root.get_by_role("button", name="Keys")
@@ -76,15 +88,24 @@ def test_the_price_stands_on_the_button_with_how_sure_it_is(widget_page: Open) -
     expect(shown.root.get_by_role("button", name="Generate free")).to_be_visible()
 
 
+def test_where_generate_makes_another_clip_each_time_it_says_so_and_next_take_is_gone(widget_page: Open) -> None:
+    shown = widget_page(bar(makes="new seed"))
+    expect(shown.root.get_by_role("button", name="Generate new seed about $0.45")).to_be_visible()
+    expect(shown.root.get_by_role("button", name="Next take")).to_have_count(0)
+    shown.set(makes="seed 7")
+    expect(shown.root.get_by_role("button", name="Generate seed 7 about $0.45")).to_be_visible()
+    expect(shown.root.get_by_role("button", name="Next take")).to_be_visible()
+
+
 def test_the_buttons_send_what_they_say_once_a_click(widget_page: Open) -> None:
     shown = widget_page(bar(ask="Nobody knows the price."))
     for name in ("Generate about", "Next take", "Generate anyway"):
         shown.root.get_by_role("button", name=name).click()
         shown.say("heard")
     assert shown.sent("generate") == [
-        {"kind": "generate", "fresh": False},
-        {"kind": "generate", "fresh": True},
-        {"kind": "generate", "fresh": False, "anyway": True},
+        {"kind": "generate", "fresh": False, "count": 1},
+        {"kind": "generate", "fresh": True, "count": 1},
+        {"kind": "generate", "fresh": False, "anyway": True, "count": 1},
     ]
 
 

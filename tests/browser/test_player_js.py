@@ -15,9 +15,9 @@ import pytest
 from playwright.sync_api import Locator, expect
 from widgetpage import Theme, WidgetPage
 
-from vidnb import media
-from vidnb._clip import Clip
+from vidnb.clip import Clip
 from vidnb.files import Files
+from vidnb.media import video as videos
 from vidnb.records import Cost, Job, State
 from vidnb.widgets.player import ACTIONS, Player, shown
 
@@ -57,7 +57,7 @@ def clip(video: bytes, tmp_path_factory: pytest.TempPathFactory) -> Clip:
     sha256 = files.put(video, ".mp4")
     path = files.path(sha256, ".mp4")
     assert path is not None
-    return Clip(job(clip=media.probe(path)), files)
+    return Clip(job(clip=videos.probe(path)), files)
 
 
 def job(**changes: Any) -> Job:
@@ -269,7 +269,7 @@ def test_a_mark_that_makes_no_span_takes_the_other_away(player: Open) -> None:
 
 def test_speed_loop_and_sound(player: Open) -> None:
     part = player(has_audio=True)
-    part.root.get_by_label("Speed").select_option("0.25")
+    part.root.get_by_label("Speed", exact=True).select_option("0.25")
     assert part.page.evaluate("() => document.querySelector('video').playbackRate") == 0.25
     named(part, "Loop").click()
     assert part.page.evaluate("() => document.querySelector('video').loop") is False
@@ -670,7 +670,7 @@ def test_who_types_in_one_view_stays_busy_whatever_another_view_of_the_player_do
     second.locator(".vidnb-stage").hover()
     assert part.trait("engaged") is True
     assert part.saved()[-1]["engaged"] is True
-    part.root.get_by_label("Speed").focus()
+    part.root.get_by_label("Speed", exact=True).focus()
     assert part.trait("engaged") is False
 
 
@@ -705,7 +705,7 @@ def test_where_the_page_may_not_copy_the_recipe_is_shown_selected(player: Open, 
 
 def test_the_caption_says_what_a_saved_notebook_says(player: Open) -> None:
     text = player(nsfw=True).root.inner_text()
-    for words in ("a koala in a meadow", "leonardo/motion_2.0", "seed 7", "EMULATED", "NSFW"):
+    for words in ("a koala in a meadow", "Motion 2.0 (API v2)", "seed 7", "EMULATED", "NSFW"):
         assert words in text
     assert "$0.12 (emulated, not charged) · took 41 s · 320×180 px · 1 s · 24 fps · " in text
     assert "job 01234567" in text
@@ -755,7 +755,7 @@ def test_the_kernel_knows_while_somebody_types(player: Open, field: str) -> None
     part = player()
     part.root.get_by_label(field).focus()
     part.wait_for_trait("engaged", True)
-    part.root.get_by_label("Speed").focus()
+    part.root.get_by_label("Speed", exact=True).focus()
     part.wait_for_trait("engaged", False)
 
 

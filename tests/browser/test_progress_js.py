@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import expect
 from widgetpage import Theme, WidgetPage
 
+from vidnb.display.labels import STATES
+from vidnb.records import State
 from vidnb.widgets.progress import Progress
 
 Open = Callable[..., WidgetPage]
@@ -40,7 +42,8 @@ def row(now: int, state: str = "running", ago_s: float = 12, **changes: Any) -> 
     """A row as `Progress` tells it, sent so many seconds before `now`."""
     sent = now - round(ago_s * 1000)
     return {
-        "id": JOB, "state": state, "word": "", "prompt": "a koala and a cat play in a sunlit meadow",
+        "id": JOB, "state": state, "state_words": STATES[State(state)], "word": "",
+        "prompt": "a koala and a cat play in a sunlit meadow",
         "model": "leonardo/motion_2.0", "seed": "7", "take": 0, "emulated": False, "made_ms": sent - 500,
         "sent_ms": None if state == "intended" else sent, "ended_ms": None, "told_ms": now, "ahead": None,
         "expected": EXPECTED, "card": None, "service": "Leonardo.AI", "can_cancel": state == "intended",
@@ -317,6 +320,18 @@ def test_the_second_click_of_a_double_click_is_not_for_what_came_to_stand_there(
     shown.set(_row=row(now_of(shown), "failed", id="4567cdef", **failed()))
     retry.dispatch_event("click", {"detail": 2})
     assert shown.sent("retry") == [{"kind": "retry", "id": JOB}]
+
+
+def test_a_job_that_the_service_has_is_asked_for_again_and_never_sent_again(widget_page: Open) -> None:
+    shown = show(widget_page, "ambiguous", has_id=True, **ambiguous())
+    expect(shown.root.get_by_role("button", name="Send again")).to_have_count(0)
+    expect(shown.root.get_by_role("textbox")).to_have_count(0)
+    shown.root.get_by_role("button", name="Ask the service again").click()
+    shown.set(_note="it says the same")
+    shown.root.get_by_role("button", name="Give up").click()
+    assert [shown.sent(kind) for kind in ("follow", "settle")] == [
+        [{"kind": "follow", "id": JOB}], [{"kind": "settle", "how": "give_up", "id": JOB}],
+    ]  # fmt: skip
 
 
 def test_an_ambiguous_job_is_given_up_or_gets_the_id_from_the_web_app(widget_page: Open) -> None:

@@ -36,8 +36,9 @@ def poster(place: int) -> bytes:
 def clip(place: int, **changes: Any) -> dict[str, Any]:
     """The facts of the clip that stood at this place when the list was read."""
     return {
-        "id": f"{place:032x}", "model": "leonardo/motion_2.0", "prompt": f"a koala in meadow {place}",
-        "seed": str(place), "take": 0, "duration_s": 5.0, "width_px": 320, "height_px": 192, "emulated": False,
+        "id": f"{place:032x}", "model": "Motion 2.0", "prompt": f"a koala in meadow {place}",
+        "seed": str(place), "params": [["seed", str(place)]],
+        "take": 0, "duration_s": 5.0, "width_px": 320, "height_px": 192, "emulated": False,
         "nsfw": False, "rating": 0, "path": f"clips/{place}.mp4", **changes,
     }  # fmt: skip
 
@@ -88,7 +89,7 @@ def test_ten_thousand_clips_are_a_dozen_tiles_and_few_messages(widget_page: Open
     scroll_to(shown, 5_000)
     assert settled(shown, "page", 1) == [{"kind": "page", "start": 4_980}]
     answer(shown)
-    expect(tile(shown, 5_000)).to_have_attribute("aria-label", "clip of motion_2.0, seed 5000: a koala in meadow 5000")
+    expect(tile(shown, 5_000)).to_have_attribute("aria-label", "clip of Motion 2.0, seed 5000: a koala in meadow 5000")
     assert tiles(shown).count() <= MOST_TILES
     wanted = settled(shown, "posters", 2)[1]["ids"]
     assert len(wanted) <= MOST_TILES
@@ -135,7 +136,7 @@ def test_an_answer_to_an_older_list_is_not_taken(widget_page: Open) -> None:
     expect(shown.root).not_to_contain_text("stale")
     settled(shown, "page", 2)
     answer(shown)
-    expect(tile(shown, 100)).to_have_attribute("aria-label", "clip of motion_2.0, seed 100: a koala in meadow 100")
+    expect(tile(shown, 100)).to_have_attribute("aria-label", "clip of Motion 2.0, seed 100: a koala in meadow 100")
 
 
 # -- keys and hands ----------------------------------------------------------------------------------------------------
@@ -231,9 +232,9 @@ def test_a_new_clip_comes_first_where_the_view_is_at_the_start(widget_page: Open
     shown = widget_page(Recent, traits(3))
     shown.say("added", {"list": 2, "facts": clip(900, prompt="the newest", rating=4, emulated=True)})
     expect(tile(shown, 0)).to_have_attribute(
-        "aria-label", "clip of motion_2.0, seed 900: the newest (emulated, rated 4 of 5)"
+        "aria-label", "clip of Motion 2.0, seed 900: the newest (emulated, rated 4 of 5)"
     )
-    expect(tile(shown, 1)).to_have_attribute("aria-label", "clip of motion_2.0, seed 0: a koala in meadow 0")
+    expect(tile(shown, 1)).to_have_attribute("aria-label", "clip of Motion 2.0, seed 0: a koala in meadow 0")
     expect(shown.root).to_contain_text("4 clips")
     shown.set(count=4, _list=2, _first=[clip(900, prompt="the newest")])
     expect(tiles(shown)).to_have_count(4)
@@ -254,7 +255,7 @@ def test_a_new_clip_moves_neither_the_view_nor_the_keyboard(widget_page: Open) -
     assert focused.bounding_box() == before
     shown.root.get_by_role("button", name="2 clips new: go to the newest").click()
     expect(tile(shown, 0)).to_be_focused()
-    expect(tile(shown, 0)).to_have_attribute("aria-label", "clip of motion_2.0, seed 903: a koala in meadow 903")
+    expect(tile(shown, 0)).to_have_attribute("aria-label", "clip of Motion 2.0, seed 903: a koala in meadow 903")
 
 
 def test_a_new_rating_is_seen_at_once(widget_page: Open) -> None:
@@ -377,7 +378,7 @@ def test_compare_plays_the_marked_clips_together_with_one_bar_for_all(widget_pag
     shown = widget_page(Recent, traits(3))
     row = compare(shown, video)
     expect(row).to_have_attribute("data-state", "ready")
-    expect(row.locator("figcaption").nth(1)).to_contain_text("motion_2.0 seed 1")
+    expect(row.locator("figcaption").nth(1)).to_contain_text("seed 1")
     shown.page.wait_for_function(every("!video.paused && video.currentTime > 0.3 && video.muted"))
     row.get_by_role("button", name="Pause all").click()
     times = "videos => videos.map((video) => video.currentTime)"

@@ -21,6 +21,7 @@ from vidnb.emulator.clips.palette import Palette
 from vidnb.emulator.clips.pen import Pen
 from vidnb.emulator.clips.subjects import KINDS, named
 from vidnb.emulator.clips.unbadge import find_badge, without_badge
+from vidnb.media.measures.file import measure_file
 
 Picture = NDArray[Any]
 MEADOW = Scene("leonardo/motion_2.0", "a koala in a meadow", seed=7, width_px=320, height_px=180, duration_s=2)
@@ -233,6 +234,63 @@ def test_every_step_of_motion_strength_moves_more(scene: Scene) -> None:
     assert amounts[-1] > 4 * amounts[0]
 
 
+def saved_array(pixels: Picture) -> bytes:
+    return saved(Image.fromarray(pixels), "PNG")
+
+
+def photograph() -> Picture:
+    """Return detail of every size, as a photograph has it."""
+    dice, made = np.random.default_rng(3), np.zeros((240, 400, 3), np.float32)
+    for size, share in ((4, 1.0), (8, 0.6), (16, 0.4), (32, 0.3), (64, 0.2), (128, 0.15)):
+        layer = dice.normal(size=(size, 2 * size, 3)).astype(np.float32)
+        made += share * cv2.resize(layer, (400, 240), interpolation=cv2.INTER_CUBIC)
+    return np.clip(125 + 50 * (made - made.mean()) / made.std(), 0, 255).astype(np.uint8)
+
+
+def portrait() -> Picture:
+    """Return a face before a plain ground, upright."""
+    image = Image.new("RGB", (240, 360), (90, 110, 130))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((60, 220, 180, 360), fill=(60, 70, 140))
+    draw.ellipse((72, 80, 168, 210), fill=(224, 180, 150))
+    draw.pieslice((66, 60, 174, 170), 180, 360, fill=(60, 40, 30))
+    for x in (94, 132):
+        draw.ellipse((x, 128, x + 14, 138), fill=(40, 40, 60))
+    return np.asarray(image)
+
+
+IMAGES: dict[str, Picture] = {
+    "photograph": photograph(),
+    "noise": np.random.default_rng(5).integers(0, 256, (240, 400, 3)).astype(np.uint8),
+    "flat": np.full((240, 400, 3), (120, 140, 160), np.uint8),
+    "portrait": portrait(),
+}
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_the_measured_motion_rises_with_every_step_whatever_moves(image: str, tmp_path: Any) -> None:
+    size = (180, 320) if image == "portrait" else (320, 180)
+    scene = Scene(
+        "1min/leonardo-motion", seed=7, width_px=size[0], height_px=size[1], duration_s=1.5,
+        start_image=saved_array(IMAGES[image]), has_seed=False,
+    )  # fmt: skip
+    amounts = []
+    for strength in range(1, 11):
+        path = tmp_path / "clip.mp4"
+        path.write_bytes(render(replace(scene, motion_strength=strength)))
+        amounts.append(measure_file(path, ["motion"])["motion"])
+    assert all(more > less * 1.02 for less, more in itertools.pairwise(amounts)), amounts  # type: ignore[operator]  # floats
+
+
+@pytest.mark.parametrize("scene", [MEADOW, PICTURE], ids=["text", "image"])
+def test_a_style_changes_the_colours_and_leaves_the_rest(scene: Scene) -> None:
+    plain, styled = (decoded(replace(scene, style=style))[-1].astype(int) for style in ("", '{"styles": ["anime"]}'))
+    assert apart(plain, styled) > 3
+    greys = [decoded(replace(scene, style=style), "gray")[-1] for style in ("", '{"styles": ["anime"]}')]
+    edges = [cv2.Laplacian(cv2.GaussianBlur(grey, (0, 0), 2), cv2.CV_32F) for grey in greys]
+    assert np.corrcoef(edges[0].ravel(), edges[1].ravel())[0, 1] > 0.6
+
+
 @pytest.mark.parametrize("scene", [MEADOW, PICTURE], ids=["text", "image"])
 def test_motion_strength_leaves_the_first_frame_as_it_is(scene: Scene) -> None:
     calm, wild = (decoded(replace(scene, motion_strength=strength)) for strength in (1, 10))
@@ -377,6 +435,17 @@ def test_the_badge_reads_emulated_and_names_model_seed_and_strength() -> None:
     ImageDraw.Draw(word).text((1, 6), "E", font=ImageFont.load_default(10.0), fill=14, anchor="lm")
     match = cv2.matchTemplate(plain[:, :30].astype(np.uint8), np.asarray(word)[2:10, 1:8].copy(), cv2.TM_CCOEFF_NORMED)
     assert match.max() > 0.8
+
+
+def test_the_badge_claims_only_what_the_model_has() -> None:
+    def image(**change: Any) -> Picture:
+        return np.asarray(badge_image(replace(MEADOW, **change)).convert("L"), int)
+
+    bare = {"has_seed": False, "has_motion": False}
+    assert np.array_equal(image(**bare), image(**bare, seed=99, motion_strength=9))
+    assert np.array_equal(image(has_seed=False), image(has_seed=False, seed=99))
+    assert np.array_equal(image(has_motion=False), image(has_motion=False, motion_strength=9))
+    assert image(**bare).shape[1] < image(has_seed=False).shape[1] < image().shape[1]
 
 
 def test_a_long_or_hostile_name_keeps_the_badge_inside_the_frame() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
+from lab import LEONARDO, ONEMIN, V1, Lab, lab
 
-from emulator.lab import LEONARDO, ONEMIN, V1, Lab, lab
 from vidnb.emulator import Fault, parse_fault
 from vidnb.emulator.faults import KINDS
 from vidnb.errors import ConfigError

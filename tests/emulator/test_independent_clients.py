@@ -18,10 +18,10 @@ import httpx
 import pytest
 import requests
 import schemathesis
+from lab import LEONARDO, LONG_S, ONEMIN, V1, lab, picture
 from leonardo_ai_sdk import LeonardoAiSDK
 from leonardo_ai_sdk.models.errors import SDKError
 
-from emulator.lab import LEONARDO, LONG_S, ONEMIN, V1, lab, picture
 from vidnb.emulator import Emulator, VirtualClock, running
 
 SAMPLES = Path(__file__).parents[1] / "samples"

@@ -9,9 +9,9 @@ from typing import Any
 
 import anyio
 import pytest
+from lab import OTHER_LEONARDO, V1, Lab, lab
 
-from emulator.lab import OTHER_LEONARDO, V1, Lab, lab
-from vidnb.emulator import Emulator, RealClock, VirtualClock
+from vidnb.emulator import Emulator, RealClock, VirtualClock, core
 from vidnb.emulator.ahead import Ahead
 from vidnb.emulator.scenes import Footage
 from vidnb.emulator.state import EmulatedJob
@@ -178,3 +178,26 @@ def test_two_processes_and_their_threads_share_one_folder(tmp_path: Path) -> Non
         assert (stats["jobs"], stats["operations"]["leonardo submit"]) == (100, 100)
         assert len(emulator.state.jobs_by("seed")) == 100
         assert slots_kept(emulator, 4)
+
+
+async def test_a_clip_that_is_slow_to_render_is_told_once_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plain client gives up after 5 s: it polls a little longer, and its download answers at once."""
+    monkeypatch.setattr(core, "LONGEST_ANSWER_S", 0.05)
+    door, real = threading.Event(), Footage.clip
+
+    def slow(self: Footage, job: EmulatedJob) -> Path:
+        door.wait(60)
+        return real(self, job)
+
+    monkeypatch.setattr(Footage, "clip", slow)
+    async with lab(tmp_path, clock=RealClock(), latency_s=0) as it:
+        job_id = await it.job()
+        assert (await it.generation(job_id))["status"] == "PENDING"
+        door.set()
+        with anyio.fail_after(60):
+            while (shown := await it.generation(job_id))["status"] == "PENDING":  # noqa: ASYNC110  # as a client does
+                await anyio.sleep(0.01)
+        clip = await it.client.get(shown["generated_images"][0]["motionMP4URL"], timeout=5)
+        assert clip.content[4:8] == b"ftyp"

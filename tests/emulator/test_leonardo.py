@@ -11,8 +11,7 @@ from typing import Any
 
 import av
 import pytest
-
-from emulator.lab import LEONARDO, OTHER_LEONARDO, UNKNOWN_ID, V1, V2, Lab, lab, picture
+from lab import LEONARDO, OTHER_LEONARDO, UNKNOWN_ID, V1, V2, Lab, lab, picture
 
 pytestmark = pytest.mark.anyio
 

@@ -12,8 +12,7 @@ import anyio
 import anyio.lowlevel
 import av
 import pytest
-
-from emulator.lab import LEONARDO, ONEMIN, UNKNOWN_ID, lab, picture
+from lab import LEONARDO, ONEMIN, UNKNOWN_ID, lab, picture
 
 pytestmark = pytest.mark.anyio
 

@@ -10,9 +10,8 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
+from lab import LEONARDO, V1, lab, picture
 from schemathesis.openapi.checks import JsonSchemaError
-
-from emulator.lab import LEONARDO, V1, lab, picture
 
 pytestmark = pytest.mark.anyio
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from lab import Lab, lab, picture
 
-from emulator.lab import Lab, lab, picture
 from vidnb import catalog
 from vidnb.emulator.clips import Scene
 from vidnb.emulator.scenes import Footage, duration_of, fps_of, motion_of, size_of
+from vidnb.emulator.state import State
 
 pytestmark = pytest.mark.anyio
 
@@ -85,6 +89,44 @@ async def test_takes_without_a_seed_differ_and_are_the_same_everywhere() -> None
     assert len(set(seeds[0])) == 3
 
 
+async def moved(it: Lab, path: str, strength: int) -> Scene:
+    """The scene of a picture moved by 1min's Motion, which takes neither a seed nor a prompt."""
+    reply = await it.feature("leonardo-motion", kind="IMAGE_TO_VIDEO", imageUrl=path, motion_strength=strength)
+    record = reply.json()["aiRecord"]
+    job = it.emulator.state.job(record["uuid"])
+    assert job is not None
+    return it.emulator.footage.scene(job)
+
+
+async def test_a_motion_strength_moves_the_same_scene_and_a_take_is_another_one() -> None:
+    async with lab() as it:
+        path = await it.asset()
+        calm, wild = await moved(it, path, 2), await moved(it, path, 9)
+        again, wild_again = await moved(it, path, 2), await moved(it, path, 9)
+    assert (calm.motion_strength, wild.motion_strength) == (2, 9)
+    assert calm == replace(wild, motion_strength=2)
+    assert again.seed == wild_again.seed != calm.seed
+
+
+async def test_a_knob_leaves_the_hidden_seed_as_it_is_and_a_prompt_does_not() -> None:
+    async with lab() as it:
+        plain = await scene(it, "kling-2.6")
+        longer = await scene(it, "kling-2.6", duration=10)
+        other = it.emulator.state.job(await it.job("kling-2.6", prompt="a panda"))
+    assert other is not None
+    assert other.seed != plain.seed
+    assert plain.seed == longer.seed
+    assert plain.duration_s != longer.duration_s
+
+
+async def test_the_badge_is_told_what_the_model_takes() -> None:
+    async with lab() as it:
+        seeded = await scene(it)
+        motion = await moved(it, await it.asset(), 5)
+    assert (seeded.has_seed, seeded.has_motion) == (True, False)
+    assert (motion.has_seed, motion.has_motion) == (False, True)
+
+
 async def test_an_uploads_id_does_not_change_the_clip() -> None:
     seeds = []
     for _ in range(2):
@@ -121,11 +163,18 @@ async def test_every_model_of_the_catalogue_has_a_scene() -> None:
         )
 
 
-def test_a_file_appears_whole(tmp_path: Any) -> None:
-    from vidnb.emulator.state import State
+def test_a_file_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(State(tmp_path / "db")) as state:
+        footage = Footage(tmp_path, state)
+        sha256 = footage.keep(b"bytes")
+        assert footage.input(sha256) == b"bytes"
+        assert [path.name for path in (tmp_path / "inputs").iterdir()] == [sha256]
 
-    state = State(tmp_path / "db")
-    footage = Footage(tmp_path, state)
-    assert footage.input(footage.keep(b"bytes")) == b"bytes"
-    assert [path.name[:1] for path in (tmp_path / "inputs").iterdir()] != ["."]
-    state.close()
+        def power_cut(part: Path, target: Path) -> Path:
+            assert part.read_bytes() == b"other bytes", "it gets its name before it is whole"
+            raise OSError("the power went")
+
+        monkeypatch.setattr(Path, "replace", power_cut)
+        with pytest.raises(OSError, match="the power went"):
+            footage.keep(b"other bytes")
+        assert [path.name for path in (tmp_path / "inputs").iterdir() if path.name[0] != "."] == [sha256]

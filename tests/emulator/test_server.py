@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
+from lab import LEONARDO, ONEMIN, V1, V2, picture
 
-from emulator.lab import LEONARDO, ONEMIN, V1, V2, picture
 from vidnb.emulator import Emulator, VirtualClock, running
 
 GROK = """

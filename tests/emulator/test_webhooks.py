@@ -8,9 +8,9 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from lab import lab
 
-from emulator.lab import lab
-from vidnb.emulator.webhooks import LEAKED_KEY
+from vidnb.emulator.leonardo.webhooks import LEAKED_KEY
 
 pytestmark = pytest.mark.anyio
 
@@ -56,7 +56,7 @@ async def test_a_finished_job_is_called_back_once_with_the_secret() -> None:
             "FAILED",
             [],
         )
-        await it.emulator.app.state.caller.aclose()
+        await it.emulator.services[0].aclose()
 
 
 @pytest.mark.parametrize(("status", "count"), [(500, "answered 500"), (0, "ConnectError")])
@@ -81,4 +81,4 @@ async def test_what_one_process_left_the_next_one_calls_back(tmp_path: Path) -> 
         await it.job(prompt="next")
         it.wait()
         assert left in {body["data"]["object"]["id"] for body in await receiver.calls(2)}
-        await it.emulator.app.state.caller.aclose()
+        await it.emulator.services[0].aclose()

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import hmac
 import itertools
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any, ClassVar
 
 import pytest
-from providers.wire import all_names, sample
+from wire_samples import all_names, sample
 
 from vidnb.catalog import Model, Param
 from vidnb.errors import AuthError, ProviderError, RejectedError, UnexpectedReplyError
 from vidnb.providers import Provider
 from vidnb.providers.conformance import ProviderConformance, Replies
-from vidnb.records import Call, FilePart, MediaFile, Rates, RemoteMedia, Reply, State, Status
+from vidnb.records import Call, Callback, Cost, FilePart, Job, MediaFile, Rates, RemoteMedia, Reply, State, Status
 
 MODEL = Model(
     "toy/one",
@@ -54,15 +55,15 @@ class Toy(Provider):
     def submitted(self, reply: Reply) -> Status:
         return Status(self._id(reply), State.QUEUED)
 
-    def poll(self, remote_id: str) -> Call:
+    def poll(self, job: Job) -> Call:
         from urllib.parse import quote
 
-        return Call("GET", f"/jobs/{quote(remote_id, safe='')}")
+        return Call("GET", f"/jobs/{quote(job.remote_id or '', safe='')}")
 
-    def polled(self, reply: Reply, remote_id: str) -> Status:
+    def polled(self, reply: Reply, job: Job) -> Status:
         self._id(reply)
         word = str(reply.json.get("status"))
-        return Status(remote_id, {"busy": State.RUNNING}.get(word), word)
+        return Status(job.remote_id or "", {"busy": State.RUNNING}.get(word), word)
 
     def check(self) -> Call:
         return Call("GET", "/me")
@@ -115,6 +116,77 @@ class TestAThirdPartysProvider(ToyConformance):
         return Toy()
 
 
+class Thorough(Toy):
+    """A service that tells the clip in a call of its own, cancels, keeps files on another host and signs its calls."""
+
+    other_hosts: ClassVar[Mapping[str, str]] = {"files": "https://files.toy.example"}
+
+    def upload(self, file: MediaFile) -> Generator[Call, Reply, RemoteMedia]:
+        start = Call("POST", "/files", json={"type": file.content_type}, host="files", headers={"X-Days": "1"})
+        reply = yield start
+        file_id = self._id(reply)
+        yield Call("PUT", "https://store.example/up", content=file.content, headers={"Content-Type": file.content_type})
+        return RemoteMedia(self.name, file_id)
+
+    def polled(self, reply: Reply, job: Job) -> Status:
+        status = super().polled(reply, job)
+        return Status(status.remote_id, State.DOWNLOADING, "ready") if status.word == "ready" else status
+
+    def result(self, job: Job) -> Call | None:
+        return Call("GET", f"{self.poll(job).url}/result")
+
+    def resulted(self, reply: Reply, job: Job) -> Status:
+        self._id(reply)
+        link = reply.json.get("link")
+        if not isinstance(link, str):
+            return Status(job.remote_id or "", State.FAILED, "ready", error="Toy gave no clip")
+        return Status(job.remote_id or "", State.DOWNLOADING, "ready", video_url=link)
+
+    def cancel(self, job: Job) -> Call | None:
+        return Call("POST", f"{self.poll(job).url}/cancel")
+
+    def cancelled(self, reply: Reply, job: Job) -> Status:
+        self._id(reply)
+        over = reply.json.get("status") == "cancelled"
+        return Status(job.remote_id or "", State.CANCELLED if over else None, cost=Cost(0.0, "USD") if over else None)
+
+    def is_genuine(self, callback: Callback, secret: str) -> bool:
+        signature = hmac.new(secret.encode(), callback.body, "sha256").hexdigest()
+        return hmac.compare_digest(callback.headers.get("x-signature", "").encode(), signature.encode())
+
+
+class TestAServiceThatNeedsMoreThanOneCall(ToyConformance):
+    @pytest.fixture
+    def provider(self) -> Provider:
+        return Thorough()
+
+    def upload_replies(self) -> Iterable[Reply]:
+        return [Reply(200, {"id": "file-1"}), Reply(200)]
+
+    def result_replies(self) -> Replies:
+        link = "https://cdn.toy.example/clip.mp4"
+        return [
+            (Reply(200, {"id": "job-1", "link": link}), Status("job-1", State.DOWNLOADING, "ready", video_url=link)),
+            (Reply(200, {"id": "job-1"}), Status("job-1", State.FAILED, "ready", error="Toy gave no clip")),
+        ]
+
+    def cancel_replies(self) -> Replies:
+        return [
+            (Reply(200, {"id": "job-1", "status": "cancelled"}), Status("job-1", State.CANCELLED, cost=Cost(0, "USD"))),
+            (Reply(202, {"id": "job-1"}), Status("job-1", None)),
+            (Reply(409, {"id": "job-1"}), RejectedError),
+        ]
+
+
+def test_a_plain_callback_is_genuine_with_the_secret_and_a_signed_one_with_its_signature() -> None:
+    body = b'{"id": "job-1"}'
+    signature = hmac.new(b"s3cret", body, "sha256").hexdigest()
+    assert Toy().is_genuine(Callback({"authorization": "Bearer s3cret"}, body), "s3cret")
+    assert not Toy().is_genuine(Callback({"authorization": "Bearer other"}, body), "s3cret")
+    assert Thorough().is_genuine(Callback({"x-signature": signature}, body), "s3cret")
+    assert not Thorough().is_genuine(Callback({"x-signature": signature}, body + b" "), "s3cret")
+
+
 class Talkative(Toy):
     def explain(self, reply: Reply) -> ProviderError:
         error = super().explain(reply)
@@ -131,8 +203,8 @@ class Leaky(Toy):
 
 
 class Straying(Toy):
-    def poll(self, remote_id: str) -> Call:
-        return Call("GET", f"https://elsewhere.example/jobs/{remote_id}")
+    def poll(self, job: Job) -> Call:
+        return Call("GET", f"https://elsewhere.example/jobs/{job.remote_id}")
 
 
 class Forgetful(Toy):
@@ -144,9 +216,9 @@ class Forgetful(Toy):
 
 
 class Hasty(Toy):
-    def polled(self, reply: Reply, remote_id: str) -> Status:
-        status = super().polled(reply, remote_id)
-        return status if status.state else Status(remote_id, State.FAILED, status.word, error="unknown")
+    def polled(self, reply: Reply, job: Job) -> Status:
+        status = super().polled(reply, job)
+        return status if status.state else Status(job.remote_id or "", State.FAILED, status.word, error="unknown")
 
 
 class Trusting(Toy):
@@ -160,8 +232,18 @@ class Careless(Toy):
 
 
 class Unguarded(Toy):
-    def poll(self, remote_id: str) -> Call:
-        return Call("GET", f"/jobs/{remote_id}")
+    def poll(self, job: Job) -> Call:
+        return Call("GET", f"/jobs/{job.remote_id}")
+
+
+class Lost(Toy):
+    def poll(self, job: Job) -> Call:
+        return Call("GET", super().poll(job).url, host="nowhere")
+
+
+class Gullible(Toy):
+    def is_genuine(self, callback: Callback, secret: str) -> bool:
+        return True
 
 
 @pytest.mark.parametrize(
@@ -175,6 +257,10 @@ class Unguarded(Toy):
         (Trusting, "test_garbage_is_never_anything_but_a_provider_error"),
         (Careless, "test_every_model_can_be_submitted_with_its_defaults"),
         (Unguarded, "test_an_id_cannot_lead_a_poll_to_another_path"),
+        (Lost, "test_only_paths_on_its_own_host_are_sent_with_the_key"),
+        (Gullible, "test_garbage_is_never_anything_but_a_provider_error"),
+        (Thorough, "test_each_answer_about_a_result_means_what_it_should"),
+        (Thorough, "test_each_answer_to_a_cancel_means_what_it_should"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )

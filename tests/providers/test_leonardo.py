@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from providers.wire import replies, sample
+from wire_samples import replies, sample
 
 from vidnb import catalog, providers
 from vidnb.catalog import Model
@@ -24,7 +26,7 @@ from vidnb.errors import (
 from vidnb.providers import Provider
 from vidnb.providers.conformance import ProviderConformance, Replies, drive
 from vidnb.providers.leonardo import Leonardo
-from vidnb.records import Cost, MediaFile, RemoteMedia, Reply, State, Status
+from vidnb.records import Callback, Cost, MediaFile, RemoteJob, RemoteMedia, Reply, State, Status
 
 JOB = "1f1a06db-37cd-6c60-9cac-182717e03f42"
 ASSET = "2b7c3d10-52aa-4f0e-8c1d-0c7a3d9e1b22"
@@ -67,17 +69,19 @@ POLLED = {
     "leonardo-get-complete-nsfw": Status(JOB, State.DOWNLOADING, "COMPLETE", CLIP, ASSET, nsfw=True),
     "leonardo-get-complete-no-output": Status(
         JOB,
-        State.FAILED,
-        "COMPLETE",
+        None,
+        "COMPLETE without a clip",
         error="Leonardo.AI reported COMPLETE without a clip: the output was moderated or lost",
+        ended=True,
     ),
     "leonardo-get-complete-poster-only": Status(
         JOB,
-        State.FAILED,
-        "COMPLETE",
+        None,
+        "COMPLETE without a clip",
         asset_id=ASSET,
         error="Leonardo.AI reported COMPLETE without a clip: the output was moderated or lost",
         nsfw=False,
+        ended=True,
     ),
     "leonardo-get-failed": Status(JOB, State.FAILED, "FAILED", error="Leonardo.AI reported FAILED; it gives no reason"),
     "leonardo-get-null": Status(
@@ -349,7 +353,7 @@ def test_sound_and_video_go_through_the_media_endpoint() -> None:
 def test_a_late_upload_may_be_tried_again_and_was_not_charged() -> None:
     file = MediaFile("ab" * 32, "png", "image/png", b"bytes")
     with pytest.raises(UnavailableError, match="two minutes") as caught:
-        drive(LEONARDO.upload(file), replies("leonardo-init-image", "leonardo-presigned-upload-late"))
+        drive(LEONARDO.upload(file), 2 * list(replies("leonardo-init-image", "leonardo-presigned-upload-late")))
     assert caught.value.charged is False
 
 
@@ -361,7 +365,7 @@ def test_an_upload_form_that_points_at_the_own_host_is_refused() -> None:
 
 
 def test_recent_jobs_carry_what_recognises_a_lost_submit() -> None:
-    exchange = LEONARDO.recent(2)
+    exchange = LEONARDO.recent(2, [])
     calls, jobs = drive(exchange, replies("leonardo-me", "leonardo-user-list"))
     assert [call.url for call in calls] == ["/v1/me", sample("leonardo-user-list").request["url"]]
     assert [(job.remote_id, job.prompt, job.seed) for job in jobs] == [
@@ -378,5 +382,165 @@ def test_the_account_is_told_with_slots_and_balances() -> None:
 
 
 def test_a_webhook_gives_its_id_and_nothing_else() -> None:
-    assert LEONARDO.webhook_id(sample("leonardo-webhook").reply.json) == JOB
-    assert LEONARDO.webhook_id({"data": {"object": {"id": "../me"}}}) is None
+    assert LEONARDO.webhook_id(Callback({}, b"", sample("leonardo-webhook").reply.json)) == JOB
+    assert LEONARDO.webhook_id(Callback({}, b"", {"data": {"object": {"id": "../me"}}})) is None
+
+
+ENTRY = {
+    "id": JOB, "status": "COMPLETE", "createdAt": "2026-08-18T05:07:51.000", "prompt": "a paper boat", "seed": 5,
+    "generated_images": [{"id": ASSET, "motion": True, "motionMP4URL": CLIP, "motionModel": "SEEDANCE2_5"}],
+}  # fmt: skip
+
+
+def listed(**changes: Any) -> RemoteJob:
+    """An entry of the list as the provider reads it."""
+    replies = [sample("leonardo-me").reply, Reply(200, {"generations": [{**ENTRY, **changes}]})]
+    found: list[RemoteJob] = drive(LEONARDO.recent(2, []), replies)[1]
+    return found[0]
+
+
+def output(**fields: Any) -> list[dict[str, Any]]:
+    return [{"id": ASSET, **fields}]
+
+
+def test_a_list_tells_pictures_from_videos() -> None:
+    assert listed().is_video is True
+    assert listed(generated_images=output(url="https://cdn.leonardo.ai/a.jpg", motion=False)).is_video is False
+    assert listed(status="PENDING", generated_images=[], modelId="aa77f04e").is_video is False
+    assert listed(status="PENDING", generated_images=[]).is_video is None
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one", "is_none"),
+    [
+        ("SEEDANCE2_5", "bytedance/seedance-2.5", "seedance-2.0"),
+        ("SEEDANCE2_0", "seedance-2.0", "seedance-2.0-fast"),
+        ("VEO3_1", "veo-3.1-generate-001", "veo-3.1-fast-generate-001"),
+        ("VEO3_1FAST", "veo-3.1-fast-generate-001", "veo-3.1-generate-001"),
+        ("MOTION2", "motion_2.0", "motion_2.0-fast"),
+        ("MOTION2FAST", "MOTION2FAST", "MOTION2"),
+        ("KLING2_5", "KLING2_5", "kling-3.0"),
+    ],
+)
+def test_the_model_of_a_listed_job_is_known_by_any_spelling(name: str, is_one: str, is_none: str) -> None:
+    models = listed(generated_images=output(motionModel=name)).models
+    assert models is not None
+    assert f"leonardo/{is_one}" in models
+    assert f"leonardo/{is_none}" not in models
+
+
+def test_every_model_of_the_catalogue_knows_its_own_name_in_a_list() -> None:
+    for known in catalog.load().values():
+        if known.provider == "leonardo":
+            name = re.sub(r"[^A-Z0-9]+", "_", known.wire.rsplit("/", 1)[-1].upper())
+            assert known.id in (listed(generated_images=output(motionModel=name)).models or ())
+
+
+FINISHED: dict[str, dict[str, Any]] = {
+    "videos of their own": {"generated_images": [], "generated_videos": [{"url": CLIP}]},
+    "beside the status": {"generated_images": [], "motionMP4URL": CLIP},
+    "where the poster is": {"generated_images": output(url=CLIP, motionMP4URL=None)},
+    "another field": {"generated_images": output(url="https://cdn.leonardo.ai/a.jpg", videoUrl=CLIP)},
+    "lower case": {"status": "complete"},
+    "another form": {"status": " Completed "},
+    "spaces around": {"generated_images": output(motionMP4URL=f" {CLIP} ")},
+    "a word of another service": {"status": "SUCCEEDED"},
+    "no scheme": {"generated_images": output(motionMP4URL=CLIP.removeprefix("https:"))},
+    "told by the kind beside it": {"generated_images": [], "assets": [{"type": "video", "uri": CLIP}]},
+    "JSON in a text": {"generated_images": [], "output": json.dumps({"videos": [CLIP]})},
+}
+
+
+@pytest.mark.parametrize("case", FINISHED)
+def test_the_clip_is_found_wherever_a_finished_record_holds_its_link(case: str) -> None:
+    reply = Reply(200, {"generations_by_pk": {**ENTRY, **FINISHED[case]}})
+    status = LEONARDO.polled(reply, TestConformance().job(LEONARDO, JOB))
+    assert (status.state, status.video_url) == (State.DOWNLOADING, CLIP)
+
+
+@pytest.mark.parametrize("word", ["CANCELED", "", "3"])
+def test_an_odd_word_decides_nothing_and_the_link_beside_it_is_kept(word: str) -> None:
+    reply = Reply(200, {"generations_by_pk": {**ENTRY, "status": word}})
+    status = LEONARDO.polled(reply, TestConformance().job(LEONARDO, JOB))
+    assert (status.state, status.video_url) == (None, CLIP)
+
+
+def test_a_space_in_a_link_is_escaped() -> None:
+    link = "https://cdn.leonardo.ai/a koala.mp4"
+    reply = Reply(200, {"generations_by_pk": {**ENTRY, "generated_images": output(motionMP4URL=link)}})
+    status = LEONARDO.polled(reply, TestConformance().job(LEONARDO, JOB))
+    assert status.video_url == "https://cdn.leonardo.ai/a%20koala.mp4"
+
+
+def test_what_a_job_was_made_from_is_not_its_clip() -> None:
+    inputs = {"reference_videos": [{"url": "https://cdn.leonardo.ai/in.mp4"}], "startImage": {"url": CLIP}}
+    reply = Reply(200, {"generations_by_pk": {**ENTRY, "generated_images": [], **inputs}})
+    status = LEONARDO.polled(reply, TestConformance().job(LEONARDO, JOB))
+    assert (status.state, status.ended) == (None, True)
+
+
+@pytest.mark.parametrize("word", ["CANCELED", "CANCELLED", "ERROR", "EXPIRED", "Timed out", "rejected"])
+def test_an_end_word_that_nobody_documented_ends_nothing_by_itself(word: str) -> None:
+    reply = Reply(200, {"generations_by_pk": {**ENTRY, "status": word, "generated_images": []}})
+    status = LEONARDO.polled(reply, TestConformance().job(LEONARDO, JOB))
+    assert (status.state, status.ended) == (None, True)
+
+
+def test_a_reply_about_another_job_is_not_believed() -> None:
+    with pytest.raises(UnexpectedReplyError, match="another generation"):
+        LEONARDO.polled(Reply(200, {"generations_by_pk": ENTRY}), TestConformance().job(LEONARDO, IMAGE))
+
+
+@pytest.mark.parametrize("status", [408, 409, 425, 499, 502, 504, 520, 524])
+@pytest.mark.parametrize("text", ["", "<html><body>nginx</body></html>", "error"])
+def test_what_a_gateway_says_after_the_service_took_a_submit_is_no_refusal(status: int, text: str) -> None:
+    assert LEONARDO.explain(Reply(status, None, text)).charged is None
+
+
+FORM = {
+    "uploadInitImage": {
+        "id": IMAGE,
+        "url": "https://bucket.example.com/",
+        "key": "k",
+        "fields": '{"x-amz-signature": "s"}',
+    }
+}
+EXPIRED = "<Error><Code>AccessDenied</Code><Message>Invalid according to Policy: Policy expired.</Message></Error>"
+FILE = MediaFile("ab" * 32, "png", "image/png", b"png" * 2**20)
+
+
+def refused(*replies: Reply) -> tuple[int, ProviderError]:
+    """How many calls an upload makes that is answered so, and how it ends."""
+    exchange, answers, calls = LEONARDO.upload(FILE), list(replies), 1
+    next(exchange)
+    try:
+        while True:
+            exchange.send(answers.pop(0))
+            calls += 1
+    except ProviderError as error:
+        return calls, error
+
+
+def test_an_upload_form_that_was_used_too_late_gets_a_new_one_once() -> None:
+    late = Reply(403, None, EXPIRED)
+    calls, handle = drive(LEONARDO.upload(FILE), [Reply(200, FORM), late, Reply(200, FORM), Reply(204)])
+    assert (len(calls), handle.id) == (4, IMAGE)
+    count, error = refused(Reply(200, FORM), late, Reply(200, FORM), late)
+    assert count == 4
+    assert "Policy expired" in str(error)
+    assert isinstance(error, UnavailableError)
+
+
+def test_the_storages_own_reason_is_shown_without_its_secrets() -> None:
+    text = "<Error><Code>SignatureDoesNotMatch</Code><Message>no &quot;match&quot; https://s3/x?X-Amz-Signature=s</Message></Error>"
+    count, error = refused(Reply(200, FORM), Reply(403, None, text))
+    assert count == 2
+    assert 'SignatureDoesNotMatch: no "match" [link]' in str(error)
+    assert isinstance(error, RejectedError)
+
+
+@pytest.mark.parametrize(("status", "text"), [(413, ""), (400, "<Error><Code>EntityTooLarge</Code></Error>")])
+def test_a_file_that_is_too_large_is_said_to_be(status: int, text: str) -> None:
+    _, error = refused(Reply(200, FORM), Reply(status, None, text))
+    assert "the file is too large (3.0 MB)" in str(error)
+    assert isinstance(error, RejectedError)

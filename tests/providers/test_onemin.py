@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from providers.wire import replies, sample
+from wire_samples import replies, sample
 
 from vidnb import catalog, providers
 from vidnb.catalog import Model, Param, Size
@@ -56,8 +57,10 @@ POLLED = {
     "onemin-results-processing": Status(JOB, State.RUNNING, "PROCESSING"),
     "onemin-results-success": Status(JOB, State.DOWNLOADING, "SUCCESS", LINK),
     "onemin-results-success-root-link": Status(JOB, State.DOWNLOADING, "SUCCESS", LINK),
-    "onemin-results-success-no-link": Status(JOB, None, "SUCCESS without link"),
-    "onemin-results-success-no-result": Status(JOB, None, "SUCCESS without result"),
+    "onemin-results-success-no-link": Status(
+        JOB, None, "SUCCESS without link", error="1min.ai reported SUCCESS without a link to the clip", ended=True
+    ),
+    "onemin-results-success-no-result": Status(JOB, State.DOWNLOADING, "SUCCESS", LINK),
     "onemin-results-failure": Status(JOB, State.FAILED, "FAILURE", error="1min.ai: The image could not be processed"),
     "onemin-results-failed": Status(
         JOB, State.FAILED, "FAILED", error="1min.ai reported a failure; it gives no reason"
@@ -265,4 +268,60 @@ def test_the_key_check_asks_for_a_record_that_nobody_has() -> None:
 def test_a_record_with_a_link_that_is_no_web_address_is_not_finished() -> None:
     body = copy.deepcopy(sample("onemin-results-success").reply.json)
     body["aiRecord"]["temporaryUrl"] = "/api/me"
-    assert ONEMIN.polled(Reply(200, body), JOB).word == "SUCCESS without link"
+    assert ONEMIN.polled(Reply(200, body), TestConformance().job(ONEMIN, JOB)).word == "SUCCESS without link"
+
+
+FINISHED: dict[str, dict[str, Any]] = {
+    "the result is the link": {"aiRecordDetail": {"resultObject": [LINK]}},
+    "the result is a text": {"aiRecordDetail": {"resultObject": LINK}},
+    "the result is an object": {"aiRecordDetail": {"resultObject": {"url": LINK}}},
+    "no result": {"temporaryUrl": LINK},
+    "the result is a key": {"temporaryUrl": LINK, "aiRecordDetail": {"resultObject": "videos/x.mp4"}},
+    "another field": {"videoUrl": LINK, "aiRecordDetail": {"resultObject": ["videos/x.mp4"]}},
+    "lower case": {"status": "success", "temporaryUrl": LINK},
+    "a word of another service": {"status": "COMPLETED", "temporaryUrl": LINK},
+    "JSON in a text": {"aiRecordDetail": {"resultObject": json.dumps([LINK])}},
+    "facts in place of a result": {"temporaryUrl": LINK, "aiRecordDetail": {"resultObject": {"duration": 5}}},
+    "a code that all is well": {"temporaryUrl": LINK, "aiRecordDetail": {"responseObject": {"code": 200}}},
+}
+
+
+@pytest.mark.parametrize("case", FINISHED)
+def test_the_clip_is_found_wherever_a_finished_record_holds_its_link(case: str) -> None:
+    reply = Reply(200, {"aiRecord": {"uuid": JOB, "status": "SUCCESS", **FINISHED[case]}})
+    status = ONEMIN.polled(reply, TestConformance().job(ONEMIN, JOB))
+    assert (status.state, status.video_url) == (State.DOWNLOADING, LINK)
+
+
+def test_what_a_record_tells_while_it_goes_on_is_no_refusal() -> None:
+    detail = {"resultObject": {"progress": 50, "message": "in the queue"}, "responseObject": {"code": "QUEUED"}}
+    reply = Reply(200, {"aiRecord": {"uuid": JOB, "status": "PROCESSING", "aiRecordDetail": detail}})
+    assert ONEMIN.submitted(reply).state is State.RUNNING
+    assert ONEMIN.polled(reply, TestConformance().job(ONEMIN, JOB)).state is State.RUNNING
+
+
+@pytest.mark.parametrize("word", ["CANCELED", "ERROR", "expired"])
+def test_an_end_word_that_nobody_documented_ends_nothing_by_itself(word: str) -> None:
+    reply = Reply(200, {"aiRecord": {"uuid": JOB, "status": word}})
+    status = ONEMIN.polled(reply, TestConformance().job(ONEMIN, JOB))
+    assert (status.state, status.ended) == (None, True)
+
+
+def test_a_reply_about_another_record_is_not_believed() -> None:
+    reply = Reply(200, {"aiRecord": {"uuid": "another", "status": "SUCCESS", "temporaryUrl": LINK}})
+    with pytest.raises(UnexpectedReplyError, match="another record"):
+        ONEMIN.polled(reply, TestConformance().job(ONEMIN, JOB))
+
+
+@pytest.mark.parametrize("status", [408, 409, 425, 499, 502, 504, 520, 524])
+@pytest.mark.parametrize("text", ["", "<html><body>nginx</body></html>", "error"])
+def test_what_a_gateway_says_after_the_service_took_a_submit_is_no_refusal(status: int, text: str) -> None:
+    assert ONEMIN.explain(Reply(status, None, text)).charged is None
+
+
+def test_a_file_that_is_too_large_is_said_to_be() -> None:
+    file = MediaFile("ab" * 32, "png", "image/png", b"png" * 2**20)
+    exchange = ONEMIN.upload(file)
+    next(exchange)
+    with pytest.raises(RejectedError, match=r"too large \(3\.0 MB"):
+        exchange.send(Reply(413, None, "<html>Request Entity Too Large</html>"))

@@ -11,7 +11,7 @@ from PIL.Image import Image
 
 import vidnb
 from vidnb.catalog import Model
-from vidnb.client import Jobs
+from vidnb.client.asynchronous import Jobs
 from vidnb.records import ClipInfo, Cost
 
 
@@ -22,6 +22,10 @@ def verbs() -> None:
     assert_type(job, vidnb.Job)
     assert_type(vidnb.wait(job), vidnb.Clip)
     assert_type(vidnb.wait(job.id, timeout_s=60), vidnb.Clip)
+    assert_type(vidnb.wait([job, job]), list[vidnb.Clip])
+    assert_type(vidnb.wait(vidnb.jobs()), list[vidnb.Clip])
+    assert_type(vidnb.wait(["3f2a", "91c0"]), list[vidnb.Clip])
+    assert_type(vidnb.cancel([job, job]), Jobs)
     assert_type(vidnb.watch(job), Iterator[vidnb.Job])
     assert_type(vidnb.job("3f2a"), vidnb.Job)
     assert_type(vidnb.clip(job), vidnb.Clip)
@@ -39,14 +43,15 @@ def verbs() -> None:
     assert_type(vidnb.annotate(job, rating=None, tags="keeper, koala"), vidnb.Job)
     assert_type(vidnb.quote("a koala", model="1min/kling", duration_s=10), vidnb.Quote)
     assert_type(vidnb.expect(job), vidnb.Expectation | None)
-    assert_type(vidnb.spent(since="2026-11-21"), Mapping[str, float])
+    assert_type(vidnb.spent(since="2026-11-21"), vidnb.Spent)
+    assert_type(vidnb.spent().settled, Mapping[str, float])
 
 
 def wrong_calls() -> None:
     # Each ignore is needed: with `--warn-unused-ignores` a call that became legal fails the check.
     vidnb.generate("a koala", model=7)  # type: ignore[arg-type]
     vidnb.generate("a koala", unsupported="ignore")  # type: ignore[arg-type]
-    vidnb.wait()  # type: ignore[call-arg]
+    vidnb.wait()  # type: ignore[call-overload]
     vidnb.settle("3f2a", "forget")  # type: ignore[arg-type]
     vidnb.annotate("3f2a", rating="good")  # type: ignore[arg-type]
     vidnb.generated  # type: ignore[attr-defined]  # noqa: B018

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from vidnb.client.verbs import Client
 from vidnb.emulator import Emulator
-from vidnb.verbs import Client
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 import threading
-import time
-from collections.abc import Callable
 from itertools import permutations
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,34 +16,26 @@ import numpy as np
 import PIL.Image
 import pytest
 from formpage import edit, mark_of, say, seen_in, spec_of, submit, upload, wire_of
+from waiting import PATIENCE_S, until
 
 from vidnb import catalog, params
+from vidnb.catalog import MEDIA_KINDS
 from vidnb.errors import ConfigError
 from vidnb.records import RemoteMedia
 from vidnb.widgets import Form, GenerateBar
-from vidnb.widgets._inputs import WAITING
-from vidnb.widgets._spec import fields_of
+from vidnb.widgets.fields import fields_of
 from vidnb.widgets.form import LATE, NOT_SENT, UNREAD, Filled
+from vidnb.widgets.inputs import WAITING
 
 MODELS = list(catalog.load())
 UUID = "5f2d1c0a-1111-4222-8333-444455556666"
 HOSTILE = "<img src=x onerror=alert(1)>"
-PATIENCE_S = 30
 
 
 def png(width: int = 640, height: int = 480, kind: str = "PNG") -> bytes:
     data = io.BytesIO()
     PIL.Image.new("RGB", (width, height), "teal").save(data, kind)
     return data.getvalue()
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """What the condition gives, once it is something; it happens on the background loop."""
-    end = time.monotonic() + PATIENCE_S
-    while not (found := condition()):
-        assert time.monotonic() < end, "it never came to that"
-        time.sleep(0.005)
-    return found
 
 
 class Heard:
@@ -93,6 +83,9 @@ def test_an_untouched_form_changes_no_recipe(model_id: str) -> None:
     needed: dict[str, Any] = {"prompt": "a koala"} if "prompt" in model.params else {}
     if model.takes("start_image") and "text" not in model.modes:
         needed["start_image"] = png()
+    for name, param in model.params.items():
+        if param.required and param.kind in MEDIA_KINDS and name not in needed:
+            needed[name] = [RemoteMedia(model.provider, "5f2d1c0a-1111-4222-8333-444455556666")]
     forced = {name: form.params[name] for name, p in model.params.items() if p.required and name in form.params}
     form.params = needed
     assert params.validate(model, form.params).recipe == params.validate(model, {**forced, **needed}).recipe
@@ -100,9 +93,17 @@ def test_an_untouched_form_changes_no_recipe(model_id: str) -> None:
 
 def test_basics_stand_first_and_the_rest_is_folded() -> None:
     fields = Form("leonardo/motion_2.0")._spec["fields"]
-    assert [spec["name"] for spec in fields if spec["basic"]] == ["prompt", "start_image", "seed", "size"]
+    basics = ["prompt", "start_image", "motion_control", "motion_control_weight", "seed", "size"]
+    assert [spec["name"] for spec in fields if spec["basic"]] == basics
     assert [spec["basic"] for spec in fields] == sorted((spec["basic"] for spec in fields), reverse=True)
     assert {"negative_prompt", "public"} <= {spec["name"] for spec in fields if not spec["basic"]}
+
+
+def test_the_form_says_which_models_have_what_this_one_lacks() -> None:
+    assert Form("leonardo/motion_2.0")._spec["lacks"] == ["motion strength (Leonardo Motion takes it)"]
+    lacks = Form("1min/leonardo-motion")._spec["lacks"]
+    assert [words.split(" (")[0] for words in lacks] == ["prompt", "seed", "resolution"]
+    assert all("more take it)" in words for words in lacks)
 
 
 def test_controls_follow_kind_and_bounds() -> None:
@@ -579,7 +580,7 @@ def test_several_pictures_are_a_list_and_replaced_ones_are_forgotten() -> None:
     assert form.params["reference_images"] == [png(300 + number, 300) for number in range(3)]
     edit(form, "reference_images", wire_of(form, "reference_images")[1:2])
     assert form.params["reference_images"] == [png(301, 300)]
-    assert len(form._inputs._items) == 1
+    until(lambda: len(form._inputs._items) == 1)  # another thread forgets, a moment later
 
 
 def test_styles_go_by_name_and_elements_by_id_and_weight() -> None:
@@ -665,7 +666,7 @@ def test_an_edit_for_a_field_that_says_sizes_in_another_way_is_void() -> None:
 
 
 def _size(form: Form) -> Any:
-    return form._fields.get("size")
+    return next((spec for spec in form._spec["fields"] if spec["name"] == "size"), None)
 
 
 def test_an_empty_size_of_ones_own_is_not_the_default() -> None:

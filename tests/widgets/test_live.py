@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import anyio
 import ipywidgets
 import numpy as np
 import pytest
+import traitlets
 from ipywidgets.widgets.widget import _instances
 
 from vidnb.errors import ConfigError
-from vidnb.widgets import Form, ModelPicker, _live
-from vidnb.widgets._live import PIECE_BYTES, WINDOW_BYTES, WINDOW_S, Live, Pace
+from vidnb.widgets import Form, ModelPicker, live
+from vidnb.widgets.live import PIECE_BYTES, WINDOW_BYTES, WINDOW_S, Live, Pace, kept_equal
 
 
 def test_interactive_runs_again_whenever_the_form_changes() -> None:
@@ -109,7 +111,7 @@ class Clock:
 
 def paced(monkeypatch: pytest.MonkeyPatch, sizes: list[int], where: str = "jupyter") -> list[tuple[float, int]]:
     """When bytes of these sizes went out, if two parts ask at once."""
-    monkeypatch.setattr(_live, "host", lambda: where)
+    monkeypatch.setattr(live, "host", lambda: where)
     clock, sent = Clock(), []
     pace = Pace(clock.read, clock.sleep)
 
@@ -143,9 +145,9 @@ def test_small_clips_and_other_hosts_wait_for_nothing(monkeypatch: pytest.Monkey
 
 
 def test_bytes_that_nobody_wants_any_more_take_no_room_from_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_live, "host", lambda: "jupyter")
+    monkeypatch.setattr(live, "host", lambda: "jupyter")
     clock, part, said = Clock(), Part(), []
-    monkeypatch.setattr(_live, "PACE", Pace(clock.read, clock.sleep))
+    monkeypatch.setattr(live, "PACE", Pace(clock.read, clock.sleep))
     part.say = lambda kind, content, buffers: said.append(content["part"])  # type: ignore[method-assign]
     data = bytes(WINDOW_BYTES // PIECE_BYTES * PIECE_BYTES)
     for _ in range(3):
@@ -168,3 +170,29 @@ def test_bytes_go_in_pieces_and_stop_when_they_are_no_longer_wanted() -> None:
     said.clear()
     anyio.run(part.say_in_pieces, "video", {"id": "a"}, b"")
     assert said == [("video", {"id": "a", "part": 0, "parts": 1}, b"")]
+
+
+def test_two_traits_stay_equal_whichever_is_set_and_from_whichever_thread() -> None:
+    class Holder(traitlets.HasTraits):
+        number = traitlets.Int(0)
+
+    one, other = Holder(number=7), Holder()
+    kept_equal(one, other, "number")
+    assert other.number == 7
+    other.number = 8
+    assert one.number == 8
+
+    def set_often(holder: Holder, numbers: range) -> None:
+        for number in numbers:
+            holder.number = number
+
+    for begin in range(0, 4000, 200):
+        threads = [
+            threading.Thread(target=set_often, args=(holder, range(begin + part, begin + part + 100)))
+            for holder, part in ((one, 0), (other, 100))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert one.number == other.number

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from waiting import until
 
 from vidnb import display
-from vidnb._clip import Clip
+from vidnb.client.verbs import Client
+from vidnb.clip import Clip
 from vidnb.emulator import Emulator
 from vidnb.errors import StoreError
-from vidnb.verbs import Client
 from vidnb.widgets import player as module
 from vidnb.widgets.player import ACTIONS, Player, Pressed, file_name, shown
 
 HOSTILE = "<img src=x onerror=alert(1)> ../../etc \u202e\ud800"
-PATIENCE_S = 60
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +52,6 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any], lis
 
 
 Said = list[tuple[str, dict[str, Any], list[bytes]]]
-
-
-def until(condition: Callable[[], Any]) -> None:
-    """Wait until the condition holds; what it waits for happens on the background loop."""
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, "it never came to that"
-        time.sleep(0.01)
 
 
 def kinds(said: Said) -> list[str]:

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import io
 import threading
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import PIL.Image
 import pytest
+from waiting import PATIENCE_S, until
 
-from vidnb._clip import Clip
+from vidnb.client.verbs import Client
+from vidnb.clip import Clip
 from vidnb.emulator import Emulator
 from vidnb.emulator.clips import Scene, render
 from vidnb.errors import ConfigError
 from vidnb.records import ClipInfo, Job, State
-from vidnb.store.tables import JOBS, job_row
-from vidnb.verbs import Client
-from vidnb.widgets import _live
+from vidnb.widgets import live
 from vidnb.widgets.recent import CLIPS_SAVED, FIRST_CLIPS, PAGE_CLIPS, POSTER_BYTES, SAVED_BYTES, Recent
 
 HOSTILE = "<img src=x onerror=alert(1)>"
-PATIENCE_S = 60
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 Say = tuple[str, dict[str, Any], list[bytes]]
@@ -55,14 +53,6 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[Say]:
     return said
 
 
-def until(condition: Callable[[], Any]) -> None:
-    """Wait until the condition holds; what it waits for happens on the background loop."""
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, "it never came to that"
-        time.sleep(0.01)
-
-
 def of_kind(heard: list[Say], kind: str) -> list[Say]:
     return [one for one in heard if one[0] == kind]
 
@@ -81,6 +71,7 @@ def shown(client: Client, **filters: Any) -> Recent:
 
 def fill(client: Client, video: bytes, count: int, **changes: Any) -> list[str]:
     """So many done jobs, all with one file; their ids, the newest first."""
+    store = client.asynchronous.store  # before there are files: a history is not begun beside those of another one
     sha256 = client.asynchronous.files.put(video, ".mp4")
     info = ClipInfo(sha256, len(video), 320, 192, 24.0, 1.0, 24, "h264", False)
 
@@ -94,8 +85,7 @@ def fill(client: Client, video: bytes, count: int, **changes: Any) -> list[str]:
         )  # fmt: skip
 
     jobs = [job(place) for place in range(count)]
-    with client.asynchronous.store._engine.begin() as connection:
-        connection.execute(JOBS.insert(), [job_row(one) for one in jobs])
+    store.merge(jobs, {})
     return [one.id for one in reversed(jobs)]
 
 
@@ -118,7 +108,7 @@ def test_ten_thousand_clips_are_a_list_of_ids_and_one_page_of_facts(
         read.append(job_id)
         return clip_of(job_id)
 
-    monkeypatch.setattr(client, "clip", clip)
+    monkeypatch.setattr(client.asynchronous, "clip", clip)
     recent = shown(client)
     assert recent.count == 10_000
     assert [one["id"] for one in recent._first] == ids[:FIRST_CLIPS]
@@ -175,7 +165,7 @@ def test_a_large_video_comes_in_pieces_that_every_server_lets_through(
 ) -> None:
     (job_id,) = fill(client, video, 1)
     size = len(video) // 5
-    monkeypatch.setattr(_live, "PIECE_BYTES", size)
+    monkeypatch.setattr(live, "PIECE_BYTES", size)
     recent = shown(client)
     ask(recent, "video", id=job_id, bytes=True)
     until(lambda: not recent._wants)
@@ -190,7 +180,7 @@ def test_bytes_that_one_view_no_longer_wants_still_come_whole_for_the_other(
     client: Client, video: bytes, heard: list[Say], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (job_id,) = fill(client, video, 1)
-    monkeypatch.setattr(_live, "PIECE_BYTES", len(video) // 5)
+    monkeypatch.setattr(live, "PIECE_BYTES", len(video) // 5)
     recent = shown(client)
     gate = threading.Event()
     read = Clip.read

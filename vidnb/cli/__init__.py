@@ -5,7 +5,9 @@ Results go to stdout, everything said about them to stderr. `Commands` is where 
 
 from __future__ import annotations
 
+import io
 import logging
+import sys
 import warnings
 from typing import Annotated, Any
 
@@ -13,7 +15,22 @@ import typer
 from typer.core import TyperGroup
 
 from vidnb import __version__
-from vidnb.cli import doctor, emulate, generate, history, lab, models, resume, settle
+from vidnb.cli import (
+    budget,
+    bundle,
+    doctor,
+    emulate,
+    generate,
+    history,
+    lab,
+    mcp,
+    models,
+    resume,
+    settle,
+    shrink,
+    sweep,
+    work,
+)
 from vidnb.cli.terminal import INTERRUPTED, complain, exit_code, say
 from vidnb.errors import VidnbError
 
@@ -37,6 +54,7 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """What the subcommand returns."""
+        _write_anything()
         try:
             return super().invoke(ctx)
         except VidnbError as error:
@@ -45,6 +63,13 @@ class Commands(TyperGroup):
         except KeyboardInterrupt:
             say("Interrupted. Jobs that were begun go on: vidnb resume takes them up.", style="yellow")
             raise typer.Exit(INTERRUPTED) from None
+
+
+def _write_anything() -> None:
+    """Let a console that knows few characters, as some of Windows do, show a question mark for those of a prompt."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
 
 
 app = typer.Typer(
@@ -74,11 +99,17 @@ def about(
 app.command()(lab.lab)
 app.command()(emulate.emulate)
 app.command()(generate.generate)
+app.command()(sweep.sweep)
+app.command()(work.work)
 app.command()(models.models)
 app.command()(history.history)
+app.command()(bundle.bundle)
+app.command()(shrink.shrink)
 app.command()(resume.resume)
 app.command()(settle.settle)
 app.command()(settle.cancel)
+app.command()(budget.budget)
+app.command()(mcp.mcp)
 app.command()(doctor.doctor)
 
 

@@ -17,7 +17,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from vidnb.cli.folder import is_unused
-from vidnb.display.host import Host, host, limits
+from vidnb.display.host import Host, host, shortcomings
 from vidnb.errors import ConfigError, StoreError, VidnbError
 
 Level = Literal["ok", "note", "problem"]
@@ -78,16 +78,21 @@ def _host() -> Iterator[Finding]:
     yield Finding("host", "ok", ", ".join(["terminal" if told == "none" else told, *(words for words, _ in found)]))
     # `!vidnb doctor` in a cell is a process of its own: what it inherits tells whose page shows the notebook.
     page = told if told != "none" else next((around for _, around in found if around != "none"), told)
-    for limit in limits(page):
+    for limit in shortcomings(page):
         yield Finding("host", "note", limit)
 
 
 def _services() -> Iterator[Finding]:
-    from vidnb import providers
-    from vidnb.transport import target
+    from vidnb import plugins, providers
+    from vidnb.net.target import target
 
+    for why in plugins.broken():
+        yield Finding("plug-in", "problem", "is left out", why)
     for name in providers.names():
-        provider = providers.get(name)
+        try:
+            provider = providers.get(name)
+        except ConfigError:  # said above
+            continue
         own_url = os.environ.get(provider.base_url_env, "").strip()
         key = "key set" if os.environ.get(provider.key_env, "").strip() else "key not set"
         try:
@@ -100,13 +105,25 @@ def _services() -> Iterator[Finding]:
         yield Finding(provider.title, "ok", f"{provider.key_env}: {key}; {answers}")
 
 
+def _has_key(name: str) -> bool:
+    """Return whether the environment has a key for a provider; not where its plug-in is broken."""
+    from vidnb import providers
+
+    try:
+        return bool(os.environ.get(providers.get(name).key_env, "").strip())
+    except ConfigError:
+        return False
+
+
 def _shown_url(url: str) -> str:
     """The address without user, password, query and fragment."""
     try:
         parts = urlsplit(url)
         host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
+        if parts.password is not None and "@" in parts.path:  # a part of the password stands there
+            raise ValueError
     except ValueError:
-        return "an address that cannot be read"
+        return "an address that cannot be read; in a password write @ as %40, / as %2F and : as %3A"
     return f"{parts.scheme}://{host or ''}{parts.path}" if parts.scheme else "an address without http(s)://"
 
 
@@ -195,15 +212,15 @@ def _codecs() -> Iterator[Finding]:
 
 
 def _emulator() -> Iterator[Finding]:
-    from vidnb import media
     from vidnb.emulator.clips import Scene, render
+    from vidnb.media import video
 
     scene = Scene(model="leonardo/motion_2.0", prompt="koala", width_px=256, height_px=144, duration_s=0.2, fps=10)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
         path.write_bytes(render(scene))
         try:
-            info = media.verify_video(path)
+            info = video.verify_video(path)
         except VidnbError as error:
             yield Finding("emulator", "problem", "its clip cannot be read", str(error))
             return
@@ -219,7 +236,7 @@ async def live_findings() -> list[Finding]:
     """What each service with a key says of the key."""
     from vidnb import providers
 
-    asked = [name for name in providers.names() if os.environ.get(providers.get(name).key_env, "").strip()]
+    asked = [name for name in providers.names() if _has_key(name)]
     if not asked:
         return [Finding("services", "note", "no key is set, so none was asked")]
     return [await _live_finding(name) for name in asked]
@@ -227,7 +244,8 @@ async def live_findings() -> list[Finding]:
 
 async def _live_finding(name: str) -> Finding:
     from vidnb import providers
-    from vidnb.transport import Wire, target
+    from vidnb.net.target import target
+    from vidnb.net.wire import Wire
 
     provider = providers.get(name)
     what = f"{provider.title}, live"

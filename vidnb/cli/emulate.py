@@ -1,4 +1,4 @@
-"""`vidnb emulate`: both services on one port, for any client in any language."""
+"""`vidnb emulate`: all services on one port, for any client in any language."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def emulate(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the dice for faults.")] = 0,
 ) -> None:
-    """Serve the emulator of both services on one port.
+    """Serve the emulator of all services on one port.
 
-    Any UUID is a good key for Leonardo, any text for 1min. Its clips say EMULATED and cost nothing.
+    Any UUID is a good key for Leonardo, any text for the others. Its clips say EMULATED and cost nothing.
     """
     if not 0 < speed < float("inf"):
         raise ConfigError(f"--speed is more than 0, not {speed:g}")
@@ -99,7 +99,7 @@ def _pace(emulator: Emulator) -> str:
 
 def _announce(base: str, host: str) -> None:
     """Print what to export on stdout, so that a script can read it, and the rest on stderr."""
-    from vidnb.transport import EMULATOR_KEY
+    from vidnb.net.target import EMULATOR_KEY
 
     word = "set" if os.name == "nt" else "export"
     typer.echo(f"{word} LEONARDO_BASE_URL={base}/api/rest")

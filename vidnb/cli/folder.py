@@ -1,4 +1,4 @@
-"""The data folder for commands that only look: they must not make one."""
+"""For commands that only read: they never create a data folder."""
 
 from __future__ import annotations
 

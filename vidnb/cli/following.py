@@ -14,15 +14,15 @@ from vidnb.errors import JobTimeoutError
 from vidnb.records import Job, State
 
 if TYPE_CHECKING:
-    from vidnb._clip import Clip
-    from vidnb.client import AsyncClient
+    from vidnb.client.asynchronous import AsyncClient
+    from vidnb.clip import Clip
 
 REPLY_S = 15.0
-"""At the end of the wait: how long the answer to a POST that is on its way may take."""
+"""How long to wait at the end for the reply to a POST that was already sent."""
 
 
 async def follow(client: AsyncClient, job: Job, timeout_s: float | None) -> Clip:
-    """The job's clip; its state and the elapsed time are shown meanwhile.
+    """Wait for the job's clip and return it; show state and elapsed time meanwhile.
 
     Raises:
         typer.Exit: interrupted; what becomes of the job was said.
@@ -49,7 +49,7 @@ async def _watch(client: AsyncClient, job: Job, show: Callable[[Job], None]) -> 
 
 
 async def sent(client: AsyncClient, jobs: Iterable[Job]) -> None:
-    """Return once no paid POST of these jobs is on its way: ending the process now would lose the reply."""
+    """Wait until every paid POST of these jobs has its reply, which would be lost if the process ended before."""
 
     def waits() -> bool:
         return any(client.job(job).state is State.SUBMITTING for job in jobs)
@@ -81,9 +81,9 @@ def _shown(job: Job) -> Iterator[Callable[[Job], None]]:
     if not console(stderr=True).is_terminal:
         yield _lines()
         return
-    from vidnb.display import Progress
+    from vidnb.display import ProgressLine
 
-    with Progress(job) as progress:
+    with ProgressLine(job) as progress:
         yield progress.update
 
 

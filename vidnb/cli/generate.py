@@ -13,11 +13,10 @@ import typer
 
 from vidnb.catalog import DEFAULT_MODEL
 from vidnb.errors import ConfigError, StoreError
-from vidnb.records import State
 
 if TYPE_CHECKING:
-    from vidnb._clip import Clip
-    from vidnb.client import AsyncClient
+    from vidnb.client.asynchronous import AsyncClient
+    from vidnb.clip import Clip
 
 
 def generate(
@@ -63,7 +62,7 @@ async def _made(
     prompt: str | None, request: dict[str, Any], timeout_s: float | None, live: bool, out: Path | None
 ) -> tuple[Clip, Path]:
     from vidnb.cli.following import follow
-    from vidnb.client import AsyncClient
+    from vidnb.client.asynchronous import AsyncClient
 
     async with AsyncClient(live=live or None) as client:
         if out is not None:
@@ -121,19 +120,17 @@ async def _earlier(
     client: AsyncClient, prompt: str | None, *, model: str, take: int | None, fresh: bool, **values: Any
 ) -> str | None:
     """The hash of the clip that this request made before, at the same service; None where it would make a new one."""
-    from vidnb import _addresses, catalog, params
+    from vidnb import catalog, params
     from vidnb.cli.folder import is_unused
+    from vidnb.client import addresses
 
     if fresh or is_unused():
         return None
     entry = catalog.find(model)
     values |= {} if prompt is None else {"prompt": prompt}
-    recipe = params.validate(entry, await _addresses.fetched(entry, values)).recipe
-    wanted = (recipe.recipe_hash, take or 0, client.target(entry.provider).base_url)
-    rows = client.store.rows(model=entry.id, state=State.DONE)
-    return next(
-        (row["clip_sha256"] for row in rows if (row["recipe_hash"], row["take"], row["base_url"]) == wanted), None
-    )
+    recipe = params.validate(entry, await addresses.fetched(entry, values)).recipe
+    standing = client.store.standing(client.target(entry.provider).base_url, recipe.recipe_hash, take or 0)
+    return standing.clip.sha256 if standing is not None and standing.clip is not None else None
 
 
 def _holds(out: Path, sha256: str) -> bool:

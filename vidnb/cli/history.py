@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vidnb.cli.folder import is_unused, nothing_here
-from vidnb.cli.terminal import console, safe, say, shortened, table
+from vidnb.cli.terminal import console, say, shortened, table
 from vidnb.errors import ConfigError, StoreError
 from vidnb.records import State
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 HEAD = ("job", "state", "prompt", "model", "seed", "created", "size", "seconds", "cost", "waited")
-FORMULA = ("=", "+", "-", "@")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -81,12 +79,11 @@ def history(
 
 
 def _frame(limit: int | None, filters: dict[str, Any]) -> pd.DataFrame:
-    from vidnb._history import frame
-    from vidnb.files import data_home
-    from vidnb.verbs import Client
+    from vidnb.client.verbs import Client
+    from vidnb.history.frame import empty
 
     if is_unused():
-        return frame([], data_home() / "files")
+        return empty()
     with Client() as client:
         return client.history(limit=limit, **filters).df
 
@@ -100,7 +97,11 @@ def _show(frame: pd.DataFrame, is_filtered: bool) -> None:
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     """The key columns of one job, for people."""
-    told: dict[str, Any] = {name: None if _is_missing(value) else value for name, value in row.items()}
+    import pandas as pd
+
+    told: dict[str, Any] = {
+        name: None if pd.api.types.is_scalar(value) and pd.isna(value) else value for name, value in row.items()
+    }
     measured = told.get("actual_width_px") is not None
     size = f"{told['actual_width_px']:.0f}x{told['actual_height_px']:.0f}" if measured else told.get("resolution") or ""
     seconds = told.get("actual_duration_s") or told.get("duration_s")
@@ -119,48 +120,24 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _is_missing(value: Any) -> bool:
-    import pandas as pd
-
-    return bool(pd.api.types.is_scalar(value) and pd.isna(value))
-
-
 def _text(frame: pd.DataFrame, format_: Format) -> str:
+    from vidnb.history import export
+
     if format_ is Format.CSV:
-        return str(_plain(frame, _tame).to_csv(index=False))
+        return str(export.to_csv(frame))
     # Everything beyond ASCII is escaped, so a prompt cannot reach a terminal's controls through it.
     return str(frame.to_json(orient="records", date_format="iso", date_unit="ms", indent=2, force_ascii=True)) + "\n"
 
 
 def _write(frame: pd.DataFrame, format_: Format, out: Path) -> None:
+    from vidnb.history import export
+
     try:
         if format_ is Format.PARQUET:
-            _plain(frame, str).to_parquet(out, index=False)
+            export.plain(frame, str).to_parquet(out, index=False)
         else:
             out.write_text(_text(frame, format_), encoding="utf-8", newline="")
     except ImportError as error:
         raise ConfigError("Parquet needs pyarrow: pip install 'vidnb[parquet]'") from error
     except OSError as error:
         raise StoreError(f"{out} cannot be written: {error.strerror or error}") from error
-
-
-def _plain(frame: pd.DataFrame, text: Any) -> pd.DataFrame:
-    """The frame with each column of one type: lists and dicts as JSON, mixed columns as text, texts through `text`."""
-    plain = frame.copy()
-    for name in plain.columns:
-        values = plain[name].dropna()
-        types = {type(value) for value in values}
-        if not types or not (types & {str, list, dict, tuple} or len(types) > 1):
-            continue
-        plain[name] = plain[name].map(lambda value: None if _is_missing(value) else text(_as_text(value)))
-    return plain
-
-
-def _as_text(value: Any) -> str:
-    return json.dumps(value, default=str) if isinstance(value, (list, dict, tuple)) else str(value)
-
-
-def _tame(text: str) -> str:
-    """The text as a spreadsheet may have it: never a formula, no control characters."""
-    told = safe(text)
-    return f"'{told}" if told.lstrip().startswith(FORMULA) else told

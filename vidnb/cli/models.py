@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vidnb.catalog import words
 from vidnb.cli.terminal import console, safe, say, table
 from vidnb.errors import ConfigError
 
 if TYPE_CHECKING:
-    from vidnb.catalog import Model, Param, Rule
+    from vidnb.catalog import Model, Param
 
 PARAMS = ("param", "kind", "default", "allowed", "help")
 HEAD = ("model", "from", "status", "seconds", "resolution", "title", "price")
@@ -51,7 +52,7 @@ def _row(model: Model) -> tuple[str, ...]:
     status = f"retired {model.retired_on or ''}" if model.is_retired else model.status
     return (
         model.id, ", ".join(model.modes), status.strip(), _seconds(model), ", ".join(map(str, choices)), model.title,
-        price(model),
+        words.price(model.price),
     )  # fmt: skip
 
 
@@ -60,19 +61,6 @@ def _seconds(model: Model) -> str:
     if duration is None:
         return "" if model.fixed_duration_s is None else f"{model.fixed_duration_s:g}"
     return duration.bounds.removeprefix("one of ")
-
-
-def price(model: Model) -> str:
-    """The published price in words, or "" where none is known."""
-    told = model.price
-    if not told or told.get("amount") is None:
-        return ""
-    amount, unit = told["amount"], str(told.get("unit", ""))
-    shown = f"${amount:g}" if unit == "USD" else f"{amount:,} {unit.lower()}"
-    basis = str(told.get("basis", "clip"))
-    scaled = f"for {basis[:-1]} s" if basis[:-1].isdigit() else f"a {basis}"
-    sure = f" ({told['confidence']})" if told.get("confidence") == "estimate" else ""
-    return f"{shown} {scaled}{sure}"
 
 
 def _explain(model: Model, as_json: bool) -> None:
@@ -84,7 +72,7 @@ def _explain(model: Model, as_json: bool) -> None:
         if value:
             out.print(f"{name:<12}{safe(value)}", markup=False, soft_wrap=True)
     out.print(table(PARAMS, map(_param_row, model.params.values()), wraps=PARAMS[1:]))
-    for title, lines in (("Rules", map(_rule, model.rules)), ("Notes", model.notes)):
+    for title, lines in (("Rules", map(words.rule, model.rules)), ("Notes", model.notes)):
         if told := [safe(line) for line in lines]:
             out.print(title, *(f"  - {line}" for line in told), sep="\n", markup=False, soft_wrap=True)
 
@@ -97,15 +85,13 @@ def _plain(value: Any) -> Any:
 
 
 def _facts(model: Model) -> dict[str, str]:
-    gone = f" since {model.retired_on}" if model.retired_on else ""
-    instead = f"; the vendor names {model.replacement} instead" if model.replacement else ""
     return {
         "model": model.id,
         "title": model.title,
-        "status": f"{model.status}{gone}{instead}",
+        "status": words.retirement(model) if model.is_retired else model.status,
         "made from": ", ".join(model.modes),
         "seconds": _seconds(model),
-        "price": price(model) or "none published",
+        "price": words.price(model.price) or "none published",
         "sizes": ", ".join(f"{size.width_px}x{size.height_px} ({size.resolution})" for size in model.sizes),
         "size note": model.size_note,
         "also called": ", ".join(model.aliases),
@@ -123,20 +109,3 @@ def _param_row(param: Param) -> tuple[Any, ...]:
     allowed = f"{param.bounds}{only}{older}"
     kind = f"{param.kind}, required" if param.required else param.kind
     return param.name, kind, default, allowed, " ".join(filter(None, (param.help, param.note)))
-
-
-def _rule(rule: Rule) -> str:
-    """The rule as a sentence."""
-    if_ = [f"{name} is {' or '.join(map(str, values))}" for name, values in rule.when.items()]
-    if_ += [f"{name} is given" for name in rule.given]
-    then = [f"{name} is required" for name in rule.require]
-    then += [f"one of {', '.join(rule.require_any)} is required"] * bool(rule.require_any)
-    then += [f"{name} is not allowed" for name in rule.forbid]
-    then += [f"{rule.param} is one of {', '.join(map(str, rule.choices))}"] * bool(rule.choices)
-    then += [f"{rule.param} is not {' or '.join(map(str, rule.exclude))}"] * bool(rule.exclude)
-    then += [f"{rule.param} is at least {rule.min:g}"] if rule.min is not None else []
-    then += [f"{rule.param} is at most {rule.max:g}"] if rule.max is not None else []
-    then += [f"{rule.param} has at most {rule.max_items} items"] if rule.max_items is not None else []
-    then += ["the combination is not allowed"] * rule.refuse
-    why = f" ({rule.why})" if rule.why else ""
-    return f"{'if ' + ' and '.join(if_) + ': ' if if_ else ''}{'; '.join(then)}{why}"

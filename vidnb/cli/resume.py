@@ -14,7 +14,7 @@ from vidnb.cli.terminal import FAILED, console, say, shortened, table
 from vidnb.records import Job, State
 
 if TYPE_CHECKING:
-    from vidnb.client import AsyncClient
+    from vidnb.client.asynchronous import AsyncClient
 
 LOOK_S = 0.25
 
@@ -41,7 +41,7 @@ def resume(
 async def _resumed(timeout_s: float | None) -> list[Job]:
     """The jobs that were unfinished, as they are afterwards."""
     from vidnb.cli.following import sent
-    from vidnb.client import AsyncClient
+    from vidnb.client.asynchronous import AsyncClient
 
     async with AsyncClient() as client:
         begun = client.store.unfinished()
@@ -85,6 +85,11 @@ def _advice(job: Job) -> str:
     """What a person can do about a job that is not at its end."""
     short = job.id[:8]
     if job.state is State.AMBIGUOUS:
+        if job.remote_id is not None:
+            return (
+                f"job {short}: the service has it, and no clip can be found. vidnb resume asks once more; "
+                f"vidnb settle {short} --give-up ends it"
+            )
         if job.emulated:
             return (
                 f"job {short}: the reply to the submit was lost. It is emulated, so sending it again costs nothing: "

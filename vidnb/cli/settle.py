@@ -1,4 +1,4 @@
-"""`vidnb settle` and `vidnb cancel`: a person's word on one job."""
+"""`vidnb settle` and `vidnb cancel`: a person decides about one job."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def settle(
 async def _settled(job_id: str, how: str | None, remote_id: str | None) -> Path | None:
     """The path of the clip, or None where the job was given up."""
     from vidnb.cli.following import follow
-    from vidnb.client import AsyncClient
+    from vidnb.client.asynchronous import AsyncClient
 
     async with AsyncClient() as client:
         job = await client.settle(job_id, how, remote_id=remote_id)  # type: ignore[arg-type]  # one of its two words
@@ -61,7 +61,7 @@ def cancel(job: JobId) -> None:
 
 
 async def _cancelled(job_id: str) -> Job:
-    from vidnb.client import AsyncClient
+    from vidnb.client.asynchronous import AsyncClient
 
     async with AsyncClient() as client:
         return await client.cancel(job_id)

@@ -40,14 +40,14 @@ def console(stderr: bool = False) -> Console:
 
 
 def say(message: str, *, style: str = "") -> None:
-    """Nothing; the message is on stderr."""
+    """Print the message on stderr."""
     from rich.text import Text
 
     console(stderr=True).print(Text(safe(message, lines=True), style=style), soft_wrap=True)
 
 
 def complain(error: VidnbError) -> None:
-    """Nothing; the error's message is on stderr, in red, with no traceback."""
+    """Print the error's message on stderr, in red, with no traceback."""
     say(str(error) or type(error).__name__, style="red")
 
 
@@ -96,7 +96,7 @@ def table(columns: Sequence[str], rows: Iterable[Iterable[object]], wraps: Colle
 
 
 def _fitting(columns: Sequence[str], cells: Sequence[Sequence[str]], wraps: Collection[str]) -> int:
-    """How many of the columns the console has room for; one that wraps is content with a part of its width."""
+    """How many of the columns the console has room for; one that wraps needs only a part of its full width."""
     room, shown = console().width, 0
     for index, column in enumerate(columns):
         widest = max([len(column), *(len(line[index]) for line in cells)])

@@ -5,6 +5,9 @@ reopened without a kernel and without trust, and every prompt and every word of 
 order: `page` (tags, escaping, looks), `host` (who looks), `clips`, `cards`, `models`, `live`.
 """
 
+from vidnb import shown
+from vidnb.catalog import Model
+from vidnb.clip import Clip
 from vidnb.display.cards import (
     error_html,
     job_html,
@@ -12,14 +15,22 @@ from vidnb.display.cards import (
     notice_html,
     progress_html,
 )
-from vidnb.display.clips import Route, clip_html, recipe_code, route, thumbnail_html
+from vidnb.display.clips import Route, clip_html, clip_view, recipe_code, route, thumbnail_html
 from vidnb.display.host import Host, host
-from vidnb.display.live import Progress, log, say
+from vidnb.display.live import ProgressLine, log, say
 from vidnb.display.models import model_html, models_frame
+from vidnb.display.several import ProgressOfAll
+from vidnb.records import Job
+
+shown.register(Clip, clip_html)
+shown.register_live(Clip, clip_view)
+shown.register(Job, job_html)
+shown.register(Model, model_html)
 
 __all__ = [
     "Host",
-    "Progress",
+    "ProgressLine",
+    "ProgressOfAll",
     "Route",
     "clip_html",
     "error_html",

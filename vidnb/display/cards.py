@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any, Literal
 
 from vidnb import catalog
+from vidnb.display import labels
 from vidnb.display.clips import shown_params
 from vidnb.display.page import (
     AMBER,
@@ -22,7 +23,6 @@ from vidnb.display.page import (
     SMALL,
     Content,
     Html,
-    badge,
     block,
     card,
     chip,
@@ -31,6 +31,7 @@ from vidnb.display.page import (
     facts,
     join,
     mono,
+    origin,
     seconds,
     shortened,
     table,
@@ -54,6 +55,11 @@ FAULTS: Mapping[str, tuple[str, str, str]] = {
     "credit": ("The account has no credit left", "the account's balance; the request itself may be fine",
                "once the account has credit"),
     "rate": ("Too many requests", "the pace; the request itself may be fine", "yes, in a minute"),
+    "moderation": ("The service refused the content", "the prompt or a picture, as the service sees it",
+                   "no: the same content would be refused again"),
+    "passing": ("The service failed for a moment", "the service; it says that this passes", "yes, in a while"),
+    "gone": ("The clip was made and is deleted", "time: the service keeps what it made for a while only",
+             "yes; it is made anew, and paid again"),
     "refused": ("The service refused the request", "the request", "no: the same request would be refused again"),
     "service": ("The service failed", "the service; the request passed every known check", "yes, it may go through"),
 }  # fmt: skip
@@ -64,7 +70,7 @@ MODERATION = re.compile(r"moderat|nsfw|content polic|safety|inappropriate|blocke
 
 @dataclass(frozen=True)
 class Ending:
-    """What is said of a job that came to no clip: as plain text, for the card in HTML and for the live one."""
+    """The words for a job that ended without a clip, shared by the HTML card and the live one."""
 
     headline: str
     tone: Literal["bad", "warn", "plain"]
@@ -79,6 +85,13 @@ def ending(job: Job) -> Ending:
     """What happened to a job without a clip, whose fault it is, which input, charged or not, what to do next."""
     told = job.error or {}
     message = shortened(str(told.get("message", "")), 400)
+    if job.state is State.AMBIGUOUS and job.remote_id is not None:
+        pairs = [
+            ("Known", message),
+            ("At fault", "the service, as far as anyone can tell"),
+            ("Charged", "no, it is emulated" if job.emulated else "most likely, so it was not sent a second time"),
+        ]
+        return Ending("The service has this job, and no clip can be found", "warn", tuple(pairs))
     if job.state is State.AMBIGUOUS:
         pairs = [
             ("Known", message or "the request was sent, and the answer was lost"),
@@ -101,8 +114,8 @@ def ending(job: Job) -> Ending:
 
 
 def retry_is_sensible(job: Job) -> bool:
-    """Whether the same request may pass when it is sent again; one that was refused for what it says will not."""
-    return (job.error or {}).get("kind") != "refused"
+    """Return whether sending the same request again can succeed. A request refused for its content cannot."""
+    return (job.error or {}).get("kind") not in ("refused", "moderation")
 
 
 def error_html(job: Job) -> str:
@@ -126,7 +139,7 @@ _AGAIN = "run the cell again: a cancelled job leaves its take free"
 
 
 def _settle_steps(job: Job) -> Html:
-    if job.emulated:
+    if job.emulated or job.remote_id is not None:
         return settle_words(job)
     look = join([mono(f"vidnb.reconcile({job.id[:8]!r})"), " looks in the service's own list, where it has one"])
     return join([look, join(["then ", settle_words(job)])], tag("br"))
@@ -134,6 +147,10 @@ def _settle_steps(job: Job) -> Html:
 
 def settle_words(job: Job) -> Html:
     """How a person decides what becomes of an ambiguous job."""
+    if job.remote_id is not None:
+        look = join([mono(f"vidnb.wait({job.id[:8]!r})"), " asks the service once more"])
+        end = join([mono(f'vidnb.settle({job.id[:8]!r}, "give_up")'), " ends the job"])
+        return join([look, end], tag("br"))
     again = mono(f'vidnb.settle({job.id[:8]!r}, "send_again")')
     if job.emulated:
         return join([again, " costs nothing: the job is emulated"])
@@ -141,7 +158,7 @@ def settle_words(job: Job) -> Html:
 
 
 def _head(headline: str, job: Job) -> Html:
-    mark = badge("EMULATED") if job.emulated else None
+    mark = origin(emulated=job.emulated, replays=job.replays, imported=job.imported)
     return tag(
         "div", tag("span", headline, style="font-weight:600;font-size:14px"), mark, style=f"{ROW};margin:0 0 4px"
     )
@@ -153,7 +170,11 @@ def _job_line(job: Job) -> Html:
         tag("div", shortened(job.prompt, 160), dir="auto", style=f"margin:6px 0 2px;{MUTED}") if job.prompt else None
     )
     marks = tag(
-        "div", mono(job.model), *chips, tag("span", "job ", mono(job.id[:8]), style=f"{SMALL};{MUTED}"), style=ROW
+        "div",
+        labels.model_html(job.model),
+        *chips,
+        tag("span", "job ", mono(job.id[:8]), style=f"{SMALL};{MUTED}"),
+        style=ROW,
     )
     return join([prompt, marks])
 
@@ -172,13 +193,13 @@ def _charged(job: Job) -> str:
 def _input_words(job: Job, told: Mapping[str, Any]) -> str | None:
     """Which input the service meant, as far as its words tell; None where it was no input's fault."""
     if told.get("field"):
-        return str(told["field"])
+        return labels.param(str(told["field"]))
     message = str(told.get("message", ""))
     named = list(_named(job, message))
     if named:
-        return ", ".join(named)
+        return ", ".join(map(labels.param, named))
     if MODERATION.search(message):
-        pictures = ", ".join(job.images)
+        pictures = ", ".join(map(labels.param, job.images))
         return f"the prompt or {pictures}: the service does not say which" if pictures else "prompt"
     return "the service does not say which" if told.get("kind") == "refused" else None
 
@@ -205,7 +226,7 @@ def elapsed_s(job: Job) -> float:
 def state_html(job: Job) -> Html:
     """The state with a dot in its colour."""
     word = wire_word(job)
-    said = f"{job.state} ({word})" if word else str(job.state)
+    said = f"{labels.state(job)} ({word})" if word else labels.state(job)
     return tag("span", dot(COLOURS.get(job.state, BLUE)), " ", shortened(said, 60), style="white-space:nowrap")
 
 
@@ -237,8 +258,8 @@ def job_html(job: Job) -> str:
         "div",
         tag("span", state_html(job), style="font-weight:600"),
         seconds(elapsed_s(job)),
-        badge("EMULATED") if job.emulated else None,
-        mono(job.model),
+        origin(emulated=job.emulated, replays=job.replays, imported=job.imported),
+        labels.model_html(job.model),
         tag("span", "job ", mono(job.id[:8]), style=MUTED),
         style=f"{ROW};{SMALL};gap:4px 10px",
     )
@@ -252,7 +273,8 @@ def jobs_html(jobs: Sequence[Job]) -> str:
         return block("No jobs.", style=MUTED)
     counts = groupby(sorted(job.state for job in jobs))
     summary = dotted(
-        *(f"{len(list(group))} {state}" for state, group in counts), style=f"{SMALL};{MUTED};margin:0 0 4px"
+        *(f"{len(list(group))} {labels.STATES[state]}" for state, group in counts),
+        style=f"{SMALL};{MUTED};margin:0 0 4px",
     )
     rows = ([state_html(job), *_cells(job)] for job in jobs[:ROWS_SHOWN])
     left = f"and {len(jobs) - ROWS_SHOWN:,} more" if len(jobs) > ROWS_SHOWN else None
@@ -261,7 +283,13 @@ def jobs_html(jobs: Sequence[Job]) -> str:
 
 
 def _cells(job: Job) -> list[Content]:
-    model = tag("span", mono(job.model), " ", badge("EMULATED") if job.emulated else None, style="white-space:nowrap")
+    model = tag(
+        "span",
+        labels.model_html(job.model),
+        " ",
+        origin(emulated=job.emulated, replays=job.replays, imported=job.imported),
+        style="white-space:nowrap",
+    )
     step = tag("div", settle_words(job), style=MUTED) if job.state is State.AMBIGUOUS else None
     prompt = tag("div", tag("div", shortened(job.prompt, 90), dir="auto"), step, style="min-width:160px")
     spent = tag("span", seconds(elapsed_s(job)), style="white-space:nowrap")
@@ -281,7 +309,7 @@ def _cost(job: Job) -> Html | None:
 def progress_html(job: Job, elapsed: float) -> str:
     """A job under way: state, elapsed time, model and prompt beside a bar that moves by itself."""
     bar = tag("progress", style="width:90px;max-width:100%")
-    facts_ = (mono(job.model), tag("span", "job ", mono(job.id[:8]), style=MUTED))
+    facts_ = (labels.model_html(job.model), tag("span", "job ", mono(job.id[:8]), style=MUTED))
     state = tag("span", state_html(job), style="font-weight:600")
     head = tag("div", bar, state, f"{int(elapsed)} s", *facts_, style=f"{ROW};gap:4px 10px;align-items:center;{SMALL}")
     prompt = tag("div", shortened(job.prompt, 100), dir="auto", style=f"{SMALL};{MUTED}") if job.prompt else None

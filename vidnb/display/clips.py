@@ -6,14 +6,28 @@ where it is small or asked for, never an absolute path and never an address on t
 
 from __future__ import annotations
 
+import base64
 import keyword
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import unquote
 
-from vidnb import catalog
-from vidnb.display.host import RELATIVE_HOSTS, Host, host, relative_path, relative_url
+from vidnb import catalog, shown
+from vidnb.display import labels
+from vidnb.display.host import (
+    KERNEL_HOSTS,
+    RELATIVE_HOSTS,
+    Host,
+    host,
+    linked_path,
+    marimo_url,
+    notebook_folder,
+    relative_path,
+    relative_url,
+)
 from vidnb.display.page import (
     MONO,
     MUTED,
@@ -31,6 +45,7 @@ from vidnb.display.page import (
     join,
     line,
     mono,
+    origin,
     seconds,
     shortened,
     size,
@@ -40,8 +55,11 @@ from vidnb.errors import ConfigError, VidnbError
 from vidnb.records import Job
 
 if TYPE_CHECKING:
-    from vidnb._clip import Clip
+    from vidnb.clip import Clip
 
+DOT = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+"""A picture of one transparent pixel."""
+WIDGET = "application/vnd.jupyter.widget-view+json"
 POSTER_BYTES = 10_000
 THUMB_BYTES, THUMB_PX = 4_000, 96
 EMBED_BYTES = 300_000
@@ -60,13 +78,20 @@ class Route:
     Providers' own links are no route: they are signed and expire, and the store keeps none.
     """
 
-    kind: Literal["file", "embed", "poster"]
+    kind: Literal["file", "embed", "kernel", "poster"]
+    """`kernel`: a widget gets the bytes from the kernel, and where there is none the poster stands alone."""
     src: str = ""
     note: str = ""
+    dot: str = ""
+    """Address of a tiny picture beside the file; where the page cannot load it, the clips were not copied along."""
 
 
 def route(clip: Clip, host: Host, budget: int, *, embed: bool | None = None) -> Route:
-    """The way to the video: the file beside the notebook, else the bytes where they are few, else the poster alone.
+    """The way to the video, wherever its file lies: the one rule for all hosts.
+
+    A file that the page reaches is played from there; a page of Jupyter gets a link beside the notebook to one that it
+    does not reach, a page of marimo an address of marimo's own server. Else few bytes are embedded, and more come from
+    the kernel, where the host has a way for that.
 
     Args:
         clip: what to show.
@@ -80,8 +105,14 @@ def route(clip: Clip, host: Host, budget: int, *, embed: bool | None = None) -> 
     if embed or (embed is None and count <= budget and (beside is None or host not in RELATIVE_HOSTS)):
         note = f"{size(count)} of video are saved in this notebook" if count > LARGE_BYTES else ""
         return Route("embed", data_uri(clip.read(), "video/mp4"), note)
+    if beside is None and host == "jupyter" and served is not None:
+        beside = linked_path(served, f"{clip.info.sha256[:20]}.mp4")
     if beside is not None and host in RELATIVE_HOSTS:
-        return Route("file", relative_url(beside))
+        return Route("file", relative_url(beside), dot=_dot(beside))
+    if host == "marimo" and (url := marimo_url(clip.read())):
+        return Route("file", url)
+    if host in KERNEL_HOSTS:
+        return Route("kernel", note="The kernel sends the video; run this cell again to play it")
     where = beside.as_posix() if beside is not None else f'vidnb.clip("{clip.job.id[:8]}").path'
     return Route("poster", note=f"The video ({size(count)}) is not saved in this notebook. The file: {where}")
 
@@ -124,13 +155,14 @@ def clip_html(clip: Clip, *, embed: bool | None = None, preload: Literal["metada
     except (VidnbError, OSError):
         # The message of the error names a folder of this machine, which nobody wants in a shared notebook.
         way = Route("poster", note="The video cannot be read: its file is not in the data folder")
-    caption = (_prompt(clip.job), _chips(clip.job), _outcome(clip), _note(way.note), _code(clip))
+    notes = (_note(clip.info.note), _note(way.note))
+    caption = (_prompt(clip.job), _chips(clip.job), _outcome(clip), *notes, _code(clip))
     return block(_picture(clip, way, preload), *caption, style=f"max-width:{WIDE_PX}px;margin:2px 0 10px")
 
 
 def _shown_width(clip: Clip) -> int:
     """The width at which the video fits a notebook, upright ones too."""
-    wide, high = max(clip.info.width_px, 1), max(clip.info.height_px, 1)
+    wide, high = clip.info.width_px or WIDE_PX, clip.info.height_px or WIDE_PX * 9 // 16
     return max(240, min(WIDE_PX, wide, round(HIGH_PX * wide / high)))
 
 
@@ -138,12 +170,56 @@ def _picture(clip: Clip, way: Route, preload: str) -> Html | None:
     poster = poster_of(clip)
     image = data_uri(poster, "image/webp") if poster else None
     # Width and height together keep the place free before anything is loaded.
-    box: dict[str, Any] = {"width": clip.info.width_px, "height": clip.info.height_px}
+    width = clip.info.width_px or WIDE_PX
+    box: dict[str, Any] = {"width": width, "height": clip.info.height_px or WIDE_PX * 9 // 16}
     look = f"display:block;width:{_shown_width(clip)}px;max-width:100%;height:auto;border-radius:4px"
-    if way.kind != "poster":
+    if way.kind in ("file", "embed"):
         flags = {"controls": True, "loop": True, "muted": True, "playsinline": True}
-        return tag("video", **flags, preload=preload, **box, poster=image, src=way.src, style=look)
-    return tag("img", **box, alt=shortened(clip.prompt, 80) or clip.model, src=image, style=look) if image else None
+        video = tag("video", **flags, preload=preload, **box, poster=image, src=way.src, style=look)
+        return join([video, _gone(way)])
+    return (
+        tag("img", **box, alt=shortened(clip.prompt, 80) or labels.model_title(clip.model), src=image, style=look)
+        if image
+        else None
+    )
+
+
+def _dot(beside: Path) -> str:
+    """The address of the dot in the folder of a file; "" where it cannot be put there."""
+    dot = beside.with_name("here.gif")
+    try:
+        place = notebook_folder() / dot
+        if not place.exists():
+            place.write_bytes(DOT)
+    except OSError:  # a folder that may only be read
+        return ""
+    return relative_url(dot)
+
+
+def _gone(way: Route) -> Html | None:
+    """A dot too small to see, beside the video's file; where the file was left behind its place is taken by words.
+
+    A page sent without its folder has no script and no server to say why nothing plays: the words of a picture that is
+    not there are all that any browser shows by itself.
+    """
+    if not way.dot:
+        return None
+    folder = unquote(way.src).rpartition("/")[0].removeprefix("./")
+    words = f"The video does not play: its file was not sent along with this page. It lies in {folder}."
+    return tag("img", alt=words, src=way.dot, style=f"display:block;max-width:100%;{SMALL}")
+
+
+def clip_view(clip: Clip) -> dict[str, Any]:
+    """The clip as a widget, where only the kernel can bring its video to the page; {} elsewhere."""
+    try:
+        way = route(clip, host(), _embedded.budget(clip))
+    except (VidnbError, OSError):
+        return {}
+    if way.kind != "kernel":
+        return {}
+    bundle = shown.view("Player")(clip)._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle or {}
+    return {mime: content for mime, content in data.items() if mime == WIDGET}
 
 
 def poster_of(clip: Clip) -> bytes | None:
@@ -164,7 +240,7 @@ def thumbnail_html(clip: Clip) -> Html | None:
     look = f"display:block;max-width:{THUMB_PX}px;max-height:{THUMB_PX}px;width:auto;height:auto;border-radius:3px"
     return tag(
         "img",
-        alt=shortened(clip.prompt, 60) or clip.model,
+        alt=shortened(clip.prompt, 60) or labels.model_title(clip.model),
         src=data_uri(thumb, "image/webp"),
         style=look,
     )
@@ -205,12 +281,12 @@ def _prompt(job: Job) -> Html | None:
 
 
 def _chips(job: Job) -> Html:
-    marks = [badge("EMULATED", title="made by the built-in emulator, by no real service") if job.emulated else None]
+    marks = [origin(emulated=job.emulated, replays=job.replays, imported=job.imported)]
     marks += [badge("NSFW", RED, title="the service flagged this clip")] if job.nsfw else []
     return tag(
         "div",
         *marks,
-        mono(job.model),
+        labels.model_html(job.model),
         *(chip(name, value) for name, value in shown_params(job)),
         style=f"{ROW};margin:4px 0 0",
     )
@@ -226,8 +302,8 @@ def shown_params(job: Job) -> list[tuple[str, str]]:
         params.pop("aspect_ratio", None)
     first = [name for name in ("motion_strength", "seed", "size", "resolution", "duration_s") if name in params]
     more = [name for name in params if name not in first and not _is_usual(job, name)]
-    pairs = [(name, _value(params[name])) for name in [*first, *more]]
-    pairs += [(name, ", ".join(map(media_name, items))) for name, items in job.images.items()]
+    pairs = [(labels.param(name), _value(params[name])) for name in [*first, *more]]
+    pairs += [(labels.param(name), labels.inputs(name, items)) for name, items in job.images.items()]
     return pairs + ([("take", str(job.take))] if job.take else [])
 
 
@@ -251,15 +327,6 @@ def _value(value: Any) -> str:
     return shortened(f"{value:g}" if isinstance(value, float) else str(value), 60)
 
 
-def media_name(item: Any) -> str:
-    """An input in a few letters: the start of its hash, or of its id at the provider."""
-    if not isinstance(item, Mapping):
-        return str(item)[:8]
-    return (
-        str(item["sha256"])[:8] if "sha256" in item else f"{item.get('kind', '').lower()} {str(item.get('id', ''))[:8]}"
-    )
-
-
 def _outcome(clip: Clip) -> Html | None:
     """What the clip cost, how long it took and what was measured."""
     look = f"{SMALL};{MUTED};margin:4px 0 0"
@@ -274,9 +341,11 @@ def outcome_words(clip: Clip) -> list[str]:
     words = [
         cost_words(job),
         f"took {seconds((job.done_at - job.created_at).total_seconds())}" if job.done_at else None,
-        f"{info.width_px}×{info.height_px} px" + (f" (asked for {asked[0]}×{asked[1]})" if differs else ""),
-        f"{info.duration_s:g} s",
-        f"{info.fps:g} fps",
+        f"{info.width_px}×{info.height_px} px" + (f" (asked for {asked[0]}×{asked[1]})" if differs else "")
+        if info.width_px
+        else None,
+        f"{info.duration_s:.4g} s" if info.duration_s else None,
+        f"{info.fps:.4g} fps" if info.fps else None,
         "sound" if info.has_audio else None,
         size(info.size_bytes),
     ]

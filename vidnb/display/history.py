@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from vidnb.display import labels
 from vidnb.display.cards import COLOURS, elapsed_s, settle_words
 from vidnb.display.clips import THUMB_PX, cost_words, shown_params, thumbnail_html
 from vidnb.display.page import (
@@ -14,13 +15,13 @@ from vidnb.display.page import (
     MUTED,
     SMALL,
     Html,
-    badge,
     block,
     dot,
     dotted,
     join,
     minute,
     mono,
+    origin,
     seconds,
     shortened,
     tag,
@@ -28,7 +29,7 @@ from vidnb.display.page import (
 from vidnb.records import Job, State
 
 if TYPE_CHECKING:
-    from vidnb._clip import Clip
+    from vidnb.clip import Clip
 
 ROWS_SHOWN = 20
 
@@ -48,14 +49,15 @@ def history_html(items: Sequence[Clip | Job], count: int, *, more_exist: bool = 
         " or more (history(limit=None) has all)" if more_exist else ""
     )
     left = f"the newest {len(shown)} of them here, all in vidnb.history().df" if count > len(shown) else None
-    return block(dotted(said, left), *map(_row, shown), style="max-width:860px;margin:2px 0 10px")
+    return block(dotted(said, left), *map(job_line, shown), style="max-width:860px;margin:2px 0 10px")
 
 
-def _row(item: Clip | Job) -> Html:
+def job_line(item: Clip | Job) -> Html:
+    """One clip or job in a line: its poster or state, its prompt, and what was asked and came of it."""
     job = item if isinstance(item, Job) else item.job
     picture = None if isinstance(item, Job) else thumbnail_html(item)
     box = f"padding:14px 2px;text-align:center;background:{GREY};border-radius:3px;{SMALL}"
-    empty = tag("div", dot(COLOURS.get(job.state, BLUE)), " ", job.state, style=box)
+    empty = tag("div", dot(COLOURS.get(job.state, BLUE)), " ", labels.state(job), style=box)
     text = tag("div", _title(job), _facts(job), style="flex:1 1 150px;min-width:0")
     left = tag("div", picture or empty, style=f"flex:0 0 {THUMB_PX}px;overflow:hidden")
     return tag("div", left, text, style=f"display:flex;gap:4px 12px;padding:8px 0;border-top:{LINE}")
@@ -76,7 +78,7 @@ def _facts(job: Job) -> Html:
         minute(job.created_at),
         join(["job ", mono(job.id[:8])]),
     )
-    mark = badge("EMULATED") if job.emulated else None
+    mark = origin(emulated=job.emulated, replays=job.replays, imported=job.imported)
     step = dotted(settle_words(job)) if job.state is State.AMBIGUOUS else None
     said = dotted(f"rated {job.rating} of 5" if job.rating else None, *job.tags[:8], shortened(job.note, 100) or None)
-    return join([tag("div", mono(job.model), " ", mark, style="margin:1px 0"), quiet, step, said, ends])
+    return join([tag("div", labels.model_html(job.model), " ", mark, style="margin:1px 0"), quiet, step, said, ends])

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import html
+import io
 import json
 import os
+import re
+import shutil
 import sys
+import uuid
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
@@ -13,8 +19,13 @@ from vidnb.files import data_home
 
 Host = Literal["jupyter", "voila", "vscode", "colab", "marimo", "ipython", "none"]
 
+BESIDE = "vidnb-clips"
+"""The folder beside a notebook with links to clips that lie where its page cannot read them."""
 RELATIVE_HOSTS = frozenset({"jupyter", "ipython", "none"})
 """Hosts whose pages find a file by its path from the notebook (or from an HTML file in the working folder)."""
+
+KERNEL_HOSTS = frozenset({"jupyter", "voila", "vscode", "colab"})
+"""Hosts whose pages get what no server gives them from the kernel, through a widget."""
 
 LIMITS: dict[Host, tuple[str, ...]] = {
     "voila": ("Voila serves no videos: the kernel sends each one to the studio.",),
@@ -69,7 +80,7 @@ def notebook_folder() -> Path:
 
 
 def server_root() -> Path | None:
-    """The folder that the Jupyter server of this kernel serves, or None where there is none or it does not tell."""
+    """The root folder of this kernel's Jupyter server; None without a server, or where it cannot be found out."""
     parent = os.environ.get("JPY_PARENT_PID", "")
     if not parent.isdigit():
         return None
@@ -99,6 +110,44 @@ def relative_path(path: Path) -> Path | None:
     return Path(os.path.relpath(path, start))
 
 
+def linked_path(path: Path, name: str) -> Path | None:
+    """Link a file that no page reaches into a folder beside the notebook, and return the relative path to it.
+
+    The link is a second name of the same bytes where both lie on one disk, else a copy, made once.
+
+    Args:
+        path: the file.
+        name: of the link in the folder `vidnb-clips`.
+
+    Returns:
+        The relative path, or None where nothing can be written beside the notebook.
+    """
+    link = notebook_folder() / BESIDE / name
+    try:
+        if not link.exists():
+            link.parent.mkdir(exist_ok=True)
+            _link(path.resolve(), link)
+    except OSError:
+        return None
+    return relative_path(link)
+
+
+def _link(path: Path, link: Path) -> None:
+    part = link.with_name(f"{link.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        os.link(path, part)
+    except OSError:  # another disk, or one that has no links
+        shutil.copyfile(path, part)
+    part.replace(link)  # whole, whoever else makes it at the same time
+
+
+def marimo_url(video: bytes) -> str | None:
+    """The address at which marimo's server serves these bytes as long as their cell stands; None where it cannot."""
+    shown = import_module("marimo").video(io.BytesIO(video)).text
+    found = re.search(r"""src=["'](\./@file/[^"']+)""", shown)
+    return html.unescape(found[1]) if found else None
+
+
 def relative_url(path: Path) -> str:
     """A relative path as an address, percent-encoded."""
     url = quote(path.as_posix(), safe="/")
@@ -117,7 +166,7 @@ def server_path(path: Path) -> str | None:
     return None if any(part.startswith(".") for part in inside.parts) else inside.as_posix()
 
 
-def limits(where: Host | None = None, data_folder: Path | None = None) -> list[str]:
+def shortcomings(where: Host | None = None, data_folder: Path | None = None) -> list[str]:
     """What a host cannot do, and what is done instead: a line for each; empty where all works.
 
     Args:

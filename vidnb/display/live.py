@@ -16,6 +16,7 @@ from importlib import import_module
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from vidnb.display import labels
 from vidnb.display.cards import error_html, notice_html, progress_html
 from vidnb.display.host import host
 from vidnb.errors import JobError
@@ -73,7 +74,7 @@ class Terminal:
         self._bar.update(self._task, description=text)
 
     def close(self, html: str) -> None:
-        """Take the line away; the error or the clip is said by others."""
+        """Take the line away; the clip or the error is shown elsewhere."""
         self._bar.stop()
 
 
@@ -82,14 +83,15 @@ def in_cell() -> bool:
     return host() in ("jupyter", "voila", "vscode", "colab")
 
 
-def _sink(html: str, text: str) -> Sink | None:
+def open_sink(html: str, text: str) -> Sink | None:
+    """A moving line where a person sees it: in the cell or at the foot of the terminal; None where nobody looks."""
     if in_cell():
         return Cell(html)
     return Terminal(text) if sys.stderr.isatty() else None
 
 
-def say(text: str) -> None:
-    """Nothing; a notice is shown in the cell or on the terminal, and logged where there is neither."""
+def say(text: str, *, warn: bool = False) -> None:
+    """Show a notice in the cell or on the terminal; where there is neither, log it, as a warning if asked to."""
     if in_cell():
         Cell(notice_html(text))
     elif sys.stderr.isatty():
@@ -97,14 +99,14 @@ def say(text: str) -> None:
 
         Console(stderr=True).print(text, markup=False, highlight=False, style="dim")
     else:
-        log.info("%s", text)
+        log.log(logging.WARNING if warn else logging.INFO, "%s", text)
 
 
-class Progress:
+class ProgressLine:
     """A job's state and elapsed time, shown while the block runs; an error card stays if it ends badly.
 
     Example:
-        >>> with Progress(job) as progress:
+        >>> with ProgressLine(job) as progress:
         ...     async for job in client.watch(job):
         ...         progress.update(job)
     """
@@ -113,7 +115,7 @@ class Progress:
         self,
         job: Job,
         *,
-        sink: Callable[[str, str], Sink | None] = _sink,
+        sink: Callable[[str, str], Sink | None] = open_sink,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._job = job
@@ -161,7 +163,7 @@ class Progress:
             Cell(html)
 
     def refresh(self) -> bool:
-        """Whether the cell was written to: only where it would show something new."""
+        """Write to the cell if it would show something new; return whether it was written to."""
         with self._lock:
             shown = self._render()
             if self._sink is None or shown == self._shown:
@@ -181,10 +183,10 @@ class Progress:
 
     def _render(self) -> tuple[str, str]:
         job = self._job
-        text = f"{job.state} · {job.model} · job {job.id[:8]}"
+        text = f"{labels.state(job)} · {labels.model_title(job.model)} · job {job.id[:8]}"
         return progress_html(job, self._clock() - self._started), text
 
 
 def ended_badly(job: Job) -> bool:
-    """Whether the job stands still without a clip."""
+    """Return whether the job ended, or became ambiguous, without a clip."""
     return not job.is_moving and job.state is not State.DONE

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from vidnb.catalog import Model, Param, Rule
+from vidnb import providers
+from vidnb.catalog import Model, Param, words
 from vidnb.display.page import (
     AMBER,
     BLUE,
@@ -25,6 +26,7 @@ from vidnb.display.page import (
     table,
     tag,
 )
+from vidnb.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,8 +42,9 @@ def model_html(model: Model) -> str:
         ("Duration", f"{model.fixed_duration_s:g} s, always" if model.fixed_duration_s else None),
         ("Sizes", _size_words(model)),
         ("Images", _image_words(model.image_limits)),
-        ("Price", f"{price_words(model.price) or 'not published'}; nothing where it is emulated"),
-        ("Rules", join(map(rule_words, model.rules), tag("br"))),
+        ("Price", f"{words.price(model.price) or 'not published'}; nothing where it is emulated"),
+        ("Kept at the service", _kept(model)),
+        ("Rules", join(map(words.rule, model.rules), tag("br"))),
         ("Notes", join(model.notes, tag("br"))),
     ]
     head = tag(
@@ -64,9 +67,7 @@ def _status_line(model: Model) -> Html | None:
     if not model.is_retired:
         said = "Seen in a list only: its params, or its name on the wire, are a guess."
     else:
-        since = f" on {model.retired_on}" if model.retired_on else ""
-        instead = f" Use {model.replacement} instead." if model.replacement else ""
-        said = f"The vendor took this model out of service{since}.{instead} The emulator still plays it."
+        said = f"{words.retirement(model)} The emulator still plays it."
     return tag(
         "div", said, style=f"margin:4px 0;padding:2px 10px;border-left:3px solid {RED if model.is_retired else AMBER}"
     )
@@ -97,6 +98,15 @@ def _plain(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _kept(model: Model) -> str | None:
+    """Return how long the service keeps a finished clip, where that is so short that a person should know."""
+    try:
+        seconds = providers.get(model.provider).results_live_s
+    except ConfigError:  # the plug-in is gone, the catalogue is not
+        return None
+    return None if seconds is None else f"{seconds / 3600:g} h after its end: fetch it before that"
+
+
 def _size_words(model: Model) -> Html:
     groups = groupby(model.sizes, key=lambda size: size.resolution)
     lines: list[Content] = [
@@ -121,41 +131,6 @@ def _image_words(limits: Mapping[str, Any]) -> str:
     said += [form.format(f"{limits[key]:,}") for key, form in names.items() if limits.get(key)]
     low, high = limits.get("min_aspect"), limits.get("max_aspect")
     return "; ".join(said + ([f"width to height {low} to {high}"] if low and high else []))
-
-
-def price_words(price: Mapping[str, Any]) -> str:
-    """A price as people say it, or "" where none is published."""
-    if price.get("amount") is None:
-        return ""
-    amount = f"${price['amount']:g}" if price.get("unit") == "USD" else f"{price['amount']:,} credits"
-    basis = price.get("basis", "clip")
-    said = f"{amount} a {basis}" if basis == "clip" else f"{amount} for each {basis}"
-    return f"{said} ({price['confidence']})" if price.get("confidence") else said
-
-
-def rule_words(rule: Rule) -> str:
-    """A rule as a sentence: "with end_image: needs start_image"."""
-    when = [f"{name} {' or '.join(map(_plain, values))}" for name, values in rule.when.items()]
-    condition = f"with {' and '.join([*when, *rule.given])}: " if when or rule.given else ""
-    said = [
-        f"needs {' and '.join(rule.require)}" if rule.require else "",
-        f"needs {' or '.join(rule.require_any)}" if rule.require_any else "",
-        f"no {' or '.join(rule.forbid)}" if rule.forbid else "",
-        f"{rule.param} is {_narrowed(rule)}" if rule.param and _narrowed(rule) else "",
-        "not allowed" if rule.refuse else "",
-    ]
-    return condition + ", ".join(filter(None, said)) + (f" ({rule.why})" if rule.why else "")
-
-
-def _narrowed(rule: Rule) -> str:
-    said = [
-        f"one of {', '.join(map(_plain, rule.choices))}" if rule.choices else "",
-        f"not {' or '.join(map(_plain, rule.exclude))}" if rule.exclude else "",
-        f"at least {rule.min:g}" if rule.min is not None else "",
-        f"at most {rule.max:g}" if rule.max is not None else "",
-        f"at most {rule.max_items}" if rule.max_items is not None else "",
-    ]
-    return ", ".join(filter(None, said))
 
 
 MODEL_COLUMNS = (
@@ -194,7 +169,7 @@ def _model_row(model: Model) -> list[Any]:
         _presence(model.params.get("start_image")),
         _presence(model.params.get("end_image")),
         _range(model.params.get("motion_strength")),
-        price_words(model.price),
+        words.price(model.price),
         str(model.checked),
         model.confidence,
     ]

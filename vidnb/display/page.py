@@ -21,6 +21,7 @@ MUTED = "opacity:.72"
 SMALL = "font-size:12px"
 MONO = "font-family:ui-monospace,Menlo,Consolas,monospace;font-size:12px"
 ROW = "display:flex;flex-wrap:wrap;gap:4px 6px;align-items:baseline"
+TEAL = "#0f766e"
 GREY = "rgba(128,128,128,.14)"
 LINE = "1px solid rgba(128,128,128,.3)"
 RED, AMBER, GREEN, BLUE, PLAIN = "#c93a32", "#a86400", "#3a9d45", "#2f73bf", "#8a8a8a"
@@ -93,6 +94,16 @@ def badge(word: str, colour: str = AMBER, title: str | None = None) -> Html:
     """A word that must not be overlooked, in white on a colour that holds on light and dark pages."""
     look = f"padding:1px 6px;border-radius:4px;background:{colour};color:#ffffff"
     return tag("span", word, style=f"{look};font-size:10px;font-weight:600;letter-spacing:.04em", title=title)
+
+
+def origin(*, emulated: bool, replays: bool, imported: bool) -> Html:
+    """Badges for a clip that no real service made for this folder (emulated, imported, replayed); else nothing."""
+    marks = [badge("EMULATED", title="made by the built-in emulator, by no real service")] if emulated else []
+    if replays:
+        marks.append(badge("REPLAYED", TEAL, "made elsewhere, answered from a bundle: nothing was charged here"))
+    elif imported:
+        marks.append(badge("IMPORTED", TEAL, "made elsewhere, it came with a bundle"))
+    return join(marks)
 
 
 def dot(colour: str) -> Html:

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from vidnb.emulator.scenes import Footage
 from vidnb.emulator.state import EmulatedJob
+from vidnb.forking import in_child
 
 
 class Ahead:
@@ -19,6 +20,13 @@ class Ahead:
         self._waiting: deque[EmulatedJob] = deque()
         self._lock = threading.Lock()
         self._busy = False
+        in_child(self._begin_anew)
+
+    def _begin_anew(self) -> object:
+        """Have nothing to do in a forked child; the thread that renders is the parent's."""
+        left = self._lock, self._waiting
+        self._lock, self._waiting, self._busy = threading.Lock(), deque(), False
+        return left
 
     def expect(self, job: EmulatedJob) -> None:
         """Render the job's clip and poster soon."""

@@ -100,7 +100,12 @@ def _missing(model: Model, mode: str, given: Mapping[str, Any], media: Mapping[s
 
 def _wrong(param: Param, name: str, value: Any) -> Iterator[Complaint]:
     """What is wrong with one value, the first thing only."""
-    if param.names or param.kind in ("choices", "elements"):
+    if param.kind == "choices" and not param.names:
+        if not isinstance(value, list):
+            yield Complaint(name, "type", "must be an array", "list")
+        elif wrong := [one for one in value if one not in (param.wire_values or param.choices)]:
+            yield Complaint(name, "value", f"each value {_one_of(param.wire_values or param.choices)}, not {wrong[0]}")
+    elif param.names or param.kind in ("choices", "elements"):
         phrase = _references(param, value)
         if phrase:
             yield Complaint(name, "type" if phrase.startswith("must be an array") else "value", phrase, "list")

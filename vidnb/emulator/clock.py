@@ -1,33 +1,19 @@
-"""The emulator's time: the real clock, or one that a test moves by hand."""
+"""The emulator's time: the machine's clock, or one that a test moves by hand."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
-import time
 from datetime import UTC, datetime
-from typing import Protocol
 
-import anyio
+from vidnb.clock import Clock
 
+RealClock = Clock
 _LOOK_S = 0.002
 
 
-class Clock(Protocol):
-    """Whatever knows the time in seconds since 1970."""
-
-    def now(self) -> float: ...
-
-
-class RealClock:
-    """The machine's own clock."""
-
-    def now(self) -> float:
-        """Seconds since 1970."""
-        return time.time()
-
-
-class VirtualClock:
-    """A clock that stands still until it is advanced, from any thread.
+class VirtualClock(Clock):
+    """A clock that stands still until it is advanced, from any thread; who waits on it waits for that.
 
     Example:
         >>> clock = VirtualClock()
@@ -39,25 +25,39 @@ class VirtualClock:
     """2026-01-01T00:00:00Z."""
 
     def __init__(self, start_s: float = START_S) -> None:
-        self._now_s = start_s
+        super().__init__()
+        self._start_s = self._now_s = start_s
         self._lock = threading.Lock()
 
+    def monotonic(self) -> float:
+        """Return the seconds by which the clock was advanced."""
+        return self._now_s - self._start_s
+
     def now(self) -> float:
-        """Seconds since 1970, as far as the clock was advanced."""
+        """Return seconds since 1970, as far as the clock was advanced."""
         return self._now_s
 
     def advance(self, seconds: float) -> float:
-        """The time after moving the clock forward."""
+        """Return the time after moving the clock forward."""
         with self._lock:
             self._now_s += seconds
             return self._now_s
 
+    async def sleep(self, seconds: float) -> None:
+        """Return once the clock was advanced by so many seconds."""
+        until = self.monotonic() + seconds
+        await asyncio.sleep(0)
+        # A clock that is moved by hand tells nobody, and it may be moved from another thread: look again soon.
+        while self.monotonic() < until:  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_S)
+
+    wait = sleep
+
 
 async def sleep_until(clock: Clock, when_s: float) -> None:
     """Return once the clock shows that time."""
-    # A clock that is moved by hand tells nobody, and it may be moved from another thread: look again soon.
-    while (left_s := when_s - clock.now()) > 0:  # noqa: ASYNC110
-        await anyio.sleep(left_s if isinstance(clock, RealClock) else _LOOK_S)
+    while (left_s := when_s - clock.now()) > 0:
+        await clock.sleep(left_s)
 
 
 def iso(when_s: float, *, zone: str = "Z") -> str:

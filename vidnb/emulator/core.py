@@ -1,40 +1,30 @@
-"""The emulator itself: its settings, its folder, its clock, and what both services do with a job."""
+"""What the emulated services share: settings, folder, clock, and what becomes of a job."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import secrets
 import shutil
 import tempfile
 import uuid
 import weakref
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar, Protocol, Self
+
+import anyio
+import anyio.to_thread
 
 from vidnb.catalog import Model
+from vidnb.clock import Clock
 from vidnb.emulator.ahead import Ahead
-from vidnb.emulator.clock import Clock, RealClock
+from vidnb.emulator.clock import VirtualClock
 from vidnb.emulator.faults import JOB_FAULTS, Fault, Injector
-from vidnb.emulator.scenes import Footage, duration_of, size_of
+from vidnb.emulator.scenes import Footage
 from vidnb.emulator.state import EmulatedJob, State, digest
-
-if TYPE_CHECKING:
-    from starlette.applications import Starlette
-
-LATENCY_S = {
-    # 1min: onemin.md, section 9 (AnimateDiff was measured, the rest is chosen). Leonardo: chosen alike.
-    "1min/leonardo-motion": 40, "1min/animate-diff": 75, "1min/luma": 60, "1min/pika": 60, "1min/skyreels": 90,
-    "1min/hailuo": 120, "1min/kling": 120, "1min/veo": 120, "1min/sora": 150,
-    "leonardo/motion_2.0-fast": 25, "leonardo/motion2fast": 25, "leonardo/motion": 45, "leonardo/svd": 40,
-    "leonardo/grok": 45, "leonardo/ltx": 35, "leonardo/veo": 90, "leonardo/kling": 120, "leonardo/seedance": 90,
-    "leonardo/hailuo": 100, "leonardo/sora": 150,
-}  # fmt: skip
-"""Seconds from start to end, by the beginning of the model's id in lower case."""
-OTHER_LATENCY_S = 60.0
-KLING_PRO_LATENCY_S = 240.0
+from vidnb.forking import in_child
 
 MODERATED = ("[blocked]", "forbidden-test-word")
 """A prompt with one of these is refused by moderation."""
@@ -42,73 +32,51 @@ MAGIC_WORDS = {"[fail]": "failed", "[no-output]": "no_output", "[nsfw]": "nsfw"}
 """A prompt with one of these gives a job that fails, ends without a clip, or is flagged and delivered."""
 
 WORTH_RENDERING_AHEAD_S = 0.5
-LEONARDO_SLOTS = 10
+LONGEST_ANSWER_S = 4.0
+"""A plain client waits 5 s for an answer, so a clip that takes longer to render is not announced before it exists."""
+PUBLISHED = "published"
+"""Stands for as many jobs at once as the service itself says."""
+OTHER_LATENCY_S = 60.0
 
 
 @dataclass(kw_only=True, frozen=True)
 class Settings:
-    """How the emulator behaves where the services' own behaviour is unknown, configurable or too slow to wait for."""
+    """How every emulated service behaves; what only one of them has stands in that service's own settings."""
 
     speed: float = 1.0
     """Latencies and the gateway's limit are divided by it."""
     latency_s: Mapping[str, float] | float | None = None
-    """For all models, or by model id; else `LATENCY_S`."""
-    slots: Mapping[str, int] | int | None = LEONARDO_SLOTS
-    """Jobs at once for each account; a number is Leonardo's (1min's is unknown: no limit), a table is by provider."""
+    """For all models, or by model id; else what the service says of each model."""
+    slots: Mapping[str, int] | int | str | None = PUBLISHED
+    """Jobs at once for each account: a number for the services that limit them, a table by provider, None for any."""
     seed: int = 0
     """Of the dice for faults."""
-    id_version: int = 6
-    """Of Leonardo's ids: 6 as the service really does, 4 as its specification says."""
-    strict_records: bool = False
-    """Leonardo: no null where the specification allows none (`scheduler` and others, which the real service leaves null
-    for videos): the official TypeScript SDK refuses such a record."""
-    strict_sizes: bool = False
-    """Refuse sizes that only an older page allowed."""
-    strict_fields: bool = False
-    """1min: refuse unknown fields in place of echoing them."""
-    older_contracts: bool = True
-    """1min: accept what older pages documented (Luma's `length`, Veo's `fast_mode`)."""
     refuse_retired: bool = False
     """Answer a retired model as the service does today."""
-    range_errors: str = "submit"
-    """1min: a value out of range is refused at `submit`, or is a FAILURE at the `poll` (asynchronous calls)."""
-    failure_body: str = "message"
-    """1min: what a failed job's resultObject holds: `message`, `empty` or `object`."""
-    failure_word: str = "FAILURE"
-    missing_key_message: str = "API Key is required"
-    """1min: the text for a call without a key; the real one is unknown."""
-    gateway_limit_s: float = 100.0
-    """1min: a synchronous call that takes longer is answered 524 while the job goes on."""
-    credit_limit: int = 2_147_483_647
-    """1min: of each team."""
-    balance_usd: float | None = None
-    """Leonardo: of each account; None for no end."""
     requests_per_minute: Mapping[str, int] | None = None
     """Rate limits by provider, multiplied by the speed; none by default. The services publish 2000 for `leonardo` and
     180 for `1min`."""
     render_ahead: bool = True
     """Render while a job runs, in a thread; by the real clock only, and not where a job is over at once."""
-    upload_window_s: float = 120.0
-    link_life_s: float = 604_800.0
-    """1min: how long a download link is good."""
-    webhook_url: str | None = None
-    """Leonardo: where to call back when a job is over."""
-    webhook_secret: str | None = None
 
 
-class Emulator:
-    """Both services on one origin, as an ASGI app, with jobs in a folder that processes can share.
+class Pace(Protocol):
+    """What the core must know of a service to run its jobs."""
+
+    slots: ClassVar[int | None]
+
+    def latency_s(self, model: Model, params: Mapping[str, Any]) -> float: ...
+
+
+class Core:
+    """What all emulated services stand on: settings, folder, clock, faults, state and footage.
 
     Args:
         folder: where the state lies; None for a temporary one that goes away with the emulator.
-        clock: whatever has `now()`; a `VirtualClock` stands still until it is advanced.
-        faults: `Fault`s or short texts such as `429:submit:2`.
+        clock: by which jobs advance; default the machine's own.
+        faults: what goes wrong, and when.
         webhook_transport: httpx transport for webhooks, where the receiver is in this process.
-        settings: see `Settings`.
-
-    Example:
-        >>> from vidnb.emulator import Emulator, VirtualClock
-        >>> emulator = Emulator(clock=VirtualClock(), latency_s=5, faults=["lost_reply:1"])
+        settings: see `Settings`; those that it does not know are for a service to take.
     """
 
     def __init__(
@@ -120,8 +88,11 @@ class Emulator:
         webhook_transport: Any = None,
         **settings: Any,
     ) -> None:
-        self.settings = Settings(**settings)
-        self.clock: Clock = clock or RealClock()
+        known = {name: settings.pop(name) for name in list(settings) if name in Settings.__dataclass_fields__}
+        self.settings = Settings(**known)
+        self.other_settings = settings
+        self.paces: dict[str, Pace] = {}
+        self.clock = clock or Clock()
         self.faults = Injector(faults, self.settings.seed)
         self.webhook_transport = webhook_transport
         temporary = tempfile.mkdtemp(prefix="vidnb-emulator-") if folder is None else None
@@ -130,34 +101,28 @@ class Emulator:
         self.state = State(self.folder / "emulator.db")
         self.footage = Footage(self.folder, self.state)
         self.ahead = Ahead(self.footage)
+        self._rendered: set[str] = set()
         if temporary:
-            weakref.finalize(self, shutil.rmtree, temporary, ignore_errors=True)
+            self._removal = weakref.finalize(self, shutil.rmtree, temporary, ignore_errors=True)
+            in_child(self._leave_folder)
 
     def __repr__(self) -> str:
         return f"<Emulator in {str(self.folder)!r}>"
 
-    def __enter__(self) -> Emulator:
+    def _leave_folder(self) -> None:
+        """Leave the temporary folder to the parent in a forked child."""
+        self._removal.detach()
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @functools.cached_property
-    def app(self) -> Starlette:
-        """The ASGI app of both services, their upload targets and their CDN."""
-        from vidnb.emulator.app import build
-
-        return build(self)
-
     def close(self) -> None:
         """Close the database; a later call of the app fails."""
         self.ahead.close()
         self.state.close()
-
-    async def aclose(self) -> None:
-        """The same, after giving up the webhooks that are still to come."""
-        await self.app.state.caller.aclose()
-        self.close()
 
     @functools.cached_property
     def secret(self) -> bytes:
@@ -192,11 +157,7 @@ class Emulator:
             "headers": self.state.headers(),
         }
 
-    # What both services do with a job
-
-    def new_id(self) -> str:
-        """An id as Leonardo gives them: ordered by time, or version 4."""
-        return str(uuid.uuid4()) if self.settings.id_version == 4 else uuid6(self.now())
+    # What every service does with a job
 
     def create(self, job: EmulatedJob, model: Model, faults: Iterable[Fault] = ()) -> EmulatedJob:
         """The job, written, with its seed, its times, and the end that it will come to."""
@@ -207,9 +168,22 @@ class Emulator:
         latency_s = float("inf") if "never_ending" in kinds else self.latency_of(model, job.params)
         job = self.state.add_job(job, latency_s=latency_s, slots=self.slots_of(job.provider))
         worth_it = job.outcome == "done" and WORTH_RENDERING_AHEAD_S <= latency_s < float("inf")
-        if worth_it and self.settings.render_ahead and isinstance(self.clock, RealClock):
+        if worth_it and self.settings.render_ahead and not isinstance(self.clock, VirtualClock):
             self.ahead.expect(job)
         return job
+
+    async def as_told(self, job: EmulatedJob) -> EmulatedJob:
+        """Return the job as a poll may show it: still running for as long as its clip is being rendered."""
+        is_due = job.outcome == "done" and job.is_over(self.now()) and not isinstance(self.clock, VirtualClock)
+        if not is_due or job.id in self._rendered:
+            return job
+        with anyio.move_on_after(LONGEST_ANSWER_S):
+            # Who downloads a clip that cannot be rendered gets the error.
+            with suppress(OSError, ValueError, RuntimeError):
+                await anyio.to_thread.run_sync(self.footage.clip, job, abandon_on_cancel=True)
+            self._rendered.add(job.id)
+            return job
+        return replace(job, done_at=self.now() + 1)
 
     def latency_of(self, model: Model, params: Mapping[str, Any]) -> float:
         """Seconds that a job of this model runs."""
@@ -221,32 +195,30 @@ class Emulator:
             return float(told)
         if told and model.id in told:
             return float(told[model.id])
-        if model.id.startswith("1min/kling") and params.get("quality") == "pro":
-            return KLING_PRO_LATENCY_S
-        name = model.id.lower()
-        return float(next((s for prefix, s in LATENCY_S.items() if name.startswith(prefix)), OTHER_LATENCY_S))
+        pace = self.paces.get(model.provider)
+        return OTHER_LATENCY_S if pace is None else pace.latency_s(model, params)
 
     def slots_of(self, provider: str) -> int | None:
         """Jobs that an account may have running at once; None for any number."""
-        slots = self.settings.slots
+        slots, pace = self.settings.slots, self.paces.get(provider)
         if isinstance(slots, Mapping):
             return slots.get(provider)
-        return slots if provider == "leonardo" else None
-
-
-def price_usd(model: Model, params: Mapping[str, Any]) -> float:
-    """What a job costs in dollars: an INVENTED formula, as the vendor publishes no prices.
-
-    0.01 + 0.02 a second and megapixel, a fifth more with sound. It grows with what should make it grow, no more.
-    """
-    width, height = size_of(model, params, None)
-    base = 0.01 + 0.02 * duration_of(model, params) * width * height / 1e6
-    return round(base * (1.2 if params.get("audio") else 1.0), 4)
+        limited = pace.slots if pace is not None else None
+        return None if limited is None or slots is None else limited if isinstance(slots, str) else slots
 
 
 def scene_key(model: Model, mode: str, params: Mapping[str, Any], media: Mapping[str, Any]) -> str:
     """The hash of what a clip depends on: ids of uploads are replaced by the hashes of their bytes."""
     return digest([model.id, mode, dict(params), dict(media)])
+
+
+def look_key(model: Model, prompt: str, media: Mapping[str, Any]) -> str:
+    """The hash of what the hidden seed of a request without one depends on.
+
+    It leaves every knob out: another motion strength, length or size moves, lasts or measures differently, and shows
+    the same scene, so that two clips tell what the knob does.
+    """
+    return digest([model.id, prompt, dict(media)])
 
 
 def is_moderated(prompt: str) -> str | None:
@@ -257,10 +229,3 @@ def is_moderated(prompt: str) -> str | None:
 def account_id(text: str) -> str:
     """The id of the account behind a key, a UUID of version 4 as far as anyone can see."""
     return str(uuid.UUID(bytes=hashlib.sha256(text.encode()).digest()[:16], version=4))
-
-
-def uuid6(now_s: float) -> str:
-    """A time-ordered UUID of version 6, such as 1f1a06db-37cd-6c60-9cac-182717e03f42."""
-    ticks = int(now_s * 1e7) + 0x01B21DD213814000 + secrets.randbelow(10_000)
-    value = (ticks >> 12 & 0xFFFFFFFFFFFF) << 80 | 0x6 << 76 | (ticks & 0xFFF) << 64 | 0b10 << 62 | secrets.randbits(62)
-    return str(uuid.UUID(int=value))

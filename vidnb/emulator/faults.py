@@ -4,8 +4,8 @@
     429:submit:2     429:0.1     slow:5s      on the command line, by `parse`
     X-Vidnb-Fault: lost_reply                 for one request
 
-A fault is given at one operation (`submit`, `poll`, `upload`, `bytes`, `list`, `account`, `models`, `price`, `delete`,
-`download`) or at `any` call of the API. Chance is drawn from the emulator's seed, so a run repeats.
+A fault is given at one operation (`submit`, `poll`, `result`, `cancel`, `upload`, `bytes`, `list`, `account`, `models`,
+`price`, `delete`, `download`) or at `any` call of the API. Chance is drawn from the emulator's seed, so a run repeats.
 """
 
 from __future__ import annotations
@@ -16,10 +16,14 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from vidnb import plugins
 from vidnb.errors import ConfigError
+from vidnb.forking import in_child
 
 STATUSES = ("429", "500", "502", "503", "504", "520", "522", "524")
-OPERATIONS = ("submit", "poll", "upload", "bytes", "list", "account", "models", "price", "delete", "download")
+OPERATIONS = (
+    "submit", "poll", "result", "cancel", "upload", "bytes", "list", "account", "models", "price", "delete", "download",
+)  # fmt: skip
 
 KINDS = {
     **dict.fromkeys(STATUSES, "any"),
@@ -27,6 +31,7 @@ KINDS = {
     "reset": "any",  # dropped before the service looked at it
     "lost_reply": "submit",  # done, and then dropped
     "lost_reply_midway": "submit",  # done, and dropped within the body
+    "502_after": "submit",  # done, and the gateway answers 502 all the same
     "slow": "any",  # `seconds` late
     "1010": "any",  # the edge refuses the client
     "1015": "any",  # the edge limits the client
@@ -70,7 +75,7 @@ class Fault:
         times: how often at most; None for ever.
         probability: the chance at each matching request.
         after: how many matching requests pass first.
-        provider: `leonardo` or `1min`; None for both.
+        provider: `leonardo`, `1min`, `replicate` ...; None for all.
         seconds: how late, for the slow ones; for 429 what `Retry-After` says (none is sent without it).
     """
 
@@ -83,7 +88,7 @@ class Fault:
     seconds: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a kind or an operation that does not exist, and settle the operation."""
+        """Refuse an unknown kind or operation, and fill in the default operation."""
         if self.kind not in KINDS:
             raise ConfigError(f"there is no fault {self.kind!r}; there are {', '.join(KINDS)}")
         if self.on not in ("", "any", *OPERATIONS):
@@ -120,7 +125,7 @@ def parse(text: str) -> Fault:
 def _with(fault: Fault, part: str, text: str) -> Fault:
     if part in ("any", *OPERATIONS):
         return replace(fault, on=part)
-    if part in ("leonardo", "1min"):
+    if part in plugins.names(plugins.EMULATED):
         return replace(fault, provider=part)
     if re.fullmatch(r"\d+", part):
         return replace(fault, times=int(part))
@@ -144,6 +149,12 @@ class Injector:
         self._used = [0] * len(self._faults)
         self._random = random.Random(seed)
         self._lock = threading.Lock()
+        in_child(self._begin_anew)
+
+    def _begin_anew(self) -> object:
+        """Free the lock in a forked child; the thread that held it is not there."""
+        left, self._lock = self._lock, threading.Lock()
+        return left
 
     def draw(self, provider: str, operation: str, header: str | None = None) -> list[Fault]:
         """The faults of this request."""

@@ -25,7 +25,7 @@ class Dropped(Response):
         self.refused = refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Break the connection where the server knows how; else the server makes of the missing answer what it does."""
+        """Break the connection if the server can; else the server handles the missing answer in its own way."""
         cut = scope.get("extensions", {}).get(DROP)
         if cut:
             cut(refused=self.refused)
@@ -85,10 +85,12 @@ GATEWAY_TITLES: dict[int, str] = {
 
 
 def parsed_json(body: bytes) -> Any:
-    """The parsed body; raises ValueError where it is no JSON."""
+    """The parsed body; raises ValueError where it is no JSON, or holds half a character, which nothing can store."""
     import json
 
     try:
-        return json.loads(body)
+        value = json.loads(body)
+        json.dumps(value, ensure_ascii=False).encode()
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+    return value

@@ -7,12 +7,15 @@ What the services do not say is chosen here, and none of it is a fact about them
 - Size: the pair that was asked for; else the resolution in the asked or the start image's shape; else the model's
   default. 0x0 follows the start image. A size beyond 3840x2160 is scaled down to it.
 - Motion: 1 to 10 as it is, a motion bucket of 1 to 255 mapped onto it, 5 where the model has no such value.
+- Chance: the seed; where none is sent, one that follows from model, prompt, inputs and the number of the repeat. So a
+  knob changes what it names, and leaves the rest of the scene as it is.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import json
 import math
 import os
 import re
@@ -28,13 +31,19 @@ from vidnb import catalog
 from vidnb.catalog import Model
 from vidnb.emulator.clips import Scene, poster, render
 from vidnb.emulator.state import EmulatedJob, State
+from vidnb.forking import in_child
 
 DEFAULT_SIZE = (1280, 720)
 MOTION_2_SIZE = (832, 480)
 MAX_SIDE, MAX_AREA = 3840, 3840 * 2160
-FPS = 24
+FPS, MOST_FPS = 24, 120
+LONGEST_S = 120.0
+"""A clip that was asked to be longer is as long as this, so that every job that was taken has one."""
 FPS_OF = {"kling": 30, "sora": 30}
 MOTION_2_PLAIN_FPS = 16
+MOTION_PARAMS = ("motion_strength", "motion_bucket")
+STYLE_PARAMS = ("styles", "elements", "variant", "motion_module", "checkpoint")
+"""Params that choose a look; what each of them does at a real service, nobody here knows."""
 
 
 class Footage:
@@ -51,6 +60,13 @@ class Footage:
         self._guard = threading.Lock()
         self._rendering: dict[Path, threading.Lock] = {}
         self.rendered = 0
+        in_child(self._begin_anew)
+
+    def _begin_anew(self) -> object:
+        """Free the locks in a forked child; the threads that held them are not there."""
+        left = self._guard, self._rendering
+        self._guard, self._rendering = threading.Lock(), {}
+        return left
 
     def keep(self, content: bytes) -> str:
         """The hash under which the bytes now lie."""
@@ -103,13 +119,16 @@ class Footage:
             motion_strength=motion_of(params),
             width_px=width,
             height_px=height,
-            duration_s=duration_of(model, params),
+            duration_s=min(duration_of(model, params), LONGEST_S),
             fps=fps_of(model, params),
             audio=audio_of(model, params),
             start_image=start,
             end_image=end,
             label=model.title,
             camera=str(params.get("motion_control") or params.get("camera_control") or ""),
+            style=style_of(params),
+            has_seed="seed" in model.params,
+            has_motion=any(name in model.params for name in MOTION_PARAMS),
         )
 
     def _picture(self, job: EmulatedJob, name: str) -> bytes | None:
@@ -190,8 +209,8 @@ def _sixteenth(side: float) -> int:
 
 def duration_of(model: Model, params: Any) -> float:
     """Seconds of the clip."""
-    if params.get("num_frames"):
-        return float(params["num_frames"]) / fps_of(model, params)
+    if frames := params.get("num_frames") or _usual(model, "num_frames"):
+        return float(frames) / fps_of(model, params)
     param = model.params.get("duration_s")
     assumed = (param.service_default or param.default) if param else None
     said = params.get("duration_s") or model.fixed_duration_s or assumed or 5
@@ -201,12 +220,18 @@ def duration_of(model: Model, params: Any) -> float:
 
 def fps_of(model: Model, params: Any) -> int:
     """Frames a second of the clip."""
-    if params.get("fps"):
-        return int(params["fps"])
+    if fps := params.get("fps") or _usual(model, "fps"):
+        return max(1, min(int(fps), MOST_FPS))
     name = model.name.lower()
     if name.startswith(("motion_2", "motion2")) and params.get("frame_interpolation") is False:
         return MOTION_2_PLAIN_FPS
     return next((fps for prefix, fps in FPS_OF.items() if name.startswith(prefix)), FPS)
+
+
+def _usual(model: Model, name: str) -> Any:
+    """What the service takes for a value that is not given, where the catalogue says it."""
+    param = model.params.get(name)
+    return None if param is None else param.default if param.service_default is None else param.service_default
 
 
 def motion_of(params: Any) -> float:
@@ -215,6 +240,12 @@ def motion_of(params: Any) -> float:
         return 1 + (float(params["motion_bucket"]) - 1) / 254 * 9
     strength = params.get("motion_strength")
     return 5.0 if strength is None else min(max(float(strength), 1.0), 10.0)
+
+
+def style_of(params: Any) -> str:
+    """What else a request says of the look, as one text; "" where it says nothing."""
+    said = {name: value for name, value in params.items() if name in STYLE_PARAMS and value not in (None, "", [], {})}
+    return json.dumps(said, sort_keys=True, default=str) if said else ""
 
 
 def audio_of(model: Model, params: Any) -> bool:

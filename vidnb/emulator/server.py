@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vidnb.emulator.checks import UUID
-from vidnb.emulator.core import Emulator
+from vidnb.emulator.emulator import Emulator
 from vidnb.emulator.transport import DROP
 
 log = logging.getLogger("vidnb.emulator")

@@ -1,7 +1,7 @@
 """What the emulated services remember: jobs, uploaded files and counts, in one SQLite file that processes share.
 
-A job's times are settled when it is submitted, so what it looks like is a function of the clock and nothing has to run
-for it to advance.
+All times of a job are fixed when it is submitted. How it looks depends on the clock alone, so it advances although no
+code runs.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
+
+from vidnb import forking
+from vidnb.forking import around_fork
 
 _TABLES = """
 create table if not exists jobs (
@@ -71,9 +74,11 @@ class EmulatedJob:
     starts_at: float = 0.0
     done_at: float = 0.0
     outcome: str = "done"
-    """`done`, `failed` or `no_output`."""
+    """`done`, `failed`, `no_output`; `cancelled` or `aborted` where somebody or a deadline ended it."""
     nsfw: bool = False
     notes: Mapping[str, Any] = field(default_factory=dict)
+    look_key: str = ""
+    """Chooses the scene where no seed is sent; default the hash of the whole request. It is not stored."""
 
     def is_over(self, now: float) -> bool:
         """True once the service has finished with it, well or badly."""
@@ -102,7 +107,7 @@ class EmulatedFile:
     height_px: int | None = None
 
 
-_JOB_COLUMNS = tuple(f.name for f in fields(EmulatedJob))
+_JOB_COLUMNS = tuple(f.name for f in fields(EmulatedJob) if f.name != "look_key")
 _FILE_COLUMNS = tuple(f.name for f in fields(EmulatedFile))
 _JSON = ("params", "media", "body", "notes")
 
@@ -111,15 +116,31 @@ class State:
     """The database of one folder. Safe for threads and for several processes at once."""
 
     def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-        self._db.row_factory = sqlite3.Row
-        self._lock = threading.RLock()
+        self._path = path
         self._headers_seen: set[tuple[str, str]] = set()
-        self.close = weakref.finalize(self, self._db.close)
-        self._use_wal()
+        with forking.crossing.inside():
+            self._open()
+            around_fork(self._let_go, self._take_up)
         with self._writing() as db:
             for statement in _TABLES.split(";"):
                 db.execute(statement)
+
+    def _open(self) -> None:
+        self._db = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
+        self._db.row_factory = sqlite3.Row
+        self._lock = threading.RLock()
+        self.close = weakref.finalize(self, self._db.close)
+        self._use_wal()
+
+    def _let_go(self) -> None:
+        """Close the connection before a fork; SQLite's cannot be carried over."""
+        self._was_open = self.close.alive
+        self.close()
+
+    def _take_up(self) -> None:
+        """Open it again, in parent and child."""
+        if self._was_open:
+            self._open()
 
     def _use_wal(self) -> None:
         # SQLite answers "locked" at once, timeout or not, when two processes switch the mode at the same moment.
@@ -133,7 +154,7 @@ class State:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that is the only writer, of all processes, from its first line."""
-        with self._lock:
+        with forking.crossing.inside(), self._lock:
             self._db.execute("begin immediate")
             try:
                 yield self._db
@@ -143,7 +164,7 @@ class State:
             self._db.execute("commit")
 
     def _rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
-        with self._lock:
+        with forking.crossing.inside(), self._lock:
             return self._db.execute(sql, values).fetchall()
 
     # Jobs
@@ -153,7 +174,7 @@ class State:
         with self._writing() as db:
             if job.seed < 0:
                 (repeats,) = db.execute("select count(*) from jobs where scene_key = ?", (job.scene_key,)).fetchone()
-                job = replace(job, seed=derived_seed(job.scene_key, repeats))
+                job = replace(job, seed=derived_seed(job.look_key or job.scene_key, repeats))
             starts_at = max(job.created_at, self._free_at(db, job, slots))
             job = replace(job, starts_at=starts_at, done_at=starts_at + latency_s)
             marks = ", ".join("?" * len(_JOB_COLUMNS))
@@ -183,21 +204,37 @@ class State:
         """The job whose clip lies under this storage key."""
         return _job(self._rows("select * from jobs where result_key = ?", result_key))
 
-    def jobs_of(self, provider: str, account: str, *, offset: int = 0, limit: int = 10) -> list[EmulatedJob]:
-        """An account's jobs, newest first."""
+    def jobs_of(
+        self, provider: str, account: str, *, offset: int = 0, limit: int = 10,
+        after: float = float("-inf"), before: float = float("inf"),
+    ) -> list[EmulatedJob]:  # fmt: skip
+        """An account's jobs, newest first; only those that were made between two moments."""
         sql = """select * from jobs where provider = ? and account = ? and not deleted
+                 and created_at >= ? and created_at <= ?
                  order by created_at desc, rowid desc limit ? offset ?"""
-        return [_job_of(row) for row in self._rows(sql, provider, account, limit, offset)]
+        return [_job_of(row) for row in self._rows(sql, provider, account, after, before, limit, offset)]
+
+    def waiting_before(self, job: EmulatedJob, now: float) -> int:
+        """How many of the account's jobs wait for a slot and get it before this one."""
+        sql = """select count(*) from jobs where provider = ? and account = ? and not deleted
+                 and starts_at > ? and rowid < (select rowid from jobs where id = ?)"""
+        return int(self._rows(sql, job.provider, job.account, now, job.id)[0][0])
+
+    def end_job(self, job_id: str, at: float, outcome: str) -> bool:
+        """True where the job, which would go on beyond that moment, now ends there."""
+        with self._writing() as db:
+            sql = "update jobs set done_at = ?, starts_at = min(starts_at, ?), outcome = ? where id = ? and done_at > ?"
+            return db.execute(sql, (at, at, outcome, job_id, at)).rowcount > 0
 
     def delete_job(self, job_id: str) -> bool:
         """True where there was something to delete."""
         with self._writing() as db:
             return db.execute("update jobs set deleted = 1 where id = ? and not deleted", (job_id,)).rowcount > 0
 
-    def not_called_back(self) -> list[EmulatedJob]:
-        """Leonardo's jobs that no webhook was sent for yet."""
-        sql = "select * from jobs where provider = 'leonardo' and not deleted and not called_back"
-        return [_job_of(row) for row in self._rows(sql)]
+    def not_called_back(self, provider: str) -> list[EmulatedJob]:
+        """A provider's jobs that no webhook was sent for yet."""
+        sql = "select * from jobs where provider = ? and not deleted and not called_back"
+        return [_job_of(row) for row in self._rows(sql, provider)]
 
     def claim_call_back(self, job_id: str) -> bool:
         """True for the one process that is to send the job's webhook."""
@@ -290,9 +327,9 @@ class State:
         return bytes.fromhex(self._rows("select value from meta where name = 'secret'")[0][0])
 
 
-def derived_seed(scene_key: str, repeat: int) -> int:
+def derived_seed(look_key: str, repeat: int) -> int:
     """The seed of a request without one: the n-th repeat looks the same everywhere, and not like the others."""
-    return int.from_bytes(hashlib.sha256(f"{scene_key}:{repeat}".encode()).digest()[:4], "big") % 2_147_483_637
+    return int.from_bytes(hashlib.sha256(f"{look_key}:{repeat}".encode()).digest()[:4], "big") % 2_147_483_637
 
 
 def digest(value: Any) -> str:

@@ -21,14 +21,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 from vidnb import catalog
 from vidnb.catalog import MEDIA_KINDS, Model, Param
 from vidnb.errors import AuthError, ProviderError
-from vidnb.providers._base import Exchange, Provider
-from vidnb.records import Call, MediaFile, RemoteJob, RemoteMedia, Reply, State, Status
+from vidnb.providers.base import Exchange, Provider
+from vidnb.records import Call, Callback, Job, MediaFile, RemoteJob, RemoteMedia, Reply, State, Status
 
 Expected = Status | type[ProviderError]
 Replies = Iterable[tuple[Reply, Expected]]
@@ -38,6 +39,7 @@ USER = "0badc0de-1111-4222-8333-444455556666"
 SIGNATURE = "deadbeefdeadbeefdeadbeefdeadbeef"
 SECRETS = (KEY, USER, SIGNATURE)
 PLANTED = f" userId: {USER} api-key={KEY} https://store.example/clip.mp4?X-Amz-Signature={SIGNATURE}"
+PLAIN_ID = "an-id-without-anything-odd"
 STATUS_CODES = (200, 201, 204, 302, 400, 401, 402, 403, 404, 406, 408, 422, 429, 500, 502, 503, 504, 522, 524)
 PAGES = (
     "",
@@ -81,6 +83,14 @@ class ProviderConformance:
         """The answers of one successful upload, in order."""
         raise NotImplementedError
 
+    def result_replies(self) -> Replies:
+        """Answers to the request for the result of `remote_id`; none where the poll tells the link."""
+        return ()
+
+    def cancel_replies(self) -> Replies:
+        """Answers to the request that cancels `remote_id`; none where the service has no such request."""
+        return ()
+
     def recent_replies(self) -> Iterable[Reply]:
         """The answers of one successful listing, in order; none where the service has no list."""
         return ()
@@ -88,6 +98,16 @@ class ProviderConformance:
     def models(self, provider: Provider) -> list[Model]:
         """The models to submit: all of the provider's in the catalogue."""
         return [model for model in catalog.load().values() if model.provider == provider.name]
+
+    def job(self, provider: Provider, remote_id: str) -> Job:
+        """A job on its way, as `poll`, `result` and `cancel` see it: of the first model, with its fewest values."""
+        model = self.models(provider)[0]
+        return Job(
+            id="0" * 32, provider=provider.name, model=model.id, recipe_hash="0" * 64, take=0, state=State.RUNNING,
+            params=least(model, model.modes[0])[0], images={}, emulated=False, base_url=provider.base_url,
+            created_at=datetime(2026, 1, 1, tzinfo=UTC), submitted_at=datetime(2026, 1, 1, tzinfo=UTC),
+            remote_id=remote_id,
+        )  # fmt: skip
 
     def media_files(self) -> list[MediaFile]:
         """The files to upload: one image."""
@@ -114,6 +134,7 @@ class ProviderConformance:
         for call in self._own_calls(provider):
             assert call.authorized, f"{call.url!r} is one of the service's own calls and goes without the key"
             assert not call.url.startswith("//"), f"{call.url!r} would leave the service's host"
+            assert not call.host or provider.other_hosts[call.host].startswith("https://"), call.host
         for call in self._calls(provider):
             assert call.authorized or call.url.startswith(("https://", "http://")), call.url
 
@@ -148,7 +169,19 @@ class ProviderConformance:
 
     def test_each_answer_to_a_poll_means_what_it_should(self, provider: Provider) -> None:
         for reply, expected in self.poll_replies():
-            assert _outcome(_polling(provider, self.remote_id), reply)[0] == expected, reply
+            assert _outcome(self._readers(provider)[0], reply)[0] == expected, reply
+
+    def test_each_answer_about_a_result_means_what_it_should(self, provider: Provider) -> None:
+        job, replies = self.job(provider, self.remote_id), list(self.result_replies())
+        assert (provider.result(job) is not None) == bool(replies), "result() and result_replies() go together"
+        for reply, expected in replies:
+            assert _outcome(lambda reply: provider.resulted(reply, job), reply)[0] == expected, reply
+
+    def test_each_answer_to_a_cancel_means_what_it_should(self, provider: Provider) -> None:
+        job, replies = self.job(provider, self.remote_id), list(self.cancel_replies())
+        assert (provider.cancel(job) is not None) == bool(replies), "cancel() and cancel_replies() go together"
+        for reply, expected in replies:
+            assert _outcome(lambda reply: provider.cancelled(reply, job), reply)[0] == expected, reply
 
     def test_each_refusal_is_explained_as_the_most_exact_class(self, provider: Provider) -> None:
         for reply, expected in self.error_replies():
@@ -162,25 +195,31 @@ class ProviderConformance:
         accepted = [expected.remote_id for _, expected in self.submit_replies() if isinstance(expected, Status)]
         assert accepted, "no submit reply is a success"
         for remote_id in accepted:
-            assert quote(remote_id, safe="") in provider.poll(remote_id).url
-            assert provider.polled(self.reply_with_word("?"), remote_id).remote_id == remote_id
+            job = self.job(provider, remote_id)
+            assert quote(remote_id, safe="") in provider.poll(job).url
+            assert provider.polled(self.reply_with_word("?"), job).remote_id == remote_id
 
     def test_an_id_cannot_lead_a_poll_to_another_path(self, provider: Provider) -> None:
         for remote_id in ("../me", "a/b", "x?y=1", "x#y", "//host/x"):
-            plain = provider.poll("x").url
-            assert provider.poll(remote_id).url == plain[: plain.rindex("x")] + quote(remote_id, safe="")
+            for call_for in (provider.poll, provider.result, provider.cancel):
+                plain = call_for(self.job(provider, PLAIN_ID))
+                if plain is not None:
+                    odd = call_for(self.job(provider, remote_id))
+                    assert odd is not None
+                    assert odd.url == plain.url.replace(PLAIN_ID, quote(remote_id, safe=""))
 
     def test_an_unknown_status_word_keeps_the_job_alive(self, provider: Provider) -> None:
         for word in ("PAUSED", "MODERATING", "quelque chose", "完了"):
-            status = provider.polled(self.reply_with_word(word), self.remote_id)
+            status = provider.polled(self.reply_with_word(word), self.job(provider, self.remote_id))
             assert status.state is None, status
             assert status.word == word
 
     def test_a_finished_job_has_a_link_and_a_failed_one_a_reason(self, provider: Provider) -> None:
-        for reply, expected in (*self.submit_replies(), *self.poll_replies()):
+        asked_for = provider.result(self.job(provider, self.remote_id)) is not None
+        for reply, expected in (*self.submit_replies(), *self.poll_replies(), *self.result_replies()):
             if isinstance(expected, Status):
                 assert expected.state is not State.FAILED or expected.error, reply
-                assert expected.state is not State.DOWNLOADING or expected.video_url, reply
+                assert expected.state is not State.DOWNLOADING or expected.video_url or asked_for, reply
                 assert not expected.video_url or expected.video_url not in repr(expected)
 
     def test_an_upload_ends_with_a_handle(self, provider: Provider) -> None:
@@ -189,10 +228,11 @@ class ProviderConformance:
             assert isinstance(handle, RemoteMedia)
             assert handle.provider == provider.name
             assert handle.id
-            assert [call.file.content for call in calls if call.file] == [file.content], "the file goes up once"
+            sent = [call.file.content if call.file else call.content for call in calls if call.file or call.content]
+            assert sent == [file.content] or (not calls and handle.kind == "INLINE"), "the file goes up once"
 
     def test_a_listing_ends_with_jobs(self, provider: Provider) -> None:
-        exchange = provider.recent(7)
+        exchange = provider.recent(7, [self.job(provider, self.remote_id)])
         replies = list(self.recent_replies())
         assert (exchange is None) == (not replies), "a list needs replies, and only a list has them"
         if exchange is not None:
@@ -201,7 +241,7 @@ class ProviderConformance:
             assert all(isinstance(job, RemoteJob) and job.remote_id for job in jobs)
 
     def test_a_listed_job_stands_as_a_poll_would_say(self, provider: Provider) -> None:
-        exchange = provider.recent(7)
+        exchange = provider.recent(7, [self.job(provider, self.remote_id)])
         if exchange is None:
             return
         for job in drive(exchange, self.recent_replies())[1]:
@@ -250,29 +290,31 @@ class ProviderConformance:
     def _survives(self, provider: Provider, reply: Reply) -> None:
         """Let every reader have the reply; any exception but a ProviderError fails the test."""
         assert isinstance(provider.explain(reply), ProviderError)
-        for read in (provider.submitted, _polling(provider, self.remote_id)):
+        for read in (provider.submitted, *self._readers(provider)):
             found = _outcome(read, reply)[0]
             assert not isinstance(found, Status) or found.remote_id
             assert found is not ProviderError, "a subclass says more"
         told = _outcome(provider.checked, reply)[0]
         assert isinstance(told, type | str)
-        webhook_id = provider.webhook_id(reply.json)
+        callback = Callback({}, reply.text.encode("utf-8", "replace"), reply.json)
+        assert provider.is_genuine(callback, "a secret that it does not carry") is False
+        webhook_id = provider.webhook_id(callback)
         assert webhook_id is None or isinstance(webhook_id, str)
         for file in self.media_files():
             _exchange(provider.upload(file), [reply, reply])
-        recent = provider.recent(3)
+        recent = provider.recent(3, [self.job(provider, self.remote_id)])
         if recent is not None:
             _exchange(recent, [reply, reply])
 
     def _own_calls(self, provider: Provider) -> list[Call]:
-        calls = [provider.poll(self.remote_id), provider.check()]
+        job = self.job(provider, self.remote_id)
+        calls = [provider.poll(job), provider.check()]
         for model in self.models(provider):
             calls += [provider.submit(model, *least(model, mode)) for mode in model.modes]
-        recent = provider.recent(7)
+        recent = provider.recent(7, [job])
         if recent is not None:
             calls += drive(recent, self.recent_replies())[0]
-        cancel = provider.cancel(self.remote_id)
-        return calls + ([cancel] if cancel else [])
+        return calls + [call for call in (provider.result(job), provider.cancel(job)) if call]
 
     def _calls(self, provider: Provider) -> list[Call]:
         uploads = [drive(provider.upload(file), self.upload_replies())[0] for file in self.media_files()]
@@ -280,11 +322,22 @@ class ProviderConformance:
 
     def _readings(self, provider: Provider) -> list[tuple[Callable[[Reply], Any], Reply, Expected]]:
         """Each sample reply with the method that reads it."""
-        polled = _polling(provider, self.remote_id)
+        polled, resulted, cancelled = self._readers(provider)
         return [
             *((provider.submitted, reply, expected) for reply, expected in self.submit_replies()),
             *((polled, reply, expected) for reply, expected in self.poll_replies()),
+            *((resulted, reply, expected) for reply, expected in self.result_replies()),
+            *((cancelled, reply, expected) for reply, expected in self.cancel_replies()),
             *((_raised(provider), reply, expected) for reply, expected in self.error_replies()),
+        ]
+
+    def _readers(self, provider: Provider) -> list[Callable[[Reply], Status]]:
+        """What reads an answer about a job: `polled`, `resulted` and `cancelled`."""
+        job = self.job(provider, self.remote_id)
+        return [
+            lambda reply: provider.polled(reply, job),
+            lambda reply: provider.resulted(reply, job),
+            lambda reply: provider.cancelled(reply, job),
         ]
 
 
@@ -345,10 +398,6 @@ def _messages(outcome: tuple[Any, ...]) -> list[str]:
     """What a person would read: a status's reason, or an error's message and code; ids and links are data."""
     said = [outcome[0].error] if isinstance(outcome[0], Status) else list(outcome[1:])
     return [str(text) for text in said if text]
-
-
-def _polling(provider: Provider, remote_id: str) -> Callable[[Reply], Status]:
-    return lambda reply: provider.polled(reply, remote_id)
 
 
 def _raised(provider: Provider) -> Callable[[Reply], Status]:

@@ -7,10 +7,13 @@ array; the clip is `motionMP4URL`, while `url` is its poster; a bad key looks li
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+import functools
+import re
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from vidnb import catalog
 from vidnb.catalog import SIZE_PARAMS, Model
 from vidnb.errors import (
     AuthError,
@@ -21,23 +24,42 @@ from vidnb.errors import (
     UnavailableError,
     UnexpectedReplyError,
 )
-from vidnb.providers._base import Provider
-from vidnb.providers._replies import (
+from vidnb.providers.base import Provider
+from vidnb.providers.replies import (
+    UNDECIDED,
     advice,
     clean,
     decoded,
     dig,
     error,
+    has_ended,
+    has_succeeded,
     id_at,
+    is_about,
     is_page,
     link_at,
     number_at,
+    storage_reason,
     text_at,
     time_at,
+    video_link,
     whole_at,
     word_at,
 )
-from vidnb.records import Call, Cost, FilePart, MediaFile, Rates, RemoteJob, RemoteMedia, Reply, State, Status
+from vidnb.records import (
+    Call,
+    Callback,
+    Cost,
+    FilePart,
+    Job,
+    MediaFile,
+    Rates,
+    RemoteJob,
+    RemoteMedia,
+    Reply,
+    State,
+    Status,
+)
 
 IMAGE_EXTENSIONS = frozenset({"png", "jpg", "jpeg", "webp"})
 STRUCTURED = frozenset({"public", "motion_control", "motion_control_weight", "elements", "styles"})
@@ -60,7 +82,6 @@ class Leonardo(Provider):
     base_url: ClassVar[str] = "https://cloud.leonardo.ai/api/rest"
     base_url_env: ClassVar[str] = "LEONARDO_BASE_URL"
     key_env: ClassVar[str] = "LEONARDO_API_KEY"
-    has_emulator = True
     key_page: ClassVar[str] = "https://app.leonardo.ai/api-access"
     # docs "Concurrency, Rate Limits, Queue", 2026-07-01; there is no row for video, so the image row's ten slots.
     rates: ClassVar[Rates] = Rates(requests_per_minute=2000, submits_per_minute=100, in_flight=10)
@@ -98,23 +119,29 @@ class Leonardo(Provider):
 
     # -- read
 
-    def poll(self, remote_id: str) -> Call:
+    def poll(self, job: Job) -> Call:
         """The request for a job's status; v1 also reads what v2 created (recipe "Edit with Kling O3")."""
-        return Call("GET", f"/v1/generations/{quote(remote_id, safe='')}")
+        return Call("GET", f"/v1/generations/{quote(job.remote_id or '', safe='')}")
 
-    def polled(self, reply: Reply, remote_id: str) -> Status:
+    def polled(self, reply: Reply, job: Job) -> Status:
         """The status of the job; PENDING counts as running, because the service does not tell waiting from working."""
         if _failed(reply):
             raise self.explain(reply)
         if not isinstance(reply.json, dict) or "generations_by_pk" not in reply.json:
             raise self._unexpected(reply, "the answer to the status request holds no generation")
-        job = reply.json["generations_by_pk"]
-        if job is None:
+        remote_id, generation = job.remote_id or "", reply.json["generations_by_pk"]
+        if generation is None:
             said = f"Leonardo.AI knows no generation {remote_id}: it was deleted or belongs to another account"
             return Status(remote_id, None, word="null record", error=said)
-        return _status(job, remote_id)
+        if not is_about(generation, remote_id, "id"):
+            raise self._unexpected(reply, "the answer to the status request is about another generation")
+        return _status(generation, remote_id)
 
-    def recent(self, limit: int) -> Generator[Call, Reply, list[RemoteJob]]:
+    def described(self, reply: Reply, job: Job) -> RemoteJob | None:
+        """The generation as the list would show it."""
+        return _remote_job(dig(reply.json, "generations_by_pk"))
+
+    def recent(self, limit: int, jobs: Sequence[Job]) -> Generator[Call, Reply, list[RemoteJob]]:
         """The exchange that lists the newest jobs: first the account's id, then its generations."""
         account = self._read((yield self.check()))
         user_id = id_at(account.json, "user_details", 0, "user", "id")
@@ -131,16 +158,19 @@ class Leonardo(Provider):
     def upload(self, file: MediaFile) -> Generator[Call, Reply, RemoteMedia]:
         """The exchange that uploads one input: ask for a presigned form, then post it within two minutes."""
         ask, root, id_key = _upload_request(file)
-        reply = self._read((yield ask))
-        form = dig(reply.json, root)
-        remote_id, url, fields = id_at(form, id_key), link_at(form, "url"), decoded(dig(form, "fields"))
-        if remote_id is None or url is None or not isinstance(fields, dict):
-            raise self._unexpected(reply, "the answer to the upload request holds no presigned form")
         part = FilePart("file", file.filename, file.content, file.content_type)
-        done = yield Call("POST", url, form={str(key): str(value) for key, value in fields.items()}, file=part)
-        if not 200 <= done.status_code < 300:
-            raise self._refused_upload(done)
-        return RemoteMedia(self.name, remote_id, "UPLOADED")
+        for last in (False, True):
+            reply = self._read((yield ask))
+            form = dig(reply.json, root)
+            remote_id, url, fields = id_at(form, id_key), link_at(form, "url"), decoded(dig(form, "fields"))
+            if remote_id is None or url is None or not isinstance(fields, dict):
+                raise self._unexpected(reply, "the answer to the upload request holds no presigned form")
+            done = yield Call("POST", url, form={str(key): str(value) for key, value in fields.items()}, file=part)
+            if 200 <= done.status_code < 300:
+                return RemoteMedia(self.name, remote_id, "UPLOADED")
+            if last or not _is_late(done):
+                break  # a form that was used too late gets a new one, once
+        raise self._refused_upload(done, file)
 
     # -- account
 
@@ -160,9 +190,9 @@ class Leonardo(Provider):
         known = ", ".join(f"{number:,} {what}" for number, what in parts if number is not None)
         return f"the key is good; {known or 'the service told no balance'}"
 
-    def webhook_id(self, body: Any) -> str | None:
+    def webhook_id(self, callback: Callback) -> str | None:
         """The generation's id; nothing else of the body is used, because it repeats the API key in clear."""
-        return id_at(body, "data", "object", "id")
+        return id_at(callback.json, "data", "object", "id")
 
     # -- errors
 
@@ -181,14 +211,25 @@ class Leonardo(Provider):
     def _unexpected(self, reply: Reply, what: str) -> UnexpectedReplyError:
         return error(self, UnexpectedReplyError, f"{what} (HTTP {reply.status_code})", reply)
 
-    def _refused_upload(self, reply: Reply) -> ProviderError:
+    def _refused_upload(self, reply: Reply, file: MediaFile) -> ProviderError:
+        told = storage_reason(reply)
+        if reply.status_code == 413 or "EntityTooLarge" in told:
+            size = f"{len(file.content) / 2**20:.1f} MB"
+            told = f"the file is too large ({size}); give it a smaller one" + (f": {told}" if told else "")
         # S3 answers XML; its form is good for two minutes, so a late upload may pass when asked for anew.
-        again = reply.status_code in (403, 429) or reply.status_code >= 500
+        again = _is_late(reply) or reply.status_code == 429 or reply.status_code >= 500
         kind: type[ProviderError] = UnavailableError if again else RejectedError
-        late = "; the upload form is good for two minutes only" if reply.status_code == 403 else ""
-        refusal = error(self, kind, f"the upload failed (HTTP {reply.status_code}){late}", reply)
+        late = "; the upload form is good for two minutes only" if _is_late(reply) else ""
+        said = f": {told}" if told else ""
+        refusal = error(self, kind, f"the upload failed (HTTP {reply.status_code}){late}{said}", reply)
         refusal.charged = False
         return refusal
+
+
+def _is_late(reply: Reply) -> bool:
+    """Whether the storage refuses a form because its time is over, or does not say why it refuses one."""
+    told = storage_reason(reply)
+    return reply.status_code == 403 and (not told or "expired" in told.lower())
 
 
 def _v2_body(model: Model, params: Mapping[str, Any], media: Mapping[str, list[RemoteMedia]]) -> dict[str, Any]:
@@ -305,25 +346,39 @@ def _cost(job: Any) -> Cost | None:
 def _status(job: Any, remote_id: str) -> Status:
     """How a generation stands, the same whether it was read by itself or in a list."""
     word = word_at(job, "status")
-    if word == "PENDING":
+    plain = word.upper()
+    if plain == "PENDING":
         return Status(remote_id, State.RUNNING, word)
-    if word == "COMPLETE":
-        return _complete(job, remote_id)
-    if word == "FAILED":
+    if has_succeeded(word):
+        return _complete(job, remote_id, word)
+    if plain == "FAILED":
         return Status(remote_id, State.FAILED, word, error="Leonardo.AI reported FAILED; it gives no reason")
-    return Status(remote_id, None, word)
+    if has_ended(word):
+        said = f"Leonardo.AI ended the generation with {word!r}, a word that is not documented"
+        return Status(remote_id, None, word, video_url=_clip_link(job), error=said, ended=True)
+    return Status(remote_id, None, word, video_url=_clip_link(job))
 
 
-def _complete(job: Any, remote_id: str) -> Status:
+def _clip_link(job: Any) -> str | None:
+    """The clip's link wherever a generation can hold it."""
+    images = dig(job, "generated_images")
+    entries = images if isinstance(images, list) else []
+    return next((url for item in entries if (url := link_at(item, "motionMP4URL"))), None) or video_link(job)
+
+
+def _complete(job: Any, remote_id: str, word: str) -> Status:
+    """A finished generation; a link may come a moment after the word, and is looked for wherever it can be."""
     images = dig(job, "generated_images")
     entries = images if isinstance(images, list) else []
     entry = next((item for item in entries if link_at(item, "motionMP4URL")), dig(entries, 0))
-    nsfw, asset_id, url = dig(entry, "nsfw"), id_at(entry, "id"), link_at(entry, "motionMP4URL")
+    nsfw, asset_id = dig(entry, "nsfw"), id_at(entry, "id")
+    url = link_at(entry, "motionMP4URL") or video_link(entry) or video_link(job)
     flagged = nsfw if isinstance(nsfw, bool) else None
     if url is None:
         said = "Leonardo.AI reported COMPLETE without a clip: the output was moderated or lost"
-        return Status(remote_id, State.FAILED, "COMPLETE", asset_id=asset_id, error=said, nsfw=flagged)
-    return Status(remote_id, State.DOWNLOADING, "COMPLETE", video_url=url, asset_id=asset_id, nsfw=flagged)
+        no_clip = f"{word} without a clip"
+        return Status(remote_id, None, no_clip, asset_id=asset_id, error=said, nsfw=flagged, ended=True)
+    return Status(remote_id, State.DOWNLOADING, word, video_url=url, asset_id=asset_id, nsfw=flagged)
 
 
 def _remote_job(job: Any) -> RemoteJob | None:
@@ -332,7 +387,56 @@ def _remote_job(job: Any) -> RemoteJob | None:
         return None
     seed, width, height = (whole_at(job, key) for key in ("seed", "imageWidth", "imageHeight"))
     created_at, status = time_at(job, "createdAt"), _status(job, remote_id)
-    return RemoteJob(remote_id, text_at(job, "prompt"), created_at, seed, width, height, status)
+    output = dig(job, "generated_images", 0)
+    told = {"negative_prompt": text_at(job, "negativePrompt"), "motion_strength": whole_at(output, "motionStrength")}
+    from_image = dig(output, "imageToVideo")
+    return RemoteJob(
+        remote_id, text_at(job, "prompt"), created_at, seed, width, height, status,
+        is_video=_is_video(job, output), models=_models(text_at(output, "motionModel")),
+        from_image=from_image if isinstance(from_image, bool) else None, params=told,
+    )  # fmt: skip
+
+
+def _is_video(job: Any, output: Any) -> bool | None:
+    """Whether a generation is a video; None where it does not tell, as while it is pending."""
+    if link_at(output, "motionMP4URL") or dig(output, "motion") is True or text_at(output, "motionModel"):
+        return True
+    if dig(output, "motion") is False:
+        return False
+    # Fields of the pictures' world, which motion jobs leave empty (issue 80 of the vendor's TypeScript SDK).
+    pictures = ("modelId", "guidanceScale", "inferenceSteps", "initStrength", "photoReal", "promptMagicVersion")
+    return False if any(dig(job, name) not in (None, False, "") for name in pictures) else None
+
+
+QUALIFIERS = frozenset({"FAST", "TURBO", "LITE", "MINI", "PRO", "STANDARD", "FLASH", "O", "SVD"})
+"""Parts of a model's name that tell it from its siblings."""
+
+
+@functools.lru_cache(maxsize=512)
+def _models(name: str) -> frozenset[str] | None:
+    """The catalogue's models that may stand behind a name in a list: `SEEDANCE2_5` for `bytedance/seedance-2.5`."""
+    if not name:
+        return None
+    told = _parts(name)
+    known = (model for model in catalog.load().values() if model.provider == Leonardo.name)
+    return frozenset(model.id for model in known if _alike(told, _parts(model.wire)))
+
+
+def _parts(name: str) -> tuple[str, str, frozenset[str]]:
+    """Family, version and qualifiers of a model's name, however it is spelt."""
+    parts = re.findall(r"[A-Z]+|\d+", name.rsplit("/", 1)[-1].upper())
+    words = [part for part in parts if not part.isdigit()]
+    version = "".join(part for part in parts if part.isdigit() and len(part) < 3)  # 001 is an edition
+    split = {mark for word in words for mark in QUALIFIERS if word == mark or (len(mark) > 2 and word.endswith(mark))}
+    family = words[0] if words else ""
+    for mark in QUALIFIERS:
+        family = family.removesuffix(mark) if len(mark) > 2 and family != mark else family
+    return family, version, frozenset(split)
+
+
+def _alike(one: tuple[str, str, frozenset[str]], other: tuple[str, str, frozenset[str]]) -> bool:
+    same_version = one[1].startswith(other[1]) or other[1].startswith(one[1])
+    return one[0] == other[0] and one[2] == other[2] and same_version
 
 
 def _upload_request(file: MediaFile) -> tuple[Call, str, str]:
@@ -386,10 +490,10 @@ def _kind(text: str, code: str, status: int, page: bool) -> type[ProviderError]:
         return RateLimitError
     if code in ("bad_request", "bad-request", "validation-failed") or "is not supported within" in text:
         return RejectedError
-    by_status = {401: AuthError, 402: CreditError, 408: UnavailableError}
+    by_status = {401: AuthError, 402: CreditError}
     if status in by_status:
         return by_status[status]
-    if status >= 500 or "internal" in code or "timeout" in code or "unavailable" in code:
+    if status >= 500 or status in UNDECIDED or "internal" in code or "timeout" in code or "unavailable" in code:
         return UnavailableError
     if page and status in (200, 403):
         return UnavailableError  # a gateway's page, not the service's word

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Mapping
 from pathlib import PurePosixPath
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from urllib.parse import quote
 
 from vidnb.catalog import SIZE_PARAMS, Model
@@ -23,24 +23,33 @@ from vidnb.errors import (
     UnavailableError,
     UnexpectedReplyError,
 )
-from vidnb.providers._base import Provider
-from vidnb.providers._replies import (
+from vidnb.providers.base import Provider
+from vidnb.providers.replies import (
+    UNDECIDED,
     advice,
     clean,
     decoded,
     dig,
     error,
+    has_ended,
+    has_succeeded,
     id_at,
+    is_about,
     is_page,
     link_at,
     text_at,
+    video_link,
     whole_at,
     word_at,
 )
-from vidnb.records import Call, FilePart, MediaFile, Rates, RemoteMedia, Reply, State, Status
+from vidnb.records import Call, FilePart, Job, MediaFile, Rates, RemoteMedia, Reply, State, Status
 
 NOBODYS_RECORD = "6f1c9a52-3c0b-4d57-9a34-0b9f2f7f6f0e"
 """A random uuid: the service answers it with null for a good key and with 401 for a bad one."""
+COMPLAINS = frozenset({"code", "errorCode", "error", "message", "details"})
+"""Fields of an error object, in a place where a result is expected."""
+FINE = frozenset({"0", "200", "201", "ok", "success"})
+"""Codes that complain of nothing."""
 UPSTREAM = "EXTERNAL_API_RESPONSE_WITH_ERROR"
 IMAGE_TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp"}
 
@@ -60,7 +69,6 @@ class OneMin(Provider):
     base_url: ClassVar[str] = "https://api.1min.ai"
     base_url_env: ClassVar[str] = "ONEMIN_BASE_URL"
     key_env: ClassVar[str] = "ONEMIN_API_KEY"
-    has_emulator = True
     key_page: ClassVar[str] = "https://app.1min.ai/api"
     # 180 requests a minute in all (vendor docs, March 2025); no other limit is published, and polls need most of it.
     rates: ClassVar[Rates] = Rates(requests_per_minute=180, submits_per_minute=40, in_flight=20)
@@ -73,7 +81,11 @@ class OneMin(Provider):
     def upload(self, file: MediaFile) -> Generator[Call, Reply, RemoteMedia]:
         """The exchange that uploads one input; its handle is the storage path."""
         part = FilePart("asset", file.filename, file.content, file.content_type)
-        reply = self._read((yield Call("POST", "/api/assets", file=part)))
+        answer = yield Call("POST", "/api/assets", file=part)
+        if answer.status_code == 413:
+            size = f"{len(file.content) / 2**20:.1f} MB"
+            raise error(self, RejectedError, f"the file is too large ({size}; HTTP 413); give it a smaller one", answer)
+        reply = self._read(answer)
         path = text_at(reply.json, "fileContent", "path") or text_at(reply.json, "asset", "key")
         if not path:
             raise self._unexpected(reply, "the answer to the upload holds no path")
@@ -100,22 +112,24 @@ class OneMin(Provider):
             raise self._unexpected(reply, "the answer to the submit holds no record id; it may have been charged")
         return self._status(reply, remote_id)
 
-    def poll(self, remote_id: str) -> Call:
+    def poll(self, job: Job) -> Call:
         """The request for a record."""
-        return Call("GET", f"/api/results/{quote(remote_id, safe='')}")
+        return _record(job.remote_id or "")
 
-    def polled(self, reply: Reply, remote_id: str) -> Status:
+    def polled(self, reply: Reply, job: Job) -> Status:
         """The status of the record; a null one is unknown, expired, or not written yet."""
-        body = self._read(reply).json
+        remote_id, body = job.remote_id or "", self._read(reply).json
         if not isinstance(body, dict) or "aiRecord" not in body:
             raise self._unexpected(reply, "the answer to the status request holds no record")
         if body["aiRecord"] is None:
             return Status(remote_id, None, word="null record", error=f"1min.ai knows no record {remote_id}")
+        if not is_about(body, remote_id, "aiRecord", "uuid"):
+            raise self._unexpected(reply, "the answer to the status request is about another record")
         return self._status(reply, remote_id)
 
     def check(self) -> Call:
         """The request for a record that nobody has: it costs nothing."""
-        return self.poll(NOBODYS_RECORD)
+        return _record(NOBODYS_RECORD)
 
     def checked(self, reply: Reply) -> str:
         """That the key is good: the service has no call for the balance."""
@@ -136,18 +150,20 @@ class OneMin(Provider):
     def _status(self, reply: Reply, remote_id: str) -> Status:
         record = dig(reply.json, "aiRecord")
         word, refusal = word_at(record, "status"), _refusal(record)
-        if word in ("FAILURE", "FAILED") or refusal is not None:
+        plain = word.upper()
+        if plain in ("FAILURE", "FAILED") or refusal is not None:
             return Status(remote_id, State.FAILED, word, error=_failure(record, refusal))
-        if word == "PROCESSING":
+        if plain == "PROCESSING":
             return Status(remote_id, State.RUNNING, word)
-        if word != "SUCCESS":
-            return Status(remote_id, None, word)
         # The link lies in the record; one gateway also looks for it at the root.
-        url = link_at(record, "temporaryUrl") or link_at(reply.json, "temporaryUrl")
-        if not text_at(record, "aiRecordDetail", "resultObject", 0):
-            return Status(remote_id, None, "SUCCESS without result")
+        url = link_at(record, "temporaryUrl") or link_at(reply.json, "temporaryUrl") or _link_elsewhere(reply.json)
+        if not has_succeeded(word):
+            ended = has_ended(word)
+            said = f"1min.ai ended the record with {word!r}, a word that is not documented" if ended else None
+            return Status(remote_id, None, word, video_url=url, error=said, ended=ended)
         if url is None:
-            return Status(remote_id, None, "SUCCESS without link")
+            said = "1min.ai reported SUCCESS without a link to the clip"
+            return Status(remote_id, None, "SUCCESS without link", error=said, ended=True)
         return Status(remote_id, State.DOWNLOADING, word, video_url=url)
 
     def _read(self, reply: Reply) -> Reply:
@@ -159,6 +175,11 @@ class OneMin(Provider):
 
     def _unexpected(self, reply: Reply, what: str) -> UnexpectedReplyError:
         return error(self, UnexpectedReplyError, f"{what} (HTTP {reply.status_code})", reply)
+
+
+def _record(uuid: str) -> Call:
+    """The request for the record with this id."""
+    return Call("GET", f"/api/results/{quote(uuid, safe='')}")
 
 
 def _flat(model: Model, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,11 +214,24 @@ def _reference(path: str) -> dict[str, Any]:
 
 
 def _refusal(record: Any) -> dict[str, Any] | None:
-    """The error object that a record holds where an array of results belongs, or None."""
+    """The error object that a record holds where an array of results belongs, or None.
+
+    A record that goes on, or that has the clip's link, refuses nothing, whatever else it tells.
+    """
+    if word_at(record, "status").upper() == "PROCESSING" or link_at(record, "temporaryUrl"):
+        return None
     result, response = (dig(record, "aiRecordDetail", key) for key in ("resultObject", "responseObject"))
-    if isinstance(result, dict) and result:
-        return result
-    return response if isinstance(response, dict) and response.get("code") else None
+    complains = isinstance(result, dict) and any(result.get(name) for name in COMPLAINS)
+    if complains and video_link({"video": result}) is None:
+        return cast("dict[str, Any]", result)
+    code = str(dig(response, "code") or "").lower()
+    return response if isinstance(response, dict) and code and code not in FINE else None
+
+
+def _link_elsewhere(body: Any) -> str | None:
+    """The clip's link where the result itself is one, or wherever else the answer holds one."""
+    result = dig(body, "aiRecord", "aiRecordDetail", "resultObject")
+    return link_at(result, 0) or link_at([result], 0) or video_link({"video": result}) or video_link(body)
 
 
 def _failure(record: Any, refusal: dict[str, Any] | None) -> str:
@@ -257,7 +291,7 @@ def _kind(code: str, text: str, reply: Reply, upstream: int | None) -> type[Prov
     if "open_ai_unexpected_error" in f"{code.lower()} {text}":
         return RejectedError if "invalid" in text else UnavailableError
     gateway = is_page(reply) and "<" in reply.text and status in (200, 403)
-    if status >= 500 or status == 408 or gateway:
+    if status >= 500 or status in UNDECIDED or gateway:
         return UnavailableError
     if is_page(reply) and status < 400:
         return UnexpectedReplyError  # a cut or garbled answer: nothing in it says that the request was refused

@@ -7,29 +7,58 @@ and a lease has one owner. `tables` says what a row holds, `database` opens and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import atexit
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sqlalchemy import Connection, Select, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from pydantic import SecretStr
+from sqlalchemy import Connection, Row, Select, func, select
 
+from vidnb import forking
+from vidnb.clock import Clock
 from vidnb.errors import IllegalTransitionError, StoreError
-from vidnb.records import TERMINAL, Job, RemoteMedia, State
-from vidnb.store import queries
-from vidnb.store.database import bring_up_to_date, database_url, mapped_errors, open_engine, writing
-from vidnb.store.tables import JOBS, LIVE, UNFINISHED, UPLOADS, flat, job_of, job_row, rows_of, storable
+from vidnb.forking import around_fork, in_child
+from vidnb.records import TERMINAL, Booked, Cost, Job, Purse, RemoteMedia, Reservation, State
+from vidnb.store import books, columns, measures, queries
+from vidnb.store import measures as measuring
+from vidnb.store import scan as scanning
+from vidnb.store import votes as votes_
+from vidnb.store.aside import Aside
+from vidnb.store.columns import ParamColumns
+from vidnb.store.database import (
+    BUSY_S,
+    bring_up_to_date,
+    checkpoint,
+    database_url,
+    file_of,
+    insert_of,
+    mapped_errors,
+    open_engine,
+    reading,
+    writing,
+)
+from vidnb.store.identity import Identity, check_beginning
+from vidnb.store.scan import Scan
+from vidnb.store.search import Field, Search, Sql, Term
+from vidnb.store.tables import JOBS, LIVE, MEASURES, UNFINISHED, UPLOADS, flat, job_of, job_row, rows_of, storable
 
-INSERT: dict[str, Callable[..., Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-"""Only the dialects' own INSERT knows ON CONFLICT."""
+PAYING = (State.INTENDED, State.SUBMITTING)
+"""States whose entry means that a POST which costs money follows."""
+STEP = "newest step"
+UNDER_WAY = (State.QUEUED, State.RUNNING, State.DOWNLOADING)
+BOOKED_AT = {State.DONE: Booked.SETTLED, State.CANCELLED: Booked.UNCLEAR, State.AMBIGUOUS: Booked.UNCLEAR}
+CHARGED_MEANS = {True: Booked.SETTLED, False: Booked.RETURNED, None: Booked.UNCLEAR}
+"""What a failed job's `error["charged"]` makes of its reservation."""
 
 
 def utcnow() -> datetime:
-    """The time now, aware and in UTC."""
-    return datetime.now(UTC)
+    """The time now by the machine's own clock, aware and in UTC."""
+    return Clock().utc()
 
 
 @dataclass(frozen=True)
@@ -41,90 +70,213 @@ class Event:
     note: str
 
 
+_open_stores: weakref.WeakSet[Store] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Leave whole database files behind, whoever forgot to close."""
+    for store in list(_open_stores):
+        store.close()
+
+
 class Store:
     """The database of one data folder.
 
     Args:
         url: `sqlite:///folder/vidnb.db` or `postgresql://user@host/name`; or the path of a data folder, for the
             `vidnb.db` in it; or None for VIDNB_DATABASE_URL, else the data folder of `files.data_home`.
-        clock: says what time it is; tests pass their own.
+        clock: says what time it is.
+        busy_s: how long a call waits for another process that holds the database.
 
     Raises:
         StoreError: the database cannot be opened, or a newer vidnb made it.
         ConfigError: the address is none.
     """
 
-    def __init__(self, url: str | Path | None = None, *, clock: Callable[[], datetime] = utcnow) -> None:
-        self._clock = clock
-        with mapped_errors():
-            self._engine = open_engine(database_url(url))
+    def __init__(self, url: str | Path | None = None, *, clock: Clock | None = None, busy_s: float = BUSY_S) -> None:
+        self.clock = clock or Clock()
+        self.busy_s = busy_s
+        with forking.crossing.inside(), mapped_errors():
+            asked = SecretStr(url) if isinstance(url, str) else url
+            del url  # it may hold a password, which a traceback with locals would show
+            address = database_url(asked.get_secret_value() if isinstance(asked, SecretStr) else asked)
+            path = file_of(address)
+            if path is not None and not path.exists():
+                check_beginning(path)
+            self._engine = open_engine(address, busy_s)
             try:
-                bring_up_to_date(self._engine)
+                bring_up_to_date(self._engine, busy_s)
+                with reading(self._engine, busy_s) as connection:
+                    if path is not None and connection.execute(queries.ANY_JOB).first() is None:
+                        check_beginning(path)
+                self._identity = Identity(path)
             except BaseException:
                 self._engine.dispose()
                 raise
-        self._insert = INSERT[self._engine.dialect.name]
-        free = self._insert(JOBS).on_conflict_do_nothing(index_elements=queries.TAKE, index_where=LIVE)
-        self._intend = free.returning(JOBS.c.id)
+            self.aside = Aside(is_quick=self._engine.dialect.name == "sqlite")
+            """Makes calls of this store from an event loop: `await store.aside(store.get, job_id)`."""
+            self._insert = insert_of(self._engine.dialect.name)
+            self._columns = ParamColumns(self._engine, self._patience)
+            self._intents: dict[tuple[str, ...], Any] = {}
+            in_child(self._begin_anew)
+            around_fork(self._let_go, self._take_up)  # within the block: a fork must not come before it
+        _open_stores.add(self)
+        # Whoever forgets to close it leaves no connection to the garbage collector, which Python 3.13 reports.
+        weakref.finalize(self, self._engine.dispose).atexit = False
 
     def close(self) -> None:
-        """Nothing; the connections are closed."""
+        """Close the connections; a copy of the database file alone is whole now."""
+        _open_stores.discard(self)
+        self.aside.close()
+        with suppress(StoreError), forking.crossing.inside(), mapped_errors():
+            self._identity.check_files()
+            checkpoint(self._engine)
         self._engine.dispose()
+
+    def _let_go(self) -> None:
+        """Close all connections before a fork; SQLite's cannot be carried over."""
+        if self._identity.has_file:
+            self._engine.dispose()
+
+    def _take_up(self) -> None:
+        """Expect the files that parent and child will open again."""
+        self._identity.begin_anew()
+
+    def _begin_anew(self) -> object:
+        """Open connections of its own in a forked child; return the parent's, which must not be closed there."""
+        left = self._engine.pool, self.aside.begin_anew()
+        self._engine.dispose(close=False)
+        self._columns = ParamColumns(self._engine, self._patience)
+        return left
 
     # A job from its first row to its last
 
-    def intend(self, job: Job) -> tuple[Job, bool]:
-        """The job that stands for this recipe and take, and whether that is the one given, now written.
+    def intend(self, job: Job, reservation: Reservation | None = None) -> tuple[Job, bool]:
+        """Return the job that stands for this recipe and take, and whether that is the one given, now written.
 
-        A failed or cancelled job leaves its take free: the next one gets a row of its own.
+        The row comes with its reservation, or neither does. A failed or cancelled job leaves its take free: the next
+        one gets a row of its own.
+
+        Args:
+            job: to write.
+            reservation: what its POST may cost; default an unknown price, counted in the folder's purse.
+
+        Raises:
+            CapReachedError: a purse has no room; nothing was written.
         """
+        if reservation is None:
+            reservation = Reservation(book="emulated" if job.emulated else "real")
+        self.make_columns(job.params, job.images)
         row = job_row(job)
         for _ in range(10):  # the standing job may fail between the two statements
-            with self._writing() as connection:
-                if connection.execute(self._intend, row).first() is not None:
-                    self._note(connection, job.id, job.state, "")
+            with self.writing() as connection:
+                self._identity.check_rows(connection)
+                if (standing := self._answering(connection, row)) is not None:
+                    return job_of(standing), False
+                if self._written(connection, job, reservation):
                     return job, True
                 if (standing := connection.execute(queries.STANDING, row).first()) is not None:
                     return job_of(standing), False
         raise StoreError(f"the recipe of job {job.id!r} is being changed by other processes; try again")
 
+    def _answering(self, connection: Connection, key: Mapping[str, Any]) -> Row[Any] | None:
+        """The row that answers for a recipe and take though another has them: a replay, or one with a drawn seed."""
+        found = connection.execute(queries.REPLAYED, key).first()
+        if found is None and key["take"] == 0:
+            found = connection.execute(queries.SEEDED, key).first()
+        return found
+
+    def make_columns(self, params: Mapping[str, Any], images: Mapping[str, Any]) -> None:
+        """Add the columns that jobs with these params will need, before a transaction that writes them."""
+        self._columns.names(columns.cells(params, images))
+
+    def _written(self, connection: Connection, job: Job, reservation: Reservation) -> bool:
+        """Return whether the row was written, with its reservation; not where another job stands for its take."""
+        values = columns.cells(job.params, job.images)
+        chosen = self._columns.names(values, connection)
+        row = job_row(job) | {chosen[key]: value for key, value in values.items()}
+        if connection.execute(self._intend(chosen), row).first() is None:
+            return False
+        books.reserve(connection, job.id, reservation, job.submitted_at or job.created_at)
+        if job.state is not State.INTENDED:
+            self._book(connection, job, job.state, job.cost, None)
+        self._note(connection, job.id, job.state, "")
+        return True
+
+    def _intend(self, chosen: Mapping[columns.Key, str]) -> Any:
+        """The statement that writes a job with these columns of params, if its take is free."""
+        names = tuple(sorted(chosen.values()))
+        if names not in self._intents:
+            free = self._insert(columns.target(chosen))
+            free = free.on_conflict_do_nothing(index_elements=queries.TAKE, index_where=LIVE)
+            self._intents[names] = free.returning(JOBS.c.id)
+        return self._intents[names]
+
     def next_take(self, base_url: str, recipe_hash: str) -> int:
         """The first take that no job of this recipe has had at this service; another process may see the same."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return int(
                 connection.execute(queries.NEXT_TAKE, {"base_url": base_url, "recipe_hash": recipe_hash}).scalar_one()
             )
 
-    def move(self, job_id: str, to: State, *, expect: State | None = None, note: str = "", **fields: Any) -> Job:
-        """The job in its new state, with these fields set; its end also ends its lease.
+    def move(
+        self,
+        job_id: str,
+        to: State,
+        *,
+        expect: State | None = None,
+        owner: str | None = None,
+        sent_at: datetime | None = None,
+        note: str = "",
+        booked: Booked | None = None,
+        reservation: Reservation | None = None,
+        **fields: Any,
+    ) -> Job:
+        """Return the job in its new state, with these fields set; its end also ends its lease.
+
+        What the job costs is booked in the same transaction.
 
         Args:
             job_id: of the job.
             to: the new state.
             expect: the only state to move from; without it any from which `records.TRANSITIONS` allows the move.
+            owner: who must have its lease; default anyone or nobody.
+            sent_at: when its newest POST must have been begun, so that nobody decides on another one than they saw.
             note: for the job's events.
+            booked: where its reservation belongs now, if the new state and `error` do not say so.
+            reservation: one more, for one more POST.
             **fields: of the job, as in `records.Job`.
 
         Raises:
             IllegalTransitionError: the job was in no such state; nothing was changed.
+            CapReachedError: a purse has no room for the reservation; nothing was changed.
         """
-        columns = flat(fields)
+        news = flat(fields)
         if to in TERMINAL:
-            columns = {"done_at": self._clock(), "lease_owner": None, "lease_until": None} | columns
-        with self._writing() as connection:
-            statement = queries.move_of(to, expect, tuple(columns))
-            row = connection.execute(statement, _prefixed(job_id, columns)).first()
+            news = {"done_at": self.clock.utc(), "lease_owner": None, "lease_until": None} | news
+        with self.writing() as connection:
+            if to in PAYING:
+                self._identity.check_rows(connection)
+            expected = {"lease_owner_is": owner, "submitted_at_is": sent_at}
+            expected = {name: value for name, value in expected.items() if value is not None}
+            statement = queries.move_of(to, expect, tuple(news), tuple(name.removesuffix("_is") for name in expected))
+            row = connection.execute(statement, _prefixed(job_id, news) | expected).first()
             if row is None:
                 self._refuse(connection, job_id, to)
+            job = job_of(row)
+            self._book(connection, job, to, fields.get("cost"), booked)
+            if reservation is not None:
+                books.reserve(connection, job_id, reservation, self.clock.utc())
             self._note(connection, job_id, to, note)
-            return job_of(row)
+            return job
 
     def attach(self, job_id: str, remote_id: str, note: str = "") -> Job | None:
-        """The ambiguous job, now running under this remote id; None where another job has that id already.
+        """Attach the ambiguous job to this remote id and return it, running; None where another job has that id.
 
         Two processes that look through the same list at once cannot both take one entry of it.
         """
-        with self._writing() as connection:
+        with self.writing() as connection:
             if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
                 connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(remote_id))))
             taken = connection.execute(select(JOBS.c.id).where(JOBS.c.remote_id == remote_id)).first()
@@ -134,15 +286,31 @@ class Store:
             row = connection.execute(statement, _prefixed(job_id, {"remote_id": remote_id})).first()
             if row is None:
                 self._refuse(connection, job_id, State.RUNNING)
+            books.book(connection, job_id, Booked.RESERVED)
             self._note(connection, job_id, State.RUNNING, note)
             return job_of(row)
 
     def update(self, job_id: str, **fields: Any) -> None:
-        """Nothing; the fields are set, the state stays."""
-        columns = flat(fields)
-        with self._writing() as connection:
-            if connection.execute(queries.update_of(tuple(columns)), _prefixed(job_id, columns)).rowcount == 0:
+        """Set these fields of a job; its state stays."""
+        news = flat(fields)
+        with self.writing() as connection:
+            if connection.execute(queries.update_of(tuple(news)), _prefixed(job_id, news)).rowcount == 0:
                 raise StoreError(f"there is no job {job_id!r}")
+            if (cost := fields.get("cost")) is not None:
+                job = job_of(connection.execute(queries.GET, {"job_id": job_id}).one())
+                books.book(connection, job_id, Booked.SETTLED, in_books(job, cost))
+
+    def _book(self, connection: Connection, job: Job, to: State, cost: Cost | None, booked: Booked | None) -> None:
+        """Let the job's reservation follow the job."""
+        told = None if cost is None else in_books(job, cost)
+        if booked is None and to in UNDER_WAY and told is not None:
+            booked = Booked.SETTLED
+        elif booked is None and to is State.FAILED:
+            booked = CHARGED_MEANS[(job.error or {}).get("charged")]
+        elif booked is None:
+            booked = BOOKED_AT.get(to)
+        if booked is not None:
+            books.book(connection, job.id, booked, told)
 
     def _refuse(self, connection: Connection, job_id: str, to: State) -> NoReturn:
         state = connection.execute(queries.STATE, {"job_id": job_id}).scalar()
@@ -151,49 +319,122 @@ class Store:
         raise IllegalTransitionError(f"job {job_id!r} is {state}, so it cannot become {to} now")
 
     def _note(self, connection: Connection, job_id: str, state: State, note: str) -> None:
-        connection.execute(queries.NOTE, {"job_id": job_id, "at": self._clock(), "state": state.value, "note": note})
+        values = {"job_id": job_id, "at": self.clock.utc(), "state": state.value, "note": note}
+        key = connection.execute(queries.NOTE, values).inserted_primary_key
+        if key is not None:
+            connection.info[STEP] = (key[0], job_id, state.value)
+
+    # What it costs
+
+    def reserve(self, job_id: str, reservation: Reservation) -> bool:
+        """Return whether the reservation was made; not where the job has one that holds.
+
+        Raises:
+            CapReachedError: a purse has no room.
+        """
+        with self.writing() as connection:
+            if books.is_reserved(connection, job_id):
+                return False
+            books.reserve(connection, job_id, reservation, self.clock.utc())
+            return True
+
+    def is_reserved(self, job_id: str) -> bool:
+        """Return whether the job's next POST is reserved."""
+        with self.reading() as connection:
+            return books.is_reserved(connection, job_id)
+
+    def overrun(self, job_id: str) -> float | None:
+        """Return by how much a job was charged above its reservation, or None where it was not."""
+        with self.reading() as connection:
+            return books.overrun(connection, job_id)
+
+    def purses(self, names: Iterable[str] | None = None) -> list[Purse]:
+        """Return the sums of all purses, or of these, one row a unit and book."""
+        with self.reading() as connection:
+            return books.purses(connection, names)
+
+    def set_cap(self, name: str, unit: str, cap: float | None) -> None:
+        """Give a purse a cap in one unit, or take it away."""
+        with self.writing() as connection:
+            books.set_cap(connection, name, unit, cap)
+
+    def forgive(self, name: str) -> None:
+        """Let a purse begin anew: what was spent so far no longer counts against its caps."""
+        with self.writing() as connection:
+            books.forgive(connection, name)
+
+    def sums(self, book: str = "real", since: datetime | None = None) -> list[tuple[str, Booked, float]]:
+        """Return the sums of the folder's jobs by unit: settled, reserved and unclear."""
+        with self.reading() as connection:
+            return books.sums(connection, book, since)
+
+    def unpriced(self) -> list[Job]:
+        """Return the jobs from before there was a ledger of which nobody knows the cost."""
+        return self._jobs(queries.UNPRICED_JOBS)
+
+    def price(self, job_id: str, cost: Cost | None) -> None:
+        """Book the likely cost of a job from before the ledger, once; None for an unknown cost."""
+        with self.writing() as connection:
+            books.price(connection, job_id, cost)
 
     # Who works on it
 
     def lease(self, job_id: str, owner: str, seconds: float) -> bool:
-        """Whether the job is now the owner's: it was free, its lease had run out, or it was theirs."""
-        now = self._clock()
+        """Try to lease the job to the owner; return whether it was free, theirs already, or its lease had run out."""
+        now = self.clock.utc()
         values = {"job_id": job_id, "owner": owner, "now": now, "until": now + timedelta(seconds=seconds)}
-        with self._writing() as connection:
+        with self.writing() as connection:
             return connection.execute(queries.LEASE, values).rowcount == 1
 
     def renew(self, job_ids: Iterable[str], owner: str, seconds: float) -> set[str]:
         """The jobs among these that are still the owner's, for so many seconds more."""
-        until = self._clock() + timedelta(seconds=seconds)
+        until = self.clock.utc() + timedelta(seconds=seconds)
         held: set[str] = set()
-        with self._writing() as connection:
+        with self.writing() as connection:
             for some in _batches(list(job_ids)):
                 values = {"job_ids": some, "owner": owner, "until": until}
                 held |= set(connection.execute(queries.RENEW, values).scalars())
         return held
 
     def release(self, job_id: str, owner: str) -> None:
-        """Nothing; the job is free if it was the owner's."""
-        with self._writing() as connection:
+        """End the owner's lease of the job; another owner's stays."""
+        with self.writing() as connection:
             connection.execute(queries.RELEASE, {"job_id": job_id, "owner": owner})
 
+    def holder(self, job_id: str) -> tuple[State, str | None, datetime | None]:
+        """The job's state, who has its lease, and when its newest POST was begun.
+
+        Raises:
+            DataMovedError: another database lies where this one lay.
+        """
+        with self.reading() as connection:
+            self._identity.check_files()
+            state, owner, submitted_at = connection.execute(queries.HOLDER, {"job_id": job_id}).one()
+        return State(state), owner, submitted_at
+
+    def remark(self, job_id: str, note: str) -> None:
+        """Write a note among the job's events, at the state that it is in."""
+        with self.writing() as connection:
+            state = connection.execute(queries.STATE, {"job_id": job_id}).scalar_one()
+            self._note(connection, job_id, State(state), note)
+
     def wake(self, provider: str, remote_id: str) -> bool:
-        """Whether there is an unfinished job with this remote id; it is marked for whoever waits for it."""
-        values = {"provider_is": provider, "remote_id_is": remote_id, "now": self._clock()}
-        with self._writing() as connection:
+        """Mark the unfinished job with this remote id, for whoever waits for it; return whether there is one."""
+        values = {"provider_is": provider, "remote_id_is": remote_id, "now": self.clock.utc()}
+        with self.writing() as connection:
             return connection.execute(queries.WAKE, values).rowcount > 0
 
     def all_woken(self) -> set[str]:
         """The jobs that are marked; `woken` takes the mark away."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return set(connection.execute(queries.ALL_WOKEN).scalars())
 
     def woken(self, job_id: str) -> bool:
         """Whether the job was marked since this was last asked."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             if connection.execute(queries.IS_WOKEN, {"job_id": job_id}).scalar() is None:
                 return False
-        with self._writing() as connection:
+        with self.writing() as connection:
             return connection.execute(queries.CLEAR_WOKEN, {"job_id": job_id}).rowcount == 1
 
     # What there is
@@ -204,7 +445,7 @@ class Store:
         Raises:
             StoreError: there is none with this id.
         """
-        with self._reading() as connection:
+        with self.reading() as connection:
             row = connection.execute(queries.GET, {"job_id": job_id}).first()
         if row is None:
             raise StoreError(f"there is no job {job_id!r}")
@@ -227,7 +468,7 @@ class Store:
 
     def by_remote(self, provider: str, remote_id: str) -> Job | None:
         """The newest job that the provider knows by this id, or None."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             row = connection.execute(queries.BY_REMOTE, {"provider_is": provider, "remote_id_is": remote_id}).first()
         return None if row is None else job_of(row)
 
@@ -243,67 +484,206 @@ class Store:
     def rows(self, *, limit: int | None = None, newest_first: bool = True, **filters: Any) -> list[dict[str, Any]]:
         """The same as plain rows, one dict a job with the columns of the table: the quick way to a data frame."""
         query = queries.listed(queries.ROW, limit, newest_first, filters)
-        with self._reading() as connection:
+        with self.reading() as connection:
             return rows_of(connection.execute(query).all())
 
     def ids(self, *, limit: int | None = None, newest_first: bool = True, **filters: Any) -> list[str]:
         """The ids of the same jobs: the quick way to count them, and to read them a page at a time."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return list(connection.execute(queries.listed(queries.ID, limit, newest_first, filters)).scalars())
+
+    def search(self, wanted: Search, start: int = 0, count: int | None = None) -> list[str]:
+        """The ids of the jobs that are searched for, in order: all, or `count` of them from `start` on."""
+        with self.reading() as connection:
+            return list(connection.execute(self._sql(connection).ids(wanted, start, count)).scalars())
+
+    def count(self, wanted: Search) -> int:
+        """How many jobs are searched for; none of them is read."""
+        with self.reading() as connection:
+            return int(connection.execute(self._sql(connection).count(wanted)).scalar_one())
+
+    def rows_of(self, job_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """These jobs as plain rows, in this order; one that is gone is left out."""
+        found: dict[str, dict[str, Any]] = {}
+        with self.reading() as connection:
+            for some in _batches(job_ids):
+                rows = rows_of(connection.execute(queries.ROWS_BY_ID, {"job_ids": some}).all())
+                found |= {row["id"]: row for row in rows}
+        return [found[job_id] for job_id in job_ids if job_id in found]
+
+    def _sql(self, connection: Connection) -> Sql:
+        return Sql(connection.dialect.name, columns.read(connection))
+
+    def scan(self, wanted: Search, prefix: str) -> tuple[Scan, Any]:
+        """Read many jobs by their columns: what was read, and an Arrow table or a list of parts by column.
+
+        Args:
+            wanted: which jobs.
+            prefix: of the paths of clips.
+        """
+        with self.reading() as connection:
+            chosen = scanning.scan(connection, wanted, columns.read(connection), prefix)
+            few = connection.execute(select(func.count()).select_from(JOBS)).scalar_one() < scanning.MANY
+            if not few and scanning.has_adbc(connection.dialect.name):
+                return chosen, scanning.arrow(connection, chosen)
+            return chosen, list(scanning.chunks(connection, chosen))
+
+    def newest_at(self) -> datetime | None:
+        """When the newest job was made; None where there is none."""
+        with self.reading() as connection:
+            return connection.execute(queries.NEWEST_AT).scalar()
+
+    def known(self, column: str) -> list[str]:
+        """The different values of `model`, `provider` and other columns that hold few."""
+        with self.reading() as connection:
+            return list(connection.execute(select(JOBS.c[column]).distinct().order_by(JOBS.c[column])).scalars())
+
+    def param_kinds(self) -> dict[str, set[str]]:
+        """The kinds of value (`int`, `real`, `text`, `bool`, `json`, `input`) that each param has in this folder."""
+        kinds: dict[str, set[str]] = {}
+        with self.reading() as connection:
+            for name, kind in columns.read(connection):
+                kinds.setdefault(name, set()).add(kind)
+        return kinds
+
+    # Bundles and the trash
+
+    def merge(self, jobs: Sequence[Job], measures: Mapping[str, Mapping[tuple[str, str], float | None]]) -> list[str]:
+        """Return the ids of those of these finished jobs that are new here, now written, with what was measured.
+
+        They are outside the ledger and the takes. One whose id is known stays as it is, but may begin to replay.
+
+        Args:
+            jobs: of another data folder, marked as imported.
+            measures: values by hash of the file, then by name and version.
+        """
+        keys = {key for job in jobs for key in columns.cells(job.params, job.images)}
+        self._columns.names(keys)
+        new: list[str] = []
+        with self.writing() as connection:
+            for job in jobs:
+                values = columns.cells(job.params, job.images)
+                chosen = self._columns.names(values, connection)
+                row = job_row(job) | {chosen[key]: value for key, value in values.items()}
+                write = self._insert(columns.target(chosen)).on_conflict_do_nothing(index_elements=["id"])
+                if connection.execute(write.returning(JOBS.c.id), row).first() is not None:
+                    self._note(connection, job.id, job.state, "came with a bundle")
+                    new.append(job.id)
+                elif job.replays:
+                    connection.execute(queries.SET_REPLAYS, {"job_id": job.id})
+            known = {sha256 for sha256 in measures if not self._measured(connection, sha256)}
+            for sha256 in known:
+                measuring.write(connection, self._insert, sha256, measures[sha256], self.clock.utc())
+        return new
+
+    def _measured(self, connection: Connection, sha256: str) -> bool:
+        return bool(measuring.read(connection, [sha256]))
+
+    def trash(self, job_ids: Sequence[str], *, restore: bool = False) -> int:
+        """Return how many of these jobs were put into the trash now, or taken out of it."""
+        moved = 0
+        with self.writing() as connection:
+            for some in _batches(job_ids):
+                if restore:
+                    moved += connection.execute(queries.RESTORE, {"job_ids": some}).rowcount
+                else:
+                    moved += connection.execute(queries.TRASH, {"job_ids": some, "now": self.clock.utc()}).rowcount
+        return moved
+
+    def purge(self, job_ids: Sequence[str]) -> list[tuple[str, str]]:
+        """Return the files, by hash and suffix, that no job needs any longer, after these jobs gave theirs up.
+
+        Only jobs that are in the trash and at their end do. Their rows stay, as what was paid stays in the books.
+        """
+        files: set[tuple[str, str]] = set()
+        with self.writing() as connection:
+            for some in _batches(job_ids):
+                for row in connection.execute(queries.PURGE, {"job_ids": some, "now": self.clock.utc()}):
+                    files |= queries.files_of(row.clip_sha256, row.images)
+            if files:
+                for row in connection.execute(queries.FILES_IN_USE).yield_per(1000):
+                    files -= queries.files_of(row.clip_sha256, row.images)
+        return sorted(files)
 
     def events(self, job_id: str) -> list[Event]:
         """Every step of the job, oldest first."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return [
                 Event(at, State(state), note)
                 for at, state, note in connection.execute(queries.STEPS, {"job_id": job_id})
             ]
 
     def standing(self, base_url: str, recipe_hash: str, take: int) -> Job | None:
-        """The job that stands for this recipe and take at this service, done or on its way; None if there is none."""
+        """The job that stands for this recipe and take at this service, done or on its way; None if there is none.
+
+        A job whose seed was drawn also stands for the first take of the recipe that names its seed, and one of a bundle
+        that replays for its recipe and take at any service.
+        """
         key = {"base_url": base_url, "recipe_hash": recipe_hash, "take": take}
-        with self._reading() as connection:
-            row = connection.execute(queries.STANDING, key).first()
+        with self.reading() as connection:
+            row = connection.execute(queries.REPLAYED, key).first()
+            row = row or connection.execute(queries.STANDING, key).first() or self._answering(connection, key)
         return None if row is None else job_of(row)
 
     def done_like(self, model: str, params: Mapping[str, Any], *, emulated: bool, limit: int = 200) -> list[Job]:
-        """The model's newest done jobs with these params, of which None stands for "any": the caller looks closer."""
+        """Return the model's newest done jobs with these params; None means any value. The caller compares the rest."""
         values = {"model_is": model, "emulated_is": emulated}
         return self._jobs(queries.DONE_LIKE.where(*queries.like(params)).limit(limit), values)
 
-    def charged_like(self, model: str, params: Mapping[str, Any], limit: int = 200) -> list[Job]:
-        """The same for real jobs of which the service said what they cost, at their end or on their way."""
-        return self._jobs(queries.CHARGED_LIKE.where(*queries.like(params)).limit(limit), {"model_is": model})
+    def took(self, model: str, params: Mapping[str, Any], *, emulated: bool, but: str, limit: int = 50) -> list[float]:
+        """The seconds from submit to done of the model's newest other jobs with exactly these params.
 
-    def uncharged(self, since: datetime | None = None) -> list[Job]:
-        """The real jobs, done or on their way, of which the service said no cost: some never say one."""
-        query = queries.UNCHARGED
-        return self._jobs(query if since is None else query.where(queries.sent_since(since)))
+        Args:
+            model: id of the model.
+            params: names and values; None for one that was not given.
+            emulated: whether emulated jobs are meant, or real ones.
+            but: id of the job that does not count.
+            limit: how many at most.
+        """
+        terms = [
+            Term(Field(name, "param"), "any", () if value is None else (value,), or_missing=value is None)
+            for name, value in params.items()
+        ]
+        with self.reading() as connection:
+            # The newest of the model are looked through until there are enough: no param has a better index for that.
+            same = Sql(connection.dialect.name, columns.read(connection), by_index=False).terms(terms)
+            values = {"model_is": model, "emulated_is": emulated, "but": but, "limit": limit}
+            return [
+                (done - submitted).total_seconds()
+                for submitted, done in connection.execute(queries.TOOK.where(*same), values)
+            ]
+
+    def charged_like(self, model: str, params: Mapping[str, Any], limit: int = 200) -> list[Job]:
+        """Return the newest real jobs like this one whose cost the service told, finished or not."""
+        return self._jobs(queries.CHARGED_LIKE.where(*queries.like(params)).limit(limit), {"model_is": model})
 
     def latencies(self, model: str, emulated: bool, limit: int = 50) -> list[float]:
         """The seconds from submit to finish of the model's newest clips, newest first."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             values = {"model_is": model, "emulated_is": emulated, "limit": limit}
             return [
                 (finished - submitted).total_seconds()
                 for submitted, finished in connection.execute(queries.TIMES, values)
             ]
 
-    def spent(self, since: datetime | None = None, *, emulated: bool = False) -> dict[str, float]:
-        """What the jobs cost that were sent since then, by unit; what emulated ones would have cost is asked apart."""
-        query = queries.SPENT.where(JOBS.c.emulated == emulated)
-        with self._reading() as connection:
-            rows = connection.execute(query if since is None else query.where(queries.sent_since(since)))
-            return {unit: float(amount) for unit, amount in rows}
-
     # What the providers already have
 
-    def uploaded(self, provider: str, account: str | None, base_url: str, sha256: str) -> RemoteMedia | None:
-        """The file as the provider knows it: uploaded by this account, or a clip that it made there; else None."""
+    def uploaded(
+        self, provider: str, account: str | None, base_url: str, sha256: str, *, since: datetime | None = None
+    ) -> RemoteMedia | None:
+        """The file as the provider knows it: uploaded by this account, or a clip that it made there; else None.
+
+        Args:
+            provider: its name.
+            account: whose upload it is.
+            base_url: where it was sent.
+            sha256: of the file.
+            since: when the oldest upload was made that the provider still has; None where it keeps them all.
+        """
         key = {"provider_is": provider, "account_is": account or "", "base_url_is": base_url, "sha256_is": sha256}
-        with self._reading() as connection:
+        with self.reading() as connection:
             row = connection.execute(queries.UPLOADED, key).first()
-            if row is not None:
+            if row is not None and (since is None or row.created_at >= since):
                 return RemoteMedia(provider, row.remote_id, row.kind)
             made = connection.execute(queries.MADE, key).scalar()
         return None if made is None else RemoteMedia(provider, made, "GENERATED")
@@ -311,31 +691,92 @@ class Store:
     def remember_upload(
         self, provider: str, account: str | None, base_url: str, sha256: str, media: RemoteMedia
     ) -> None:
-        """Nothing; the input file is known from now on by the newest id that it got."""
+        """Remember the newest id under which the provider has an input file."""
         key = {"provider": provider, "account": account or "", "base_url": base_url, "sha256": sha256}
-        news = {"remote_id": media.id, "kind": media.kind, "created_at": self._clock()}
+        news = {"remote_id": media.id, "kind": media.kind, "created_at": self.clock.utc()}
         statement = self._insert(UPLOADS).values(key | news).on_conflict_do_update(index_elements=list(key), set_=news)
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(statement)
 
     def forget_upload(self, provider: str, media: RemoteMedia) -> None:
-        """Nothing; the provider no longer has the file, so the next job uploads it again."""
-        with self._writing() as connection:
+        """Forget an upload that the provider no longer has: the next job uploads the file again."""
+        with self.writing() as connection:
             connection.execute(queries.FORGET, {"provider_is": provider, "remote_id_is": media.id})
 
+    # What people voted
+
+    def add_vote(self, voter: str, question: str, first: str, second: str, answer: str) -> int:
+        """Return the number of the vote, now kept: of the clips of these two jobs `1` or `2` was taken, or neither."""
+        with self.writing() as connection:
+            return votes_.add(connection, self.clock.utc(), voter, question, first, second, answer)
+
+    def drop_vote(self, vote_id: int) -> bool:
+        """Return whether there was such a vote; it is gone."""
+        with self.writing() as connection:
+            return votes_.drop(connection, vote_id)
+
+    def votes(self, jobs: Iterable[str] | None = None) -> list[votes_.Vote]:
+        """Return the votes between clips of these jobs, or all; oldest first."""
+        with self.reading() as connection:
+            return votes_.read(connection, jobs)
+
+    # What was measured of clips
+
+    def measures(self, hashes: Iterable[str]) -> dict[str, measures.Values]:
+        """Return what was measured of these files: by hash of the file, then by name; the newest of each measure."""
+        with self.reading() as connection:
+            return measures.read(connection, hashes)
+
+    def measured_versions(self, hashes: Iterable[str]) -> dict[tuple[str, str, str], float | None]:
+        """Return every value of these files that is kept, by hash, name and version of the measure."""
+        with self.reading() as connection:
+            return measures.versions(connection, hashes)
+
+    def measure_names(self) -> list[str]:
+        """The names of all measures that any clip has."""
+        with self.reading() as connection:
+            return list(connection.execute(select(MEASURES.c.name).distinct().order_by(MEASURES.c.name)).scalars())
+
+    def keep_measures(self, sha256: str, values: Mapping[tuple[str, str], float | None]) -> None:
+        """Keep what was measured of a file.
+
+        Args:
+            sha256: of the file.
+            values: by name and version of the measure; None where the clip has no such value.
+        """
+        with self.writing() as connection:
+            measures.write(connection, self._insert, sha256, values, self.clock.utc())
+
     def _jobs(self, query: Select[Any], values: Mapping[str, Any] | None = None) -> list[Job]:
-        with self._reading() as connection:
+        with self.reading() as connection:
             return [job_of(row) for row in connection.execute(query, values)]
 
+    def _patience(self) -> float | None:
+        """Return how long a call on this thread may wait for another process; None for hardly at all."""
+        return self.busy_s if self.aside.may_wait else None
+
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with mapped_errors(), self._engine.connect() as connection:
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection to read from, to the rooms of the store that keep rows of their own."""
+        with mapped_errors(), reading(self._engine, self._patience()) as connection:
             yield connection
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with mapped_errors(), writing(self._engine) as connection:
-            yield connection
+    def writing(self) -> Iterator[Connection]:
+        """Give a connection in a transaction that writes; it is committed where the block ends without an error."""
+        with forking.crossing.inside(), mapped_errors():
+            self._identity.check_files()
+            with writing(self._engine, self._patience()) as connection:
+                connection.info.pop(STEP, None)
+                yield connection
+                step = connection.info.pop(STEP, None)
+            if step is not None:  # only what was committed is there for good
+                self._identity.wrote(*step)
+
+
+def in_books(job: Job, cost: Cost) -> Cost:
+    """Return the cost in a unit of the books: credits are worth something else at each provider."""
+    return Cost(cost.amount, f"{cost.unit}:{job.provider}") if cost.unit == "CREDITS" else cost
 
 
 def _prefixed(job_id: str, columns: dict[str, Any]) -> dict[str, Any]:

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from vidnb.errors import ConfigError, StoreError
+from vidnb import forking
+from vidnb.errors import ConfigError, LockedError, StoreError
 from vidnb.files import open_home
+from vidnb.store.readonly import copied, goes_with, is_read_only
 
-REVISIONS = ("0001", "0002", "0003")
-"""Every schema this vidnb knows, oldest first; the files in `vidnb/migrations/versions` have the same names."""
+REVISIONS = tuple(f"{number:04}" for number in range(1, 15))
+"""Every schema this vidnb knows, oldest first; the files in `store/migrations/versions` have the same names."""
 
-BUSY_S = 30
+BUSY_S = 30.0
+"""So long a call waits for another process that holds the database."""
+CHECKPOINT_S = 1.0
+"""So long the end of a process waits for others that read, before it leaves a part in the log."""
+TRY_S = 0.005
+"""So long a call waits that is made on an event loop's thread."""
+SQLITE = "sqlite:///"
 MIGRATION_LOCK = 0x7669646E62  # "vidnb": the number under which PostgreSQL keeps our advisory lock
 
 ADVICE = {
@@ -28,13 +37,23 @@ ADVICE = {
     "readonly database": "the folder is read-only: set VIDNB_HOME to a folder you may write to",
     "unable to open database": "the folder is missing or read-only: set VIDNB_HOME to a folder you may write to",
     "permission denied": "the permission is missing: check the rights on the data folder or of the database user",
-    "is locked": f"another process held the database for over {BUSY_S} s: close it, then try again",
+    "is locked": "another process held the database for too long: close it, then try again",
     "not a database": "the file is no SQLite database: move it away, or set VIDNB_HOME to another folder",
     "malformed": "the file is damaged: move it away or restore a copy",
     "connection": "the database cannot be reached: check VIDNB_DATABASE_URL, the network and the server",
     "authentication failed": "user or password is wrong: check VIDNB_DATABASE_URL",
     "does not exist": "it is not there: check VIDNB_DATABASE_URL",
 }
+
+
+def insert_of(dialect: str) -> Callable[..., Any]:
+    """Return the INSERT of a dialect, which alone knows ON CONFLICT; the other dialect's is never imported.
+
+    Args:
+        dialect: `sqlite` or `postgresql`.
+    """
+    found: Callable[..., Any] = importlib.import_module(f"sqlalchemy.dialects.{dialect}").insert
+    return found
 
 
 def database_url(given: str | Path | None) -> URL:
@@ -48,61 +67,138 @@ def database_url(given: str | Path | None) -> URL:
         return URL.create("sqlite", database=str(open_home(chosen or None) / "vidnb.db"))
     try:
         url = make_url(chosen)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
+        del given, chosen  # a traceback with locals would show their password
         raise ConfigError(
             "VIDNB_DATABASE_URL is no database address; write sqlite:///folder/vidnb.db or postgresql://user@host/name"
         ) from None  # the cause repeats the address, password included
     backend = url.get_backend_name()
+    if url.password is not None and "@" in f"{url.host}{url.database}":  # a part of the password, taken for a name
+        del given, chosen, url
+        raise ConfigError("VIDNB_DATABASE_URL: in a password write @ as %40, / as %2F and : as %3A")
     if backend in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
     if backend == "sqlite" and url.database not in (None, "", ":memory:"):
         return url
+    del given, chosen
     raise ConfigError(f"the history cannot lie in {backend} {url.database!r}; use an SQLite file or PostgreSQL")
 
 
-def open_engine(url: URL) -> Engine:
+def bound(url: str) -> str:
+    """Return the address with the whole path of its SQLite file, so that it stays the same in another folder."""
+    start, name = url[: len(SQLITE)], url[len(SQLITE) :]
+    if start != SQLITE or not name or name.startswith((":memory:", "file:", "~")) or Path(name).is_absolute():
+        return url
+    return f"{start}{Path.cwd() / name}"
+
+
+def file_of(url: URL) -> Path | None:
+    """Return the file of an SQLite database; None where it is another database, or an address with options."""
+    name = url.database or ""
+    return None if url.get_backend_name() != "sqlite" or name.startswith("file:") else Path(name).expanduser()
+
+
+def open_engine(url: URL, busy_s: float = BUSY_S) -> Engine:
     """An engine for the address; nothing is connected yet, except that the folder of an SQLite file is made."""
     if url.get_backend_name() == "sqlite":
-        return _sqlite(url)
+        return _sqlite(url, busy_s)
     try:
         return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"VIDNB_DATABASE_URL has an option that cannot be used: {type(error).__name__}") from None
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise ConfigError("PostgreSQL needs psycopg: pip install 'vidnb[postgres]'") from error
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, busy_s: float) -> Engine:
+    folder = None
     if not str(url.database).startswith("file:"):  # SQLite's own form of address, with options
         path = Path(str(url.database)).expanduser()
         url = url.set(database=str(path))
         with mapped_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": BUSY_S})
+            if is_read_only(path):
+                url, folder = copied(path, lambda copy: _migrated(copy, busy_s))
+    engine = create_engine(url, connect_args={"timeout": busy_s})
+    if folder is not None:
+        goes_with(engine, folder)
+        return engine
 
     @event.listens_for(engine, "connect")
     def connect(connection: sqlite3.Connection, record: Any) -> None:
         connection.isolation_level = None  # the driver begins nothing on its own; `begin` does
-        _use_wal(connection)
+        _use_wal(connection, busy_s)
         connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA busy_timeout={int(TRY_S * 1000)}").fetchall()  # to open one may take longer
 
     return engine
 
 
+def _migrated(path: Path, busy_s: float) -> None:
+    """Bring the file up to date by an engine of its own."""
+    engine = _sqlite(URL.create("sqlite", database=str(path)), busy_s)
+    try:
+        bring_up_to_date(engine, busy_s)
+        checkpoint(engine)
+    finally:
+        engine.dispose()
+
+
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def patient(connection: Connection, busy_s: float) -> Iterator[None]:
+    """Let the connection wait for other processes while the block runs; else it waits for `TRY_S` only."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    cursor = connection.connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={int(busy_s * 1000)}").fetchall()
+    try:
+        yield
+    finally:
+        with suppress(sqlite3.Error):
+            cursor.execute(f"PRAGMA busy_timeout={int(TRY_S * 1000)}").fetchall()
+
+
+def _check_whole(engine: Engine) -> None:
+    if forking.crossing.is_cut and engine.dialect.name == "sqlite" and not forking.crossing.is_closed:
+        raise StoreError(
+            "this process was forked while another thread was in the middle of a call of the database, which seems "
+            "locked here for good now: fork again, or begin processes with multiprocessing's spawn"
+        )
+
+
+@contextmanager
+def reading(engine: Engine, busy_s: float | None = BUSY_S) -> Iterator[Connection]:
+    """A connection to read from; with `busy_s` None it hardly waits."""
+    _check_whole(engine)
+    with forking.crossing.inside(), engine.connect() as connection:
+        if busy_s is None:
+            yield connection
+        else:
+            with patient(connection, busy_s):
+                yield connection
+
+
+@contextmanager
+def writing(engine: Engine, busy_s: float | None = BUSY_S) -> Iterator[Connection]:
     """A connection in a transaction that may write; on SQLite it has the write lock.
 
     There a transaction that starts as a reader and then writes fails at once when another writer was quicker. (Said
     here and not to SQLAlchemy's "begin" event: an engine with one takes a third longer for every statement.)
     """
-    with engine.begin() as connection:
-        if engine.dialect.name == "sqlite":
+    _check_whole(engine)
+    with forking.crossing.inside(), engine.begin() as connection:
+        if engine.dialect.name != "sqlite":
+            yield connection
+            return
+        with nullcontext() if busy_s is None else patient(connection, busy_s):
             connection.connection.cursor().execute("BEGIN IMMEDIATE")
         yield connection
 
 
-def _use_wal(connection: sqlite3.Connection) -> None:
+def _use_wal(connection: sqlite3.Connection, busy_s: float) -> None:
     """Switch to write-ahead logging, once for the life of the file; SQLite does not wait for others here."""
-    deadline = time.monotonic() + BUSY_S
+    deadline = time.monotonic() + busy_s
     while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         try:
             connection.execute("PRAGMA journal_mode=WAL")
@@ -113,16 +209,23 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             time.sleep(0.01)
 
 
-def bring_up_to_date(engine: Engine) -> None:
+def checkpoint(engine: Engine) -> None:
+    """Write everything into the database file itself, so that a copy of it alone is whole."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection, patient(connection, CHECKPOINT_S):
+            connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def bring_up_to_date(engine: Engine, busy_s: float = BUSY_S) -> None:
     """Migrate where needed; one query where not. Any number of processes may do so at once.
 
     Raises:
         StoreError: the database was made by a newer vidnb.
     """
-    with engine.connect() as connection:
+    with reading(engine, busy_s) as connection:
         if _revision(connection) == REVISIONS[-1]:
             return
-    with writing(engine) as connection:
+    with writing(engine, busy_s) as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         if _revision(connection) != REVISIONS[-1]:
@@ -146,7 +249,7 @@ def _migrate(connection: Connection) -> None:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", "vidnb:migrations")
+    config.set_main_option("script_location", "vidnb.store:migrations")
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 
@@ -157,9 +260,16 @@ def mapped_errors() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise StoreError(explain(str(error.orig))) from error.orig
+        # The cause's frames hold the address, password included; what it says is in the message.
+        raise _mapped(error.orig or error) from None
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        raise StoreError(explain(str(error))) from error
+        raise _mapped(error) from error
+
+
+def _mapped(error: BaseException) -> StoreError:
+    said = str(error)
+    kind = LockedError if isinstance(error, sqlite3.OperationalError) and "is locked" in said else StoreError
+    return kind(explain(said))
 
 
 def explain(message: str) -> str:

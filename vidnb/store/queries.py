@@ -16,18 +16,36 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
+    case,
     delete,
     false,
     func,
     insert,
     or_,
     select,
+    true,
     type_coerce,
+    union_all,
     update,
 )
 
-from vidnb.records import TRANSITIONS, State
-from vidnb.store.tables import EVENTS, JOB_COLUMNS, JOBS, LIVE, ROW_COLUMNS, UNFINISHED, UPLOADS, storable
+from vidnb.records import TERMINAL, TRANSITIONS, State
+from vidnb.store.tables import (
+    CELLS,
+    CHARGED,
+    EVENTS,
+    JOB_COLUMNS,
+    JOBS,
+    LIVE,
+    REPLAYS,
+    RESERVATIONS,
+    ROW_COLUMNS,
+    SAID,
+    UNFINISHED,
+    UNPRICED,
+    UPLOADS,
+    storable,
+)
 
 TAKE = [JOBS.c.base_url, JOBS.c.recipe_hash, JOBS.c.take]
 JOB = select(*JOB_COLUMNS)
@@ -42,10 +60,36 @@ IS_REMOTE = and_(JOBS.c.provider == bindparam("provider_is"), JOBS.c.remote_id =
 GET = JOB.where(IS_JOB)
 BY_REMOTE = JOB.where(IS_REMOTE).order_by(*NEWEST).limit(1)
 STANDING = JOB.where(*(column == bindparam(column.name) for column in TAKE)).where(LIVE)
-NEXT_TAKE = select(func.coalesce(func.max(JOBS.c.take), -1) + 1).where(
-    JOBS.c.base_url == bindparam("base_url"), JOBS.c.recipe_hash == bindparam("recipe_hash")
+ROWS_BY_ID = ROW.where(JOBS.c.id.in_(bindparam("job_ids", expanding=True)))
+NEWEST_AT = select(JOBS.c.created_at).order_by(JOBS.c.created_at.desc()).limit(1)
+# An imported job that replays stands for its recipe and take, whatever address it was sent to.
+REPLAYED = (
+    JOB.where(REPLAYS, JOBS.c.state == State.DONE.value, JOBS.c.trashed_at.is_(None), JOBS.c.purged_at.is_(None))
+    .where(
+        or_(
+            and_(JOBS.c.recipe_hash == bindparam("recipe_hash"), JOBS.c.take == bindparam("take")),
+            and_(JOBS.c.seeded_hash == bindparam("recipe_hash"), bindparam("take") == 0),
+        )
+    )
+    .order_by(*NEWEST)
+    .limit(1)
+)
+# A job whose seed was drawn is the first take of the recipe that names this seed.
+SEEDED = (
+    JOB.where(JOBS.c.base_url == bindparam("base_url"), JOBS.c.seeded_hash == bindparam("recipe_hash"))
+    .where(LIVE)
+    .order_by(*NEWEST)
+    .limit(1)
+)
+NEXT_TAKE = select(
+    func.coalesce(func.max(case((JOBS.c.recipe_hash == bindparam("recipe_hash"), JOBS.c.take), else_=0)), -1) + 1
+).where(
+    or_(and_(JOBS.c.base_url == bindparam("base_url"), ~JOBS.c.imported), JOBS.c.replays),
+    or_(JOBS.c.recipe_hash == bindparam("recipe_hash"), JOBS.c.seeded_hash == bindparam("recipe_hash")),
 )
 NOTE = insert(EVENTS)
+STEP = select(EVENTS.c.job_id, EVENTS.c.state).where(EVENTS.c.id == bindparam("event_id"))
+ANY_JOB = select(JOBS.c.id).limit(1)
 STEPS = (
     select(EVENTS.c.at, EVENTS.c.state, EVENTS.c.note)
     .where(EVENTS.c.job_id == bindparam("job_id"))
@@ -53,26 +97,26 @@ STEPS = (
 )
 TIMES = (
     select(JOBS.c.submitted_at, JOBS.c.finished_at)
-    .where(JOBS.c.model == bindparam("model_is"), JOBS.c.emulated == bindparam("emulated_is"))
+    .where(~JOBS.c.imported, JOBS.c.model == bindparam("model_is"), JOBS.c.emulated == bindparam("emulated_is"))
     .where(JOBS.c.state == State.DONE.value, JOBS.c.submitted_at.is_not(None), JOBS.c.finished_at.is_not(None))
     .order_by(*NEWEST)
     .limit(bindparam("limit"))
 )
-SPENT = (
-    select(JOBS.c.cost_unit, func.sum(JOBS.c.cost_amount))
-    .where(JOBS.c.cost_unit.is_not(None))
-    .group_by(JOBS.c.cost_unit)
-)
-
 DONE_LIKE = (
-    JOB.where(JOBS.c.model == bindparam("model_is"), JOBS.c.emulated == bindparam("emulated_is"))
+    JOB.where(~JOBS.c.imported, JOBS.c.model == bindparam("model_is"), JOBS.c.emulated == bindparam("emulated_is"))
     .where(JOBS.c.state == State.DONE.value, JOBS.c.submitted_at.is_not(None), JOBS.c.done_at.is_not(None))
     .order_by(*NEWEST)
 )
-CHARGED_LIKE = JOB.where(
-    JOBS.c.model == bindparam("model_is"), JOBS.c.emulated.is_(False), JOBS.c.cost_unit.is_not(None), LIVE
-).order_by(*NEWEST)
-UNCHARGED = JOB.where(JOBS.c.emulated.is_(False), JOBS.c.cost_unit.is_(None), LIVE)
+TOOK = (
+    select(JOBS.c.submitted_at, JOBS.c.done_at)
+    .where(JOBS.c.model == bindparam("model_is"), JOBS.c.emulated == bindparam("emulated_is"), ~JOBS.c.imported)
+    .where(JOBS.c.state == State.DONE.value, JOBS.c.submitted_at.is_not(None), JOBS.c.done_at.is_not(None))
+    .where(JOBS.c.id != bindparam("but"))
+    .order_by(*NEWEST)
+    .limit(bindparam("limit"))
+)
+CHARGED_LIKE = JOB.where(~JOBS.c.imported, JOBS.c.model == bindparam("model_is"), CHARGED).order_by(*NEWEST)
+UNPRICED_JOBS = JOB.join_from(JOBS, RESERVATIONS, JOBS.c.id == RESERVATIONS.c.job_id).where(UNPRICED)
 
 IS_FREE = or_(
     JOBS.c.lease_owner.is_(None), JOBS.c.lease_owner == bindparam("owner"), JOBS.c.lease_until < bindparam("now")
@@ -89,6 +133,7 @@ RELEASE = (
 )
 WAKE = update(JOBS).where(IS_REMOTE, UNFINISHED).values(woken_at=bindparam("now"))
 STATE = select(JOBS.c.state).where(IS_JOB)
+HOLDER = select(JOBS.c.state, JOBS.c.lease_owner, JOBS.c.submitted_at).where(IS_JOB)
 ALL_WOKEN = select(JOBS.c.id).where(UNFINISHED, JOBS.c.woken_at.is_not(None))
 IS_WOKEN = select(JOBS.c.woken_at).where(IS_JOB)
 CLEAR_WOKEN = update(JOBS).where(IS_JOB, JOBS.c.woken_at.is_not(None)).values(woken_at=None)
@@ -103,9 +148,32 @@ MADE = (
     .limit(1)
 )
 
-UPLOADED = select(UPLOADS.c.remote_id, UPLOADS.c.kind).where(
+UPLOADED = select(UPLOADS.c.remote_id, UPLOADS.c.kind, UPLOADS.c.created_at).where(
     *(UPLOADS.c[name] == bindparam(f"{name}_is") for name in ("provider", "account", "base_url", "sha256"))
 )
+
+
+SET_REPLAYS = update(JOBS).where(IS_JOB, JOBS.c.imported).values(replays=true())
+_THESE = JOBS.c.id.in_(bindparam("job_ids", expanding=True))
+TRASH = update(JOBS).where(_THESE, JOBS.c.trashed_at.is_(None)).values(trashed_at=bindparam("now"))
+RESTORE = update(JOBS).where(_THESE, JOBS.c.trashed_at.is_not(None), JOBS.c.purged_at.is_(None)).values(trashed_at=None)
+ENDED = tuple(state.value for state in TERMINAL)
+PURGE = (
+    update(JOBS)
+    .where(_THESE, JOBS.c.trashed_at.is_not(None), JOBS.c.purged_at.is_(None), JOBS.c.state.in_(ENDED))
+    .values(purged_at=bindparam("now"))
+    .returning(JOBS.c.clip_sha256, JOBS.c.images)
+)
+FILES_IN_USE = select(JOBS.c.clip_sha256, JOBS.c.images).where(
+    JOBS.c.purged_at.is_(None), or_(JOBS.c.clip_sha256.is_not(None), type_coerce(JOBS.c.images, Text) != "{}")
+)
+
+
+def files_of(clip_sha256: str | None, images: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """The files of a job, each by hash and suffix."""
+    found = {(clip_sha256, ".mp4")} if clip_sha256 is not None else set()
+    items = (item for several in images.values() for item in several if isinstance(item, Mapping))
+    return found | {(item["sha256"], f".{item['extension']}") for item in items if {"sha256", "extension"} <= {*item}}
 
 
 @cache
@@ -115,12 +183,13 @@ def update_of(names: tuple[str, ...]) -> Update:
 
 
 @cache
-def move_of(to: State, expect: State | None, names: tuple[str, ...]) -> Update:
-    """The statement that moves one job from where it may be, if it is there."""
+def move_of(to: State, expect: State | None, names: tuple[str, ...], conditions: tuple[str, ...] = ()) -> Update:
+    """The statement that moves one job from where it may be, if it is there and these columns are as expected."""
     sources = [state for state, targets in TRANSITIONS.items() if to in targets and expect in (None, state)]
     # Quicker than IN, whose list SQLAlchemy writes anew for each execution.
     guard = or_(false(), *(JOBS.c.state == state.value for state in sources))
-    return update_of(names).where(guard).values(state=to.value).returning(*JOB_COLUMNS)
+    moved = update_of(names).where(guard).values(state=to.value).returning(*JOB_COLUMNS)
+    return moved.where(*(JOBS.c[name] == bindparam(f"{name}_is") for name in conditions))
 
 
 def listed(query: Select[Any], limit: int | None, newest_first: bool, filters: dict[str, Any]) -> Select[Any]:
@@ -163,9 +232,9 @@ def matching(
     if seed is not None:
         found.append(JOBS.c.seed.in_([int(one) for one in (seed if isinstance(seed, Iterable) else [seed])]))
     if prompt is not None:
-        found.append(JOBS.c.prompt_folded.contains(storable(prompt.casefold()), autoescape=True))
+        found.append(in_prompt(prompt))
     if words is not None:
-        found.append(_worded(words))
+        found.append(worded(words))
     if since is not None:
         found.append(JOBS.c.created_at >= since)
     if emulated is not None:
@@ -173,46 +242,64 @@ def matching(
     if rating is not None:
         found.append(JOBS.c.rating >= int(rating))
     if tag is not None:
-        possible = [one for one in _texts(tag) if "," not in one]
-        found.append(or_(false(), *(_has(start + _json(one)) for one in possible for start in "[,")))
+        found.append(or_(false(), *map(tagged, _texts(tag))))
     return found
+
+
+def of_sweep(sweep_id: str) -> ColumnElement[bool]:
+    """Whether a job belongs to a sweep; it starts from the sweep's cells, and not from every job there is."""
+    own = JOBS.alias("of_sweep")
+    keys = [own.c[column.name] == CELLS.c[column.name] for column in TAKE]
+    drawn = (own.c.base_url == CELLS.c.base_url, own.c.seeded_hash == CELLS.c.recipe_hash, CELLS.c.take == 0)
+    cells = select(own.c.id).where(CELLS.c.sweep_id == sweep_id)
+    return JOBS.c.id.in_(union_all(cells.where(*keys), cells.where(*drawn)))
 
 
 def like(params: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     """Conditions that jobs with these params meet, and few others: quicker than to parse the params of every job."""
     text = type_coerce(JOBS.c.params, Text)
     plain = {name: value for name, value in params.items() if isinstance(value, str | int | float)}
-    return [text.contains(f"{_json(name)}:{_json(value)}", autoescape=True) for name, value in plain.items()]
+    return [text.contains(f"{json_text(name)}:{json_text(value)}", autoescape=True) for name, value in plain.items()]
 
 
-def sent_since(since: datetime) -> ColumnElement[bool]:
-    """Whether a job was sent then or later, not made: one that lay unsent for long is paid when it is sent."""
-    return func.coalesce(JOBS.c.submitted_at, JOBS.c.created_at) >= since
+def tagged(tag: str) -> ColumnElement[bool]:
+    """Whether the job has this tag."""
+    return and_(
+        SAID, or_(false(), *(has_text(JOBS.c.tags, start + json_text(tag)) for start in "[," if "," not in tag))
+    )
 
 
-def _has(part: str) -> ColumnElement[bool]:
-    """Whether this is a part of the tags' text; LIKE is not the same in every database where case matters.
+def in_prompt(part: str) -> ColumnElement[bool]:
+    """Whether this is a part of the prompt, in any case; quicker than LIKE, and the same in every database."""
+    folded = storable(part.casefold())
+    return func.replace(JOBS.c.prompt_folded, folded, "") != JOBS.c.prompt_folded if folded else true()
 
-    A tag holds no comma, so one with its bracket or comma before it is found as a whole or not at all.
+
+def has_text(column: ColumnElement[Any], part: str) -> ColumnElement[bool]:
+    """Whether this is a part of a column's text; LIKE is not the same in every database where case matters.
+
+    In a JSON list an item with its bracket or comma before it is found as a whole or not at all: within a text its
+    quotation mark would have a backslash before it.
     """
-    text = type_coerce(JOBS.c.tags, Text)
+    text = type_coerce(column, Text)
     return func.replace(text, part, "") != text
 
 
-def _worded(words: str) -> ColumnElement[bool]:
+def worded(words: str) -> ColumnElement[bool]:
     """Whether the prompt or the note has these words, or a tag or a word of a tag begins with them."""
     note, tags = func.lower(JOBS.c.note), func.lower(func.rtrim(type_coerce(JOBS.c.tags, Text), "]"))
     # SQLite's lower() knows the letters of ASCII only: others are found in the ways in which words are mostly spelled.
     cases = (words, words.casefold(), words.upper(), words.capitalize())
     spelled = sorted({storable(one).translate(ASCII_LOWER) for one in cases})
-    found = [JOBS.c.prompt_folded.contains(storable(words.casefold()), autoescape=True)]
-    found += [note.contains(one, autoescape=True) for one in spelled]
+    found = [note.contains(one, autoescape=True) for one in spelled]
     if "," not in words:  # no tag has one; in the tags' text it stands between two
-        found += [tags.contains(start + _json(one)[1:-1], autoescape=True) for one in spelled for start in ('"', " ")]
-    return or_(*found)
+        starts = [start + json_text(one)[1:-1] for one in spelled for start in ('"', " ")]
+        found += [tags.contains(start, autoescape=True) for start in starts]
+    # Few jobs have tags or notes: they are found by an index of their own, and all others need no look at their row.
+    return or_(in_prompt(words), JOBS.c.id.in_(select(JOBS.c.id).where(SAID, or_(*found))))
 
 
-def _json(value: Any) -> str:
+def json_text(value: Any) -> str:
     """The value as `JsonText` stores it."""
     return json.dumps(value, separators=(",", ":"))
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Row,
     Table,
     Text,
+    false,
     text,
     type_coerce,
 )
@@ -119,6 +120,7 @@ JOBS = Table(
     Column("actual_frames", Integer),
     Column("codec", Text),
     Column("has_audio", Boolean),
+    Column("clip_note", OutsideText),
     Column("lease_owner", Text),
     Column("lease_until", UtcTime),
     Column("woken_at", UtcTime),
@@ -126,9 +128,17 @@ JOBS = Table(
     Column("rating", Integer),
     Column("tags", JsonText, nullable=False, server_default="[]"),
     Column("note", OutsideText, nullable=False, server_default=""),
+    Column("purse", OutsideText),
+    Column("seed_drawn", Boolean, nullable=False, server_default=false()),
+    Column("seeded_hash", Text),
+    # It came with a bundle: outside the ledger and the takes. If it replays, it answers for its recipe and take.
+    Column("imported", Boolean, nullable=False, server_default=false()),
+    Column("replays", Boolean, nullable=False, server_default=false()),
+    Column("trashed_at", UtcTime),
+    Column("purged_at", UtcTime),
 )
 
-LIVE = text("state NOT IN ('failed', 'cancelled')")
+LIVE = text("state NOT IN ('failed', 'cancelled') AND NOT imported AND purged_at IS NULL")
 """Rows that stand for their take; a failed or cancelled one leaves it free. Literal, as partial indexes need it."""
 
 UNFINISHED = text("state NOT IN ({})".format(", ".join(f"'{state}'" for state in sorted(TERMINAL))))
@@ -145,9 +155,24 @@ Index(
 Index("ix_jobs_unfinished", JOBS.c.created_at, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
 Index("ix_jobs_created_at", JOBS.c.created_at)
 Index("ix_jobs_recipe_hash", JOBS.c.recipe_hash)
+SEEDED = text("seeded_hash IS NOT NULL")
+Index("ix_jobs_seeded_hash", JOBS.c.seeded_hash, sqlite_where=SEEDED, postgresql_where=SEEDED)
+REPLAYS = text("replays")
+Index("ix_jobs_replays", JOBS.c.recipe_hash, sqlite_where=REPLAYS, postgresql_where=REPLAYS)
+TRASHED = text("trashed_at IS NOT NULL")
+Index("ix_jobs_trashed", JOBS.c.id, sqlite_where=TRASHED, postgresql_where=TRASHED)
+SAID = text("(tags <> '[]' OR note <> '')")
+"""Jobs of which a person said something; few."""
+Index("ix_jobs_said", JOBS.c.id, sqlite_where=SAID, postgresql_where=SAID)
+RATED = text("rating IS NOT NULL")
+Index("ix_jobs_rating", JOBS.c.rating, JOBS.c.created_at, JOBS.c.id, sqlite_where=RATED, postgresql_where=RATED)
+Index("ix_jobs_clip_sha256", JOBS.c.clip_sha256)
 Index("ix_jobs_remote_id", JOBS.c.remote_id)
 Index("ix_jobs_state", JOBS.c.state, JOBS.c.created_at)
 Index("ix_jobs_model", JOBS.c.model, JOBS.c.created_at)
+
+CHARGED = text("cost_unit IS NOT NULL AND NOT emulated AND state NOT IN ('failed', 'cancelled')")
+Index("ix_jobs_charged", JOBS.c.model, JOBS.c.created_at, sqlite_where=CHARGED, postgresql_where=CHARGED)
 
 EVENTS = Table(
     "events",
@@ -172,6 +197,130 @@ UPLOADS = Table(
     Column("created_at", UtcTime, nullable=False),
 )
 
+PURSES = Table(
+    "purses",
+    METADATA,
+    Column("name", OutsideText, primary_key=True),
+    Column("book", Text, primary_key=True),
+    Column("unit", Text, primary_key=True),
+    Column("cap", Double),
+    Column("settled", Double, nullable=False),
+    Column("reserved", Double, nullable=False),
+    Column("unclear", Double, nullable=False),
+    Column("forgiven", Double, nullable=False),
+)
+
+RESERVATIONS = Table(
+    "reservations",
+    METADATA,
+    Column("job_id", Text, ForeignKey("jobs.id"), primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("book", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    # What counts now: the highest price while reserved, what was charged or is expected once settled.
+    Column("amount", Double, nullable=False),
+    Column("highest", Double, nullable=False),
+    Column("expected", Double, nullable=False),
+    Column("charged", Double),
+    Column("purses", JsonText, nullable=False),
+    Column("booked", Text, nullable=False),
+)
+Index("ix_reservations_at", RESERVATIONS.c.book, RESERVATIONS.c.at)
+UNPRICED = text("expected < 0")
+"""Jobs from before there was a ledger, of which the service never said a cost; the ledger prices them once."""
+Index("ix_reservations_unpriced", RESERVATIONS.c.job_id, sqlite_where=UNPRICED, postgresql_where=UNPRICED)
+
+MEASURES = Table(
+    "measures",
+    METADATA,
+    # A measure is a property of a file: a clip that two jobs share is measured once.
+    Column("sha256", Text, primary_key=True),
+    Column("name", OutsideText, primary_key=True),
+    Column("version", OutsideText, primary_key=True),
+    # None: it was looked at, and the clip has no such value, as the loudness of one without sound.
+    Column("value", Double),
+    Column("measured_at", UtcTime, nullable=False),
+)
+
+QUOTES = Table(
+    "quotes",
+    METADATA,
+    Column("token", Text, primary_key=True),
+    Column("body", JsonText, nullable=False),
+    Column("job_ids", JsonText, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+SWEEPS = Table(
+    "sweeps",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("purse", OutsideText, nullable=False),
+    Column("title", OutsideText, nullable=False),
+    Column("control", Text, nullable=False),  # go, pause or stop: what a person wants, read by all who run it
+    Column("created_at", UtcTime, nullable=False),
+)
+
+CELLS = Table(
+    "cells",
+    METADATA,
+    Column("sweep_id", Text, ForeignKey("sweeps.id"), primary_key=True),
+    Column("base_url", Text, primary_key=True),
+    Column("recipe_hash", Text, primary_key=True),
+    Column("take", Integer, primary_key=True),
+    Column("position", Integer, nullable=False),
+    # Whether it is still to become a job; whoever makes one takes the mark away in the same transaction.
+    Column("waiting", Boolean, nullable=False),
+    Column("recipe", JsonText, nullable=False),
+    Column("parent_job", Text),
+)
+WAITING = text("waiting")
+Index(
+    "ix_cells_waiting",
+    CELLS.c.sweep_id,
+    CELLS.c.base_url,
+    CELLS.c.position,
+    sqlite_where=WAITING,
+    postgresql_where=WAITING,
+)
+
+LIMITS = Table(
+    "limits",
+    METADATA,
+    Column("account", OutsideText, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    # When the next call is free, in seconds since 1970 (GCRA): whoever calls moves it on by one step.
+    Column("next_at", Double, nullable=False),
+    # How many times slower than allowed, after what the service refused.
+    Column("slower", Double, nullable=False),
+    Column("paused_until", Double, nullable=False),
+    # All pauses so far: a place in the line that was given before one moves on by as much.
+    Column("paused_s", Double, nullable=False),
+    Column("refused", Integer, nullable=False),
+)
+
+SLOTS = Table(
+    "slots",
+    METADATA,
+    Column("job_id", Text, ForeignKey("jobs.id"), primary_key=True),
+    Column("account", OutsideText, nullable=False),
+)
+Index("ix_slots_account", SLOTS.c.account)
+
+VOTES = Table(
+    "votes",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("voter", OutsideText, nullable=False),
+    Column("question", OutsideText, nullable=False),
+    Column("first_id", Text, ForeignKey("jobs.id"), nullable=False),
+    Column("second_id", Text, ForeignKey("jobs.id"), nullable=False),
+    # 1 or 2 for the clip that was taken, 0 for no difference.
+    Column("answer", Text, nullable=False),
+)
+
 CLIP_COLUMNS: Mapping[str, str] = {
     "clip_sha256": "sha256",
     "size_bytes": "size_bytes",
@@ -182,6 +331,7 @@ CLIP_COLUMNS: Mapping[str, str] = {
     "actual_frames": "frames",
     "codec": "codec",
     "has_audio": "has_audio",
+    "clip_note": "note",
 }
 """Column of `jobs` -> field of `ClipInfo`: what was measured, beside what was asked for."""
 
@@ -226,7 +376,7 @@ def job_row(job: Job) -> dict[str, Any]:
     return flat(fields) | {
         "state": job.state.value,
         "prompt_folded": job.prompt.casefold(),
-        "seed": seed if isinstance(seed, int) and abs(seed) < 2**63 else None,
+        "seed": seed if type(seed) is int and abs(seed) < 2**63 else None,  # True is an int, too
     }
 
 

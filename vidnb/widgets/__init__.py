@@ -5,6 +5,8 @@ price, a line of `Progress` a job, a `Player`, and a strip of `Recent` clips. Al
 drive them from code, `close()` what is no longer needed.
 """
 
+from vidnb.widgets.board import Board
+from vidnb.widgets.compare_view import Compare, compare
 from vidnb.widgets.form import Form
 from vidnb.widgets.generate import GenerateBar
 from vidnb.widgets.picker import ModelPicker
@@ -13,4 +15,15 @@ from vidnb.widgets.progress import Progress
 from vidnb.widgets.recent import Recent
 from vidnb.widgets.studio import Studio
 
-__all__ = ["Form", "GenerateBar", "ModelPicker", "Player", "Progress", "Recent", "Studio"]
+__all__ = [
+    "Board",
+    "Compare",
+    "Form",
+    "GenerateBar",
+    "ModelPicker",
+    "Player",
+    "Progress",
+    "Recent",
+    "Studio",
+    "compare",
+]

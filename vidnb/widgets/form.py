@@ -19,19 +19,18 @@ import traitlets
 
 from vidnb import catalog
 from vidnb import params as _params
-from vidnb._addresses import is_address
-from vidnb._clip import Clip
-from vidnb.catalog import DEFAULT_MODEL, SIZE_PARAMS, Model
+from vidnb.catalog import DEFAULT_MODEL, Model
+from vidnb.client.addresses import is_address
+from vidnb.clip import Clip
 from vidnb.display.page import card, facts, shortened
 from vidnb.errors import MediaError, ParamsError, Problem, VidnbError
 from vidnb.records import RemoteMedia
-from vidnb.widgets import _inputs
-from vidnb.widgets._live import Live
-from vidnb.widgets._snap import held, same, same_values, snap
-from vidnb.widgets._spec import SIZE, Spec, fields_of, initial, label_of, labels_of
-from vidnb.widgets._wire import canonical_size, from_wire, to_wire
-
-Values = dict[str, Any]
+from vidnb.widgets import inputs as form_inputs
+from vidnb.widgets.field_values import FieldValues, Values
+from vidnb.widgets.fields import lacks_of
+from vidnb.widgets.live import Live
+from vidnb.widgets.page_values import from_page, to_page
+from vidnb.widgets.snap import held
 
 CLIPS_OFFERED = 24
 SAVE_AFTER_S = 1.0
@@ -58,18 +57,10 @@ class Filled:
     params: Values
 
 
-@dataclass(frozen=True)
-class _Wish:
-    """What somebody set, and in which model; there it is never changed."""
-
-    values: Values
-    model: str
-
-
 class Form(Live, part="form", main="params"):
     """A form for one model's params, made from the catalogue.
 
-    An empty seed is random: the service draws one each time. The dice picks one and shows it. With the lock
+    An empty seed is open: vidnb draws one for each clip and keeps it. The dice picks one and shows it. With the lock
     (`seed_locked`) it stays when the recipe of a clip is taken up.
 
     Args:
@@ -107,11 +98,8 @@ class Form(Live, part="form", main="params"):
         self._lock = threading.RLock()
         self._version = self._mark_number = 0
         self._numbers: dict[str, int] = {}
-        self._fields: dict[str, Spec] = {}
-        self._values: dict[str, Values] = {}
-        self._wishes: dict[str, _Wish] = {}
-        self._foreign: Values = {}
-        self._inputs = _inputs.Inputs(self._frame_of)
+        self._values = FieldValues(catalog.find(DEFAULT_MODEL))
+        self._inputs = form_inputs.Inputs(self._frame_of)
         self._held_back: list[Values] = []
         self._early: dict[str, tuple[str, list[Any]]] = {}
         self._on_submit: list[Callable[[Filled], object]] = []
@@ -144,13 +132,13 @@ class Form(Live, part="form", main="params"):
             with self.hold_sync():
                 self._marks = changes | {name: self._mark(" ".join(texts), "problem") for name, texts in told.items()}
                 self._general = general
-        wrong = [name for name in self._fields if name in told]
+        wrong = [name for name in self._values.specs if name in told]
         if wrong:
             self.say("focus", {"field": wrong[0]})
         return found
 
     def on_submit(self, callback: Callable[[Filled], object], *, remove: bool = False) -> None:
-        """Have this called, with what the form shows, when somebody presses Ctrl-Enter (Cmd-Enter) in it.
+        """Call `callback(filled)` when a person presses Ctrl-Enter (Cmd-Enter) in the form.
 
         Args:
             callback: called with `model` and `params` as they were on the page, which may have moved on since, on
@@ -165,7 +153,7 @@ class Form(Live, part="form", main="params"):
     def filled(self) -> Filled:
         """Model and params of one moment, whatever other threads do with the form meanwhile."""
         with self._lock:
-            return Filled(self._entry, dict(self._collected()))
+            return Filled(self._values.model, dict(self._collected()))
 
     def take_up(self, recipe: Mapping[str, Any]) -> None:
         """Fill the form with a recipe, as in `clip.request`; a locked seed stays.
@@ -177,7 +165,7 @@ class Form(Live, part="form", main="params"):
         self.params = {**recipe, **locked}
 
     def name_input(self, thing: Any, name: str) -> None:
-        """Let the page call a picture, clip or sound so; call it before a param is given the thing.
+        """Give a picture, clip or sound the name that the page shows. Call this before the value is set in a param.
 
         Example:
             >>> form.name_input(image, "my cat")
@@ -200,8 +188,7 @@ class Form(Live, part="form", main="params"):
     @traitlets.observe("model")
     def _model_changed(self, change: Any) -> None:
         with self._lock:
-            self._entry: Model = change["new"]  # `model` is another one before the fields are
-            self._switch(self._entry)
+            self._switch(change["new"])
         self._publish()
 
     @traitlets.validate("params")
@@ -228,89 +215,36 @@ class Form(Live, part="form", main="params"):
     # -- values ------------------------------------------------------------------------------------------------------
 
     def _switch(self, model: Model) -> None:
-        """Show another model's fields, with what was wished for in all models so far, as far as it takes that."""
-        for name, value in self._foreign.items():
-            field = SIZE if name in SIZE_PARAMS else name
-            before = self._wishes[field].values if field == SIZE and field in self._wishes else {}
-            self._wishes[field] = _Wish({**before, name: value}, "")
-        self._foreign = {}
-        before, self._values = self._values, {}
-        old, self._fields = self._fields, {spec["name"]: spec for spec in fields_of(model)}
-        marks: dict[str, Any] = {}
-        for field in self._fields.keys() & self._wishes.keys():
-            wish = self._wishes[field]
-            values, text = (wish.values, "") if wish.model == model.id else snap(model, wish.values)
-            self._values |= {field: values} if values else {}
-            marks |= {field: self._mark(text, "change")} if text else {}
-        given = {}
-        for field in self._fields:
-            unchanged = field in old and same_values(before.get(field, {}), self._values.get(field, {}))
-            unchanged = unchanged and _speaks_like(old[field], self._fields[field])
-            given[field] = self._given[field] if unchanged else self._new_entry(model, field)
+        """Show another model's fields."""
+        words, unchanged = self._values.switch(model)
+        given = {
+            field: self._given[field] if field in unchanged else self._new_entry(field) for field in self._values.specs
+        }
         with self.hold_sync():  # one message: the page redraws once
             self._spec = {
-                "model": model.id, "title": model.title, "modes": list(model.modes), "fields": [*self._fields.values()],
-                "kept": [label_of(name) for name in self._wishes if name not in self._fields],
+                "model": model.id, "title": model.title, "modes": list(model.modes),
+                "fields": [*self._values.specs.values()], "kept": self._values.kept_labels(), "lacks": lacks_of(model),
             }  # fmt: skip
-            self._given, self._marks, self._general = given, marks, []
+            self._given, self._general = given, []
+            self._marks = {field: self._mark(text, "change") for field, text in words.items()}
         self._version += 1
 
-    def _new_entry(self, model: Model, field: str) -> list[Any]:
+    def _new_entry(self, field: str) -> list[Any]:
         self._numbers[field] = self._numbers.get(field, 0) + 1
-        wire = to_wire(model, self._fields[field]["params"], self._values.get(field, {}), self._inputs)
-        return [self._numbers[field], wire, ""]
+        values = self._values
+        page_json = to_page(values.model, values.specs[field]["params"], values[field], self._inputs)
+        return [self._numbers[field], page_json, ""]
 
     def _fill(self, given: Values) -> None:
-        """Show these values; what they do not name goes back to its default.
-
-        A value that stands there already counts as unmoved: it follows the default of the next model.
-        """
-        self._foreign = {name: value for name, value in given.items() if name not in self._entry.params}
-        changed = {}
-        for field, spec in self._fields.items():
-            new = {name: given[name] for name in spec["params"] if name in given}
-            new = canonical_size(self._entry, new) if field == SIZE else new
-            if not same_values(new, self._effective(field)) and (new or self._values.get(field)):
-                self._set(field, new)
-                changed[field] = self._new_entry(self._entry, field)
+        """Show these values; what they do not name goes back to its default."""
+        changed = {field: self._new_entry(field) for field in self._values.fill(given)}
         self._given = {**self._given, **changed}
         self._marks, self._general = {}, []
         self._forget_inputs()
         self._version += 1
 
-    def _set(self, field: str, values: Values) -> None:
-        if values:
-            self._values[field], self._wishes[field] = values, _Wish(values, self._entry.id)
-        else:
-            self._values.pop(field, None)
-            self._wishes.pop(field, None)
-
-    def _effective(self, field: str) -> Values:
-        """What the field gives: what was set, else what it shows by itself."""
-        values, own = self._values.get(field, {}), self._initial(field)
-        return own | values if field == SIZE and not self._entry.sizes else values or own
-
-    def _initial(self, field: str) -> Values:
-        if field == SIZE and self._entry.size_default:
-            width, height = self._entry.size_default
-            return labels_of(self._entry, width, height) or {"width_px": width, "height_px": height}
-        params = [self._entry.params[name] for name in self._fields[field]["params"]]
-        return {param.name: value for param in params if (value := initial(param)) is not None}
-
     def _collected(self) -> _Collected:
-        """The values of all fields; one that this mode has no use for is left out, if nobody moved it."""
-        everything: Values = {}
-        for field in self._fields:
-            everything |= self._effective(field)
-        mode = self._entry.mode_of(everything)
-        for field in self._fields:
-            own = self._initial(field)
-            for name in self._fields[field]["params"]:
-                useful = name == "start_image" or self._entry.takes(name, mode)
-                if not useful and name in everything and same(everything[name], own.get(name)):
-                    del everything[name]
-        ordered = {name: everything[name] for name in self._entry.params if name in everything}
-        return _Collected({**ordered, **self._foreign})
+        return _Collected(self._values.collected())
 
     def _publish(self) -> None:
         """Bring `params` up to date; outside the lock, as an observer may wait for a thread that wants it."""
@@ -331,7 +265,9 @@ class Form(Live, part="form", main="params"):
 
     def _field_of(self, problem: Problem) -> str | None:
         named = re.findall(r"\w+", problem.field)
-        return next((field for name in named for field, spec in self._fields.items() if name in spec["params"]), None)
+        return next(
+            (field for name in named for field, spec in self._values.specs.items() if name in spec["params"]), None
+        )
 
     # -- what the page says ------------------------------------------------------------------------------------------
 
@@ -340,7 +276,7 @@ class Form(Live, part="form", main="params"):
         self._take_over(content)
 
     def take_edits(self, content: Mapping[str, Any]) -> Filled | None:
-        """What the page showed at a click, in `params` now; None where it showed something else than what is here.
+        """Take over what the page showed at a click and return it; None where the page and the form did not agree.
 
         Args:
             content: what the page says with a click: the edits that it does not know to have arrived (`edits`, `edit`),
@@ -359,15 +295,15 @@ class Form(Live, part="form", main="params"):
     def _is_seen(self, content: Mapping[str, Any]) -> bool:
         """Whether the page showed this model and these values, each with its number; what it does not name counts."""
         here = {field: entry[:2] for field, entry in self._given.items()}
-        models = {self._entry.id, *content.get("models", ())}
+        models = {self._values.model.id, *content.get("models", ())}
         return len(models) == 1 and content.get("shown", here) == here and not content.get("unread")
 
-    def _lacks_a_file(self, wire: Any) -> bool:
-        sent = [str(item.get("key")) for item in wire or [] if not {"place", "frame"} & item.keys()]
+    def _lacks_a_file(self, page_json: Any) -> bool:
+        sent = [str(item.get("key")) for item in page_json or [] if not {"place", "frame"} & item.keys()]
         return any(self._inputs.get(key) is None for key in sent)
 
     def _is_media(self, field: str) -> bool:
-        return field in self._fields and self._fields[field]["control"] == "media"
+        return field in self._values.specs and self._values.specs[field]["control"] == "media"
 
     def heard_submit(self, content: Mapping[str, Any], _: list[bytes]) -> None:
         """Ctrl-Enter, with the edits that may not have arrived; with one that cannot be taken, nothing goes out."""
@@ -410,30 +346,33 @@ class Form(Live, part="form", main="params"):
         good = True
         with self._lock, self.hold_sync():
             given, marks = dict(self._given), dict(self._marks)
-            for field, (number, wire) in content.get("edits", {}).items():
-                if field not in self._fields or number != given[field][0]:
+            for field, (number, page_json) in content.get("edits", {}).items():
+                if field not in self._values.specs or number != given[field][0]:
                     good = False  # code was quicker: what it set stands, and is not what the person meant to send
                     general = [LATE]
                     continue
                 if _is_older(content["edit"], given[field][2:]):
                     continue  # it came with a click already, and perhaps more was typed since
-                if self._is_media(field) and self._lacks_a_file(wire):
+                if self._is_media(field) and self._lacks_a_file(page_json):
                     good = False  # it waits for the file: without, the recipe would be another one
                     general = [UNREAD]
-                    self._early[field] = (content["edit"], [number, wire])
+                    self._early[field] = (content["edit"], [number, page_json])
                     continue
                 self._early.pop(field, None)
-                before = self._values.get(field, {})
+                before = self._values[field]
                 try:
-                    self._set(field, from_wire(self._entry, self._fields[field]["params"], wire, self._inputs))
+                    self._values.put(
+                        field,
+                        from_page(self._values.model, self._values.specs[field]["params"], page_json, self._inputs),
+                    )
                 except (VidnbError, OSError, LookupError, TypeError, ValueError, AttributeError) as error:
                     good = False
-                    given[field], marks[field] = self._new_entry(self._entry, field), self._mark(str(error), "problem")
+                    given[field], marks[field] = self._new_entry(field), self._mark(str(error), "problem")
                     continue
-                given[field] = [number, wire, content["edit"]]
+                given[field] = [number, page_json, content["edit"]]
                 marks.pop(field, None)
                 if self._is_media(field):
-                    added += [(field, key, before) for key in self._inputs.take_new(wire or [])]
+                    added += [(field, key, before) for key in self._inputs.take_new(page_json or [])]
             self._given, self._marks, self._general = given, marks, general
             self._held_back += [before for _, _, before in added]  # what is refused gives its place back
             self._forget_inputs()
@@ -453,8 +392,7 @@ class Form(Live, part="form", main="params"):
         return found
 
     def _forget_inputs(self) -> None:
-        wished = (wish.values for wish in self._wishes.values())
-        self._inputs.keep_only(held([*self._values.values(), *wished, *self._held_back]))
+        self._inputs.keep_only(held([*self._values.all_set(), *self._held_back]))
 
     async def _check(self, field: str, key: str, before: Values) -> None:
         """Look at an input that a person added: one that the model does not take is not kept."""
@@ -473,30 +411,30 @@ class Form(Live, part="form", main="params"):
             await self._send_look(field, key)
 
     def _refusal(self, field: str, thing: Any) -> str:
-        if is_address(thing) or isinstance(thing, RemoteMedia | Clip) or field not in self._fields:
+        if is_address(thing) or isinstance(thing, RemoteMedia | Clip) or field not in self._values.specs:
             return ""
-        _, problems = _params.draft(self._entry, {field: [thing]})
+        _, problems = _params.draft(self._values.model, {field: [thing]})
         return " ".join(_said(problem) for problem in problems if problem.field == field and problem.given is not None)
 
     def _take_back(self, field: str, thing: Any, before: Values) -> bool:
         """True if the field held the thing; it holds what stood there before, or the others of its list."""
         with self._lock, self.hold_sync():
-            value = self._values.get(field, {}).get(field)
+            value = self._values[field].get(field)
             items = value if isinstance(value, list | tuple) else [value]
             if not any(item is thing for item in items):
                 return False
             others = [item for item in items if item is not thing]
-            self._set(field, before if value is thing else {field: others} if others else {})
-            self._given = {**self._given, field: self._new_entry(self._entry, field)}
+            self._values.put(field, before if value is thing else {field: others} if others else {})
+            self._given = {**self._given, field: self._new_entry(field)}
             self._version += 1
             return True
 
     async def _send_look(self, field: str, key: str) -> None:
         thing = self._inputs.get(key)
-        if thing is None or field not in self._fields:
+        if thing is None or field not in self._values.specs:
             return
         try:
-            text, small = await asyncio.to_thread(_inputs.look, thing, self._fields[field]["what"])
+            text, small = await asyncio.to_thread(form_inputs.look, thing, self._values.specs[field]["what"])
         except (VidnbError, OSError, ValueError, TypeError, AttributeError) as error:
             text, small = str(error), b""
         self.say("look", {"key": key, "text": text}, [small])
@@ -529,12 +467,7 @@ def _short(value: Any) -> str:
     if isinstance(value, str | int | float | bool):
         return str(value)
     items = value if isinstance(value, list | tuple) else [value]
-    return ", ".join(str(item) if isinstance(item, str | Mapping) else _inputs.name_of(item) for item in items)
-
-
-def _speaks_like(old: Spec, new: Spec) -> bool:
-    """Whether an edit meant for the one field says the same in the other, should it come after a change of model."""
-    return all(old.get(name) == new.get(name) for name in ("params", "control", "what", "many"))
+    return ", ".join(str(item) if isinstance(item, str | Mapping) else form_inputs.name_of(item) for item in items)
 
 
 def _is_older(edit: str, last: list[Any]) -> bool:

@@ -8,8 +8,10 @@ from typing import Any
 import traitlets
 
 from vidnb.records import Cost, Quote
-from vidnb.widgets._live import Live
 from vidnb.widgets.form import NOT_SENT, Form
+from vidnb.widgets.live import Live
+
+MOST_AT_ONCE = 16
 
 
 class GenerateBar(Live, part="generate"):
@@ -17,10 +19,12 @@ class GenerateBar(Live, part="generate"):
 
     Attributes:
         quote: what the next clip would cost; None while that is being looked up.
+        count: how many clips a press makes, with one price for all.
         session, folder: what was charged (where the service names no sum, what was expected) since the studio was made,
             and in all in its data folder, by unit.
         budget_usd, budget_credits: the most that this studio may spend; None for no cap.
         note: a line on what happened to the last click.
+        makes: what tells the next clip from the earlier ones of its recipe, on the button: "new seed", "next take".
         ask: a question that the person answers with one more click ("Generate anyway"), or "".
 
     Example:
@@ -33,9 +37,11 @@ class GenerateBar(Live, part="generate"):
     quote = traitlets.Instance(Quote, allow_none=True)
     session = traitlets.Dict()
     folder = traitlets.Dict()
+    count = traitlets.Int(1, min=1, max=MOST_AT_ONCE).tag(sync=True)
     budget_usd = traitlets.Float(None, allow_none=True).tag(sync=True)
     budget_credits = traitlets.Float(None, allow_none=True).tag(sync=True)
     note = traitlets.Unicode("").tag(sync=True)
+    makes = traitlets.Unicode("").tag(sync=True)
     ask = traitlets.Unicode("").tag(sync=True)
     _form = traitlets.Unicode("").tag(sync=True)
     """Id of the form whose values are sent; what the page knows of it comes with each click."""
@@ -59,10 +65,11 @@ class GenerateBar(Live, part="generate"):
         self._draw_spent()
 
     def heard_generate(self, content: Mapping[str, Any], _: list[bytes]) -> None:
-        """A button was pressed; the page holds the next press back until it knows that this one arrived."""
+        """A button was pressed. The page accepts the next press only after the kernel has confirmed this one."""
         refused, given = "", []
         try:
             self.heard_budget(content.get("budget", {}), [])  # typed before the click, and may be on its way still
+            self.count = content.get("count", self.count)
             if self._edited is not None:
                 seen = content.get("form")  # missing where the page does not show the form
                 filled = self._edited.filled() if seen is None else self._edited.take_edits(seen)
@@ -92,7 +99,7 @@ class GenerateBar(Live, part="generate"):
     def _draw_price(self, _: Any = None) -> None:
         quote = self.quote
         self._price = (
-            {"text": price_words(quote), "certainty": quote.certainty, "why": quote.why}
+            {"text": quote.words, "certainty": quote.certainty, "why": quote.why}
             if quote is not None
             else {"text": "", "certainty": "", "why": ""}
         )
@@ -112,15 +119,6 @@ def valid_cap(proposal: Any) -> float | None:
     if value is not None and not 0 <= value < float("inf"):
         raise traitlets.TraitError(f"{proposal['trait'].name}={value!r}: give a number of 0 or more, or None")
     return value
-
-
-def price_words(quote: Quote) -> str:
-    """A price in the few words that fit on a button: "free", "about $0.45", "price unknown"."""
-    if quote.cost is None:
-        return "price unknown"
-    if not quote.cost.amount and quote.certainty == "exact":
-        return "free"
-    return f"about {quote.cost}" if quote.certainty == "estimate" else str(quote.cost)
 
 
 def money(spent: Mapping[str, float]) -> str:

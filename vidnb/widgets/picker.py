@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 import traitlets
 
-from vidnb import catalog, providers
-from vidnb.catalog import DEFAULT_MODEL, Model
-from vidnb.widgets._live import Live
+from vidnb import catalog
+from vidnb.catalog import DEFAULT_MODEL, Model, words
+from vidnb.widgets.fields import MOTION
+from vidnb.widgets.live import Live
 
+SOUGHT_FIRST = (*MOTION, "seed", "prompt", "start_image", "end_image", "reference_images", "audio", "resolution")
 ORDER = {"active": 0, "unconfirmed": 1, "retired": 2}
 
 
@@ -34,14 +37,16 @@ class ModelPicker(Live, part="picker", main="model"):
     about: traitlets.List[dict[str, str]] = traitlets.List().tag(sync=True)
     _models: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     _providers = traitlets.Dict().tag(sync=True)
+    _takes: traitlets.List[dict[str, str]] = traitlets.List().tag(sync=True)
+    """Params by which models can be found, with their names in words."""
     _form = traitlets.Unicode("").tag(sync=True)
     """Id of the form that the choice is for."""
 
     def __init__(self, model: str = DEFAULT_MODEL) -> None:
         entry = catalog.find(model)
         models = listed(catalog.load().values())
-        names = dict.fromkeys(each["provider"] for each in models)
-        super().__init__(model=entry.id, _models=models, _providers={name: providers.get(name).title for name in names})
+        services = {model.provider: model.service for model in catalog.load().values()}
+        super().__init__(model=entry.id, _models=models, _providers=services, _takes=sought(catalog.load().values()))
 
     @traitlets.validate("model")
     def _valid_model(self, proposal: Any) -> str:
@@ -50,17 +55,24 @@ class ModelPicker(Live, part="picker", main="model"):
 
 def listed(models: Iterable[Model]) -> list[dict[str, Any]]:
     """What the page needs of each model: active ones first, those out of service last."""
-    known = list(models)
-    titles = [(model.provider, model.title) for model in known]
+    titles = catalog.load().titles
     return [
         {
             "id": model.id,
             "provider": model.provider,
-            "title": model.title,
-            # Two contracts of one vendor may have one title; the API's version tells them apart.
-            "name": f"{model.name} ({model.api})" if titles.count((model.provider, model.title)) > 1 else model.name,
+            "title": titles[model.id],
+            "takes": list(model.params),
             "status": model.status,
             "modes": list(model.modes),
         }
-        for model in sorted(known, key=lambda model: ORDER[model.status])
+        for model in sorted(models, key=lambda model: ORDER[model.status])
     ]
+
+
+def sought(models: Iterable[Model]) -> list[dict[str, str]]:
+    """The params that some models take and others lack, with their names in words; what moves the picture first."""
+    known = list(models)
+    counts = Counter(name for model in known for name in model.params if name not in ("width_px", "height_px"))
+    first = [name for name in SOUGHT_FIRST if counts[name]]
+    rest = [name for name, _ in counts.most_common() if name not in first]
+    return [{"name": name, "words": words.param(name)} for name in [*first, *rest] if counts[name] < len(known)]

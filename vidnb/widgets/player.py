@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from vidnb import catalog
-from vidnb._clip import Clip
+from vidnb.clip import Clip
+from vidnb.display import labels
 from vidnb.display.clips import (
     PROMPT_SAVED,
     PROMPT_SHOWN,
@@ -31,8 +32,9 @@ from vidnb.display.clips import (
 from vidnb.display.host import host, server_path
 from vidnb.display.page import line, shortened
 from vidnb.errors import ConfigError, VidnbError
-from vidnb.verbs import Client, default_client
-from vidnb.widgets._live import Live, in_words
+from vidnb.records import ClipInfo
+from vidnb.widgets.clients import AnyClient, core
+from vidnb.widgets.live import Live, in_words
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -44,7 +46,7 @@ UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 @dataclass(frozen=True)
 class Pressed:
-    """A button below a clip was pressed: which one, and for what; no clip that comes into the player later gets there.
+    """One press of a button below a clip. It keeps the clip and the time of the press, whatever the player shows later.
 
     Attributes:
         name: "remix", "vary", "take", "start_frame" or "end_frame".
@@ -104,8 +106,8 @@ class Player(Live, part="player", main="clip"):
     """The job whose clip was looked at, and whether it flashes."""
     _actions = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
-    def __init__(self, clip: Clip | None = None, client: Client | None = None, *, autoplay: bool = False) -> None:
-        self._client = client
+    def __init__(self, clip: Clip | None = None, client: AnyClient | None = None, *, autoplay: bool = False) -> None:
+        self._client = core(client)
         self._callbacks: list[Callback] = []
         self._lock = threading.Lock()
         self._told_s = 0.0
@@ -127,7 +129,7 @@ class Player(Live, part="player", main="clip"):
         return None if clip is None else frame_at(clip, self.time_s)
 
     def seek(self, time_s: float) -> None:
-        """Go to this time, also where `time_s` has that value already because the clip plays on from it."""
+        """Go to this time, also where `time_s` is already equal to it because the clip has played on since."""
         self._told_s = self.time_s = self._valid_time({"value": time_s})
         self.say("seek", {"time_s": self.time_s})
 
@@ -260,18 +262,18 @@ class Player(Live, part="player", main="clip"):
     async def _annotate(self, job_id: str, given: Mapping[str, Any]) -> None:
         """Keep what was said of a clip, and tell the page whether that worked."""
         told = {"id": job_id, "names": list(given)}
-        try:
-            client = (self._client or default_client()).asynchronous
-            clip = client.clip(await client.annotate(job_id, **given))
-        except Exception as error:  # noqa: BLE001  the page must say what happened to the words
-            self.say("annotated", {**told, "problem": in_words(error)})
-            return
-        try:
-            if self._shows(clip):  # asked last, as another one may have come meanwhile
-                self.clip = clip
-            self.annotated = clip
-        finally:  # who listens may fail, but the words are kept
-            self.say("annotated", {**told, "problem": ""})
+        async with self._in_turn:
+            try:
+                clip = self._client.clip(await self._client.annotate(job_id, **given))
+            except Exception as error:  # noqa: BLE001  the page must say what happened to the words
+                self.say("annotated", {**told, "problem": in_words(error)})
+                return
+            try:
+                if self._shows(clip):  # asked last, as another one may have come meanwhile
+                    self.clip = clip
+                self.annotated = clip
+            finally:  # who listens may fail, but the words are kept
+                self.say("annotated", {**told, "problem": ""})
 
 
 def within(clip: Clip | None, time_s: float) -> float:
@@ -289,8 +291,15 @@ def index_at(clip: Clip, time_s: float) -> int:
 def frame_at(clip: Clip, time_s: float) -> Image:
     """The frame at a time, at its full size."""
     index = index_at(clip, time_s)
+    if not clip.info.fps:
+        return clip.frame("first")
     # The middle of its time: no rounding leads to a neighbour from there.
     return clip.frame("last" if index == clip.info.frames - 1 else (index + 0.5) / clip.info.fps)
+
+
+def file_measures(info: ClipInfo) -> dict[str, Any]:
+    """What the page must know of a clip's file to step through it."""
+    return {name: getattr(info, name) for name in ("width_px", "height_px", "fps", "frames", "duration_s")}
 
 
 def shown(clip: Clip) -> dict[str, Any]:
@@ -303,19 +312,13 @@ def shown(clip: Clip) -> dict[str, Any]:
         "id": job.id,
         "video": served(clip),
         "name": file_name(clip),
-        "measures": {
-            "width_px": info.width_px,
-            "height_px": info.height_px,
-            "fps": info.fps,
-            "frames": info.frames,
-            "duration_s": info.duration_s,
-        },
+        "measures": file_measures(info),
         "codec": info.codec,
         "has_audio": info.has_audio,
         "host": host(),
         "prompt": sendable(short),
         "whole": sendable(whole),
-        "model": sendable(job.model),
+        "model": sendable(labels.model_title(job.model)),
         "emulated": job.emulated,
         "nsfw": bool(job.nsfw),
         "params": [[sendable(name), sendable(value)] for name, value in shown_params(job)],

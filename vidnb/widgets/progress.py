@@ -10,19 +10,20 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import traitlets
 
-from vidnb import providers
-from vidnb.display import cards, error_html, job_html
+from vidnb.client.abilities import abilities
+from vidnb.display import cards, error_html, job_html, labels
 from vidnb.display.live import ended_badly
 from vidnb.display.page import shortened
-from vidnb.errors import ConfigError, JobAmbiguousError, JobError
+from vidnb.errors import JobAmbiguousError, JobError
 from vidnb.records import Expectation, Job, State
-from vidnb.verbs import Client, default_client
-from vidnb.widgets._live import Live, in_words
+from vidnb.widgets.clients import AnyClient, core
+from vidnb.widgets.live import Live, in_words
 
 LOOK_S = 1.0
 """How often the queue in front of a job that waits to be sent is counted."""
@@ -61,12 +62,12 @@ class Progress(Live, part="progress", main="job"):
     _can_retry = traitlets.Bool(False).tag(sync=True)
     _following: Future[None] | None = None
     _turn = 0
-    """How often the line began to follow; what an earlier turn still says is void."""
+    """Counts how often `follow` was called; messages of an earlier call are ignored."""
 
     def __init__(
-        self, job: Job | str, client: Client | None = None, *, on_end: Ended | None = None, follow: bool = True
+        self, job: Job | str, client: AnyClient | None = None, *, on_end: Ended | None = None, follow: bool = True
     ) -> None:
-        self._client = client or default_client()
+        self._client = core(client)
         self._on_end = on_end
         self._on_retry: list[Ended] = []
         self._on_send: list[Ended] = []
@@ -97,7 +98,7 @@ class Progress(Live, part="progress", main="job"):
 
     def stop_waiting(self) -> None:
         """Stop polling for the job here; it goes on at the service. Returns at once."""
-        self._spawn(self._client.asynchronous.stop_waiting(self.job))
+        self._spawn(self._client.stop_waiting(self.job))
 
     def cancel(self) -> None:
         """Drop the job where it was not sent yet, or cancel it where the service can do that. Returns at once."""
@@ -109,11 +110,11 @@ class Progress(Live, part="progress", main="job"):
         self._can_retry = True
 
     def on_send(self, callback: Ended) -> None:
-        """Say so, instead of sending it, when "Send" is pressed on a job that was not sent yet: `follow` sends it."""
+        """Call `callback(job)` when "Send" is pressed on a job that was not sent yet, instead of sending it here."""
         self._on_send.append(callback)
 
     def on_dismiss(self, callback: Ended) -> None:
-        """Say so when a person puts the card away; the callback gets the job."""
+        """Call `callback(job)` when a person puts the card away."""
         self._on_dismiss.append(callback)
 
     def saved_html(self) -> str:
@@ -139,7 +140,7 @@ class Progress(Live, part="progress", main="job"):
         ambiguous = False
         helpers = [asyncio.create_task(self._take_rows(job, turn)), asyncio.create_task(self._look_ahead(job))]
         try:
-            await self._client.asynchronous.wait(job, timeout_s=None, quiet=True)
+            await self._client.wait(job, timeout_s=None, quiet=True)
         except JobError as error:
             ambiguous = isinstance(error, JobAmbiguousError)  # what else it was the row says, and the card shows it
         except asyncio.CancelledError:
@@ -154,10 +155,10 @@ class Progress(Live, part="progress", main="job"):
         return ambiguous and self._newest().is_moving
 
     def _newest(self) -> Job:
-        return self._client.asynchronous.job(self.job)
+        return self._client.job(self.job)
 
     async def _take_rows(self, job: Job, turn: int) -> None:
-        async for row in self._client.asynchronous.watch(job):
+        async for row in self._client.watch(job):
             if turn == self._turn:
                 self.job = row
 
@@ -171,7 +172,7 @@ class Progress(Live, part="progress", main="job"):
                 return
             self._ahead = await asyncio.to_thread(self._count_ahead, job)
             self._draw()
-            await asyncio.sleep(LOOK_S)
+            await self._client.clock.wait(LOOK_S)
 
     def _count_ahead(self, job: Job) -> int:
         """How many older jobs of the provider wait in this data folder to be sent."""
@@ -235,19 +236,19 @@ class Progress(Live, part="progress", main="job"):
             callback(self.job)
 
     async def _cancel(self, job: Job) -> None:
-        await self._client.asynchronous.cancel(job)
+        await self._client.cancel(job)
         self._settled(job)
 
     async def _reconcile(self, job: Job) -> None:
         self._note = ""
-        await self._client.asynchronous.reconcile(job)
+        await self._client.reconcile(job)
         self._settled(job)
         if job.id == self.job.id and self.job.state is State.AMBIGUOUS:
             self._note = "The service's list does not settle it: no job in it, or more than one, can be this one."
 
     async def _settle(self, job: Job, how: Literal["send_again", "give_up"] | None, remote_id: str | None) -> None:
         self._note = ""
-        await self._client.asynchronous.settle(job, how, remote_id=remote_id)
+        await self._client.settle(job, how, remote_id=remote_id)
         self._settled(job)
 
     def _settled(self, job: Job) -> None:
@@ -295,12 +296,14 @@ class Progress(Live, part="progress", main="job"):
         return {
             "id": job.id[:SHORT],
             "state": str(job.state),
+            "state_words": labels.state(job),
             "word": cards.wire_word(job),
             "prompt": shortened(job.prompt, PROMPT_SHOWN),
-            "model": job.model,
+            "model": labels.model_title(job.model),
             "seed": str(job.params["seed"]) if job.params.get("seed") is not None else "",
             "take": job.take,
             "emulated": job.emulated,
+            "has_id": job.remote_id is not None,
             "made_ms": _ms(job.created_at),
             "sent_ms": _ms(job.submitted_at),
             "ended_ms": _ms(job.done_at),
@@ -309,24 +312,8 @@ class Progress(Live, part="progress", main="job"):
             "expected": expected and {"median_s": expected.median_s, "p90_s": expected.p90_s, "count": expected.count},
             "card": _card(job),
             "again": cards.retry_is_sensible(job),
-            **_service(job),
+            **asdict(abilities(job)),
         }
-
-
-def _service(job: Job) -> dict[str, Any]:
-    """What the job's service can do: cancel, list its jobs; and how it is called."""
-    try:
-        provider = providers.get(job.provider)
-    except ConfigError:  # a plug-in that is not installed here
-        return {"service": job.provider, "can_cancel": False, "cancel_note": "", "has_list": False}
-    dropped = job.state is State.INTENDED
-    at_service = job.is_moving and job.remote_id is not None and provider.cancel(job.remote_id) is not None
-    return {
-        "service": provider.title,
-        "can_cancel": dropped or at_service,
-        "cancel_note": provider.cancel_note if job.is_moving and not (dropped or at_service) else "",
-        "has_list": provider.recent(1) is not None,
-    }
 
 
 def _card(job: Job) -> dict[str, Any] | None:

@@ -13,14 +13,16 @@ from typing import Any
 
 import traitlets
 
-from vidnb._clip import Clip
-from vidnb.display.clips import poster_of, smaller
+from vidnb.clip import Clip
+from vidnb.display import labels
+from vidnb.display.clips import poster_of, shown_params, smaller
 from vidnb.display.history import history_html
 from vidnb.display.host import server_path
 from vidnb.display.page import shortened
 from vidnb.errors import VidnbError
-from vidnb.verbs import Client, default_client
-from vidnb.widgets._live import Live
+from vidnb.widgets.clients import AnyClient, core
+from vidnb.widgets.live import Live
+from vidnb.widgets.news import news_of
 
 PAGE_CLIPS = 60
 FIRST_CLIPS = 24
@@ -64,8 +66,8 @@ class Recent(Live, part="recent", main="clip"):
     _marked: Any = traitlets.List().tag(sync=True)
     _can_compare = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self, client: Client | None = None, **filters: Any) -> None:
-        self._client = client or default_client()
+    def __init__(self, client: AnyClient | None = None, **filters: Any) -> None:
+        self._client = core(client)
         words = str(filters.pop("words", None) or "")
         self._filters = filters
         self._lock = threading.RLock()
@@ -77,6 +79,7 @@ class Recent(Live, part="recent", main="clip"):
         self._query(words)  # a filter that does not exist is refused here, not in the background
         super().__init__(words=words)
         self.refresh()
+        news_of(self._client).listen(self.add)
 
     # -- the list ----------------------------------------------------------------------------------------------------
 
@@ -89,8 +92,13 @@ class Recent(Live, part="recent", main="clip"):
         """Put a new clip first, or bring the tile of a known one up to date (a new rating, say); returns at once."""
         self._spawn(self._add(clip))
 
+    def close(self) -> None:
+        """Take the strip off every page, and look for new clips no more."""
+        news_of(self._client).leave(self.add)
+        super().close()
+
     def on_compare(self, callback: Compare) -> None:
-        """Hand the marked clips over instead of playing them in a row; the callback gets a tuple of them."""
+        """Call `callback(clips)` when Compare is pressed, instead of playing the marked clips in a row."""
         self._on_compare.append(callback)
         self._can_compare = True
 
@@ -274,7 +282,8 @@ class Recent(Live, part="recent", main="clip"):
         served = clip.served_path
         return {
             "id": clip.job.id,
-            "model": clip.model,
+            "model": labels.model_title(clip.model),
+            "params": [list(pair) for pair in shown_params(clip.job)],
             "prompt": shortened(clip.prompt, PROMPT_SHOWN),
             "seed": "" if clip.seed is None else str(clip.seed),
             "take": clip.job.take,

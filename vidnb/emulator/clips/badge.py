@@ -47,12 +47,12 @@ def fitted(text: str, tail: str, font: Any, room: float) -> str:
 
 
 def badge_image(scene: Scene) -> Image.Image:
-    """Return the strip every frame carries: EMULATED, and the model, seed and motion strength."""
+    """Return the strip every frame carries: EMULATED, the model, and of seed and motion strength what it takes."""
     lead = Lead.of(min(scene.height_px, scene.width_px))
     plain = ImageFont.load_default(lead.size * 0.94)
     pad, row, room = lead.size * 0.62, lead.row, scene.width_px * 0.95
     name = f"{scene.model} · {scene.label}" if scene.label else scene.model
-    tail = f" · seed {scene.seed} · motion {scene.motion_strength:g}"
+    tail = f" · seed {scene.seed}" * scene.has_seed + f" · motion {scene.motion_strength:g}" * scene.has_motion
     below = room - lead.width - 2 * pad < plain.getlength(tail) * 1.3
     line = fitted(name, tail, plain, room - 2 * pad - (0 if below else lead.width))
     width, height = plain.getlength(line) + 2 * pad, row

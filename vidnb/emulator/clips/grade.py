@@ -19,7 +19,10 @@ class Grade:
     """
 
     def __init__(self, scene: Scene, palette: Palette, width: int, height: int) -> None:
-        style, place = chance("grade", scene.model), chance("light", scene.seed, scene.prompt)
+        style, place = (
+            chance("grade", scene.model, *filter(None, [scene.style])),
+            chance("light", scene.seed, scene.prompt),
+        )
         angle, tint = style.uniform(0, math.tau), style.uniform(8, 18)
         self.tint, self.rich = np.array([math.cos(angle), math.sin(angle)]) * tint, style.uniform(0.55, 1.2)
         self.light = (to_yuv(mix(palette.horizon, palette.near, 0.5))[1:] - 128) * np.float32(0.85)

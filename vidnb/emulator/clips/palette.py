@@ -79,6 +79,8 @@ class Palette:
         ground = GROUND_WORDS[place[1]] if place else any_ground
         turn, rich, lift = model.uniform(-26, 26), model.uniform(0.75, 1.3), model.uniform(-0.05, 0.05)
         turn += dice.uniform(-8, 8)
+        if scene.style:
+            turn += chance("style", scene.style).choice([-1, 1]) * chance("style", scene.style).uniform(24, 60)
         (tl, tc, th), (hl, hc, hh), sun, dim = SKIES[sky]
         horizon = oklch(hl + lift / 2, hc * rich, hh + turn)
         near = oklch((ground.light + lift) * dim, ground.chroma * rich * (0.6 + 0.4 * dim), ground.hue + turn * 0.7)

@@ -35,6 +35,12 @@ class Scene:
     end_image: bytes | None = field(default=None, repr=False)
     label: str = ""
     camera: str = ""
+    style: str = ""
+    """Whatever else the request says of the look: it shifts the colours, and nothing else."""
+    has_seed: bool = True
+    """Whether the model takes a seed: else the badge names none, though chance needs one."""
+    has_motion: bool = True
+    """Whether the model takes a motion strength."""
 
     def __post_init__(self) -> None:
         """Refuse what no clip can be made of."""

@@ -1,0 +1,281 @@
+"""Read, filter and search large histories, beside the quickest reader that can be found and beside plain pandas.
+
+Run it with `python tests/bench/bench_history.py [--smoke]`. Two folders are made: one to read as a whole (1,000,000
+jobs, 12 params) and one to look through (200,000). Each way of reading runs in a process of its own. Exits 2 if a limit
+is passed: `.df` at most 1.45 times connectorx with the same honest types, at least 5 times faster than `read_sql` with
+the params parsed, 1,000 filtered rows below 5 % of all, peak memory at most twice the frame; a filter with its first
+screen 50 ms, a search for words 100 ms, `expect` 10 ms; the first screen of a large folder at most twice that of a
+small one. With `--smoke` the folders are small and only what does not depend on their size is held to its limit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import random
+import resource
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from vidnb.files import Files
+from vidnb.history.history import History
+from vidnb.jobs import quotes
+from vidnb.records import MISSING
+from vidnb.store import Store, columns
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+ANIMALS, PLACES = ["koala", "heron", "cat", "fox", "otter", "crane"], ["snow", "city", "meadow", "desert", "harbour"]
+MODELS = ["leonardo/motion_2.0", "1min/luma", "leonardo/SVD", "1min/leonardo-motion"]
+KINDS: dict[str, columns.Kind] = {
+    "prompt": "text", "negative_prompt": "text", "seed": "int", "motion_strength": "real", "resolution": "text",
+    "width_px": "int", "height_px": "int", "duration_s": "real", "aspect_ratio": "text", "frame_interpolation": "bool",
+    "prompt_enhance": "text", "loop": "bool",
+}  # fmt: skip
+
+
+def rows(count: int) -> Iterator[dict[str, Any]]:
+    """Jobs as columns of the table; params may be missing, one of them in the newest two thirds of the jobs."""
+    chance = random.Random(5)
+    for number in range(count):
+        at = START + timedelta(seconds=17 * number, microseconds=chance.randrange(10**6))
+        model, is_done = chance.choice(MODELS), chance.random() < 0.93
+        params = {
+            "prompt": f"a {chance.choice(ANIMALS)} in the {chance.choice(PLACES)}, take {number % 997}, soft light",
+            "seed": chance.randrange(2**31) if chance.random() < 0.9 else None,
+            "motion_strength": chance.choice([1.0, 3.0, 5.0, 7.0, None]),
+            "resolution": chance.choice(["480p", "720p", None]),
+            "width_px": chance.choice([848, 1280]),
+            "height_px": chance.choice([480, 720]),
+            "duration_s": chance.choice([5.0, 8.0]),
+            "aspect_ratio": chance.choice(["16:9", "1:1", None]),
+            "frame_interpolation": chance.choice([True, False, None]),
+            "prompt_enhance": chance.choice(["auto", "off"]),
+            "loop": chance.choice([True, None]),
+            "negative_prompt": "blurry, text" if number < count // 3 else None,  # NULL in all that are read first
+        }
+        given = {name: value for name, value in params.items() if value is not None}
+        sha256 = f"{chance.getrandbits(256):064x}"
+        end = _text(at + timedelta(seconds=61)) if is_done else None
+        yield {
+            "id": f"{number:08x}{chance.getrandbits(96):024x}", "provider": model.split("/")[0], "model": model,
+            "base_url": "http://x", "recipe_hash": sha256[::-1], "take": number % 3,
+            "state": "done" if is_done else "failed", "params": json.dumps(given, separators=(",", ":")),
+            "images": "{}", "dropped": "{}", "prompt_folded": str(given["prompt"]), "seed": params["seed"],
+            "emulated": False,
+            "created_at": _text(at), "submitted_at": _text(at + timedelta(seconds=1)), "finished_at": end,
+            "done_at": end, "polls": 3, "cost_amount": 25.0 if is_done else None,
+            "cost_unit": "CREDITS" if is_done else None, "clip_sha256": sha256 if is_done else None,
+            "size_bytes": 10**6 if is_done else None, "actual_fps": 24.0 if is_done else None,
+            "actual_width_px": 848, "actual_height_px": 480, "actual_duration_s": 5.0, "actual_frames": 120,
+            "rating": chance.choice([None, None, 3, 5]), "tags": '["keeper"]' if number % 50 == 0 else "[]", "note": "",
+            **{columns.column_name(name, KINDS[name]): value for name, value in params.items()},
+        }  # fmt: skip
+
+
+def _text(at: datetime) -> str:
+    return at.isoformat(timespec="microseconds")
+
+
+def fill(home: Path, count: int) -> None:
+    """A folder with so many jobs."""
+    store = Store(home)
+    store._columns.names(KINDS.items())
+    store.close()
+    with sqlite3.connect(home / "vidnb.db") as database:
+        database.execute("PRAGMA synchronous=OFF")
+        made = rows(count)
+        while some := list(itertools.islice(made, 20_000)):
+            names = list(some[0])
+            marks = ", ".join(f":{name}" for name in names)
+            database.executemany(f"INSERT INTO jobs ({', '.join(names)}) VALUES ({marks})", some)
+        database.execute("PRAGMA optimize")
+    database.close()
+
+
+# ways to read, each in a process of its own
+
+
+def ours(home: Path) -> Any:
+    """The frame of the history."""
+    return History(Store(home), Files(home / "files")).df
+
+
+def few(home: Path) -> Any:
+    """The frame of 1,000 filtered jobs."""
+    return History(Store(home), Files(home / "files"), motion_strength=(3, 7), limit=1000).df
+
+
+def connectorx(home: Path) -> Any:
+    """The same columns by connectorx, with the same honest types."""
+    import connectorx as cx
+    import pandas as pd
+    import pyarrow as pa
+
+    table = cx.read_sql(f"sqlite://{home}/vidnb.db", _same_columns(home), return_type="arrow")
+    nullable = {
+        pa.int64(): pd.Int64Dtype(), pa.float64(): pd.Float64Dtype(), pa.bool_(): pd.BooleanDtype(),
+        pa.string(): pd.StringDtype(), pa.large_string(): pd.StringDtype(),
+    }  # fmt: skip
+    found = {}
+    for name in table.column_names:
+        column = table[name]
+        if name.endswith("_at"):
+            column = column.cast(pa.timestamp("us", "UTC"))
+        elif name in ("model", "state", "provider", "cost_unit", "codec") or name in CATEGORIES:
+            column = column.cast(pa.string()).dictionary_encode()
+        found[name] = column.to_pandas(types_mapper=nullable.get)
+    return pd.DataFrame(found, copy=False)
+
+
+CATEGORIES = [columns.column_name(name, "text") for name in ("resolution", "aspect_ratio", "prompt_enhance")]
+
+
+def read_sql(home: Path) -> Any:
+    """What a person would write: pandas.read_sql, and the params out of their JSON."""
+    import pandas as pd
+
+    with sqlite3.connect(home / "vidnb.db") as database:
+        frame = pd.read_sql("SELECT * FROM jobs ORDER BY created_at DESC", database)
+    return pd.concat([frame, pd.DataFrame.from_records([json.loads(text) for text in frame.pop("params")])], axis=1)
+
+
+def _same_columns(home: Path) -> str:
+    from vidnb.store import scan
+
+    names = [*scan.PLAIN, *(columns.column_name(*key) for key in KINDS.items())]
+    return f"SELECT {', '.join(names)} FROM jobs ORDER BY created_at DESC, id DESC"
+
+
+WAYS: dict[str, Callable[[Path], Any]] = {
+    "vidnb": ours, "1,000 of them": few, "connectorx": connectorx, "read_sql": read_sql,
+}  # fmt: skip
+
+
+def one(name: str, home: Path) -> None:
+    """Print what one way takes: seconds, MB above the bare imports, MB of the frame."""
+    import pandas as pd
+    import pyarrow as pa
+
+    pd.DataFrame({"a": pa.array(["x"]).to_pandas()})  # what is loaded at first use
+    base = _peak_mb()
+    start = time.perf_counter()
+    frame = WAYS[name](home)
+    seconds = time.perf_counter() - start
+    peak = _peak_mb() - base
+    print(json.dumps([seconds, peak, frame.memory_usage(deep=True).sum() / 1e6, len(frame)]))
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def measured(name: str, home: Path, times: int) -> list[float]:
+    """The quickest of some runs."""
+    found = []
+    for _ in range(times):
+        done = subprocess.run(
+            [sys.executable, __file__, "--one", name, str(home)], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            print(f"{name}: not run: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
+            return []
+        found.append(json.loads(done.stdout.strip().splitlines()[-1]))
+    return min(found)
+
+
+def whole(home: Path, times: int) -> dict[str, tuple[float, float]]:
+    """Read all; return what has a limit, with it."""
+    found = {name: measured(name, home, times) for name in WAYS}
+    for name, values in found.items():
+        if values:
+            seconds, peak, size, count = values
+            print(f"{name:16} {seconds:7.2f} s   peak {peak:7.0f} MB   frame {size:6.0f} MB   {count:,} rows")
+    mine = found["vidnb"]
+    limits: dict[str, tuple[float, float]] = {"peak memory / frame": (mine[1] / mine[2], 2.0)}
+    limits["1,000 rows / all"] = (found["1,000 of them"][0] / mine[0], 0.05)
+    if found["connectorx"]:
+        limits["df / connectorx"] = (mine[0] / found["connectorx"][0], 1.45)
+    limits["df / read_sql"] = (mine[0] / found["read_sql"][0], 0.2)
+    return limits
+
+
+def screens(home: Path, small: Path) -> dict[str, tuple[float, float]]:
+    """Milliseconds until a person sees the first screen; return them with their limits."""
+    store, files = Store(home), Files(home / "files")
+
+    def screen(**filters: Any) -> object:
+        history = History(store, files, **filters)
+        return len(history), history[:20]
+
+    filters: dict[str, dict[str, Any]] = {
+        "seed=": {"seed": 123}, "seed range": {"seed": (0, 10**6)}, "motion_strength=": {"motion_strength": 5},
+        "motion_strength range": {"motion_strength": (3, 7)}, "resolution=": {"resolution": "720p"},
+        "loop": {"loop": True}, "seed MISSING": {"seed": MISSING}, "prompt part": {"prompt": "koala"},
+        "prompt nowhere": {"prompt": "zebra"}, "rating": {"rating": 4}, "tag": {"tag": "keeper"},
+        "model and strength": {"model": "luma", "motion_strength": 3},
+    }  # fmt: skip
+    limits = {f"{name} (ms)": (_ms(lambda chosen=chosen: screen(**chosen)), 50.0) for name, chosen in filters.items()}
+    limits["words (ms)"] = (_ms(lambda: screen(words="koala snow")), 100.0)
+    job = History(store, files)[:1][0]
+    limits["expect (ms)"] = (_ms(lambda: quotes.expectation(store, store.get(getattr(job, "job", job).id))), 10.0)
+    few = Store(small)
+    first = _ms(lambda: History(few, files)._repr_html_())
+    limits["first screen / small folder"] = (_ms(lambda: History(store, files)._repr_html_()) / first, 2.0)
+    return limits
+
+
+def _ms(call: Callable[[], object], times: int = 7) -> float:
+    call()
+    found = []
+    for _ in range(times):
+        start = time.perf_counter()
+        call()
+        found.append(time.perf_counter() - start)
+    return statistics.median(found) * 1000
+
+
+SIZELESS = {"first screen / small folder"}
+"""What a small folder shows, too: of 30,000 jobs most of the time is the start of Arrow."""
+
+
+def main() -> int:
+    """Run it; 2 where a limit is passed."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--smoke", action="store_true", help="small folders, few limits")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--one", nargs=2, metavar=("WAY", "HOME"))
+    given = parser.parse_args()
+    if given.one:
+        one(given.one[0], Path(given.one[1]))
+        return 0
+    count, some = (30_000, 5_000) if given.smoke else (given.rows, 200_000)
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        for name, size in (("whole", count), ("some", some), ("small", 100)):
+            start = time.perf_counter()
+            fill(Path(folder, name), size)
+            print(f"{size:,} jobs made in {time.perf_counter() - start:.0f} s", flush=True)
+        limits = whole(Path(folder, "whole"), 1 if given.smoke else 2)
+        limits |= screens(Path(folder, "some"), Path(folder, "small"))
+    passed = []
+    for name, (value, limit) in limits.items():
+        counts = not given.smoke or name in SIZELESS
+        is_over = counts and value > limit
+        passed += [name] if is_over else []
+        said = "   PASSED OVER" if is_over else "" if counts else "   (not held)"
+        print(f"{name:32} {value:9.2f}   limit {limit:g}{said}")
+    return 2 if passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,309 @@
+"""A history finds what was asked for, and says so where it does not understand."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from databases import database, postgres_server
+from historyjobs import MODELS, START, a_job
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import vidnb
+from vidnb.clip import Clip
+from vidnb.errors import ConfigError
+from vidnb.files import Files
+from vidnb.history.history import History
+from vidnb.history.times import span
+from vidnb.records import MISSING, ClipInfo, State
+from vidnb.store import Store
+
+__all__ = ["database", "postgres_server"]  # fixtures
+
+
+@pytest.fixture
+def store(database: str) -> Iterator[Store]:
+    with closing(Store(database)) as store:
+        yield store
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path / "files")
+
+
+JOBS = [
+    a_job(0, {"prompt": "a Lighthouse in fog", "seed": 1, "motion_strength": 3, "loop": True}),
+    a_job(1, {"prompt": "a lighthouse", "seed": 2, "motion_strength": 5.5, "resolution": "720p"}),
+    a_job(
+        2, {"prompt": "koala", "seed": 3, "motion_strength": 7, "loop": False, "state": "Bavaria"}, id="c0ffee00" * 4
+    ),
+    a_job(3, {"motion_strength": 9}, model=MODELS[1], emulated=False),
+    a_job(4, {"prompt": "", "seed": 5, "resolution": "480p"}, model=MODELS[2], state=State.RUNNING),
+]
+
+
+@pytest.fixture
+def history(store: Store, files: Files) -> History:
+    for job in JOBS:
+        store.intend(job)
+    store.update(JOBS[1].id, rating=4, tags=("keeper", "sea"), note="the Light!")
+    store.update(JOBS[2].id, rating=2, tags=("sea",))
+    return History(store, files)
+
+
+def places(history: History) -> list[int]:
+    """The jobs that were found, by their places in JOBS."""
+    ids = [job.id for job in JOBS]
+    return sorted(ids.index(found) for found in history.ids)
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({}, [0, 1, 2, 3, 4]),
+        ({"seed": 2}, [1]),
+        ({"seed": [1, 3, 99]}, [0, 2]),
+        ({"seed": {1, 5}}, [0, 4]),
+        ({"seed": range(2, 6)}, [1, 2, 4]),
+        ({"seed": np.arange(1, 3)}, [0, 1]),
+        ({"seed": np.int64(3)}, [2]),
+        ({"seed": (2, 3)}, [1, 2]),
+        ({"seed": (None, 2)}, [0, 1]),
+        ({"seed": (3, None)}, [2, 4]),
+        ({"seed": (None, None)}, [0, 1, 2, 4]),
+        ({"seed": None}, [0, 1, 2, 3, 4]),
+        ({"seed": MISSING}, [3]),
+        ({"seed": [1, MISSING]}, [0, 3]),
+        ({"motion_strength": 5.5}, [1]),
+        ({"motion_strength": (3, 7)}, [0, 1, 2]),
+        ({"loop": True}, [0]),
+        ({"loop": False}, [2]),
+        ({"loop": MISSING}, [1, 3, 4]),
+        ({"resolution": ["720p", "480p"]}, [1, 4]),
+        ({"prompt": "LIGHTHOUSE"}, [0, 1]),
+        ({"prompt": ["fog", "koala"]}, [0, 2]),
+        ({"prompt": MISSING}, [3]),
+        ({"note": "light"}, [1]),
+        ({"tag": "sea"}, [1, 2]),
+        ({"tags": ["keeper", "none"]}, [1]),
+        ({"words": "light fog"}, [0]),
+        ({"words": " "}, [0, 1, 2, 3, 4]),
+        ({"rating": 3}, [1]),
+        ({"rating": (1, 3)}, [2]),
+        ({"rating": [2, 4]}, [1, 2]),
+        ({"rating": MISSING}, [0, 3, 4]),
+        ({"model": "luma"}, [3]),
+        ({"model": ["Motion_2.0", "1min/luma"]}, [0, 1, 2, 3]),
+        ({"provider": "1MIN"}, [3, 4]),
+        ({"state": "Running"}, [4]),
+        ({"state": [State.RUNNING, "intended"]}, [0, 1, 2, 3, 4]),
+        ({"emulated": False}, [3]),
+        ({"params": {"state": "Bavaria"}}, [2]),
+        ({"param_state": "Bavaria"}, [2]),
+        ({"state": "intended", "params": {"state": MISSING}}, [0, 1, 3]),
+        ({"since": START + timedelta(hours=3)}, [3, 4]),
+        ({"until": START + timedelta(hours=1)}, [0, 1]),
+        ({"created_at": (START, START + timedelta(hours=1))}, [0, 1]),
+        ({"since": date(2027, 1, 1)}, []),
+        ({"since": 2026}, [0, 1, 2, 3, 4]),
+        ({"since": np.datetime64("2026-01-01")}, [0, 1, 2, 3, 4]),
+        ({"since": np.datetime64("2027-01-01T00:00:00.000000001")}, []),
+        ({"since": np.int64(2026)}, [0, 1, 2, 3, 4]),
+        ({"since": 2027.0}, []),
+        ({"since": pd.Timestamp("2026-01-01")}, [0, 1, 2, 3, 4]),
+        ({"since": pd.Timestamp("2027-01-01", tz="Asia/Tokyo")}, []),
+        ({"until": "2025"}, []),
+        ({"created_at": "2026-11"}, [0, 1, 2, 3, 4]),
+        ({"id": JOBS[2].id[:6]}, [2]),
+        ({"seed": (1, 5), "motion_strength": (4, None)}, [1, 2]),
+    ],
+    ids=repr,
+)
+def test_filters_find_what_they_say(history: History, filters: dict[str, Any], expected: list[int]) -> None:
+    assert places(history.where(**filters)) == expected
+    assert len(history.where(**filters)) == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        ({"sed": 7}, "no filter 'sed'; did you mean seed"),
+        ({"motion_strenght": 7}, "did you mean motion_strength"),
+        ({"model": "motion_2.1"}, "no model 'motion_2.1'; did you mean .*leonardo/motion_2.0"),
+        ({"model": "zzzzzz"}, "vidnb.models"),
+        ({"model": 7}, "model is text"),
+        ({"state": "dnoe"}, "did you mean 'done'"),
+        ({"state": "finished"}, "did you mean 'done'"),
+        ({"state": "canceled"}, "did you mean 'cancelled'"),
+        ({"since": 2026.5}, "is no time"),
+        ({"since": pd.NaT}, "is no time"),
+        ({"provider": "leonrado"}, "did you mean 'leonardo'"),
+        ({"seed": "7"}, "; did you mean seed=7"),
+        ({"seed": True}, "seed is a whole number"),
+        ({"seed": (7, 1)}, "ends before it starts"),
+        ({"seed": (1, 2, 3)}, "give a list"),
+        ({"seed": float("nan")}, "MISSING"),
+        ({"state": ("done", "failed")}, r"give a list: state=\['done', 'failed'\]"),
+        ({"loop": "yes"}, "did you mean loop=True"),
+        ({"emulated": 1}, "did you mean emulated=True"),
+        ({"resolution": 720}, "did you mean resolution='720'"),
+        ({"rating": 6}, "1 to 5"),
+        ({"since": "yesterday"}, "is no time; write it as 2026-11-21"),
+        ({"since": True}, "is no time"),
+        ({"words": ["a", "b"]}, "one text"),
+        ({"params": "x"}, "give a dict"),
+        ({"limit": -1}, "whole number of jobs"),
+    ],
+    ids=repr,
+)
+def test_what_is_not_understood_is_refused_with_a_suggestion(
+    history: History, store: Store, files: Files, filters: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        History(store, files, **filters)
+
+
+def test_steps_are_chained_and_a_limit_applies_last(history: History) -> None:
+    newest = history.newest(2)
+    assert places(newest) == [3, 4]
+    assert places(newest.where(prompt="lighthouse")) == [0, 1]
+    assert [job.params.get("seed") for job in history.sort("-seed")] == [5, 3, 2, 1, None]
+    assert [job.params.get("seed") for job in history.sort("seed")] == [1, 2, 3, 5, None]
+    assert [job.id for job in history.sort("model", "-motion_strength")] == [JOBS[i].id for i in (4, 3, 2, 1, 0)]
+    assert list(history.sort("-seed").newest(1)) == [history[0]]
+    assert places(history) == [0, 1, 2, 3, 4]
+    with pytest.raises(ConfigError, match="did you mean seed"):
+        history.sort("sede")
+
+
+def test_a_page_is_read_when_it_is_looked_at_and_no_sooner(store: Store, files: Files) -> None:
+    jobs = [a_job(number, {"seed": number}) for number in range(450)]
+    for job in jobs:
+        store.intend(job)
+    read: list[int] = []
+    rows_of = store.rows_of
+    store.rows_of = lambda ids: read.append(len(ids)) or rows_of(ids)  # type: ignore[method-assign,func-returns-value]
+    history = History(store, files)
+    assert len(history) == 450
+    assert read == []
+    assert history[0] == jobs[-1]
+    assert history[-1] == jobs[0]
+    assert [job.params["seed"] for job in history[198:202]] == [251, 250, 249, 248]
+    assert sum(read) < 450
+    assert [job.params["seed"] for job in history] == list(range(449, -1, -1))
+    assert not any(isinstance(item, Clip) for item in history)
+    with pytest.raises(IndexError, match="there is no job 450"):
+        history[450]
+
+
+def test_a_day_a_month_a_year_and_an_age_are_times() -> None:
+    day = span("since", "2026-02-28")
+    assert (day[1] - day[0]) == timedelta(days=1) - timedelta(microseconds=1)
+    assert span("x", "2026-02")[1] == day[1]
+    assert span("x", 2026)[0] == span("x", "2026-01-01")[0]
+    assert span("x", date(2026, 2, 28)) == day
+    now = datetime.now(UTC)
+    for age in ("2h", timedelta(hours=2)):
+        assert abs(span("x", age)[0] - (now - timedelta(hours=2))) < timedelta(minutes=1)
+    assert span("x", "2026-02-28T10:00+02:00")[0] == datetime(2026, 2, 28, 8, tzinfo=UTC)
+
+
+def test_measures_are_filtered_and_sorted_once_there_are_some(store: Store, files: Files) -> None:
+    info = [ClipInfo(sha * 64, 1, 8, 8, 24.0, 5.0, 120, "h264", False) for sha in "abc"]
+    jobs = [a_job(number, {"seed": number}, clip=one) for number, one in enumerate(info)]
+    for job in jobs:
+        store.intend(job)
+    history = History(store, files)
+    with pytest.raises(ConfigError, match=r"measure 'motion' yet; h.measure\(\)"):
+        history.where(motion=(1, None))
+    for one, motion in zip(info, (3.0, 1.0, None), strict=True):
+        store.keep_measures(one.sha256, {("motion", "1"): 99.0})
+        store.keep_measures(one.sha256, {("motion", "2"): motion})
+    assert [job.params["seed"] for job in history.where(motion=(2, None))] == [0]
+    assert [job.params["seed"] for job in history.where(motion=MISSING)] == [2]
+    assert [job.params["seed"] for job in history.sort("motion")] == [1, 0, 2]
+
+
+# against a plain Python filter
+
+PARAMS = st.fixed_dictionaries(
+    {},
+    optional={
+        "prompt": st.text(st.sampled_from("abÄß %_\\'\"é\0"), max_size=4),
+        "seed": st.integers(-3, 3),
+        "motion_strength": st.one_of(st.integers(1, 4), st.sampled_from([1.5, 2.0, 2.5])),
+        "loop": st.booleans(),
+        "resolution": st.sampled_from(["480p", "720p", "a'b", 'q"%']),
+    },
+)
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "seed": st.integers(-3, 3),
+    "motion_strength": st.sampled_from([1, 1.5, 2, 2.5, 3]),
+    "loop": st.booleans(),
+    "resolution": st.sampled_from(["480p", "720p", "a'b", 'q"%']),
+}
+
+
+@st.composite
+def filters(draw: st.DrawFn) -> dict[str, Any]:
+    chosen: dict[str, Any] = {}
+    for name, values in VALUES.items():
+        forms: list[st.SearchStrategy[Any]] = [
+            st.none(), values, st.just(MISSING), st.lists(st.one_of(values, st.just(MISSING)), max_size=3)
+        ]  # fmt: skip
+        if name in ("seed", "motion_strength"):
+            ends = st.tuples(st.one_of(st.none(), values), st.one_of(st.none(), values))
+            forms.append(ends.filter(lambda ends: None in ends or ends[0] <= ends[1]))
+        chosen[name] = draw(st.one_of(*forms))
+    chosen["prompt"] = draw(st.one_of(st.none(), st.text(st.sampled_from("abÄä %_\\'"), max_size=2)))
+    return chosen
+
+
+def passes(params: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    """The same filter in plain Python."""
+
+    def fits(name: str, value: Any) -> bool:
+        own = params.get(name)
+        if value is MISSING:
+            return own is None
+        if isinstance(value, list):
+            return any(fits(name, one) for one in value)
+        if isinstance(value, tuple):
+            low, high = value
+            return own is not None and (low is None or own >= low) and (high is None or own <= high)
+        return bool(own is not None and own == value)
+
+    part = wanted["prompt"]
+    has_prompt = part is None or part.casefold() in params.get("prompt", "").replace("\0", "?").casefold()
+    return has_prompt and all(fits(name, wanted[name]) for name in VALUES if wanted[name] is not None)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(PARAMS, max_size=6), st.lists(filters(), min_size=1, max_size=6))
+def test_filters_are_a_plain_python_filter(
+    store: Store, files: Files, recipes: list[dict[str, Any]], several: list[dict[str, Any]]
+) -> None:
+    run = uuid.uuid4().hex
+    jobs = [a_job(number, params, base_url=f"http://{run}", account=run) for number, params in enumerate(recipes)]
+    for job in jobs:
+        store.intend(job)
+    own = {job.id for job in jobs}
+    for wanted in several:
+        found = [job_id for job_id in History(store, files, **wanted).ids if job_id in own]
+        assert found == [job.id for job in reversed(jobs) if passes(dict(job.params), wanted)], wanted
+
+
+def test_the_public_verb_takes_them(tmp_path: Path) -> None:
+    with vidnb.Client(tmp_path) as client:
+        assert len(client.history(motion_strength=(3, 7), since="2026-11-01", seed=vidnb.MISSING)) == 0
+        with pytest.raises(ConfigError, match="did you mean"):
+            client.jobs(promt="koala")

@@ -1,0 +1,214 @@
+"""A job is in one process's hands, whatever becomes of the clock, the database or the process."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from clocks import TestClock, turns
+
+from vidnb.errors import NotSentError
+from vidnb.jobs.lease import LEASE_S, RETRY_S, Leases
+from vidnb.jobs.process import process_name
+from vidnb.records import Job, State
+from vidnb.store import Store
+from vidnb.store.database import BUSY_S
+
+pytestmark = pytest.mark.anyio
+
+ELSEWHERE = "another-host/boot/1/7/1/abcdef12"
+
+
+@pytest.fixture
+def clock() -> TestClock:
+    return TestClock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: TestClock) -> Iterator[Store]:
+    with closing(Store(tmp_path, clock=clock, busy_s=0.2)) as opened:
+        yield opened
+
+
+class Elsewhere(Leases):
+    """The leases of a process on another machine, of which nobody here knows whether it lives."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.owner = ELSEWHERE
+
+
+def a_job(clock: TestClock, **fields: object) -> Job:
+    return replace(
+        Job(
+            id=uuid.uuid4().hex, provider="leonardo", model="leonardo/motion_2.0", recipe_hash=uuid.uuid4().hex, take=0,
+            state=State.INTENDED, params={"prompt": "a koala"}, images={}, emulated=True, base_url="https://a.invalid",
+            created_at=clock.utc(),
+        ), **fields,
+    )  # fmt: skip
+
+
+def written(store: Store, leases: Leases, clock: TestClock) -> Job:
+    """A new job that was written with a lease."""
+    job, is_new = store.intend(leases.with_lease(a_job(clock)))
+    assert is_new
+    return job
+
+
+def sent(store: Store, job: Job, clock: TestClock) -> Job:
+    return store.move(job.id, State.SUBMITTING, submitted_at=clock.utc())
+
+
+async def pass_time(clock: TestClock, seconds: float, step_s: float = 1.0) -> None:
+    """Let time pass, and whoever waits for it act in between."""
+    for _ in range(int(seconds / step_s)):
+        clock.forward(step_s)
+        await asyncio.sleep(0.005)
+        await turns()
+
+
+def test_a_lease_outlives_a_renewal_that_waits_for_a_locked_database() -> None:
+    assert LEASE_S / 4 + BUSY_S < LEASE_S
+
+
+async def test_a_job_that_takes_longer_than_its_lease_stays_in_the_same_hands(store: Store, clock: TestClock) -> None:
+    mine, theirs = Leases(store), Elsewhere(store)
+    job = written(store, mine, clock)
+    with mine.held(job):
+        for _ in range(3):
+            await pass_time(clock, LEASE_S)
+            assert not await theirs.claim(job)
+    await pass_time(clock, LEASE_S + 1)
+    newcomer = Elsewhere(store)
+    assert not await newcomer.claim(job), "its process lives, and who comes now has not seen it silent"
+    assert await theirs.claim(job), "who looked before has"
+
+
+async def test_a_lease_that_nobody_renews_passes_to_another_machine_when_it_has_run_out(
+    store: Store, clock: TestClock
+) -> None:
+    job = written(store, Elsewhere(store), clock)
+    mine = Leases(store)
+    clock.forward(LEASE_S - 1)
+    assert not await mine.claim(job)
+    clock.forward(2)
+    assert await mine.claim(job)
+
+
+async def test_a_dead_process_of_this_machine_is_not_waited_for(store: Store, clock: TestClock) -> None:
+    dead = Leases(store)
+    dead.owner = "/".join((*process_name().split("/")[:3], "999999999", "1", "abcdef12"))
+    job = written(store, dead, clock)
+    assert await Leases(store).claim(job)
+
+
+async def test_the_heart_goes_on_beating_after_a_locked_database(
+    store: Store, clock: TestClock, tmp_path: Path
+) -> None:
+    mine, theirs = Leases(store), Elsewhere(store)
+    job = written(store, mine, clock)
+    with mine.held(job), closing(sqlite3.connect(tmp_path / "vidnb.db")) as other:
+        await turns()
+        other.execute("BEGIN IMMEDIATE")
+        clock.forward(LEASE_S / 4 + 1)
+        await asyncio.sleep(0.6)  # one renewal is refused meanwhile
+        other.rollback()
+        await pass_time(clock, 3 * RETRY_S)
+        until = store.get(job.id).lease_until
+        assert until is not None
+        assert (until - clock.utc()).total_seconds() > LEASE_S - 5 * RETRY_S
+        clock.forward(LEASE_S - 5 * RETRY_S)
+        await turns()
+        assert not await theirs.claim(job)
+
+
+async def test_a_clock_that_is_set_forward_gives_no_job_of_a_living_process_away(
+    store: Store, clock: TestClock
+) -> None:
+    mine, theirs = Leases(store), Leases(store)
+    job = written(store, mine, clock)
+    clock.set_by(3600)
+    assert not await theirs.claim(job)
+    with mine.held(job):
+        await pass_time(clock, LEASE_S)
+        assert not await theirs.claim(job)
+
+
+async def test_a_clock_that_is_set_back_keeps_no_lease_alive(store: Store, clock: TestClock) -> None:
+    mine = Leases(store)
+    job = written(store, mine, clock)
+    with mine.held(job):
+        job = sent(store, job, clock)
+        await mine.confirm(job)
+        clock.set_by(-3600)
+        await mine.confirm(job)
+        clock.advance(LEASE_S)  # and nobody renewed it: the machine slept
+        with pytest.raises(NotSentError, match="stood still"):
+            await mine.confirm(job)
+
+
+async def test_after_the_sleep_of_a_machine_nothing_is_sent(store: Store, clock: TestClock) -> None:
+    mine = Leases(store)
+    job = written(store, mine, clock)
+    with mine.held(job):
+        job = sent(store, job, clock)
+        await mine.confirm(job)
+        clock.forward(8 * 3600)
+        with pytest.raises(NotSentError, match="stood still"):
+            await mine.confirm(job)
+
+
+async def test_a_quarter_of_the_lease_must_be_left(store: Store, clock: TestClock) -> None:
+    mine = Leases(store)
+    job = written(store, mine, clock)
+    with mine.held(job):
+        job = sent(store, job, clock)
+        clock.forward(LEASE_S * 0.75 - 1)
+        await mine.confirm(job)
+        clock.forward(2)
+        with pytest.raises(NotSentError):
+            await mine.confirm(job)
+
+
+async def test_a_job_that_was_sent_again_by_another_process_is_not_sent_from_here(
+    store: Store, clock: TestClock
+) -> None:
+    mine, theirs = Leases(store), Elsewhere(store)
+    job = written(store, mine, clock)
+    with mine.held(job):
+        job = sent(store, job, clock)
+        store.lease(job.id, theirs.owner, 0)
+        clock.set_by(-1)
+        assert not store.lease(job.id, theirs.owner, LEASE_S)
+        clock.set_by(3600)  # their clock is ahead
+        assert store.lease(job.id, theirs.owner, LEASE_S)
+        with pytest.raises(NotSentError, match="another process"):
+            await mine.confirm(job)
+
+
+async def test_a_job_that_became_something_else_is_not_sent(store: Store, clock: TestClock) -> None:
+    mine = Leases(store)
+    job = written(store, mine, clock)
+    with mine.held(job):
+        job = sent(store, job, clock)
+        store.move(job.id, State.AMBIGUOUS)
+        with pytest.raises(NotSentError, match="ambiguous"):
+            await mine.confirm(job)
+
+
+async def test_a_submit_that_was_begun_anew_is_not_sent_by_the_old_one(store: Store, clock: TestClock) -> None:
+    mine = Leases(store)
+    job = written(store, mine, clock)
+    with mine.held(job):
+        job = sent(store, job, clock)
+        store.move(job.id, State.INTENDED)
+        clock.forward(1)
+        sent(store, job, clock)
+        with pytest.raises(NotSentError):
+            await mine.confirm(job)

@@ -1,0 +1,542 @@
+"""Money is counted once: in the database, before anything is sent, whoever sends it and however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, suppress
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from clocks import TestClock
+from databases import database, postgres_server
+from fakes import CANARY, QUICK, Scripted, no_rest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+
+from vidnb import catalog
+from vidnb.client.asynchronous import AsyncClient
+from vidnb.emulator import Emulator
+from vidnb.errors import (
+    BudgetError,
+    CapReachedError,
+    ConfigError,
+    IllegalTransitionError,
+    JobError,
+    StoreError,
+    UnknownPriceError,
+)
+from vidnb.jobs.ledger import PRICE_FOR_S, Ledger
+from vidnb.records import JOBS_UNIT, Booked, Cost, Job, Reservation, State
+from vidnb.store import Store
+
+__all__ = ["database", "postgres_server"]  # fixtures
+
+PIKA = "1min/pika"
+"""600,000 credits for 5 s by the catalogue, an estimate: 900,000 are reserved."""
+CREDITS = "CREDITS:1min"
+FORK = multiprocessing.get_context("forkserver")
+
+
+@pytest.fixture
+def store(database: str) -> Iterator[Store]:
+    with closing(Store(database)) as store:
+        yield store
+
+
+def job(**changes: Any) -> Job:
+    """A job that nobody wrote yet."""
+    told = {
+        "id": uuid.uuid4().hex, "provider": "leonardo", "model": "leonardo/motion_2.0", "recipe_hash": uuid.uuid4().hex,
+        "take": 0, "state": State.INTENDED, "params": {}, "images": {}, "emulated": False,
+        "base_url": "https://a.invalid", "created_at": datetime(2026, 11, 29, tzinfo=UTC),
+    }  # fmt: skip
+    return Job(**told | changes)
+
+
+def of(usd: float, *purses: str, expected: float | None = None) -> Reservation:
+    """A reservation in the folder's purse and these."""
+    return Reservation(("", *purses), "real", "USD", usd, usd if expected is None else expected)
+
+
+def sums(store: Store, name: str = "", unit: str = "USD") -> tuple[float, float, float]:
+    """Settled, reserved and unclear of a purse."""
+    (purse,) = (p for p in store.purses([name]) if p.unit == unit and p.book == "real")
+    return purse.settled, purse.reserved, purse.unclear
+
+
+def sent(store: Store, reservation: Reservation) -> Job:
+    """A job whose POST is on its way."""
+    row, _ = store.intend(job(), reservation)
+    return store.move(row.id, State.SUBMITTING)
+
+
+# reserve, settle, give back
+
+
+def test_what_is_reserved_is_settled_by_the_reply(store: Store) -> None:
+    row = sent(store, of(0.5, "lesson"))
+    assert sums(store) == sums(store, "lesson") == (0, 0.5, 0)
+    store.move(row.id, State.RUNNING, cost=Cost(0.3, "USD"))
+    assert sums(store) == sums(store, "lesson") == (0.3, 0, 0)
+    store.move(row.id, State.DOWNLOADING, cost=Cost(0.3, "USD"))
+    store.move(row.id, State.DONE)
+    assert sums(store) == (0.3, 0, 0)
+    assert sums(store, unit=JOBS_UNIT) == (1, 0, 0)
+
+
+def test_a_service_that_never_says_what_it_charged_is_booked_with_the_expected_price(store: Store) -> None:
+    row = sent(store, of(0.9, expected=0.6))
+    store.move(row.id, State.DOWNLOADING)
+    store.move(row.id, State.DONE)
+    assert sums(store) == (0.6, 0, 0)
+
+
+@pytest.mark.parametrize(("charged", "expected"), [(False, (0, 0, 0)), (True, (0.5, 0, 0)), (None, (0, 0, 0.5))])
+def test_a_failure_gives_back_only_what_is_certainly_not_charged(
+    store: Store, charged: bool | None, expected: tuple[float, float, float]
+) -> None:
+    row = sent(store, of(0.5))
+    store.move(row.id, State.FAILED, error={"charged": charged})
+    assert sums(store) == expected
+
+
+def test_a_lost_reply_counts_until_it_is_disproved_and_sending_again_counts_once_more(store: Store) -> None:
+    store.set_cap("", "USD", 1.0)
+    row = sent(store, of(0.5))
+    store.move(row.id, State.AMBIGUOUS)
+    assert sums(store) == (0, 0, 0.5)
+    store.move(row.id, State.INTENDED, expect=State.AMBIGUOUS, reservation=of(0.5))
+    assert sums(store) == (0, 0.5, 0.5)
+    store.move(row.id, State.SUBMITTING)
+    store.move(row.id, State.AMBIGUOUS)
+    with pytest.raises(CapReachedError):
+        store.move(row.id, State.INTENDED, expect=State.AMBIGUOUS, reservation=of(0.5))
+    assert store.get(row.id).state is State.AMBIGUOUS
+    store.attach(row.id, "r1")
+    store.move(row.id, State.DOWNLOADING, cost=Cost(0.4, "USD"))
+    assert sums(store) == (0.4, 0, 0.5)
+
+
+def test_what_was_never_sent_is_given_back_and_what_was_given_up_is_not(store: Store) -> None:
+    row, _ = store.intend(job(), of(0.5))
+    store.move(row.id, State.CANCELLED, expect=State.INTENDED, booked=Booked.RETURNED)
+    assert sums(store) == (0, 0, 0)
+    row = sent(store, of(0.5))
+    store.move(row.id, State.AMBIGUOUS)
+    store.move(row.id, State.CANCELLED, expect=State.AMBIGUOUS)
+    assert sums(store) == (0, 0, 0.5)
+
+
+def test_a_late_cost_above_the_reservation_is_booked_said_and_nothing_more_is_sent(store: Store) -> None:
+    said: list[str] = []
+    ledger = Ledger(store, said.append)
+    store.set_cap("", "USD", 1.0)
+    row = sent(store, of(0.5))
+    ledger.look_at_charge(store.move(row.id, State.RUNNING, cost=Cost(1.2, "USD")))
+    assert sums(store) == (1.2, 0, 0)
+    assert "$1.20, $0.70 more than was reserved" in said[0]
+    with pytest.raises(CapReachedError):
+        store.intend(job(), of(0.01))
+
+
+def test_a_charge_in_another_unit_leaves_the_reserved_one(store: Store) -> None:
+    row = sent(store, of(0.5))
+    store.move(row.id, State.RUNNING, cost=Cost(40, "CREDITS"))
+    assert sums(store) == (0, 0, 0)
+    assert sums(store, unit="CREDITS:leonardo") == (40, 0, 0)
+
+
+def test_no_post_leaves_without_a_reservation_whatever_the_version_of_vidnb(store: Store) -> None:
+    row = sent(store, of(0.5))
+    store.move(row.id, State.AMBIGUOUS)
+    store.move(row.id, State.INTENDED)  # as an older vidnb sends again
+    with pytest.raises(StoreError, match="no reservation"):
+        store.move(row.id, State.SUBMITTING)
+    assert store.get(row.id).state is State.INTENDED
+    assert store.reserve(row.id, of(0.5))
+    assert not store.reserve(row.id, of(0.5)), "it has one that holds"
+    store.move(row.id, State.SUBMITTING)
+
+
+def test_a_decision_names_the_state_that_it_was_made_in(store: Store) -> None:
+    row = sent(store, of(0.5))
+    with pytest.raises(IllegalTransitionError):
+        store.move(row.id, State.INTENDED, expect=State.AMBIGUOUS, reservation=of(0.5))
+    store.move(row.id, State.AMBIGUOUS)
+    store.move(row.id, State.INTENDED, expect=State.AMBIGUOUS, reservation=of(0.5))
+    with pytest.raises(IllegalTransitionError):  # the second of two people
+        store.move(row.id, State.INTENDED, expect=State.AMBIGUOUS, reservation=of(0.5))
+    assert sums(store) == (0, 0.5, 0.5)
+
+
+# caps
+
+
+def test_each_purse_holds_by_itself_and_a_refusal_changes_nothing(store: Store) -> None:
+    store.set_cap("a", "USD", 1.0)
+    store.set_cap("", "USD", 1.5)
+    store.intend(job(), of(0.8, "a"))
+    with pytest.raises(CapReachedError) as refused:
+        store.intend(job(), of(0.8, "b"))
+    assert refused.value.purse.name == ""
+    with pytest.raises(CapReachedError) as refused:
+        store.intend(job(), of(0.3, "a"))
+    assert refused.value.purse.name == "a"
+    assert len(store.jobs()) == 1
+    assert sums(store) == (0, 0.8, 0)
+
+
+def test_tenths_add_up_to_the_cap_exactly(store: Store) -> None:
+    store.set_cap("", "USD", 1.0)
+    for _ in range(10):
+        store.intend(job(), of(0.1))
+    with pytest.raises(CapReachedError):
+        store.intend(job(), of(0.1))
+
+
+def test_a_price_in_another_unit_or_none_needs_a_cap_in_jobs_or_a_yes(store: Store) -> None:
+    store.set_cap("", "USD", 1.0)
+    unknown = Reservation(("",))
+    for refused in (unknown, Reservation(("",), "real", CREDITS, 40, 40)):
+        with pytest.raises(CapReachedError):
+            store.intend(job(), refused)
+    store.intend(job(), Reservation(("",), accepted=True))
+    store.set_cap("", JOBS_UNIT, 2)
+    store.intend(job(), unknown)
+    with pytest.raises(CapReachedError):
+        store.intend(job(), unknown)
+
+
+def test_a_purse_that_is_reset_begins_anew_and_the_folder_keeps_what_was_spent(store: Store) -> None:
+    store.set_cap("a", "USD", 1.0)
+    row = sent(store, of(0.8, "a"))
+    store.move(row.id, State.RUNNING, cost=Cost(0.8, "USD"))
+    store.forgive("a")
+    store.intend(job(), of(0.8, "a"))
+    with pytest.raises(CapReachedError):
+        store.intend(job(), of(0.8, "a"))
+    assert sums(store) == (0.8, 0.8, 0)
+
+
+def race(url: str, start: Any, pipe: Connection) -> None:
+    """Try to take the last reservation."""
+    with closing(Store(url)) as store:
+        pipe.send("ready")
+        start.wait(300)
+        try:
+            store.intend(job(), of(1.0, "a", "b"))
+            pipe.send("won")
+        except CapReachedError:
+            pipe.send("refused")
+
+
+@pytest.mark.parametrize("racers", [2, 8])
+def test_of_processes_that_race_for_the_last_reservation_one_wins(database: str, racers: int) -> None:
+    with closing(Store(database)) as store:
+        store.set_cap("b", "USD", 1.5)
+        start, pipes = FORK.Event(), [FORK.Pipe() for _ in range(racers)]
+        processes = [FORK.Process(target=race, args=(database, start, there), daemon=True) for _, there in pipes]
+        for process in processes:
+            process.start()
+        for here, _ in pipes:
+            assert here.poll(300)
+            assert here.recv() == "ready"
+        start.set()
+        results = [here.recv() for here, _ in pipes if here.poll(300)]
+        assert sorted(results) == ["refused"] * (racers - 1) + ["won"]
+        assert sums(store, "b") == sums(store) == (0, 1.0, 0)
+
+
+class Books(RuleBasedStateMachine):
+    """Two engines' stores on one database: whatever comes, the cap holds and the sums are those of the jobs."""
+
+    rows = Bundle("rows")
+    CAP = 2.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.stores = [Store(f"sqlite:///{self.folder.name}/vidnb.db") for _ in range(2)]
+        self.stores[0].set_cap("", "USD", self.CAP)
+        self.asked: dict[str, float] = {}
+
+    def teardown(self) -> None:
+        for store in self.stores:
+            store.close()
+        self.folder.cleanup()
+
+    def at(self, which: int) -> Store:
+        return self.stores[which]
+
+    @rule(target=rows, which=st.integers(0, 1), cents=st.integers(1, 90))
+    def intend(self, which: int, cents: int) -> str:
+        new = job()
+        try:
+            self.at(which).intend(new, of(cents / 100))
+        except CapReachedError:
+            return ""
+        self.asked[new.id] = cents / 100
+        return new.id
+
+    @rule(
+        which=st.integers(0, 1),
+        row=rows,
+        to=st.sampled_from(list(State)),
+        share=st.integers(0, 100),
+        how=st.sampled_from([None, True, False]),
+    )
+    def move(self, which: int, row: str, to: State, share: int, how: bool | None) -> None:
+        if not row:
+            return
+        store = self.at(which)
+        highest = self.asked[row]
+        told: dict[str, Any] = {}
+        if to in (State.RUNNING, State.QUEUED, State.DOWNLOADING, State.DONE) and share % 2:
+            told["cost"] = Cost(highest * share / 100, "USD")
+        if to is State.FAILED:
+            told["error"] = {"charged": how}
+        before = store.get(row).state
+        again = of(highest) if (before, to) == (State.AMBIGUOUS, State.INTENDED) else None
+        if to is State.CANCELLED and before is State.INTENDED:
+            told["booked"] = Booked.RETURNED
+        with suppress(IllegalTransitionError, CapReachedError):
+            store.move(row, to, expect=before, reservation=again, **told)
+
+    @invariant()
+    def the_cap_holds_and_the_sums_agree(self) -> None:
+        (purse,) = (p for p in self.stores[0].purses([""]) if p.unit == "USD" and p.book == "real")
+        assert purse.used <= self.CAP + 1e-6
+        with self.stores[1].reading() as connection:
+            rows = connection.exec_driver_sql("SELECT booked, sum(amount) FROM reservations GROUP BY booked").all()
+        told = {booked: amount for booked, amount in rows if booked != "returned"}
+        for name in ("settled", "reserved", "unclear"):
+            assert getattr(purse, name) == pytest.approx(told.get(name, 0.0), abs=1e-9)
+
+
+TestBooks = pytest.mark.filterwarnings("ignore::ResourceWarning")(Books.TestCase)
+TestBooks.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+
+
+# every way to pay
+
+
+class Service:
+    """1min.ai as far as a test needs it; it counts what costs money."""
+
+    def __init__(self, status_code: int = 200, body: Any = None, lost: bool = False) -> None:
+        self.paid = 0
+        self.status_code, self.body, self.lost = status_code, body, lost
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        if request.method != "POST":
+            return httpx.Response(404, json={"message": "no such job"})
+        self.paid += 1
+        if self.lost:
+            raise httpx.ReadError("lost", request=request)
+        return httpx.Response(self.status_code, json=self.body or {"message": "busy"})
+
+
+@asynccontextmanager
+async def paying(home: Path, service: Service, **options: Any) -> AsyncIterator[AsyncClient]:
+    async with AsyncClient(
+        home, keys={"1min": CANARY, "leonardo": CANARY}, transport=Scripted(service.answer), sleep=no_rest, **options
+    ) as client:
+        yield client
+
+
+async def ended(client: AsyncClient, row: Job) -> Job:
+    """The row once nothing more happens by itself."""
+    with pytest.raises(Exception):  # noqa: B017  # lost, refused, failed: the row says which
+        await client.wait(row, 20, quiet=True)
+    return client.job(row)
+
+
+@pytest.mark.anyio
+async def test_lost_replies_given_up_do_not_pass_the_cap(tmp_path: Path) -> None:
+    service = Service(lost=True)
+    async with paying(tmp_path, service, purse="lesson", budget_credits={"1min": 2_000_000}) as client:
+        for n in range(2):
+            row = await ended(client, await client.submit(f"koala {n}", model=PIKA))
+            assert row.state is State.AMBIGUOUS
+            await client.settle(row, "give_up")
+        with pytest.raises(BudgetError, match="1,800,000 credits of 1min unclear"):
+            await client.submit("koala 3", model=PIKA)
+    async with paying(tmp_path, service, purse="lesson") as client:  # as in a new kernel
+        with pytest.raises(BudgetError):
+            await client.submit("koala 4", model=PIKA)
+    assert service.paid == 2
+
+
+@pytest.mark.anyio
+async def test_send_again_asks_the_cap_and_the_refused_job_stays_where_it_is(tmp_path: Path) -> None:
+    service = Service(lost=True)
+    async with paying(tmp_path, service, budget_credits={"1min": 1_000_000}) as client:
+        row = await ended(client, await client.submit("koala", model=PIKA))
+        with pytest.raises(BudgetError):
+            await client.settle(row, "send_again")
+        assert client.job(row).state is State.AMBIGUOUS
+    assert service.paid == 1
+
+
+@pytest.mark.anyio
+async def test_two_people_who_send_again_at_once_pay_once_more(tmp_path: Path) -> None:
+    service = Service(lost=True)
+    async with paying(tmp_path, service) as one, paying(tmp_path, service) as two:
+        row = await ended(one, await one.submit("koala", model=PIKA))
+        both = await asyncio.gather(
+            one.settle(row, "send_again"), two.settle(row, "send_again"), return_exceptions=True
+        )
+        assert sum(isinstance(result, Job) for result in both) == 1, both
+        await ended(one, one.job(row))
+    assert service.paid == 2
+
+
+@pytest.mark.anyio
+async def test_a_decision_is_about_the_submit_that_was_seen_and_no_later_one(tmp_path: Path) -> None:
+    service = Service(lost=True)
+    async with paying(tmp_path, service) as client:
+        seen = await ended(client, await client.submit("koala", model=PIKA))
+        await ended(client, await client.settle(seen, "send_again"))
+        with pytest.raises(JobError, match="sent again meanwhile"):
+            await client.settle(seen, "send_again")
+        assert service.paid == 2
+        await client.settle(client.job(seen), "give_up")
+
+
+@pytest.mark.anyio
+async def test_an_unknown_price_is_refused_before_there_is_a_row_to_resume(tmp_path: Path) -> None:
+    service = Service()
+    async with paying(tmp_path, service, budget_usd=5) as client:
+        for values in ({"model": PIKA}, QUICK):
+            with pytest.raises(UnknownPriceError, match="A cap on the number of jobs beside it would allow it"):
+                await client.submit("koala", **values)
+        assert client.jobs() == []
+    async with paying(tmp_path, service, budget_usd=5, budget_jobs=1) as client:
+        await ended(client, await client.submit("koala", model=PIKA))
+        with pytest.raises(BudgetError, match="1 job more would pass the cap of 1 job"):
+            await client.submit("cat", model=PIKA)
+    assert service.paid == 1
+
+
+@pytest.mark.anyio
+async def test_a_cap_of_one_client_is_no_other_clients(tmp_path: Path) -> None:
+    service = Service(500)
+    async with paying(tmp_path, service, budget_jobs=1) as client, paying(tmp_path, service) as other:
+        await ended(client, await client.submit("koala", model=PIKA))
+        await ended(other, await other.submit("cat", model=PIKA))
+        with pytest.raises(BudgetError, match="of this client"):
+            await client.submit("bird", model=PIKA)
+        assert [purse.name for purse in client.budget()] == ["", ""]
+
+
+@pytest.mark.anyio
+async def test_the_variable_caps_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDNB_BUDGET_USD", "0.5")
+    async with paying(tmp_path, Service()) as client:
+        with pytest.raises(UnknownPriceError, match=r"the cap of \$0\.50 of this process"):
+            await client.submit("koala", model=PIKA)
+    monkeypatch.setenv("VIDNB_BUDGET_USD", "a lot")
+    async with paying(tmp_path, Service()) as client:
+        with pytest.raises(ConfigError, match="VIDNB_BUDGET_USD='a lot'"):
+            await client.submit("koala", model=PIKA)
+
+
+@pytest.mark.anyio
+async def test_emulated_jobs_have_a_book_of_their_own_with_the_same_caps(tmp_path: Path) -> None:
+    emulator = Emulator(tmp_path / "emulator", speed=1000.0)
+    async with AsyncClient(tmp_path, emulator=emulator, purse="lesson", budget_credits={"1min": 700_000}) as client:
+        await client.generate("koala", model=PIKA)
+        with pytest.raises(BudgetError, match="600,000 credits of 1min more would pass"):
+            await client.submit("cat", model=PIKA)
+        assert dict(client.spent()) == {}
+        (purse,) = (one for one in client.budget() if (one.name, one.unit, one.book) == ("lesson", CREDITS, "emulated"))
+        assert (purse.settled, purse.left) == (600_000, 100_000)
+        await client.generate("bird", **QUICK)  # no price, and it costs nothing
+
+
+@pytest.mark.anyio
+async def test_a_price_that_was_dearer_before_is_reserved_at_its_dearest(tmp_path: Path) -> None:
+    async with paying(tmp_path, Service()) as client:
+        for amount in (500_000, 1_100_000, 550_000):
+            told = {"provider": "1min", "model": PIKA, "params": {"duration_s": 5}, "cost": Cost(amount, "CREDITS")}
+            client.store.intend(job(**told, state=State.DONE))
+        reservation = client.ledger.reservation(job(provider="1min", model=PIKA, params={"duration_s": 5}))
+        assert (reservation.unit, reservation.amount) == (CREDITS, 1_100_000)
+
+
+@pytest.mark.anyio
+async def test_naming_another_cap_changes_it_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "vidnb")
+    for cap in (3, 3, 5):
+        async with paying(tmp_path, Service(), purse="lesson-3", budget_jobs=cap) as client:
+            assert [one.cap for one in client.budget() if one.book == "real" and one.name] == [cap]
+    said = [record.getMessage() for record in caplog.records if "cap of" in record.getMessage()]
+    assert said == ["The cap of the purse 'lesson-3' was 3 jobs and is 5 jobs now."]
+
+
+def test_the_caps_of_a_purse_are_those_that_were_set(store: Store) -> None:
+    for unit, cap in (("USD", 5.0), (JOBS_UNIT, 3), (CREDITS, 40), (CREDITS, None)):
+        store.set_cap("lesson", unit, cap)
+    assert Ledger(store).purse_caps("lesson") == {"USD": 5.0, JOBS_UNIT: 3.0}
+
+
+def test_a_job_from_before_the_ledger_is_reserved_before_it_is_sent_or_refused(store: Store) -> None:
+    row, _ = store.intend(job(), Reservation(("",), accepted=True))
+    with store.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM reservations")
+    store.set_cap("", "USD", 1.0)
+    ledger = Ledger(store)
+    with pytest.raises(UnknownPriceError):
+        ledger.ensure(row)
+    assert not store.is_reserved(row.id)
+    ledger.ensure(row, accepted=True)
+    assert store.is_reserved(row.id)
+
+
+def test_a_job_from_before_the_ledger_is_priced_once_and_no_other_with_it(store: Store) -> None:
+    rows = [store.intend(job(), Reservation(("",)))[0] for _ in range(2)]
+    for row in rows:
+        store.move(row.id, State.SUBMITTING)
+        store.move(row.id, State.DOWNLOADING)
+        store.move(row.id, State.DONE)
+    with store.writing() as connection:
+        connection.exec_driver_sql("UPDATE reservations SET expected = -1, unit = ''")
+    assert {row.id for row in store.unpriced()} == {row.id for row in rows}
+    store.price(rows[0].id, Cost(0.5, "USD"))
+    assert [row.id for row in store.unpriced()] == [rows[1].id]
+    store.price(rows[0].id, Cost(9.0, "USD"))
+    assert sums(store) == (0.5, 0, 0)
+
+
+def test_the_second_book_is_kept_at_the_catalogues_prices_whatever_the_emulator_invents(store: Store) -> None:
+    row, _ = store.intend(job(emulated=True), Reservation(("",), "emulated", "USD", 0.5, 0.4))
+    store.move(row.id, State.SUBMITTING)
+    store.move(row.id, State.RUNNING, cost=Cost(9.0, "USD"))
+    (purse,) = (p for p in store.purses([""]) if p.unit == "USD" and p.book == "emulated")
+    assert (purse.settled, purse.reserved, purse.unclear) == (0.4, 0, 0)
+
+
+def test_a_price_is_looked_up_again_after_a_while_and_not_before(tmp_path: Path) -> None:
+    clock = TestClock()
+    with closing(Store(tmp_path, clock=clock)) as store:
+        ledger, wanted = Ledger(store), job(provider="1min", model=PIKA, params={"duration_s": 5})
+        assert ledger.reservation(wanted).amount == 900_000
+        store.intend(job(provider="1min", model=PIKA, params={"duration_s": 5}, cost=Cost(1_100_000, "CREDITS")))
+        clock.forward(PRICE_FOR_S)
+        assert ledger.reservation(wanted).amount == 900_000
+        clock.forward(0.01)
+        assert ledger.reservation(wanted).amount == 1_100_000
+
+
+def test_every_price_of_the_catalogue_is_in_a_unit_that_the_books_know() -> None:
+    units = {model.price["unit"] for model in catalog.load().values() if model.price}
+    assert units <= {"USD", "CREDITS"}

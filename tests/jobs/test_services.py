@@ -1,0 +1,301 @@
+"""The life of a job at the services that came later: paid once, never lost, the key where it belongs, honest ends."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from fakes import CANARY, ONEMIN, EmulatorBehind, Recorder, Scripted, emulated, no_rest, picture, short_rest
+
+from vidnb.client.asynchronous import AsyncClient
+from vidnb.emulator import Emulator, StreamingASGITransport
+from vidnb.errors import JobCancelledError, JobError, JobFailedError
+from vidnb.net.target import EMULATOR_KEY
+from vidnb.records import State
+from vidnb.serve.webhook import webhook_app
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the tests must know of a service."""
+
+    name: str
+    quick: dict[str, Any]
+    """The values of a small clip."""
+    pictured: dict[str, Any]
+    """Those of one that begins with a picture, without it."""
+    hosts: dict[str, str]
+    """That may have the key, and where the emulator serves them."""
+    files: str
+    """The host of the clips, which may not."""
+
+
+REPLICATE = Service(
+    "replicate",
+    {"model": "replicate/wan-video/wan-2.2-t2v-fast", "num_frames": 81, "resolution": "480p"},
+    {"model": "replicate/wan-video/wan-2.2-i2v-fast", "num_frames": 81, "resolution": "480p"},
+    {"api.replicate.com": ""},
+    "replicate.delivery",
+)
+FAL = Service(
+    "fal",
+    {"model": "fal/fal-ai/pixverse/v6/text-to-video", "duration_s": 1, "resolution": "360p"},
+    {"model": "fal/fal-ai/pixverse/v6/image-to-video", "duration_s": 1, "resolution": "360p"},
+    {"queue.fal.run": "", "rest.fal.ai": "/rest", "api.fal.ai": "/api"},
+    "v3.fal.media",
+)
+SERVICES = [REPLICATE, FAL]
+
+each = pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+
+
+def emulator_in(folder: Path, *faults: str, **settings: Any) -> Emulator:
+    return Emulator(folder / "emulator", faults=faults, **{"latency_s": 0.05, **settings})
+
+
+def made(emulator: Emulator, service: Service) -> int:
+    """Jobs that the service made, at its own count."""
+    return int(emulator.stats()["jobs_by_provider"].get(service.name, 0))
+
+
+@each
+async def test_a_clip_comes_with_no_key_at_all_and_plays(tmp_path: Path, service: Service) -> None:
+    emulator = emulator_in(tmp_path)
+    async with emulated(tmp_path, emulator) as client:
+        clip = await client.generate("a koala in the snow", seed=3, **service.quick)
+        assert clip.path.read_bytes()[4:8] == b"ftyp"
+        assert clip.job.emulated
+        moved = await client.generate("it walks", start_image=picture(), seed=3, **service.pictured)
+        assert moved.job.clip is not None
+        again = await client.generate("a koala in the snow", seed=3, **service.quick)
+        assert again.job.id == clip.job.id
+    assert made(emulator, service) == 2
+
+
+async def test_services_that_share_an_address_are_told_apart(tmp_path: Path) -> None:
+    """With no key the emulator answers for all of them at once, and so does `vidnb emulate`."""
+    emulator = emulator_in(tmp_path)
+    async with emulated(tmp_path, emulator) as client:
+        jobs = [await client.submit("a koala", **values) for values in (ONEMIN, REPLICATE.quick, FAL.quick)]
+        for job in jobs:
+            assert (await client.wait(job)).job.state is State.DONE
+    assert emulator.stats()["jobs_by_provider"] == {"1min": 1, "replicate": 1, "fal": 1}
+
+
+@each
+@pytest.mark.parametrize("fault", ["lost_reply:submit:1", "lost_reply_midway:submit:1", "502_after:submit:1"])
+async def test_a_lost_reply_is_found_in_the_services_list_and_never_paid_twice(
+    tmp_path: Path, service: Service, fault: str
+) -> None:
+    emulator = emulator_in(tmp_path, fault)
+    async with emulated(tmp_path, emulator) as client:
+        clip = await client.generate("a koala", seed=3, **service.quick)
+        assert clip.job.state is State.DONE
+    assert made(emulator, service) == 1
+
+
+@each
+async def test_an_expired_link_is_asked_for_again(tmp_path: Path, service: Service) -> None:
+    emulator = emulator_in(tmp_path, "expired_link:download:4")
+    async with emulated(tmp_path, emulator) as client:
+        clip = await client.generate("a koala", seed=3, **service.quick)
+        assert clip.job.state is State.DONE
+    assert made(emulator, service) == 1
+
+
+async def test_a_clip_that_replicate_deleted_is_said_to_be_gone_and_paid(tmp_path: Path) -> None:
+    emulator = emulator_in(tmp_path, replicate_keeps_s=-1.0)
+    async with emulated(tmp_path, emulator) as client:
+        with pytest.raises(JobFailedError, match="keeps results for one hour") as caught:
+            await client.generate("a koala", seed=3, **REPLICATE.quick)
+        error = caught.value.job.error or {}
+        assert (error["kind"], error["charged"]) == ("gone", True)
+
+
+@each
+async def test_a_refused_prompt_says_so_and_what_to_do(tmp_path: Path, service: Service) -> None:
+    async with emulated(tmp_path, emulator_in(tmp_path)) as client:
+        with pytest.raises(JobFailedError) as caught:
+            await client.generate("[blocked]", seed=3, **service.quick)
+        error = caught.value.job.error or {}
+        assert error["kind"] == "moderation"
+        assert error["advice"].startswith("change the prompt")
+
+
+@each
+async def test_a_job_on_its_way_is_cancelled_at_the_service(tmp_path: Path, service: Service) -> None:
+    emulator = emulator_in(tmp_path, latency_s=300.0)
+    async with emulated(tmp_path, emulator) as client:
+        job = await client.submit("a koala", seed=3, **service.quick)
+        await _until(lambda: client.job(job.id).remote_id is not None)
+        with contextlib.suppress(JobError):  # fal only takes the wish down, and the next poll tells
+            assert (await client.cancel(job)).state is State.CANCELLED
+        with pytest.raises(JobCancelledError):
+            await client.wait(job)
+    assert made(emulator, service) == 1
+
+
+@each
+async def test_a_cancel_that_comes_too_late_takes_no_clip_away(tmp_path: Path, service: Service) -> None:
+    """The service finishes between the person's decision and the request: the job stays on its way to its clip."""
+    emulator = EmulatorBehind(tmp_path / "emulator", lambda below: _SlowToCancel(below), latency_s=0.3)
+    async with emulated(tmp_path, emulator) as client:
+        job = await client.submit("a koala", seed=3, **service.quick)
+        await _until(lambda: client.job(job.id).remote_id is not None)
+        with contextlib.suppress(JobError):  # "may still finish it", where the clip is not here yet
+            assert (await client.cancel(job)).state is State.DONE
+        clip = await client.wait(job)
+        assert clip.job.state is State.DONE
+
+
+async def test_a_cancel_that_fal_does_not_heed_ends_with_the_clip(tmp_path: Path) -> None:
+    emulator = emulator_in(tmp_path, latency_s=0.5, fal_heeds_cancel=False)
+    async with emulated(tmp_path, emulator) as client:
+        job = await client.submit("a koala", seed=3, **FAL.quick)
+        await _until(lambda: client.job(job.id).remote_id is not None)
+        with pytest.raises(JobError, match="may still finish it"):
+            await client.cancel(job)
+        assert (await client.wait(job)).job.state is State.DONE
+
+
+async def test_a_value_that_fals_runner_refuses_fails_with_the_field_named(tmp_path: Path) -> None:
+    """The queue takes it; only the result says what is wrong."""
+    emulator = EmulatorBehind(tmp_path / "emulator", _Spoiler)
+    async with emulated(tmp_path, emulator) as client:
+        with pytest.raises(JobFailedError, match="resolution"):
+            await client.generate("a koala", seed=3, **FAL.quick)
+
+
+async def test_a_job_in_fals_queue_says_how_many_are_before_it(tmp_path: Path) -> None:
+    emulator = emulator_in(tmp_path, latency_s=600.0, slots={"fal": 1})
+    key = {"authorization": f"Key {EMULATOR_KEY}"}
+    async with httpx.AsyncClient(transport=emulator.transport(), base_url="http://emulator.vidnb.invalid") as other:
+        for _ in range(3):  # another tool uses the same account
+            await other.post("/fal-ai/pixverse/v6/text-to-video", json={"prompt": "x", "duration": 1}, headers=key)
+    async with emulated(tmp_path, emulator) as client:
+        job = await client.submit("a koala", seed=3, **FAL.quick)
+        await _until(lambda: client.job(job.id).wire_status == "IN_QUEUE (2 before it)")
+
+
+async def test_a_prediction_aborted_by_its_deadline_costs_nothing(tmp_path: Path) -> None:
+    reply = {"id": "a" * 26, "status": "aborted", "input": {}, "output": None, "created_at": "2026-11-29T10:00:00Z"}
+    scripted = Scripted(lambda request: httpx.Response(201 if request.method == "POST" else 200, json=reply))
+    async with AsyncClient(tmp_path, keys={"replicate": CANARY}, transport=scripted, sleep=no_rest) as client:
+        job = await client.submit("a koala", seed=3, **REPLICATE.quick)
+        with pytest.raises(JobCancelledError):
+            await client.wait(job)
+        assert client.spent().get("USD", 0.0) == 0.0
+
+
+@each
+async def test_the_key_goes_to_the_services_own_hosts_only(tmp_path: Path, service: Service) -> None:
+    emulator = emulator_in(tmp_path)
+    recorder = Recorder(_LiveNames(StreamingASGITransport(emulator.app), service))
+    async with AsyncClient(
+        tmp_path / "data", keys={service.name: CANARY}, transport=recorder, sleep=short_rest
+    ) as client:
+        await client.generate("it walks", start_image=picture(), seed=3, **service.pictured)
+    hosts = {request.url.host for request in recorder.requests}
+    with_key = {request.url.host for request in recorder.requests if CANARY in str(request.headers.raw)}
+    assert with_key <= set(service.hosts)
+    assert with_key
+    assert hosts - with_key, "the clip itself came from a host that must not see the key"
+    assert not [request.url for request in recorder.requests if CANARY in str(request.url)]
+
+
+@each
+async def test_a_signed_callback_is_taken_and_a_forged_one_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: Service
+) -> None:
+    monkeypatch.setenv(f"{service.name.upper()}_WEBHOOK_URL", "https://me.example/hook")
+    hooks = _Hooks()
+    emulator = emulator_in(tmp_path, webhook_transport=hooks, latency_s=0.3)
+    async with emulated(tmp_path, emulator) as client:
+        caller: Any = next(getattr(one, "caller") for one in emulator.services if one.name == service.name)  # noqa: B009
+        secret = caller.secret if service is REPLICATE else json.dumps(caller.jwks())
+        app = webhook_app(secret, provider=service.name, store=client.store)
+        clip = await client.generate("a koala", seed=3, **service.quick)
+        await _until(lambda: bool(hooks.requests))
+        [request] = hooks.requests
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://me.example") as sender:
+            genuine = await sender.post("/", content=request.content, headers=request.headers)
+            forged = await sender.post("/", content=request.content + b" ", headers=request.headers)
+        assert (genuine.status_code, forged.status_code) == (204, 401)
+        assert clip.job.remote_id is not None
+        assert clip.job.remote_id.encode() in request.content
+
+
+class _Hooks(httpx.AsyncBaseTransport):
+    """Keeps what is called back."""
+
+    def __init__(self) -> None:
+        self.requests: list[httpx.Request] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        return httpx.Response(204)
+
+
+class _Spoiler(httpx.AsyncBaseTransport):
+    """A network on which the resolution turns into one that no model has."""
+
+    def __init__(self, below: httpx.AsyncBaseTransport) -> None:
+        self._below = below
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        content = (await request.aread()).replace(b'"360p"', b'"999p"')
+        headers = {name: value for name, value in request.headers.items() if name != "content-length"}
+        sent = httpx.Request(
+            request.method, request.url, headers=headers, content=content, extensions=request.extensions
+        )
+        return await self._below.handle_async_request(sent)
+
+
+class _SlowToCancel(httpx.AsyncBaseTransport):
+    """A network on which a cancel arrives when the job is over."""
+
+    def __init__(self, below: httpx.AsyncBaseTransport) -> None:
+        self._below = below
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/cancel"):
+            await anyio.sleep(0.6)
+        return await self._below.handle_async_request(request)
+
+
+class _LiveNames(httpx.AsyncBaseTransport):
+    """The emulator behind the live names; what it links to beside its API lies on other hosts, over https."""
+
+    def __init__(self, app: httpx.AsyncBaseTransport, service: Service) -> None:
+        self._app = app
+        self._service = service
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        below = self._service.hosts.get(request.url.host, "")
+        url = request.url.copy_with(raw_path=below.encode() + request.url.raw_path)
+        sent = httpx.Request(
+            request.method, url, headers=request.headers, content=await request.aread(), extensions=request.extensions
+        )
+        response = await self._app.handle_async_request(sent)
+        if "json" not in response.headers.get("content-type", ""):
+            return response
+        body, files = await response.aread(), self._service.files
+        for host in self._service.hosts:
+            body = body.replace(f"https://{host}/{files}".encode(), f"https://{files}/{files}".encode())
+        headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+        return httpx.Response(response.status_code, headers=headers, content=body)
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    with anyio.fail_after(30):
+        while not condition():  # noqa: ASYNC110 - it is in a database
+            await anyio.sleep(0.01)

@@ -1,0 +1,335 @@
+"""Lost replies, late links and typed ids against a service that the client does not know: paid once, never lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import httpx
+import pytest
+from clocks import SkippingClock
+from fakes import no_rest
+from stranger import KEYS, LEONARDO, ONEMIN, Stranger, Work, film, lost
+
+from vidnb.client.asynchronous import AsyncClient
+from vidnb.errors import JobAmbiguousError, JobError, JobFailedError, RateLimitError, TransportError
+from vidnb.jobs.matching import fits, is_sure, unlike
+from vidnb.records import RemoteJob, State
+
+pytestmark = pytest.mark.anyio
+
+PICTURE: dict[str, Any] = {
+    "generated_images": [{"id": "p", "url": "https://files.example.com/p.jpg", "motion": False, "motionMP4URL": None}]
+}
+
+
+def client_of(home: Path, stranger: Stranger) -> AsyncClient:
+    return AsyncClient(home, keys=KEYS, transport=stranger, sleep=no_rest)
+
+
+async def lost_job(client: AsyncClient, **values: Any) -> JobAmbiguousError:
+    with pytest.raises(JobAmbiguousError) as caught:
+        await client.generate("a koala", **{**LEONARDO, **values})
+    return caught.value
+
+
+OTHERS: dict[str, dict[str, Any]] = {
+    "a picture": PICTURE,
+    "a picture that is not done": {"status": "PENDING", "generated_images": [], "modelId": "aa77f04e"},
+    "another model": {"generated_images": [{"id": "p", "motion": True, "motionModel": "KLING3_0"}]},
+    "from a picture": {"generated_images": [{"id": "p", "motion": True, "imageToVideo": True}]},
+    "another seed": {"seed": 8},
+    "another size": {"imageWidth": 64, "imageHeight": 64},
+    "a minute earlier": {},
+    "with a negative prompt": {"negativePrompt": "rain"},
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+@pytest.mark.parametrize("hidden", [0, 1, 9])
+async def test_a_lost_reply_is_never_matched_with_somebody_elses_work(tmp_path: Path, case: str, hidden: int) -> None:
+    stranger = Stranger()
+    stranger.other("a koala", ago_s=60 if case == "a minute earlier" else -1, **OTHERS[case])
+    stranger.on_submit, stranger.hidden_lists = lost, hidden
+    async with client_of(tmp_path, stranger) as client:
+        values = {**LEONARDO, "seed": 7, "width_px": 832, "height_px": 480}
+        if hidden < 9:
+            clip = await client.generate("a koala", **values)
+        else:
+            job = (await lost_job(client, **values)).job
+            assert job.remote_id is None
+            stranger.paid[0].hidden_lists = 0
+            clip = await client.generate("a koala", **values)  # it is listed by now
+        assert clip.path.read_bytes() == film(stranger.paid[0].shade)
+    assert len(stranger.posts) == 1
+
+
+async def test_a_guess_that_turns_out_wrong_becomes_ambiguous_again_and_the_right_one_is_found(tmp_path: Path) -> None:
+    stranger = Stranger()
+    other = stranger.other("a koala", ago_s=-1, status="PENDING", generated_images=[])
+    stranger.on_submit, stranger.hidden_lists = lost, 99
+
+    def turns_out(request: httpx.Request, work: Work | None) -> None:
+        if work is other and work.polls == 3:
+            work.record.update(status="COMPLETE", **PICTURE)
+            stranger.paid[0].hidden_lists = 0
+
+    stranger.on_poll = turns_out
+    async with client_of(tmp_path, stranger) as client:
+        clip = await client.generate("a koala", **LEONARDO)
+        assert clip.path.read_bytes() == film(stranger.paid[0].shade)
+        notes = [event.note for event in client.store.events(clip.job.id)]
+    assert any(note.startswith("in the list, but somebody else's") for note in notes)
+    assert len(stranger.posts) == 1
+
+
+@pytest.mark.parametrize("end", ["FAILED", "CANCELED"])
+async def test_a_guess_that_fails_does_not_fail_our_job(tmp_path: Path, end: str) -> None:
+    stranger = Stranger()
+    stranger.other("a koala", ago_s=-1, status=end, generated_images=[])
+    stranger.on_submit, stranger.hidden_lists = lost, 99
+    async with client_of(tmp_path, stranger) as client:
+        job = (await lost_job(client)).job
+        assert (job.state, job.remote_id) == (State.AMBIGUOUS, None)
+        await lost_job(client)
+    assert len(stranger.posts) == 1
+
+
+async def test_a_list_whose_clock_nobody_knows_is_believed_only_from_the_moment_of_the_submit_on(
+    tmp_path: Path,
+) -> None:
+    stranger = Stranger()
+    stranger.has_date = False
+    stranger.other("a koala", ago_s=60)
+    stranger.on_submit, stranger.hidden_lists = lost, 99
+    async with client_of(tmp_path, stranger) as client:
+        await lost_job(client)
+
+
+LATE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "no link yet": (LEONARDO, {"generated_images": []}),
+    "only the poster yet": (LEONARDO, {"generated_images": [{"id": "a", "url": "https://files.example.com/p.jpg"}]}),
+    "an odd end word": (LEONARDO, {"status": "CANCELED", "generated_images": []}),
+    "another one's record": (LEONARDO, {"id": "another"}),
+    "a word that nobody knows": (LEONARDO, {"status": "MIXING", "generated_images": []}),
+    "no link yet, 1min": (ONEMIN, {"temporaryUrl": None}),
+    "an odd end word, 1min": (ONEMIN, {"status": "ERROR", "temporaryUrl": None}),
+    "another one's record, 1min": (ONEMIN, {"uuid": "another"}),
+}
+
+
+def telling(record: dict[str, Any]) -> Stranger:
+    """A service whose record of our job says this from the beginning."""
+    stranger = Stranger()
+
+    def begins(request: httpx.Request, work: Work | None) -> None:
+        assert work is not None
+        work.record = dict(record)
+
+    stranger.on_submit = begins  # type: ignore[assignment]  # None is an answer, too
+    return stranger
+
+
+@pytest.mark.parametrize("case", LATE)
+@pytest.mark.parametrize("polls", [1, 4])
+async def test_a_link_that_comes_late_is_waited_for(tmp_path: Path, case: str, polls: int) -> None:
+    values, record = LATE[case]
+    stranger = telling(record)
+
+    def goes_on(request: httpx.Request, work: Work | None) -> None:
+        if work is not None and work.polls > polls:
+            work.record = {}
+
+    stranger.on_poll = goes_on  # type: ignore[assignment]  # None is an answer, too
+    async with client_of(tmp_path, stranger) as client:
+        clip = await client.generate("a koala", **values)
+        assert clip.path.read_bytes() == film(stranger.paid[0].shade)
+    assert len(stranger.posts) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "record"),
+    [(LEONARDO, {"status": "CANCELED"}), (LEONARDO, {"status": None}), (ONEMIN, {"status": "EXPIRED"})],
+)
+async def test_a_clip_beside_a_word_that_stays_odd_is_fetched_in_the_end(
+    tmp_path: Path, values: dict[str, Any], record: dict[str, Any]
+) -> None:
+    stranger = telling(record)
+    async with client_of(tmp_path, stranger) as client:
+        clip = await client.generate("a koala", **values)
+        assert clip.path.read_bytes() == film(stranger.paid[0].shade)
+    assert len(stranger.posts) == 1
+
+
+async def test_a_clip_whose_link_is_not_encrypted_is_asked_for_in_the_safe_way(tmp_path: Path) -> None:
+    stranger, schemes = Stranger(), []
+
+    def begins(request: httpx.Request, work: Work | None) -> None:
+        assert work is not None
+        work.record = {"generated_images": [{"motionMP4URL": stranger.link(work).replace("https:", "http:")}]}
+
+    def fetched(request: httpx.Request, work: Work | None) -> None:
+        schemes.append(request.url.scheme)
+
+    stranger.on_submit, stranger.on_download = begins, fetched  # type: ignore[assignment]  # None is an answer, too
+    async with client_of(tmp_path, stranger) as client:
+        await client.generate("a koala", **LEONARDO)
+    assert schemes == ["https"]
+
+
+@pytest.mark.parametrize("case", LATE)
+async def test_a_link_that_never_comes_is_left_to_a_person_and_nothing_waits_for_ever(
+    tmp_path: Path, case: str
+) -> None:
+    values, record = LATE[case]
+    stranger = telling(record)
+    async with client_of(tmp_path, stranger) as client:
+        with anyio.fail_after(300):
+            job = await client.submit("a koala", **values)
+            (row,) = await client.resume()
+            assert (row.state, row.remote_id) == (State.AMBIGUOUS, stranger.paid[0].id)
+            (row,) = await client.resume()
+            assert row.state is State.AMBIGUOUS
+            with pytest.raises(JobError, match="sending it again would pay for a second one"):
+                await client.settle(job, "send_again")
+        stranger.paid[0].record = {}
+        clip = await client.wait(job)  # the clip turned up after all
+        assert clip.path.read_bytes() == film(stranger.paid[0].shade)
+    assert len(stranger.posts) == 1
+
+
+async def test_a_person_can_end_a_job_that_goes_on_for_ever(tmp_path: Path) -> None:
+    stranger = Stranger()
+    stranger.on_poll = lambda request, work: httpx.Response(200, json={"generations_by_pk": {"status": "PENDING"}})
+    async with AsyncClient(tmp_path, keys=KEYS, transport=stranger, sleep=anyio.sleep) as client:
+        job = await client.submit("a koala", **LEONARDO)
+        async for row in client.watch(job):
+            if row.state is State.RUNNING:
+                break
+        assert (await client.settle(job, "give_up")).state is State.CANCELLED
+        assert not client.is_busy
+        assert await client.resume() == []
+
+
+IDS: dict[str, Callable[[Stranger], Any]] = {
+    "empty": lambda stranger: "",
+    "spaces": lambda stranger: "   ",
+    "a typing error": lambda stranger: stranger.paid[0].id[:-1] + ("0" if stranger.paid[0].id[-1] != "0" else "1"),
+    "a space inside": lambda stranger: stranger.paid[0].id[:8] + " " + stranger.paid[0].id[9:],
+    "a path": lambda stranger: "../me",
+    "a link": lambda stranger: f"https://app.leonardo.ai/generation/{stranger.paid[0].id}",
+    "a picture": lambda stranger: stranger.other("a koala", **PICTURE).id,
+    "another prompt": lambda stranger: stranger.other("a cat").id,
+    "in quotes": lambda stranger: f'"{stranger.paid[0].id}"',
+    "a part": lambda stranger: stranger.paid[0].id[:8],
+    "a number": lambda stranger: 12345678,
+}
+
+
+@pytest.mark.parametrize("case", IDS)
+async def test_a_typed_id_is_looked_at_before_it_is_believed(tmp_path: Path, case: str) -> None:
+    stranger = Stranger()
+    stranger.on_submit, stranger.hidden_lists = lost, 99
+    async with client_of(tmp_path, stranger) as client:
+        job = (await lost_job(client)).job
+        with pytest.raises(JobError):
+            await client.settle(job, remote_id=IDS[case](stranger))
+        assert (client.job(job).state, client.job(job).remote_id) == (State.AMBIGUOUS, None)
+        await client.settle(job, remote_id=f"  {stranger.paid[0].id}\n")
+        assert (await client.wait(job)).path.read_bytes() == film(stranger.paid[0].shade)
+    assert len(stranger.posts) == 1
+
+
+async def test_an_id_that_the_service_cannot_be_asked_about_changes_nothing(tmp_path: Path) -> None:
+    stranger = Stranger()
+    stranger.on_submit, stranger.hidden_lists = lost, 99
+    async with client_of(tmp_path, stranger) as client:
+        job = (await lost_job(client)).job
+        stranger.on_poll = lost
+        with pytest.raises(TransportError):
+            await client.settle(job, remote_id=stranger.paid[0].id)
+        assert client.job(job).state is State.AMBIGUOUS
+
+
+async def test_a_tag_of_ours_makes_an_entry_certain(tmp_path: Path) -> None:
+    stranger = Stranger()
+    async with client_of(tmp_path, stranger) as client:
+        job = (await client.generate("a koala", **LEONARDO)).job
+    tagged, foreign = (RemoteJob("r", "other words", None, tag=tag) for tag in (job.id, "another"))
+    assert fits(job, tagged, None)
+    assert is_sure(job, tagged, None)
+    assert unlike(job, foreign)
+
+
+class Rests:
+    """A sleep that takes no time and keeps how long it was to be."""
+
+    def __init__(self) -> None:
+        self.taken: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.taken.append(seconds)
+        await anyio.lowlevel.checkpoint()
+
+
+def busy(retry_after: str | None, times: int) -> Callable[[httpx.Request, Work | None], httpx.Response | None]:
+    """Answers 429 so often."""
+    left = [times]
+
+    def answer(request: httpx.Request, work: Work | None) -> httpx.Response | None:
+        left[0] -= 1
+        headers = {"retry-after": retry_after} if retry_after else {}
+        return httpx.Response(429, json={"error": "slow down"}, headers=headers) if left[0] >= 0 else None
+
+    return answer
+
+
+@pytest.mark.parametrize("values", [LEONARDO, ONEMIN], ids=["leonardo", "1min"])
+async def test_a_submit_waits_as_long_as_the_service_says(tmp_path: Path, values: dict[str, Any]) -> None:
+    stranger, rests = Stranger(), Rests()
+    stranger.before_submit = busy("120", 2)
+    async with AsyncClient(tmp_path, keys=KEYS, transport=stranger, sleep=rests) as client:
+        await client.generate("a koala", **values)
+    assert sum(seconds > 119 for seconds in rests.taken) == 2
+    assert (len(stranger.posts), len(stranger.paid)) == (3, 1)
+
+
+async def test_the_submits_of_one_call_are_few_and_counted(tmp_path: Path) -> None:
+    stranger = Stranger()
+    stranger.before_submit = busy(None, 99)
+    async with AsyncClient(tmp_path, keys=KEYS, transport=stranger, clock=SkippingClock(time.time())) as client:
+        with pytest.raises(JobFailedError, match=r"429 20 times in a row; nothing was charged"):
+            await client.generate("a koala", **LEONARDO)
+        assert client.spent() == {}
+    assert len(stranger.posts) == 20
+
+
+async def test_a_service_that_wants_an_hour_is_left_alone(tmp_path: Path) -> None:
+    stranger = Stranger()
+    stranger.before_submit = busy("3600", 99)
+    async with client_of(tmp_path, stranger) as client:
+        with pytest.raises(RateLimitError, match="60 minutes"):
+            await client.generate("a koala", **LEONARDO)
+        assert client.jobs()[0].state is State.INTENDED
+    assert len(stranger.posts) == 1
+
+
+@pytest.mark.parametrize("values", [LEONARDO, ONEMIN], ids=["leonardo", "1min"])
+@pytest.mark.parametrize("status", [408, 409, 425, 499, 500, 502, 520, 524])
+async def test_what_a_gateway_says_after_the_work_was_accepted_is_not_taken_for_a_refusal(
+    tmp_path: Path, status: int, values: dict[str, Any]
+) -> None:
+    stranger = Stranger()
+    stranger.on_submit = lambda request, work: httpx.Response(status, text="<html><body>nginx</body></html>")
+    stranger.hidden_lists = 99
+    async with client_of(tmp_path, stranger) as client:
+        for _ in range(2):
+            with pytest.raises(JobAmbiguousError):
+                await client.generate("a koala", **values)
+        await client.settle(client.jobs()[0], remote_id=stranger.paid[0].id)
+        await client.wait(client.jobs()[0])
+    assert len(stranger.posts) == 1

@@ -1,0 +1,251 @@
+"""Proxies, hosts without one, and certificates: what the environment says holds for every connection alike."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import certifi
+import httpx
+import pytest
+from clocks import TestClock
+from fakes import CANARY
+
+from vidnb import providers
+from vidnb.client import addresses
+from vidnb.client.asynchronous import AsyncClient
+from vidnb.emulator import Emulator, running
+from vidnb.errors import ConfigError, TransportError
+from vidnb.net import handshake, sockets
+from vidnb.net.sockets import Sockets
+from vidnb.net.target import target
+from vidnb.net.wire import Wire
+from vidnb.records import Call, FilePart
+
+pytestmark = pytest.mark.anyio
+
+PASSWORD = "pa55w0rd"
+LEONARDO = providers.get("leonardo")
+
+
+@dataclass
+class Proxy:
+    """What a proxy was asked."""
+
+    url: str = ""
+    lines: list[str] = field(default_factory=list)
+    hello: bytes = b'{"hello": "stranger"}'
+
+
+@contextmanager
+def proxying(status: int = 200) -> Iterator[Proxy]:
+    """A proxy on this machine that answers everything itself and refuses tunnels."""
+    proxy = Proxy()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def reply(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length") or 0))
+            proxy.lines.append(f"{self.command} {self.path}")
+            self.send_response(status if self.command != "CONNECT" else 403)
+            self.send_header("content-length", str(len(proxy.hello)))
+            self.end_headers()
+            self.wfile.write(proxy.hello)
+
+        do_GET = do_POST = do_CONNECT = do_PUT = reply
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    proxy.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+async def test_every_connection_takes_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    with proxying() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("LEONARDO_BASE_URL", "http://127.0.0.1:9/api/rest")
+        wire = Wire(target(LEONARDO, key=CANARY))
+        await wire.call(Call("GET", "/v1/me"))
+        await wire.call(Call("POST", "/v2/generations", json={}), submit=True)
+        await wire.call(Call("POST", "http://127.0.0.1:9/bucket", form={"a": "b"}, file=FilePart("file", "a", b"")))
+        async with wire.download("http://127.0.0.1:9/clip.mp4") as body:
+            assert b"".join([chunk async for chunk in body]) == proxy.hello
+        await addresses._get("http://127.0.0.1:9/picture.png")
+        await wire.aclose()
+        base = "http://127.0.0.1:9"
+        assert proxy.lines == [
+            f"GET {base}/api/rest/v1/me", f"POST {base}/api/rest/v2/generations", f"POST {base}/bucket",
+            f"GET {base}/clip.mp4", f"GET {base}/picture.png",
+        ]  # fmt: skip
+
+
+async def test_https_goes_through_a_tunnel_and_a_proxy_that_refuses_it_costs_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def no_rest(seconds: float) -> None:
+        return None
+
+    monkeypatch.setattr("httpx_retries.retry.asyncio.sleep", no_rest)
+    with proxying() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("http://", f"http://me:{PASSWORD}@"))
+        wire = Wire(target(LEONARDO, key=CANARY))
+        with pytest.raises(TransportError, match="proxy refused") as caught:
+            await wire.call(Call("POST", "/v2/generations", json={}), submit=True)
+        await wire.aclose()
+    assert not caught.value.sent
+    assert PASSWORD not in str(caught.value)
+    assert set(proxy.lines) == {"CONNECT cloud.leonardo.ai:443"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "goes"),
+    [
+        ("", True), ("example.com", False), (".example.com", False), ("*", False), ("api.example.com:443", False),
+        ("other.com", True), ("example.co", True), ("10.0.0.0/8", True),
+    ],
+)  # fmt: skip
+def test_no_proxy_names_hosts_and_domains(rule: str, goes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", rule)
+    proxy = Sockets(1)._proxy_of(httpx.URL("https://api.example.com:443/x"))
+    assert bool(proxy) is goes
+
+
+def test_no_proxy_names_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "10.0.0.0/8, fd00::/8")
+    found = Sockets(1)
+    assert not found._proxy_of(httpx.URL("http://10.1.2.3/"))
+    assert not found._proxy_of(httpx.URL("http://[fd00::1]/"))
+    assert found._proxy_of(httpx.URL("http://11.1.2.3/")) == "http://127.0.0.1:9"
+
+
+async def test_the_emulator_is_asked_without_a_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with proxying() as proxy, Emulator(tmp_path / "e") as emulator, running(emulator) as base:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("LEONARDO_BASE_URL", f"{base}/api/rest")
+        where = target(LEONARDO)
+        assert where.emulated
+        wire = Wire(where)
+        assert "the key is good" in LEONARDO.checked(await wire.call(LEONARDO.check()))
+        await wire.check_emulator()
+        await wire.aclose()
+    assert proxy.lines == []
+
+
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
+@pytest.mark.parametrize("content", [None, "no certificates"])
+def test_certificates_that_cannot_be_used_are_named(
+    name: str, content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setenv(name, str(path))
+    with pytest.raises(ConfigError, match=name):
+        Wire(target(LEONARDO, key=CANARY))
+
+
+def test_a_log_of_keys_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "no" / "keys"))
+    monkeypatch.setenv("SSL_CERT_FILE", certifi.where())
+    with pytest.raises(ConfigError, match=r"SSLKEYLOGFILE.*unset it"):
+        Wire(target(LEONARDO, key=CANARY))
+
+
+@pytest.mark.parametrize(
+    "value", [f"socks5://me:{PASSWORD}@127.0.0.1:9", f"ftp://me:{PASSWORD}@h:1", "http://[::1", "http://:x"]
+)
+def test_a_proxy_that_cannot_be_used_is_named_without_its_password(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", value)
+    monkeypatch.setattr(sockets, "httpx", NoSocks)
+    with pytest.raises(ConfigError, match="ALL_PROXY") as caught:
+        Wire(target(LEONARDO, key=CANARY))
+    assert PASSWORD not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+class NoSocks:
+    """httpx without the package that a SOCKS proxy needs."""
+
+    AsyncBaseTransport, InvalidURL, Limits, Proxy = (
+        httpx.AsyncBaseTransport,
+        httpx.InvalidURL,
+        httpx.Limits,
+        httpx.Proxy,
+    )
+
+    @staticmethod
+    def AsyncHTTPTransport(**options: object) -> object:  # its name there
+        if str(getattr(options.get("proxy"), "url", "")).startswith("socks"):
+            raise ImportError("socksio")
+        return httpx.AsyncHTTPTransport()
+
+
+async def test_a_setting_that_cannot_be_used_is_refused_before_there_is_a_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
+    async with AsyncClient(tmp_path, keys={"leonardo": CANARY}) as client:
+        with pytest.raises(ConfigError, match="SSL_CERT_FILE"):
+            await client.generate("a koala", model="leonardo/motion_2.0")
+        assert client.jobs() == []
+
+
+# The handshake
+
+
+def test_a_server_that_is_no_emulator_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for hello in (b"{}", b'{"vidnb emulator": true}', b'{"vidnb emulator": "x"}', b"[]", b"no json", b"x" * 10**6):
+        with proxying() as server:
+            server.hello = hello
+            assert not handshake.is_emulator(f"{server.url}/api/rest")
+            monkeypatch.setenv("LEONARDO_BASE_URL", f"{server.url}/api/rest")
+            handshake.forget()
+            found = target(LEONARDO, key=CANARY)
+            assert (found.emulated, found.in_process) == (False, False)
+
+
+def test_a_server_is_asked_again_once_its_answer_is_old() -> None:
+    clock = TestClock()
+    with proxying() as server:
+        address = f"{server.url}/api/rest"
+        for later_s in (0.0, 0.9 * handshake.BELIEVED_S, 0.2 * handshake.BELIEVED_S):
+            clock.forward(later_s)
+            assert not handshake.is_emulator(address, clock)
+    assert len(server.lines) == 2
+
+
+async def test_an_emulated_job_is_not_sent_to_a_server_that_took_the_emulators_place(tmp_path: Path) -> None:
+    with Emulator(tmp_path / "e") as emulator, running(emulator) as base:
+        where = target_at(base)
+        assert where.emulated
+        port = int(base.rsplit(":", 1)[1])
+    wire = Wire(where)
+    with pytest.raises(TransportError, match="nothing was sent") as caught:
+        await wire.check_emulator()
+    await wire.aclose()
+    assert not caught.value.sent
+    assert port
+
+
+def target_at(base: str):  # type: ignore[no-untyped-def]  # a Target
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LEONARDO_BASE_URL", f"{base}/api/rest")
+        return target(LEONARDO)

@@ -1,0 +1,251 @@
+"""Where requests go, with which key, and what is said when they do not arrive."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import ClassVar
+
+import anyio
+import httpx
+import pytest
+from fakes import CANARY, Scripted
+
+from vidnb import providers
+from vidnb.errors import ConfigError, TransportError
+from vidnb.net import wire
+from vidnb.net.target import target
+from vidnb.net.wire import AT_ONCE, Turns, Wire
+from vidnb.records import Call, Link, redact
+
+LEONARDO = providers.get("leonardo")
+SIGNED = "https://s3.us-east-1.amazonaws.com/asset.1min.ai/videos/x.mp4?X-Amz-Signature=5ec4e7"
+
+
+def live(transport: httpx.AsyncBaseTransport) -> Wire:
+    return Wire(target(LEONARDO, key=CANARY), transport)
+
+
+def test_without_a_key_a_provider_is_emulated() -> None:
+    assert target(LEONARDO).in_process
+    assert target(LEONARDO).emulated
+
+
+def test_with_a_key_it_is_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEONARDO_API_KEY", CANARY)
+    found = target(LEONARDO)
+    assert (found.base_url, found.emulated) == ("https://cloud.leonardo.ai/api/rest", False)
+
+
+def test_vidnb_live_forbids_the_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDNB_LIVE", "1")
+    with pytest.raises(ConfigError, match="LEONARDO_API_KEY"):
+        target(LEONARDO)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://x",
+        "leonardo.ai",
+        "http://leonardo.example.com",
+        "https://user:pass@host/x",
+        "https://:pass@host/x",
+        "https://[::1",
+        "https://host:port/x",
+        "https://host:99999",
+    ],
+)
+def test_a_base_url_that_would_leak_the_key_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEONARDO_BASE_URL", url)
+    with pytest.raises(ConfigError) as caught:
+        target(LEONARDO, key=CANARY)
+    assert "pass@" not in str(caught.value)
+
+
+def test_a_server_on_this_machine_is_no_emulator_by_its_name_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEONARDO_BASE_URL", "http://127.0.0.1:9/api/rest/")
+    found = target(LEONARDO, key=CANARY)
+    assert (found.base_url, found.emulated, found.in_process) == ("http://127.0.0.1:9/api/rest", False, False)
+    with pytest.raises(ConfigError, match=r"vidnb emulate.*LEONARDO_API_KEY"):
+        target(LEONARDO)
+
+
+def test_the_key_is_in_no_repr_and_not_in_the_account() -> None:
+    found = target(LEONARDO, key=CANARY)
+    wire = live(Scripted(lambda request: httpx.Response(200)))
+    assert CANARY not in f"{found!r} {found.account} {wire!r} {vars(wire)!r}"
+
+
+@pytest.mark.anyio
+async def test_every_call_of_the_api_carries_the_key_and_no_absolute_one_does() -> None:
+    transport = Scripted(lambda request: httpx.Response(200, json={}))
+    wire = live(transport)
+    await wire.call(Call("GET", "/v1/me"))
+    await wire.call(Call("POST", "https://bucket.example.com/", form={"a": "b"}))
+    with_key, without = transport.requests
+    assert CANARY in with_key.headers["authorization"]
+    assert CANARY not in str(without.headers.raw)
+
+
+@pytest.mark.anyio
+async def test_a_redirect_of_the_api_is_not_followed_with_the_key() -> None:
+    away = httpx.Response(307, headers={"location": "https://evil.example.com/"})
+    transport = Scripted(lambda request: away)
+    reply = await live(transport).call(Call("POST", "/v2/generations", json={}), submit=True)
+    assert reply.status_code == 307
+    assert {request.url.host for request in transport.requests} == {"cloud.leonardo.ai"}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("error", "sent", "tries"),
+    [
+        (httpx.ConnectError("no"), False, 4),
+        (httpx.ConnectTimeout("no"), False, 4),
+        (httpx.PoolTimeout("no"), False, 4),
+        (httpx.ReadTimeout("no"), True, 1),
+        (httpx.WriteError("no"), True, 1),
+        (httpx.RemoteProtocolError("no"), True, 1),
+        (httpx.ReadError("no"), True, 1),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+async def test_a_submit_is_repeated_only_where_nothing_can_have_been_received(
+    error: httpx.TransportError, sent: bool, tries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def no_rest(seconds: float) -> None:
+        return None
+
+    monkeypatch.setattr("httpx_retries.retry.asyncio.sleep", no_rest)
+
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise error
+
+    transport = Scripted(fail)
+    with pytest.raises(TransportError) as caught:
+        await live(transport).call(Call("POST", "/v2/generations", json={}), submit=True)
+    assert (caught.value.sent, len(transport.requests)) == (sent, tries)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 520, 524])
+async def test_a_submit_that_was_answered_with_an_error_is_never_repeated(status: int) -> None:
+    transport = Scripted(lambda request: httpx.Response(status))
+    await live(transport).call(Call("POST", "/v2/generations", json={}), submit=True)
+    assert len(transport.requests) == 1
+
+
+def test_signatures_are_cut_from_text() -> None:
+    assert redact(f"got {SIGNED} and more") == f"got {SIGNED.split('?')[0]}?... and more"
+
+
+@pytest.mark.anyio
+async def test_the_log_shows_no_signature_and_no_key(caplog: pytest.LogCaptureFixture) -> None:
+    wire = live(Scripted(lambda request: httpx.Response(200, stream=httpx.ByteStream(b"x"))))
+    with caplog.at_level(logging.DEBUG):
+        async with wire.download(SIGNED) as chunks:
+            assert b"".join([chunk async for chunk in chunks]) == b"x"
+        await wire.call(Call("GET", "/v1/me"))
+    assert "amazonaws" in caplog.text
+    assert "5ec4e7" not in caplog.text
+    assert CANARY not in caplog.text
+
+
+def test_accounts_are_told_apart() -> None:
+    assert target(LEONARDO, key=CANARY).account != target(LEONARDO, key="other").account
+
+
+@pytest.mark.anyio
+async def test_a_few_transfers_begin_at_once_and_a_slow_one_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "TURN_S", 0.01)
+    turns, begun, end = Turns(), 0, asyncio.Event()
+
+    async def transfer() -> None:
+        nonlocal begun
+        async with turns.turn():
+            begun += 1
+            await end.wait()
+
+    tasks = [asyncio.create_task(transfer()) for _ in range(3 * AT_ONCE)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert begun == AT_ONCE
+    with anyio.fail_after(10):
+        while begun < len(tasks):  # noqa: ASYNC110  # the turns end by themselves
+            await asyncio.sleep(0)
+    end.set()
+    await asyncio.gather(*tasks)
+    assert turns._free._value == AT_ONCE, "each gave its turn back once"
+
+
+@pytest.mark.anyio
+async def test_a_turn_is_given_back_by_one_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = Turns()
+    for _ in range(3 * AT_ONCE):
+        with pytest.raises(OSError, match="gone"):
+            async with turns.turn():
+                raise OSError("gone")
+    assert turns._free._value == AT_ONCE
+
+
+class Hosted(type(LEONARDO)):  # type: ignore[misc]  # the class behind a provider that is looked up by name
+    """Leonardo with a second host."""
+
+    other_hosts: ClassVar[Mapping[str, str]] = {"files": "https://files.leonardo.ai"}
+
+
+@pytest.mark.anyio
+async def test_a_call_on_another_of_its_hosts_takes_the_key_its_own_headers_and_a_raw_body() -> None:
+    transport = Scripted(lambda request: httpx.Response(200, json={}))
+    call = Call("PUT", "/v1/up", content=b"bytes", headers={"X-Days": "1"}, host="files")
+    await Wire(target(Hosted(), key=CANARY), transport).call(call)
+    (request,) = transport.requests
+    assert str(request.url) == "https://files.leonardo.ai/v1/up"
+    assert (request.content, request.headers["x-days"]) == (b"bytes", "1")
+    assert request.headers["authorization"] == f"Bearer {CANARY}"
+
+
+@pytest.mark.anyio
+async def test_a_client_that_is_pointed_elsewhere_finds_every_host_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEONARDO_BASE_URL", "http://127.0.0.1:9/api/rest")
+    transport = Scripted(lambda request: httpx.Response(200, json={}))
+    await Wire(target(Hosted(), key=CANARY), transport).call(Call("GET", "/v1/up", host="files"))
+    assert str(transport.requests[0].url) == "http://127.0.0.1:9/api/rest/files/v1/up"
+
+
+@pytest.mark.anyio
+async def test_a_clip_on_the_providers_own_host_is_fetched_with_the_key_and_its_redirect_without() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "cloud.leonardo.ai":
+            return httpx.Response(302, headers={"location": "https://cdn.example.com/clip.mp4"})
+        return httpx.Response(200, stream=httpx.ByteStream(b"a clip"))
+
+    transport = Scripted(answer)
+    async with live(transport).download("/v1/clips/1") as chunks:
+        assert b"".join([chunk async for chunk in chunks]) == b"a clip"
+    first, second = transport.requests
+    assert first.headers["authorization"] == f"Bearer {CANARY}"
+    assert CANARY not in str(second.headers.raw)
+    assert second.url.host == "cdn.example.com"
+
+
+@pytest.mark.anyio
+async def test_a_redirect_of_a_clip_into_the_private_network_is_not_followed() -> None:
+    transport = Scripted(lambda request: httpx.Response(302, headers={"location": "https://10.0.0.1/clip.mp4"}))
+    with pytest.raises(TransportError, match="private network"):
+        async with live(transport).download("/v1/clips/1"):
+            raise AssertionError("it was followed")
+    assert len(transport.requests) == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("link", ["https://cdn.leonardo.ai/\x00.mp4", "https://[broken/x.mp4", "ftp://cdn/x.mp4"])
+async def test_a_link_that_is_no_address_says_so_and_leaves_the_job_to_be_asked_again(link: str) -> None:
+    transport = Scripted(lambda request: httpx.Response(200))
+    with pytest.raises(TransportError, match="the clip's link is no") as caught:
+        async with live(transport).download(Link(link)):
+            pass
+    assert caught.value.sent, "the service has the job"
+    assert transport.requests == []

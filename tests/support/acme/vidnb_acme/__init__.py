@@ -1,0 +1,1 @@
+"""Acme Video for vidnb: a provider, its models and its emulation."""

@@ -1,0 +1,7 @@
+"""Imported by a fork server: what every client reads first is then in memory, and a kill falls into the work."""
+
+from vidnb import catalog, providers
+
+catalog.load()
+for name in ("leonardo", "1min", "replicate", "fal"):
+    providers.get(name)

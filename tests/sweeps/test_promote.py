@@ -1,0 +1,93 @@
+"""Drafts first, then the winners again; and the page that tells the whole sweep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fakes import QUICK, emulated
+
+import vidnb
+from vidnb.emulator import Emulator
+from vidnb.errors import ConfigError
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_the_best_clips_are_run_again_with_other_values_from_the_same_purse(tmp_path: Path) -> None:
+    async with emulated(tmp_path) as client:
+        draft = vidnb.sweep(
+            "a {animal}", animal=["koala", "heron", "cat", "owl"], **QUICK, budget_jobs=9, client=client
+        )
+        await draft.run_async()
+        with pytest.raises(ConfigError, match="no clip of this sweep has a value for by='rating'"):
+            draft.promote()
+        jobs = {clip.prompt: clip.job.id for clip in draft.history}
+        for prompt, rating in (("a koala", 2), ("a heron", 5), ("a cat", 4)):
+            await client.annotate(jobs[prompt], rating=rating)
+        best = draft.promote(keep=2, with_={"duration_s": 4})
+        assert [job.params["prompt"] for job in best.plan.jobs] == ["a heron", "a cat"]
+        assert {job.params["duration_s"] for job in best.plan.jobs} == {4}
+        assert best.purse == draft.purse
+        await best.run_async()
+        frame = best.df
+        assert dict(zip(frame.prompt, frame.promoted_from, strict=True)) == {
+            "a heron": jobs["a heron"], "a cat": jobs["a cat"],
+        }  # fmt: skip
+        assert draft.promote(by=lambda clip: len(clip.prompt), keep=0.25).plan.jobs[0].params["prompt"] in jobs
+        assert len(draft.promote(by="rating", keep=0.5).plan.jobs) == 2
+        with pytest.raises(ConfigError, match="no such column"):
+            draft.promote(by="nonsense")
+
+
+async def test_a_report_tells_question_money_grid_failures_and_recipes_and_escapes_prompts(tmp_path: Path) -> None:
+    emulator = Emulator(tmp_path / "emulator", speed=1000.0, faults=["failed:1"])
+    async with emulated(tmp_path, emulator) as client:
+        sweep = vidnb.sweep("<i>a</i> {animal}", animal=["koala", "heron"], **QUICK, client=client)
+        await sweep.run_async()
+        html = sweep.report(tmp_path / "out" / "koala.html").read_text(encoding="utf-8")
+        assert "<i>a</i>" not in html
+        assert "&lt;i&gt;a&lt;/i&gt;" in html
+        for part in ("Question", "Money", "Clips", "Not done, by cause", "Recipes", "Made with", "1 done", "1 failed"):
+            assert part in html
+        assert html.count("<video") == 1
+        assert "../files/" in html
+        embedded = sweep.report(tmp_path / "all.html", clips="embed").read_text(encoding="utf-8")
+        assert "data:video/mp4;base64," in embedded
+        assert "<video" not in sweep.report(tmp_path / "posters.html", clips="posters").read_text(encoding="utf-8")
+
+
+def test_each_round_keeps_the_best_of_the_round_before_under_one_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDNB_EMULATOR_SPEED", "1000")
+    with vidnb.Client(tmp_path) as client:
+        values = {**QUICK, "client": client, "animal": ["koala", "heron", "cat", "owl"]}
+        sweep = vidnb.sweep("a {animal}", **values, budget_jobs=7)
+        last = sweep.halve({"duration_s": 4}, {"duration_s": 5}, by="sharpness", keep=0.5)
+        frame = client.history().df
+        assert frame.duration_s.value_counts().to_dict() == {3: 4, 4: 2, 5: 1}
+        for before, after in ((3, 4), (4, 5)):
+            some = frame[frame.duration_s == before].sort_values("sharpness", ascending=False)
+            went_on = some.prompt.tolist()[: (len(some) + 1) // 2]
+            assert sorted(frame[frame.duration_s == after].prompt) == sorted(went_on)
+        assert (last.purse, len(last.plan.jobs)) == (sweep.purse, 1)
+        again = sweep.halve({"duration_s": 4}, {"duration_s": 5}, by="sharpness", keep=0.5)
+        assert (again.id, len(client.jobs(limit=None))) == (last.id, 7)
+        with pytest.raises(ConfigError, match="rate or measure some first"):
+            sweep.halve({"duration_s": 4}, by="rating")
+        with pytest.raises(ConfigError, match="one more round"):
+            sweep.halve(by="motion")
+
+
+def test_where_the_budget_ends_the_rounds_end_and_what_was_made_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("VIDNB_EMULATOR_SPEED", "1000")
+    with vidnb.Client(tmp_path) as client:
+        sweep = vidnb.sweep("a {animal}", animal=["koala", "heron"], **QUICK, budget_jobs=2, client=client)
+        last = sweep.halve({"duration_s": 4}, {"duration_s": 5}, by=lambda clip: len(clip.prompt))
+        assert {job.state for job in client.jobs(limit=None)} == {vidnb.State.DONE}
+        assert len(client.jobs(limit=None)) == 2
+        assert {job.params["duration_s"] for job in last.plan.jobs} == {4}
+        assert "would pass the cap of 2 jobs" in caplog.text

@@ -1,0 +1,160 @@
+"""Sweeps through refusals, lost replies, a service that is away and killed kernels: nothing twice, nothing lost."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import time
+from contextlib import closing
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import emulated, no_rest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sweeping import posts, quick, watched
+
+import vidnb
+from vidnb.client.asynchronous import AsyncClient
+from vidnb.emulator import Emulator
+from vidnb.store import Store
+from vidnb.sweeps.outlook import Group
+
+pytestmark = pytest.mark.anyio
+WORKERS = multiprocessing.get_context("forkserver")
+
+
+async def test_a_storm_of_refusals_is_waited_out_and_each_recipe_is_accepted_once(tmp_path: Path) -> None:
+    emulator, _ = watched(tmp_path, faults=["429:submit:25", "429_in_200:submit:5"])
+    async with emulated(tmp_path, emulator, sleep=no_rest) as client:
+        progress = await vidnb.sweep(**quick(10), client=client).run_async()
+        assert (progress.word, progress.counts()) == ("done", {Group.DONE: 10})
+        assert set(emulator.stats()["jobs_by_prompt"].values()) == {1}
+
+
+async def test_a_service_that_is_away_is_waited_for_and_that_is_said(tmp_path: Path) -> None:
+    emulator, _ = watched(tmp_path, faults=["connect_error:submit:30"])
+    words: dict[str, str] = {}
+    async with emulated(tmp_path, emulator, sleep=no_rest) as client:
+        progress = await vidnb.sweep(**quick(4), client=client).run_async(
+            on_change=lambda news, _: words.setdefault(news.word, news.why)
+        )
+    assert "Nothing is lost; it is tried again" in words["offline"]
+    assert (progress.word, progress.counts()) == ("done", {Group.DONE: 4})
+    assert emulator.stats()["jobs"] == 4
+
+
+async def test_a_wrong_key_stops_the_sweep_after_the_first_jobs_and_a_good_one_goes_on(tmp_path: Path) -> None:
+    emulator, recorders = watched(tmp_path, faults=["bad_key:submit:1000"])
+    async with emulated(tmp_path, emulator, max_in_flight=2) as client:
+        progress = await vidnb.sweep(**quick(30), client=client).run_async()
+        assert progress.word == "halted"
+        assert "key" in progress.why
+        assert posts(recorders) < 12
+        assert progress.counts()[Group.NEW] > 15
+    good, _ = watched(tmp_path)
+    async with emulated(tmp_path, good) as client:
+        assert (await vidnb.sweep(**quick(30), client=client).run_async()).counts() == {Group.DONE: 30}
+
+
+FAULTS = ("429:submit:3", "lost_reply:submit:1", "failed:1", "502:submit:1", "moderation:submit:1", "reset:poll:2",
+          "connect_error:submit:2", "cut_download:1")  # fmt: skip
+
+
+@pytest.mark.long
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
+@given(
+    faults=st.lists(st.sampled_from(FAULTS), max_size=4),
+    cap=st.integers(2, 12),
+    interrupts=st.lists(st.floats(0.05, 0.6), max_size=3),
+)
+async def test_whatever_happens_no_cap_is_passed_and_no_recipe_is_accepted_twice(
+    faults: list[str], cap: int, interrupts: list[float], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    home, count = tmp_path_factory.mktemp("storm"), 8
+
+    async def kernels(faults: list[str], cap: int, after_s: float | None) -> None:
+        """Two kernels run the sweep at once; both are interrupted after so long."""
+        emulator = Emulator(home / "emulator", latency_s=0.05, faults=faults)
+        async with emulated(home, emulator) as one, AsyncClient(home, emulator=emulator) as other:
+            sweeps = [vidnb.sweep(**quick(count, budget_jobs=cap), client=client) for client in (one, other)]
+            runs = [asyncio.create_task(sweep.run_async()) for sweep in sweeps]
+            await asyncio.wait(runs, timeout=after_s)
+            for run in runs:
+                run.cancel()
+            await asyncio.gather(*runs, return_exceptions=True)
+
+    for after_s in interrupts:
+        await kernels(faults, cap, after_s)
+    await kernels(faults, cap, None)
+    with closing(Emulator(home / "emulator")) as books:
+        accepted = books.stats()["jobs_by_prompt"]
+    assert sum(accepted.values()) <= cap
+    assert all(times == 1 for times in accepted.values())
+    async with emulated(home) as client:
+        sweep = vidnb.sweep(**quick(count, budget_jobs=1000), client=client)
+        for cause in sweep.outlook.causes:
+            if cause.group is not Group.UNCLEAR:
+                sweep.retry(cause.name)
+        progress = await sweep.run_async()
+        ends = progress.counts()
+        assert ends[Group.DONE] + ends[Group.UNCLEAR] == count, (ends, progress.word, progress.why)
+
+
+def serve(folder: Path, pipe: Connection) -> None:
+    """Run the emulator on a port until the process is ended."""
+    from vidnb.emulator import running
+
+    with running(Emulator(folder, latency_s=0.3)) as base_url:
+        pipe.send(base_url)
+        signal.pause()
+
+
+def kernel(home: Path, base_url: str, count: int) -> None:
+    """Run the sweep in a process of its own."""
+    os.environ |= {"LEONARDO_BASE_URL": f"{base_url}/api/rest"}
+
+    async def go() -> None:
+        async with AsyncClient(home) as client:
+            await vidnb.sweep(**quick(count), client=client).run_async()
+
+    asyncio.run(go())
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("count", [40, 300])
+def test_a_kernel_is_killed_and_the_cell_is_run_again(tmp_path: Path, count: int) -> None:
+    here, there = WORKERS.Pipe()
+    service = WORKERS.Process(target=serve, args=(tmp_path / "service", there), daemon=True)
+    service.start()
+    try:
+        base_url = here.recv()
+        first, second = (WORKERS.Process(target=kernel, args=(tmp_path / "home", base_url, count)) for _ in range(2))
+        for process in (first, second):
+            process.start()
+        with closing(Store(tmp_path / "home")) as store:
+            while len(store.ids(state="done")) < count // 4:
+                time.sleep(0.05)
+            assert first.pid is not None
+            os.kill(first.pid, signal.SIGKILL)
+            first.join()
+            second.join()
+            again = WORKERS.Process(target=kernel, args=(tmp_path / "home", base_url, count))
+            again.start()
+            again.join()
+            jobs = store.jobs(limit=None)
+    finally:
+        service.kill()
+        service.join()
+    with closing(Emulator(tmp_path / "service")) as books:
+        accepted = books.stats()["jobs_by_prompt"]
+    told: dict[str, Any] = {job.prompt: job for job in jobs}
+    assert len(told) == len(jobs) == count
+    assert set(accepted.values()) == {1}
+    unclear = {prompt for prompt, job in told.items() if job.state == "ambiguous"}
+    assert {prompt for prompt, job in told.items() if job.state == "done"} == set(told) - unclear
+    assert set(accepted) | unclear == set(told)

@@ -1,0 +1,285 @@
+"""A sweep: planned without sending, run under a cap, run again at no cost, shared by kernels."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import textwrap
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from databases import database, postgres_server
+from fakes import QUICK, emulated, picture
+from sweeping import posts, quick, watched
+
+import vidnb
+from vidnb.client.asynchronous import AsyncClient
+from vidnb.errors import ConfigError, ParamsError
+from vidnb.records import JOBS_UNIT, State
+from vidnb.store import Store
+from vidnb.store.sweeps import SweepRows
+from vidnb.sweeps.outlook import Group
+
+__all__ = ["database", "postgres_server"]  # fixtures
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_plan_sends_nothing_and_says_what_is_to_come(tmp_path: Path) -> None:
+    emulator, recorders = watched(tmp_path)
+    async with emulated(tmp_path, emulator) as client:
+        sweep = vidnb.sweep(**quick(3), client=client)
+        assert "3 to run" in repr(sweep)
+        assert "<b>3</b> to run" in sweep._repr_html_()
+        assert posts(recorders) == 0
+        assert client.store.jobs() == []
+
+
+async def test_a_sweep_is_run_and_the_same_sweep_again_sends_nothing(tmp_path: Path) -> None:
+    emulator, recorders = watched(tmp_path)
+    async with emulated(tmp_path, emulator) as client:
+        progress = await vidnb.sweep(**quick(5), client=client).run_async()
+        assert (progress.word, progress.counts()) == ("done", {Group.DONE: 5})
+        assert posts(recorders) == 5
+    async with emulated(tmp_path, emulator) as client:  # as after a restart of the kernel
+        sweep = vidnb.sweep(**quick(5), client=client)
+        await sweep.run_async()
+        assert posts(recorders) == 5
+        assert len(sweep.history) == 5
+        grown = sweep.with_(prompt=[f"koala {n}" for n in range(3, 8)])
+        assert (grown.outlook.counts[Group.DONE], grown.outlook.to_send) == (2, 3)
+        await grown.run_async()
+        assert posts(recorders) == 8
+        assert sorted(set(grown.df.prompt)) == [f"koala {n}" for n in range(3, 8)]
+        assert grown.purse == sweep.purse
+
+
+async def test_the_data_frame_has_a_column_for_each_part_of_the_prompt(tmp_path: Path) -> None:
+    async with emulated(tmp_path) as client:
+        sweep = vidnb.sweep("a {animal} walks", animal=["koala", "heron"], **QUICK, client=client)
+        await sweep.run_async()
+        assert dict(zip(sweep.df.animal, sweep.df.prompt, strict=True)) == {
+            "koala": "a koala walks", "heron": "a heron walks",
+        }  # fmt: skip
+
+
+async def test_its_clips_are_compared_by_a_part_of_the_prompt(tmp_path: Path) -> None:
+    async with emulated(tmp_path) as client:
+        axes = {"animal": ["koala", "heron"], "place": ["snow", "city"], "seeds": [1, 2]}
+        sweep = vidnb.sweep("a {animal} in the {place}", **axes, client=client)
+        await sweep.run_async()
+        grid = sweep.compare(rows="seed", cols=["animal", "place"]).grid
+    heads = [
+        "animal koala · place snow",
+        "animal koala · place city",
+        "animal heron · place snow",
+        "animal heron · place city",
+    ]
+    assert sorted(map(str, grid.columns)) == sorted(heads)
+    assert [str(row) for row in grid.rows] == ["seed 1", "seed 2"]
+    for cell in grid.cells:
+        assert cell.job is not None
+        column = grid.columns[cell.column].values
+        assert cell.job.prompt == f"a {column['animal']} in the {column['place']}"
+
+
+async def test_without_a_budget_a_hundred_jobs_are_sent_and_it_is_said_how_to_lift_that(tmp_path: Path) -> None:
+    async with emulated(tmp_path) as client:
+        sweep = vidnb.sweep(**quick(101) | {"budget_jobs": None}, client=client)
+        assert "at most 100 jobs by default; budget_jobs=101 or budget_usd=... lifts that" in repr(sweep)
+        sweep.prepare()
+        assert client.ledger.purse_caps(sweep.purse) == {JOBS_UNIT: 100}
+
+
+async def test_a_sweep_never_passes_its_cap_and_goes_on_when_it_is_raised(tmp_path: Path) -> None:
+    emulator, recorders = watched(tmp_path)
+    async with emulated(tmp_path, emulator) as client:
+        sweep = vidnb.sweep(**quick(6, budget_jobs=4), client=client)
+        progress = await sweep.run_async()
+        assert progress.word == "budget"
+        assert "would pass the cap of 4 jobs" in progress.why
+        assert f"vidnb.budget({sweep.purse!r}, jobs=...)" in progress.why
+        assert (posts(recorders), progress.counts()[Group.NEW]) == (4, 2)
+        sweep.budget(jobs=6)
+        assert (await sweep.run_async()).word == "done"
+        assert posts(recorders) == 6
+
+
+async def test_nothing_is_sent_while_a_combination_is_refused(tmp_path: Path) -> None:
+    emulator, recorders = watched(tmp_path)
+    async with emulated(tmp_path, emulator) as client:
+        values = quick(1, model=[QUICK["model"], "1min/leonardo-motion"])
+        sweep = vidnb.sweep(**values, client=client)
+        with pytest.raises(ParamsError, match=r"1 cell of 1min/leonardo-motion: .*does not have this param"):
+            await sweep.run_async()
+        assert posts(recorders) == 0
+        kept = sweep.with_(unsupported="skip")
+        assert (await kept.run_async()).counts() == {Group.DONE: 1}
+
+
+async def test_what_failed_is_grouped_by_cause_and_one_cause_is_sent_again(tmp_path: Path) -> None:
+    emulator, recorders = watched(tmp_path, faults=["failed:2"])
+    async with emulated(tmp_path, emulator) as client:
+        sweep = vidnb.sweep(**quick(4), client=client)
+        await sweep.run_async()
+        (cause,) = sweep.outlook.causes
+        assert (len(cause.jobs), cause.group) == (2, Group.THEIRS)
+        await sweep.run_async()  # what the service gave up is not sent again by itself
+        assert posts(recorders) == 4
+        with pytest.raises(ConfigError, match="there is no cause 'nonsense'"):
+            sweep.retry("nonsense")
+        assert sweep.retry(cause.name) == 2
+        assert (await sweep.run_async()).counts() == {Group.DONE: 4}
+        assert posts(recorders) == 6
+
+
+async def test_two_kernels_share_a_sweep_and_send_each_recipe_once(tmp_path: Path) -> None:
+    emulator, recorders = watched(tmp_path)
+    async with emulated(tmp_path, emulator) as one, AsyncClient(tmp_path, emulator=emulator) as other:
+        sweeps = [vidnb.sweep(**quick(30), client=client) for client in (one, other)]
+        ends = await asyncio.gather(*(sweep.run_async() for sweep in sweeps))
+        assert [end.counts()[Group.DONE] for end in ends] == [30, 30]
+        assert posts(recorders) == 30
+
+
+async def test_a_pause_sends_no_more_and_a_stop_ends_the_run(tmp_path: Path) -> None:
+    emulator, recorders = watched(tmp_path)
+    async with emulated(tmp_path, emulator, max_in_flight=1) as client:
+        sweep = vidnb.sweep(**quick(12), client=client)
+        words: list[str] = []
+
+        def note(progress: Any, places: list[int]) -> None:
+            words.append(progress.word)
+            if progress.counts()[Group.DONE] == 1 and "pausing" not in words and "paused" not in words:
+                sweep.pause()
+            if words[-1] == "paused" and "running" not in words[words.index("paused") :]:
+                sent.append(posts(recorders))
+                sweep.stop()
+
+        sent: list[int] = []
+        progress = await sweep.run_async(on_change=note)
+        assert "paused" in words
+        assert progress.word == "stopped"
+        assert posts(recorders) == sent[0] < 12
+        assert (await sweep.run_async()).counts() == {Group.DONE: 12}
+        assert posts(recorders) == 12
+
+
+def test_seeds_are_sent_in_breadth_unless_another_order_is_asked_for() -> None:
+    def order(sweep: vidnb.Sweep) -> list[int]:
+        return [cell.at[1] for cell in sorted(sweep.plan.cells, key=lambda cell: sweep.positions[cell.job or 0])]
+
+    sweep = vidnb.sweep(["koala", "heron"], seeds=2)
+    assert order(sweep) == [0, 0, 1, 1]
+    assert order(sweep.with_(order="given")) == [0, 1, 0, 1]
+
+
+def test_an_interrupt_prints_one_line_and_loses_nothing(tmp_path: Path) -> None:
+    code = """
+        import IPython, os, signal, threading, time, vidnb
+        shell = IPython.core.interactiveshell.InteractiveShell.instance()
+        shell.run_cell('''import vidnb; s = vidnb.sweep(["koala %d" % n for n in range(40)], budget_jobs=40,
+            model="leonardo/google/gemini-omni-1.1-flash-preview", width_px=640, height_px=360, duration_s=3)''')
+        def interrupt():
+            while not vidnb.jobs(state=["running", "queued"]):
+                time.sleep(0.05)
+            os.kill(os.getpid(), signal.SIGINT)
+        threading.Thread(target=interrupt, daemon=True).start()
+        shell.run_cell("s.run()")
+        print("LEFT", len(vidnb.jobs(limit=None)))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=120, cwd=tmp_path
+    )
+    said, _, left = done.stdout.partition("LEFT")
+    assert "on their way and are kept. s.run() goes on." in said or "1 is on its way" in said, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert len(said.strip().splitlines()) == 1
+    assert 0 < int(left) < 40
+
+
+def test_claims_are_one_a_cell_in_every_database(database: str, tmp_path: Path) -> None:
+    with closing(Store(database)) as store:
+        client = AsyncClient(tmp_path, database_url=database)
+        sweep = vidnb.sweep(**quick(5), client=client)
+        sweep.prepare()
+        rows = SweepRows(store)
+        base_url = sweep.plan.jobs[0].base_url
+        assert rows.left(sweep.id) == {base_url: 5}
+        prompts = []
+        places = {job.key: job for job in sweep.plan.jobs}
+
+        def make(cell: Any) -> Any:
+            planned = places[cell["base_url"], cell["recipe_hash"], cell["take"]]
+            return client.claimed(planned.row(sweep.purse, client.clock.utc()))
+
+        while (claimed := rows.claim(sweep.id, base_url, make)) is not None:
+            job, is_new = claimed
+            assert is_new
+            prompts.append(job.params["prompt"])
+        assert prompts == [f"koala {n}" for n in range(5)]
+        assert rows.left(sweep.id) == {}
+        standings = rows.standings([job.key for job in sweep.plan.jobs])
+        assert [standing and standing.state for standing in standings] == [State.INTENDED] * 5
+        assert sorted(job.prompt for job in sweep.history.jobs) == [f"koala {n}" for n in range(5)]
+        asyncio.run(client.aclose())
+
+
+async def test_events_tell_what_happens_to_each_job_until_none_is_on_its_way(tmp_path: Path) -> None:
+    async with emulated(tmp_path) as client:
+        sweep = vidnb.sweep("a {animal} walks", animal=["koala", "heron"], **QUICK, client=client)
+        sweep.prepare()
+
+        async def told() -> list[tuple[str, State]]:
+            return [(event.values["animal"], event.state) async for event in sweep.events(0.02)]
+
+        events, _ = await asyncio.gather(told(), sweep.run_async())
+        assert {animal for animal, state in events if state is State.DONE} == {"koala", "heron"}
+
+
+def test_a_file_is_run_on_the_command_line_and_the_same_command_again_sends_nothing(tmp_path: Path) -> None:
+    (tmp_path / "start.png").write_bytes(picture(640, 360))
+    (tmp_path / "koala.toml").write_text(
+        'prompt = "a {mood} {animal} walks"\nstart_image = "start.png"\nwhere = "animal != \'cat\'"\n'
+        f'model = "{QUICK["model"]}"\nduration_s = 3\n[zipped]\nanimal = ["koala", "cat"]\nmood = ["calm", "wild"]\n'
+    )
+
+    def command(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "vidnb", "sweep", str(tmp_path / "koala.toml"), *words], capture_output=True,
+            text=True, timeout=120, cwd=tmp_path,
+        )  # fmt: skip
+
+    planned = command("--plan")
+    assert (planned.returncode, "1 to run" in planned.stderr) == (0, True), planned.stderr
+    assert "at most $2.00" in command("--plan", "--budget", "2").stderr
+    assert command("--budget", "2").returncode == 0
+    assert "All were made before: nothing to pay" in command("--plan").stderr
+    (tmp_path / "koala.toml").write_text("prompt = [")
+    assert (command().returncode, "is no TOML" in command().stderr) == (2, True)
+
+
+def test_a_budget_in_money_that_cannot_hold_for_an_unknown_price_is_said_in_the_plan(tmp_path: Path) -> None:
+    client = AsyncClient(tmp_path, keys={"leonardo": "c0ffee00-dead-4bee-8f00-0123456789ab"})
+    sweep = vidnb.sweep("a koala", seeds=2, budget_usd=5, client=client)
+    assert "Nobody knows the price of 2 jobs before they are sent" in repr(sweep)
+    assert "add budget_jobs=..." in repr(sweep)
+    assert "Nobody knows" not in repr(sweep.with_(budget_jobs=2))
+    asyncio.run(client.aclose())
+
+
+async def test_a_clip_whose_file_was_deleted_for_good_is_to_be_run_again(tmp_path: Path) -> None:
+    emulator, recorders = watched(tmp_path)
+    async with emulated(tmp_path, emulator) as client:
+        sweep = vidnb.sweep(**quick(2), client=client)
+        await sweep.run_async()
+        one = sweep.history.where(prompt="koala 0")
+        one.trash()
+        assert sweep.outlook.to_send == 0  # it can still be restored
+        client.history(trashed=True).purge()
+        assert sweep.outlook.to_send == 1
+        await sweep.run_async()
+        assert (posts(recorders), sweep.outlook.to_send) == (3, 0)

@@ -1,0 +1,126 @@
+"""Workers: they share a sweep that somebody else wrote, keep to its purse, and take up what others left."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from databases import database, postgres_server
+from fakes import QUICK, emulated
+from sweeping import posts, quick, watched
+
+import vidnb
+from vidnb.client.asynchronous import AsyncClient
+from vidnb.records import Reservation
+from vidnb.store import Store
+from vidnb.store.sweeps import SweepRows
+from vidnb.sweeps.outlook import Group
+from vidnb.sweeps.running import planned_of
+from vidnb.sweeps.working import Worker
+
+__all__ = ["database", "postgres_server"]  # fixtures
+
+pytestmark = pytest.mark.anyio
+FORK = multiprocessing.get_context("forkserver")
+
+
+async def test_two_workers_run_a_sweep_that_somebody_queued_and_each_recipe_is_sent_once(tmp_path: Path) -> None:
+    emulator, recorders = watched(tmp_path)
+    async with emulated(tmp_path, emulator) as one, AsyncClient(tmp_path, emulator=emulator) as other:
+        vidnb.sweep(**quick(20), client=one).queue()
+        workers = [Worker(client, lambda text: None) for client in (one, other)]
+        await asyncio.gather(*(worker.work(until_idle=True) for worker in workers))
+        assert sum(worker.done for worker in workers) >= 20
+        assert posts(recorders) == 20
+        assert vidnb.sweep(**quick(20), client=one).outlook.counts == {Group.DONE: 20}
+
+
+async def test_a_worker_keeps_to_the_purse_and_says_so(tmp_path: Path) -> None:
+    emulator, recorders = watched(tmp_path)
+    async with emulated(tmp_path, emulator) as client:
+        sweep = vidnb.sweep(**quick(3, budget_jobs=2), client=client)
+        sweep.queue()
+        said: list[str] = []
+        worker = Worker(client, said.append)
+        work = asyncio.create_task(worker.work())
+        while worker.done < 2 or not said:  # noqa: ASYNC110  # there is nothing to be told by
+            await asyncio.sleep(0.05)
+        work.cancel()
+        await asyncio.wait([work])
+        assert (len(said), "would pass the cap of 2 jobs" in said[0]) == (1, True)
+        assert posts(recorders) == 2
+
+
+def claim_all(url: str, sweep_id: str, base_url: str, gate: Any, queue: Any) -> None:
+    """Claim cells until none is left, as a worker of its own process."""
+    with closing(Store(url)) as store:
+        rows, found = SweepRows(store), []
+
+        def make(cell: Any) -> Any:
+            return planned_of(cell).row(None, store.clock.utc()), Reservation(book="emulated")
+
+        gate.wait()
+        while (claimed := rows.claim(sweep_id, base_url, make)) is not None:
+            job, is_new = claimed
+            found.append((job.recipe_hash, is_new))
+        queue.put(found)
+
+
+def test_processes_that_claim_at_once_never_get_the_same_cell(database: str, tmp_path: Path) -> None:
+    client = AsyncClient(tmp_path, database_url=database)
+    sweep = vidnb.sweep(**quick(300), client=client)
+    sweep.queue()
+    gate, queue = FORK.Barrier(3), FORK.Queue()
+    arguments = (database, sweep.id, sweep.plan.jobs[0].base_url, gate, queue)
+    processes = [FORK.Process(target=claim_all, args=arguments, daemon=True) for _ in range(3)]
+    for process in processes:
+        process.start()
+    claims = [claim for _ in processes for claim in queue.get(timeout=120)]
+    for process in processes:
+        process.join()
+    assert all(is_new for _, is_new in claims)
+    assert sorted(recipe for recipe, _ in claims) == sorted(job.recipe_hash for job in sweep.plan.jobs)
+    asyncio.run(client.aclose())
+
+
+@pytest.mark.long
+def test_a_killed_workers_jobs_are_taken_up_by_another_without_a_second_post(tmp_path: Path) -> None:
+    environment = os.environ | {"VIDNB_HOME": str(tmp_path / "data"), "VIDNB_EMULATOR_SPEED": "40"}
+    (tmp_path / "s.toml").write_text(
+        f'prompt = "a {{animal}}"\nanimal = {[f"koala {n}" for n in range(12)]}\nmodel = "{QUICK["model"]}"\n'
+        "width_px = 640\nheight_px = 360\nduration_s = 3\n"
+    )
+
+    def command(*words: str, **options: Any) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "vidnb", *words], env=environment, text=True, cwd=tmp_path, stderr=subprocess.PIPE,
+            **options,
+        )  # fmt: skip
+
+    queued = command("sweep", str(tmp_path / "s.toml"), "--queue")
+    assert "waits for vidnb work" in queued.communicate(timeout=120)[1]
+    first = command("work", "--at-once", "4")
+    with closing(Store(tmp_path / "data")) as store:
+        deadline = time.monotonic() + 60
+        while not store.jobs(state=["running", "queued"]) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        first.send_signal(signal.SIGKILL)
+        first.communicate()
+        left = {job.id: job.remote_id for job in store.jobs(state=["running", "queued"], limit=None)}
+        assert left
+        second = command("work", "--until-idle")
+        said = second.communicate(timeout=120)[1]
+        jobs = store.jobs(limit=None)
+        assert second.returncode == 0, said
+        assert {job.state.value for job in jobs} <= {"done", "ambiguous"}
+        assert len({job.recipe_hash for job in jobs}) == len(jobs) == 12
+        assert all(store.get(job_id).remote_id == remote_id for job_id, remote_id in left.items())

@@ -1,0 +1,120 @@
+"""Somebody else's package: from `pip install` to a clip without a key, and an old history once it is gone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ACME = Path(__file__).with_name("support") / "acme"
+MAKE = """
+import vidnb
+clip = vidnb.generate("a koala", model="acme/koala", seed=7)
+assert clip.emulated and clip.info.width_px == 320, clip
+assert "acme/koala" in set(vidnb.models().id)
+vidnb.budget("lesson", usd=0.03)
+vidnb.generate("a cat", model="acme/koala", purse="lesson")
+try:
+    vidnb.submit("a bird", model="acme/koala", purse="lesson")
+except vidnb.BudgetError as error:
+    print(error)
+form = vidnb.widgets.ModelPicker("acme/koala")
+assert form._providers["acme"] == "Acme Video"
+"""
+OPEN = """
+import vidnb
+assert "acme/koala" not in set(vidnb.models().id)
+history = vidnb.history()
+assert [item.prompt for item in history] == ["a cat", "a koala"]
+clip = history[1]
+assert clip.path.read_bytes()[4:8] == b"ftyp"
+assert "koala" in clip._repr_mimebundle_()["text/html"]
+assert list(history.df.model) == ["acme/koala"] * 2
+assert vidnb.resume() == []
+try:
+    vidnb.generate("a koala", model="acme/koala", seed=8)
+except vidnb.ConfigError as error:
+    print(error)
+"""
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment that sees this one's packages and can have more."""
+    folder = tmp_path_factory.mktemp("third party")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
+    (packages,) = (folder / "venv").glob("lib/python*/site-packages")
+    here = [path for path in sys.path if path.endswith("site-packages")]
+    (packages / "here.pth").write_text("\n".join([str(Path(__file__).parents[1]), *here]), encoding="utf-8")
+    return folder / "venv/bin/python"
+
+
+def pip(python: Path, *arguments: object) -> None:
+    """Run pip in that environment."""
+    command = [sys.executable, "-m", "pip", "--python", python, "--quiet", "--disable-pip-version-check", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def run(python: Path, home: Path, code: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the code in that environment, on this data folder."""
+    told = os.environ | {"VIDNB_HOME": str(home), "VIDNB_EMULATOR_SPEED": "1000"} | variables
+    return subprocess.run([python, "-c", textwrap.dedent(code)], env=told, capture_output=True, text=True, cwd=home)
+
+
+def test_a_third_service_is_taught_offline_and_its_history_outlives_it(environment: Path, tmp_path: Path) -> None:
+    wheels = tmp_path / "wheels"
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps", "-w", wheels, ACME]
+    built = subprocess.run(command, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    home = tmp_path / "data"
+    home.mkdir()
+    pip(environment, "install", "--no-deps", "--no-index", *wheels.glob("*.whl"))
+    made = run(environment, home, MAKE)
+    assert made.returncode == 0, made.stderr
+    assert "would pass the cap of $0.03 of the purse 'lesson'" in made.stdout
+    pip(environment, "uninstall", "--yes", "vidnb-acme")
+    opened = run(environment, home, OPEN)
+    assert opened.returncode == 0, opened.stderr
+    assert "there is no model 'acme/koala'" in opened.stdout
+
+
+BAD = {
+    "raises": ("raise RuntimeError('no good')", "importing it raised RuntimeError: no good"),
+    "exits": ("import sys\nsys.exit(3)", "importing it raised SystemExit: 3"),
+    "hangs": ("import time\ntime.sleep(600)", "importing it did not end within 0.3 s"),
+    "lacks": ("", "importing it raised AttributeError"),
+}
+
+
+@pytest.mark.parametrize("how", BAD)
+def test_a_plug_in_that_cannot_be_imported_is_named_and_all_else_works(how: str, tmp_path: Path) -> None:
+    code, said = BAD[how]
+    site, home = tmp_path / "site", tmp_path / "data"
+    (site / "bad-1.0.dist-info").mkdir(parents=True)
+    home.mkdir()
+    (site / "bad_plugin.py").write_text(code, encoding="utf-8")
+    groups = "\n".join(f"[{group}]\nbad = bad_plugin:Bad\n" for group in ("vidnb.providers", "vidnb.emulated"))
+    (site / "bad-1.0.dist-info/entry_points.txt").write_text(groups, encoding="utf-8")
+    (site / "bad-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: bad\nVersion: 1.0\n", "utf-8")
+    program = """
+    import vidnb, vidnb.plugins
+    vidnb.plugins.IMPORT_S = 0.3
+    print(vidnb.generate("a koala", model="1min/damo", num_frames=16, fps=8, steps=10))
+    assert "leonardo/motion_2.0" in set(vidnb.models().id)
+    """
+    paths = os.pathsep.join([str(site), str(Path(__file__).parents[1])])
+    done = run(Path(sys.executable), home, program, PYTHONPATH=paths)
+    assert done.returncode == 0, done.stderr
+    assert "<Clip EMULATED 1min/damo" in done.stdout
+    assert done.stderr.count(said) == 1, done.stderr
+    assert "everything else works" in done.stderr
+    doctor = "from vidnb import plugins; plugins.IMPORT_S = 0.3; from vidnb.cli import main; main()"
+    command = [sys.executable, "-c", doctor, "doctor"]
+    told = os.environ | {"VIDNB_HOME": str(home), "PYTHONPATH": paths, "COLUMNS": "300"}
+    report = subprocess.run(command, env=told, capture_output=True, text=True, cwd=home)
+    assert said in " ".join(report.stdout.split()), report

@@ -1,0 +1,87 @@
+"""The board of a sweep: what the page is told, what a hand does, and what a notebook saves."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import QUICK, emulated
+
+import vidnb
+from vidnb.client.asynchronous import AsyncClient
+from vidnb.client.verbs import Client
+from vidnb.emulator import Emulator
+from vidnb.sweeps.grid import cell_words, laid_out
+from vidnb.widgets.board import DONE, SAME, WAITING, Board
+
+pytestmark = pytest.mark.anyio
+
+
+def heard(board: Board, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any, Any]]:
+    said: list[tuple[str, Any, Any]] = []
+    monkeypatch.setattr(board, "say", lambda kind, content=None, buffers=(): said.append((kind, content, buffers)))
+    return said
+
+
+def test_repeats_stand_across_and_the_other_axes_down() -> None:
+    sweep = vidnb.sweep(
+        "a {animal} in the {place}", animal=["koala", "heron"], place=["snow", "city"], motion_control="Dolly In",
+        motion_control_weight=[0.3, 0.7], model=["leonardo/motion_2.0", "leonardo/motion_2.0-fast"], seeds=8,
+    )  # fmt: skip
+    grid = laid_out(sweep.plan)
+    assert (len(grid.rows), grid.cols, grid.block, grid.groups) == (8, 16, 8, 4)
+    assert grid.rows[1] == ("koala", "snow", "Motion 2.0 Fast")
+    assert grid.blocks == ("weight 0.3, 8 seeds", "weight 0.7, 8 seeds")
+    assert sorted(grid.places.values()) == list(range(128))
+    assert cell_words(sweep.plan, 0).startswith("koala · snow · weight 0.3 · Motion 2.0 · seed 1756299776")
+
+
+async def test_the_page_is_told_of_each_cell_as_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with emulated(tmp_path) as client:
+        sweep = vidnb.sweep("a {animal}", animal=["koala", "heron", "koala"], **QUICK, client=client)
+        board = Board(sweep)
+        said = heard(board, monkeypatch)
+        board.heard_ready({}, [])
+        assert said[-1] == ("all", {}, (bytes([WAITING, WAITING, SAME]), bytes(3)))
+        assert board._now["steps"] == [{"kind": "run", "text": "Run 2", "price": "free"}]
+        await sweep.run_async(on_change=board.update)
+        board.finish()
+        board.heard_ready({}, [])
+        assert said[-1] == ("all", {}, (bytes([DONE, DONE, SAME]), bytes(3)))
+        assert (board._now["heading"], board._now["steps"]) == ("Done", [])
+        await board._rate(0, 4)
+        assert ("cells", {}, [struct.pack("<1I", 0), bytes([DONE, 4])]) in said
+        assert sweep.history.where(rating=4).df.prompt.tolist() == ["a koala"]
+        await board._say_posters([0, 2])
+        kind, content, buffers = said[-1]
+        assert (kind, content, buffers[0][:4]) == ("posters", {"cells": [0, 2]}, b"RIFF")
+        assert buffers[1] == buffers[0]  # the same clip
+
+
+async def test_a_saved_notebook_has_the_grid_and_says_how_to_go_on(tmp_path: Path) -> None:
+    async with emulated(tmp_path) as client:
+        sweep = vidnb.sweep("<b>a</b> {animal}", animal=["koala", "heron"], **QUICK, client=client)
+        await sweep.run_async()
+        html = Board(sweep).saved_html()
+        assert html.count("<img") == 2
+        assert "Run this cell again: it goes on where it was" in html
+        assert "2 of 2 were done at" in html
+        assert "<b>a</b> " not in html
+
+
+def test_run_and_retry_are_pressed_in_the_board(tmp_path: Path) -> None:
+    emulator = Emulator(tmp_path / "emulator", speed=1000.0, faults=["failed:1"])
+    with Client(tmp_path, emulator=emulator) as client:
+        assert isinstance(client.asynchronous, AsyncClient)
+        sweep = vidnb.sweep("a {animal}", animal=["koala", "heron"], **QUICK, client=client)
+        board = Board(sweep)
+        board.heard_run({}, [])
+        assert board._run is not None
+        board._run.result(60)
+        (cause,) = board._now["causes"]
+        assert (cause["count"], cause["retry"]) == (1, True)
+        board.heard_retry({"cause": cause["name"]}, [])
+        board._run.result(60)
+        assert (board._now["causes"], board.problem) == ([], "")

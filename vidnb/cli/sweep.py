@@ -1,0 +1,192 @@
+"""`vidnb sweep FILE.toml`: a sweep from a file, with its plan first and the counts while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vidnb.cli.terminal import INTERRUPTED, console, say
+from vidnb.errors import ConfigError
+
+if TYPE_CHECKING:
+    from vidnb.sweeps.running import RunProgress
+    from vidnb.sweeps.sweep import Sweep
+
+TOLD_S = 10.0
+"""Seconds between two printed lines of counts where the output is no terminal."""
+
+
+def sweep(
+    file: Annotated[Path, typer.Argument(help="TOML with the arguments of vidnb.sweep; lists are axes.")],
+    budget: Annotated[float | None, typer.Option(min=0, help="Cap in US dollars, for all runs of it.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=0, help="Cap in number of jobs.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Show the plan and send nothing.")] = False,
+    queue: Annotated[bool, typer.Option("--queue", help="Only write it for vidnb work, here or elsewhere.")] = False,
+    retry: Annotated[str | None, typer.Option(help="Send the failed jobs of this cause again, too.")] = None,
+    accept_unknown_price: Annotated[
+        bool, typer.Option(help="Send jobs although no cap in money can be held against their price.")
+    ] = False,
+    live: Annotated[bool, typer.Option("--live", help="A missing key is an error; never emulate.")] = False,
+) -> None:
+    """Run a sweep: every combination of the lists in a file, under a cap. The same command again goes on.
+
+    A file looks like this:
+
+        prompt = "a {animal} in the snow"
+        animal = ["koala", "heron"]
+        model = "leonardo/motion_2.0"
+        seeds = 4
+        where = 'animal == "koala" or seed > 1000'
+
+    Paths of pictures are relative to the file. Ctrl-C stops the waiting; what was sent is kept.
+    """
+    from vidnb.client.verbs import Client
+
+    caps = {"budget_usd": budget, "budget_jobs": jobs}
+    given = read(file) | {name: cap for name, cap in caps.items() if cap is not None}
+    client = Client(live=live or None)
+    try:
+        chosen = planned(given, client)
+        console(stderr=True).print(str(chosen), markup=False, highlight=False, soft_wrap=True)
+        if plan:
+            return
+        if retry is not None:
+            chosen.retry(retry)
+        if queue:
+            chosen.queue()
+            say(f"Sweep {chosen.id} waits for vidnb work.")
+        else:
+            run(chosen, accept_unknown_price)
+    finally:
+        client.close()
+
+
+def read(file: Path) -> dict[str, Any]:
+    """Return the arguments of a sweep as a file has them.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        return _beside(tomllib.loads(file.read_text(encoding="utf-8")), file.parent)
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror or error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is no TOML: {error}") from None
+
+
+def planned(given: Mapping[str, Any], client: Any) -> Sweep:
+    """Return the sweep of a file's arguments; `zipped` and `sampled` in it are tables.
+
+    Raises:
+        ConfigError: something in it is wrong.
+    """
+    from vidnb.sweeps.axes import sampled, zipped
+    from vidnb.sweeps.sweep import sweep as make
+
+    values = dict(given)
+    linked = [zipped(**table) for table in _tables(values, "zipped")]
+    for table in _tables(values, "sampled"):
+        ranges = {name: _range(value) for name, value in table.items() if name not in ("count", "how", "draw")}
+        options = {name: table[name] for name in ("how", "draw") if name in table}
+        linked.append(sampled(table.get("count", 0), **options, **ranges))
+    if bad := [name for name in values if not name.isidentifier() or name == "client"]:
+        raise ConfigError(f"{bad[0]!r} is no argument of vidnb.sweep")
+    return make(values.pop("prompt", None), *linked, client=client, **values)
+
+
+def run(chosen: Sweep, accept_unknown_price: bool) -> None:
+    """Run the sweep and show its counts; ends with an exit code that says how it went."""
+    from vidnb.client import loop
+    from vidnb.sweeps import showing
+    from vidnb.sweeps.outlook import Group
+
+    chosen.prepare()
+    with _display(chosen) as show:
+        try:
+            progress = loop.run_sync(
+                chosen.run_async(accept_unknown_price=accept_unknown_price, on_change=lambda news, _: show(news))
+            )
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            say("Interrupted. What was sent is kept; the same command goes on.", style="yellow")
+            raise typer.Exit(INTERRUPTED) from None
+    say(showing.progress_text(progress))
+    for cause in chosen.outlook.causes:
+        say(f"  {cause} ({cause.charged})")
+    done = progress.counts()[Group.DONE]
+    if progress.word != "done" or done < len(chosen.plan.jobs):
+        raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def _display(chosen: Sweep) -> Iterator[Callable[[RunProgress], None]]:
+    """What to call with the progress: on a terminal a bar and the counts, else a line now and then."""
+    from vidnb.sweeps import showing
+    from vidnb.sweeps.outlook import Group
+
+    screen = console(stderr=True)
+    if not screen.is_terminal:
+        told_at, word = float("-inf"), ""
+
+        def line(progress: RunProgress) -> None:
+            nonlocal told_at, word
+            if progress.elapsed_s - told_at > TOLD_S or progress.word != word:
+                told_at, word = progress.elapsed_s, progress.word
+                say(showing.progress_text(progress))
+
+        yield line
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    text = TextColumn("{task.description}", markup=False)
+    with Bar(BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), text, console=screen, transient=True) as bar:
+        task = bar.add_task("", total=len(chosen.plan.jobs))
+
+        def draw(progress: RunProgress) -> None:
+            bar.update(task, completed=progress.counts()[Group.DONE], description=showing.progress_text(progress))
+
+        yield draw
+
+
+def _tables(values: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """Take the tables of a name out of the values: one, or several."""
+    found = values.pop(name, [])
+    tables = [found] if isinstance(found, dict) else found
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise ConfigError(f"{name}: write it as a table, [{name}], or several, [[{name}]]")
+    return tables
+
+
+def _range(value: Any) -> Any:
+    """Return a pair of numbers as a range; TOML has no tuples."""
+    is_pair = isinstance(value, list) and len(value) == 2 and all(isinstance(end, int | float) for end in value)
+    return tuple(value) if is_pair else value
+
+
+def _beside(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the values with the paths of inputs relative to the file's own folder."""
+    from vidnb import catalog
+
+    media = {
+        name
+        for model in catalog.load().values()
+        for name, param in model.params.items()
+        if param.kind in catalog.MEDIA_KINDS
+    }
+
+    def placed(name: str, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: placed(key, item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [placed(name, item) for item in value]
+        is_path = name in media and isinstance(value, str) and not value.lower().startswith(("http://", "https://"))
+        return str(folder / value) if is_path else value
+
+    return {name: placed(name, value) for name, value in values.items()}

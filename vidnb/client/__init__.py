@@ -1,0 +1,1 @@
+"""The verbs: `asynchronous` has them as coroutines, `verbs` is their sync face."""

@@ -1,0 +1,110 @@
+"""The one background loop on which every sync verb runs its async twin.
+
+A notebook's own loop is always running, so nothing here touches it: a daemon thread has a loop of its own, and the
+caller waits for the result in short steps, so that Ctrl-C and "interrupt kernel" reach both sides. It works the same
+in a script, a cell, a widget callback on whatever thread the kernel chose, and under a running loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from vidnb.client.interrupt import quieted
+from vidnb.errors import VidnbError
+from vidnb.forking import call_in_child
+
+T = TypeVar("T")
+
+THREAD_NAME = "vidnb-loop"
+_lock = threading.Lock()
+_loop: asyncio.AbstractEventLoop | None = None
+_thread: threading.Thread | None = None
+_running: set[concurrent.futures.Future[Any]] = set()
+"""The tasks that still run. The loop keeps only weak references, so they are held here."""
+
+
+def loop() -> asyncio.AbstractEventLoop:
+    """The background loop, started on first use and again after a fork."""
+    global _loop, _thread
+    with _lock:
+        if _loop is None or _loop.is_closed():
+            _loop = asyncio.new_event_loop()
+            _thread = threading.Thread(target=_loop.run_forever, name=THREAD_NAME, daemon=True)
+            _thread.start()
+    return _loop
+
+
+@call_in_child
+def _begin_anew() -> object:
+    """Forget the parent's loop in a child: its thread is not there, and its sockets are the parent's."""
+    global _loop, _thread, _lock, _running
+    left = _loop, _thread, _running
+    _loop, _thread, _lock, _running = None, None, threading.Lock(), set()
+    return left
+
+
+def spawn(coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+    """A future for the coroutine, which runs on the background loop; cancelling the future cancels it.
+
+    The caller's context goes along, so that output written by the coroutine lands in the caller's cell.
+    """
+    result: concurrent.futures.Future[T] = concurrent.futures.Future()
+    running, context = loop(), contextvars.copy_context()
+    _running.add(result)
+    result.add_done_callback(_running.discard)
+
+    def start() -> None:
+        task = context.run(running.create_task, coroutine)
+        result.add_done_callback(lambda done: done.cancelled() and running.call_soon_threadsafe(task.cancel))
+        task.add_done_callback(lambda done: _hand_over(done, result))
+
+    running.call_soon_threadsafe(start)
+    return result
+
+
+def _hand_over(task: asyncio.Task[T], result: concurrent.futures.Future[T]) -> None:
+    """Copy the outcome of the task to the future that another thread waits for."""
+    if task.cancelled():
+        result.cancel()
+        return
+    error = task.exception()
+    if not result.set_running_or_notify_cancel():
+        return
+    if error is not None:
+        result.set_exception(error)
+    else:
+        result.set_result(task.result())
+
+
+def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The coroutine's result; an interrupt while waiting cancels it.
+
+    Raises:
+        RuntimeError: called on the background loop itself, where waiting would be a deadlock.
+    """
+    if threading.current_thread() is _thread:
+        coroutine.close()
+        raise RuntimeError("a sync verb of vidnb was called on vidnb's own loop; await the verb of AsyncClient there")
+    future = spawn(coroutine)
+    try:
+        while True:
+            try:
+                # A short wait returns to the interpreter, so that a signal is seen on every platform.
+                return future.result(0.25)
+            except concurrent.futures.TimeoutError:
+                if future.done():
+                    raise
+    except VidnbError as error:
+        # Foreseen, and told in full by its message: the frames of two threads below would only bury it in a cell.
+        raise error.with_traceback(None)  # noqa: B904
+    except KeyboardInterrupt as interrupt:
+        future.cancel()
+        raise quieted(interrupt) from None
+    except BaseException:
+        future.cancel()
+        raise

@@ -1,0 +1,88 @@
+"""The tasks that drive a client's jobs: one task a job, however many callers wait; and a queue for each watcher."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+
+from vidnb import display
+from vidnb.jobs.engine import Engine
+from vidnb.records import Job
+
+
+class Runners:
+    """The jobs that a client drives.
+
+    Args:
+        engine: returns what drives the jobs, once the first one is started.
+    """
+
+    def __init__(self, engine: Callable[[], Engine]) -> None:
+        self._engine = engine
+        self._tasks: dict[str, asyncio.Task[Job]] = {}
+        self._watchers: dict[str, list[asyncio.Queue[Job]]] = {}
+
+    def __contains__(self, job_id: str) -> bool:
+        return job_id in self._tasks
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._tasks))
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def start(self, job: Job) -> asyncio.Task[Job]:
+        """Return the task that drives the job, started if nobody drives it yet."""
+        task = self._tasks.get(job.id)
+        if task is None or (task.done() and not job.is_terminal):
+            name = f"vidnb job {job.id[:8]}"
+            task = self._tasks[job.id] = asyncio.create_task(self._engine().run(job), name=name)
+            task.add_done_callback(lambda done: self._ended(job.id, done))
+        return task
+
+    async def stop(self, job: Job) -> None:
+        """End the task that drives the job, if there is one; the job itself goes on."""
+        task = self._tasks.pop(job.id, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def stop_all(self) -> None:
+        """End all tasks; the jobs go on."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def changed(self, job: Job) -> None:
+        """Tell those who watch the job."""
+        for queue in self._watchers.get(job.id, ()):
+            queue.put_nowait(job)
+
+    @contextlib.contextmanager
+    def watching(self, job_id: str) -> Iterator[asyncio.Queue[Job]]:
+        """Give a queue that gets the job's row after every change, for as long as the block runs."""
+        queue: asyncio.Queue[Job] = asyncio.Queue()
+        queues = self._watchers.setdefault(job_id, [])
+        queues.append(queue)
+        try:
+            yield queue
+        finally:
+            queues.remove(queue)
+            if not queues and self._watchers.get(job_id) is queues:
+                del self._watchers[job_id]
+
+    def _ended(self, job_id: str, task: asyncio.Task[Job]) -> None:
+        # A task nobody waits for must not complain of its error at exit; the row and the log have it.
+        if not task.cancelled() and task.exception() is not None:
+            display.log.warning("job %s: %s", job_id[:8], task.exception())
+        if self._tasks.get(job_id) is task:
+            del self._tasks[job_id]
+
+
+async def forward(queue: asyncio.Queue[Job], on_change: Callable[[Job], None]) -> None:
+    """Call `on_change` with every row that comes, until cancelled."""
+    while True:
+        on_change(await queue.get())

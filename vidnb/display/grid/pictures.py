@@ -1,0 +1,181 @@
+"""The grid as one picture or one film, with its heads, names and gaps drawn into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vidnb.display.grid.pivot import Cell, Grid
+from vidnb.errors import ConfigError, StoreError
+from vidnb.media import mosaic
+from vidnb.media.tagged import text_of
+from vidnb.records import State
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+WIDTH_PX = {".png": 1600, ".jpg": 1600, ".webp": 960, ".gif": 720, ".mp4": 1920}
+"""How wide the whole picture is at most, by kind."""
+FPS = {".gif": 10.0, ".webp": 12.0}
+"""Films of pictures have fewer frames, for their size."""
+WIDEST_CELL, NARROWEST_CELL, GAP_PX = 640, 96, 8
+GROUND, INK, QUIET, SOFT, BAD = "#111418", "#f2f4f7", "#a3abb5", "#20262d", "#e08585"
+FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "Arial Unicode.ttf", "Arial.ttf")
+WINNER = "winner"
+
+
+@dataclass(frozen=True)
+class Board:
+    """The picture around the clips, and where each of them goes."""
+
+    ground: Image
+    tiles: tuple[mosaic.Tile, ...]
+
+
+def save(grid: Grid, path: str | Path, *, at_s: float | None = None, overwrite: bool = False) -> Path:
+    """The path of the written picture or film, by the end of its name.
+
+    Args:
+        grid: what stands where.
+        path: ending in .mp4, .gif, .webp (moving), .png or .jpg (still).
+        at_s: for a still picture the second that it shows; default the middle.
+        overwrite: True to replace a file that is there.
+
+    Raises:
+        ConfigError: the name ends otherwise, or there is no clip.
+        FileExistsError: there is a file already.
+        StoreError: no clip's file is left.
+    """
+    target = Path(path).expanduser()
+    kind = target.suffix.lower()
+    if kind not in WIDTH_PX:
+        raise ConfigError(f"{target.name!r}: the name must end in {', '.join(WIDTH_PX)}; to_html writes pages")
+    if not grid.clips:
+        raise ConfigError("there is no clip in this comparison yet")
+    if target.exists() and not overwrite:
+        raise FileExistsError(f"{target} is there already; give another name, or overwrite=True")
+    part = target.with_name(f".part-{target.name}")  # the end of the name says what is written
+    try:
+        _write(grid, part, kind, at_s)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def _write(grid: Grid, path: Path, kind: str, at_s: float | None) -> None:
+    made = board(grid, WIDTH_PX[kind])
+    seconds = max(clip.info.duration_s for clip in grid.clips)
+    if kind in (".png", ".jpg"):
+        time_s = seconds / 2 if at_s is None else at_s
+        (still,) = mosaic.pictures(made.tiles, made.ground, [time_s])
+        still.save(path)
+        return
+    fps = FPS.get(kind) or max(clip.info.fps for clip in grid.clips)
+    frames = mosaic.pictures(made.tiles, made.ground, _times(seconds, fps))
+    if kind == ".mp4":
+        mosaic.write_mp4(path, frames, fps, text_of({"grid": [_recipe(cell) for cell in grid.cells if cell.clip]}))
+    else:
+        mosaic.write_animation(path, frames, fps)
+
+
+def _times(seconds: float, fps: float) -> Iterator[float]:
+    return (number / fps for number in range(max(1, round(seconds * fps))))
+
+
+def _recipe(cell: Cell) -> dict[str, Any]:
+    assert cell.job is not None
+    return {"name": cell.name, "model": cell.job.model, "params": dict(cell.job.params), "emulated": cell.job.emulated}
+
+
+def board(grid: Grid, width_px: int) -> Board:
+    """The picture with all words in it, and the places of the clips."""
+    import PIL.Image
+    from PIL import ImageDraw
+
+    headed, rowed = any(one.words for one in grid.columns), any(one.words for one in grid.rows)
+    text = _font(max(12, width_px // 80))
+    high = round(text.size * 1.5)
+    side = (
+        min(round(max(text.getlength(str(one)) for one in grid.rows)) + 2 * GAP_PX, width_px // 4) if rowed else GAP_PX
+    )
+    count = len(grid.columns)
+    room = (width_px - side - GAP_PX * (count + 1)) // count
+    wide = max(NARROWEST_CELL, min(WIDEST_CELL, room)) // 2 * 2
+    ratio = max(clip.info.height_px / max(clip.info.width_px, 1) for clip in grid.clips)
+    tall = round(wide * min(ratio, 1.0)) // 2 * 2
+    caption = high if grid.wrapped else 0
+    top = GAP_PX + high * (2 + headed)
+    size = (side + count * (wide + GAP_PX) + GAP_PX, top + len(grid.rows) * (tall + caption + GAP_PX))
+    ground = PIL.Image.new("RGB", (size[0] // 2 * 2, size[1] // 2 * 2), GROUND)
+    draw = ImageDraw.Draw(ground)
+    emulated = any(cell.job is not None and cell.job.emulated for cell in grid.cells)
+    _words(draw, (GAP_PX, GAP_PX), grid.prompt or "Clips", text, INK, size[0] - 2 * GAP_PX)
+    common = " · ".join([*(["EMULATED"] if emulated else []), *map(str, grid.common)])
+    _words(draw, (GAP_PX, GAP_PX + high), common, text, QUIET, size[0] - 2 * GAP_PX)
+    tiles = []
+    for column, head in enumerate(grid.columns):
+        _words(draw, (side + column * (wide + GAP_PX), top - high), str(head), text, INK, wide)
+    for cell in grid.cells:
+        left = side + cell.column * (wide + GAP_PX)
+        above = top + cell.row * (tall + caption + GAP_PX)
+        if cell.column == 0 and rowed:
+            _words(draw, (GAP_PX, above + tall // 2 - high // 2), str(grid.rows[cell.row]), text, INK, side - GAP_PX)
+        if grid.wrapped:
+            _words(draw, (left, above + tall), _said(cell), text, INK, wide)
+        box = (left, above, left + wide - 1, above + tall - 1)
+        if (path := _file(cell)) is None:
+            draw.rectangle(box, outline=QUIET if cell.job is None else BAD, fill=SOFT)
+            _words(draw, (left + GAP_PX, above + tall // 2 - high // 2), _why(cell), text, QUIET, wide - 2 * GAP_PX)
+        else:
+            draw.rectangle(box, fill=SOFT)
+            tiles.append(mosaic.Tile(path, left, above, wide, tall))
+    if not tiles:
+        raise StoreError("the files of these clips are gone from the data folder, or damaged")
+    return Board(ground, tuple(tiles))
+
+
+def _said(cell: Cell) -> str:
+    """The name of a clip and what was said of it."""
+    rating, tags = (cell.job.rating, cell.job.tags) if cell.job is not None else (None, ())
+    return " · ".join(
+        filter(None, [cell.name, f"rated {rating} of 5" if rating else "", "winner" if WINNER in tags else ""])
+    )
+
+
+def _why(cell: Cell) -> str:
+    if cell.job is None:
+        return "Not run"
+    ends = {State.DONE: "No file", State.FAILED: "Failed", State.CANCELLED: "Cancelled", State.AMBIGUOUS: "Unclear"}
+    return ends.get(cell.job.state, "Running")
+
+
+def _file(cell: Cell) -> Path | None:
+    """The clip's file; one that is gone or damaged must not spoil the others."""
+    with suppress(StoreError):
+        return cell.clip.path if cell.clip is not None else None
+    return None
+
+
+def _font(size: float) -> Any:
+    """A font of this machine that has more than Latin letters, else Pillow's own."""
+    from PIL import ImageFont
+
+    for name in FONTS:
+        try:
+            return ImageFont.truetype(name, size)
+        except OSError:
+            continue
+    return ImageFont.load_default(size)
+
+
+def _words(draw: Any, place: tuple[float, float], words: str, font: Any, colour: str, room: float) -> None:
+    """Draw words in one line, shortened until they fit; what has no glyph of its own must not break the picture."""
+    line = "".join(letter if letter.isprintable() else " " for letter in " ".join(words.split()))[:300]
+    whole = line
+    while line and font.getlength(line if line == whole else f"{line}…") > room:
+        line = line[:-1]
+    draw.text(place, line if line == whole else f"{line}…", font=font, fill=colour)

@@ -1,0 +1,1 @@
+"""The emulated Leonardo.AI, REST v1 and v2."""

@@ -1,0 +1,1 @@
+"""The jobs of a data folder as rows, and what a person says of them."""

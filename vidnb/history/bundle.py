@@ -1,0 +1,274 @@
+"""A bundle: finished jobs with their recipes, files, measures and ratings in one zip file, to share, merge or replay.
+
+What travels is a list of names (`Entry`), never a whole row: no key, account, purse, address of a service, id there, or
+signed link. What comes in is checked before anything is kept: the zip by `archive`, each row by `Entry`, each file by
+its hash, and each clip by decoding it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+import uuid
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vidnb.errors import ConfigError, MediaError, StoreError
+from vidnb.files import Files
+from vidnb.params.request import Recipe
+from vidnb.records import TERMINAL, ClipInfo, Cost, Job, State
+from vidnb.store import Store
+from vidnb.store.queries import files_of
+
+FORMAT, VERSION = "vidnb-bundle", 1
+ADDRESS = "bundle:"
+"""Where an imported job was sent to: no service has it."""
+SIGNED = re.compile(r"(https?://[^\s?#\"'<>]+)[?#][^\s\"'<>]*")
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Words = Annotated[str, Field(max_length=200)]
+
+
+class Clip(BaseModel):
+    """What was measured of a clip's file; measured again when it comes in."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sha256: Hash
+    note: Annotated[str, Field(max_length=2000)] | None = None
+
+
+class Entry(BaseModel):
+    """One job in a bundle: these names and no others travel."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    provider: Words
+    model: Words
+    recipe_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{32,64}$")]
+    seeded_hash: Hash | None = None
+    seed_drawn: bool = False
+    take: Annotated[int, Field(ge=0, lt=2**31)]
+    state: State
+    params: dict[Annotated[str, Field(min_length=1, max_length=200)], Any]
+    images: dict[Annotated[str, Field(min_length=1, max_length=200)], list[dict[str, str]]]
+    dropped: dict[str, Any] = {}
+    emulated: bool
+    created_at: datetime
+    submitted_at: datetime | None = None
+    finished_at: datetime | None = None
+    done_at: datetime | None = None
+    cost: tuple[float, Words] | None = None
+    nsfw: bool | None = None
+    error: dict[str, Any] | None = None
+    clip: Clip | None = None
+    rating: Annotated[int, Field(ge=1, le=5)] | None = None
+    tags: Annotated[list[Annotated[str, Field(max_length=60)]], Field(max_length=50)] = []
+    note: Annotated[str, Field(max_length=10_000)] = ""
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """What was written: `str()` says it."""
+
+    path: Path
+    jobs: int
+    clips: int
+    size_bytes: int
+    left_out: int
+    """Jobs that are still on their way, or whose file is gone."""
+
+    def __str__(self) -> str:
+        left = f"; {self.left_out} left out: on their way, or their file is gone" if self.left_out else ""
+        jobs = f"{self.jobs} job{'s' if self.jobs != 1 else ''}"
+        return f"{self.path}: {jobs}, {self.clips} clips, {self.size_bytes / 1e6:.1f} MB{left}"
+
+    __repr__ = __str__
+
+
+def write(store: Store, files: Files, jobs: Iterable[Job], path: str | Path) -> Bundled:
+    """Write finished jobs into a bundle; see `History.bundle`."""
+    target = Path(path).expanduser()
+    if target.exists():
+        raise ConfigError(f"{target} exists already; choose another name, or delete it first")
+    part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        counts = _write(store, files, jobs, part)
+        part.replace(target)
+    except OSError as error:
+        raise StoreError(f"{target} cannot be written: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return Bundled(target, *counts)
+
+
+def _write(store: Store, files: Files, jobs: Iterable[Job], part: Path) -> tuple[int, int, int, int]:
+    lines, written, left_out = [], set[tuple[str, str]](), 0
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        for job in jobs:
+            wanted = {*files_of(job.clip.sha256 if job.clip else None, job.images)}
+            if job.state not in TERMINAL or not all(files.exists(*one) for one in wanted):
+                left_out += 1
+                continue
+            for sha256, suffix in sorted(wanted - written):
+                archive.writestr(f"files/{sha256}{suffix}", files.read(sha256, suffix))
+            written |= wanted
+            lines.append(_entry(job).model_dump_json(exclude_none=True))
+        measured = store.measured_versions({sha256 for sha256, _ in written})
+        values = [json.dumps([*key, value]) for key, value in sorted(measured.items())]
+        about = {"format": FORMAT, "version": VERSION, "jobs": len(lines)}
+        for name, text in (
+            ("jobs.jsonl", "\n".join(lines)), ("measures.jsonl", "\n".join(values)), ("bundle.json", json.dumps(about)),
+        ):  # fmt: skip
+            archive.writestr(name, text, zipfile.ZIP_DEFLATED)
+    clips = len({sha256 for sha256, suffix in written if suffix == ".mp4"})
+    return len(lines), clips, part.stat().st_size, left_out
+
+
+def _entry(job: Job) -> Entry:
+    names = (
+        "id", "provider", "model", "recipe_hash", "seeded_hash", "seed_drawn", "take", "state", "emulated",
+        "created_at", "submitted_at", "finished_at", "done_at", "nsfw", "rating", "note",
+    )  # fmt: skip
+    return Entry.model_construct(
+        **{name: getattr(job, name) for name in names},
+        params=dict(job.params), dropped=dict(job.dropped), tags=list(job.tags),
+        images={name: [dict(item) for item in items] for name, items in job.images.items()},
+        cost=(job.cost.amount, job.cost.unit) if job.cost else None,
+        error=_unsigned(dict(job.error)) if job.error else None,
+        clip=Clip(sha256=job.clip.sha256, note=job.clip.note) if job.clip else None,
+    )  # fmt: skip
+
+
+def _unsigned(value: Any) -> Any:
+    """The same without what follows the question mark of an address: a signature may stand there."""
+    if isinstance(value, str):
+        return SIGNED.sub(r"\1", value)
+    if isinstance(value, Mapping):
+        return {name: _unsigned(one) for name, one in value.items()}
+    return [_unsigned(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def read(store: Store, files: Files, path: str | Path, *, replay: bool = False) -> tuple[list[str], int]:
+    """Merge a bundle into a data folder; see `vidnb.open_bundle`.
+
+    Returns:
+        The ids of its jobs, and how many of them were new.
+
+    Raises:
+        StoreError: it is no bundle, or something in it is not what it says; nothing was taken from it.
+    """
+    from vidnb.history.archive import opened
+
+    with opened(path) as archive:
+        _check_format(archive.text("bundle.json"), archive.refused)
+        entries = [_read_entry(line, archive.refused) for line in archive.text("jobs.jsonl").splitlines() if line]
+        measures = _read_measures(archive.text("measures.jsonl"), archive.refused)
+        there = set(archive.files())
+        clips: dict[str, ClipInfo] = {}
+        for sha256, suffix in sorted(there):  # all of them, before any is kept
+            data = archive.file(sha256, suffix)
+            if suffix == ".mp4":
+                clips[sha256] = _look(data, sha256, archive.refused)
+        jobs = [_job(entry, clips, there, replay, archive.refused) for entry in entries]
+        for sha256, suffix in sorted({file for job in jobs for file in _files(job)}):
+            files.put(archive.file(sha256, suffix), suffix)
+    new = store.merge(jobs, {sha256: measures[sha256] for sha256 in clips if sha256 in measures})
+    return [job.id for job in jobs], len(new)
+
+
+Refuse = Callable[[str], StoreError]
+
+
+def _check_format(text: str, refused: Refuse) -> None:
+    try:
+        about = json.loads(text)
+        version = about["version"] if about["format"] == FORMAT else None
+    except (ValueError, KeyError, TypeError):
+        version = None
+    if version is None:
+        raise refused("it does not say that it is one")
+    if version != VERSION:
+        raise refused(f"its form has the number {version!r}, this vidnb knows {VERSION}: pip install -U vidnb")
+
+
+def _read_entry(line: str, refused: Refuse) -> Entry:
+    try:
+        entry = Entry.model_validate_json(line)
+    except (ValidationError, RecursionError, ValueError) as error:
+        problems = error.errors() if isinstance(error, ValidationError) else []
+        where = ".".join(str(one)[:40] for one in problems[0]["loc"]) if problems else "a job"
+        raise refused(f"{where} of a job is not as it must be") from None
+    if entry.state not in TERMINAL or (entry.state is State.DONE) != (entry.clip is not None):
+        raise refused(f"job {entry.id[:8]} is not at its end")
+    times = (entry.created_at, entry.submitted_at, entry.finished_at, entry.done_at)
+    if any(time is not None and time.tzinfo is None for time in times):
+        raise refused(f"the times of job {entry.id[:8]} name no zone")
+    return entry
+
+
+def _read_measures(text: str, refused: Refuse) -> dict[str, dict[tuple[str, str], float | None]]:
+    found: dict[str, dict[tuple[str, str], float | None]] = {}
+    for line in text.splitlines():
+        try:
+            sha256, name, version, value = json.loads(line)
+        except (ValueError, TypeError, RecursionError):
+            raise refused("a measure is not as it must be") from None
+        is_number = value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+        if not (isinstance(sha256, str) and isinstance(name, str) and isinstance(version, str) and is_number):
+            raise refused("a measure is not as it must be")
+        if not 0 < len(name) <= 200 or len(version) > 200:
+            raise refused("the name of a measure is too long")
+        found.setdefault(sha256, {})[name, version] = None if value is None else float(value)
+    return found
+
+
+def _look(data: bytes, sha256: str, refused: Refuse) -> ClipInfo:
+    """What a clip measures; nothing that the bundle says of it is believed."""
+    from vidnb.media import video
+
+    with tempfile.TemporaryDirectory(prefix="vidnb-") as folder:
+        path = Path(folder) / "clip.mp4"
+        path.write_bytes(data)
+        try:
+            return replace(video.verify_video(path), sha256=sha256)
+        except MediaError as error:
+            raise refused(f"{sha256[:8]}….mp4 is no video ({error})") from None
+
+
+def _files(job: Job) -> set[tuple[str, str]]:
+    return files_of(job.clip.sha256 if job.clip else None, job.images)
+
+
+def _job(
+    entry: Entry, clips: Mapping[str, ClipInfo], there: set[tuple[str, str]], replay: bool, refused: Refuse
+) -> Job:
+    fields = entry.model_dump(exclude={"clip", "cost", "tags"})
+    clip = clips.get(entry.clip.sha256) if entry.clip else None
+    job = Job(
+        **fields, base_url=ADDRESS, imported=True, clip=clip, tags=tuple(entry.tags),
+        cost=Cost(*entry.cost) if entry.cost else None,
+    )  # fmt: skip
+    if (entry.clip is not None and clip is None) or not _files(job) <= there:
+        raise refused(f"a file of job {entry.id[:8]} is missing in it")
+    return replace(job, replays=replay and job.state is State.DONE and _is_its_recipe(job))
+
+
+def _is_its_recipe(job: Job) -> bool:
+    """Whether the hash is that of the recipe: only such a job may answer for it."""
+    whole = _hash(job, job.params)
+    if not job.seed_drawn:
+        return job.recipe_hash == whole
+    opened = {name: value for name, value in job.params.items() if name != "seed"}
+    return job.seeded_hash == whole and job.recipe_hash == _hash(job, opened)
+
+
+def _hash(job: Job, params: Mapping[str, Any]) -> str:
+    return Recipe(job.model, params, job.images).recipe_hash

@@ -1,0 +1,379 @@
+"""The filters of a history: what a person writes, understood or refused, as conditions for the store.
+
+A name is a column of `.df`, a param, or one of the words `since`, `until`, `words`, `tag`. A value is one value,
+several (list, set, range), a tuple of two for an inclusive range, None for any, or MISSING for "not given". What is
+misspelt is an error with a suggestion: an empty answer without a word would be taken for the truth.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from numbers import Integral, Real
+from typing import Any, Literal, Protocol
+
+from vidnb import catalog, providers
+from vidnb.catalog import MEDIA_KINDS, Model
+from vidnb.errors import ConfigError
+from vidnb.history.times import moment, span
+from vidnb.media.measures import MEASURES
+from vidnb.records import MISSING, State
+from vidnb.store.search import Field, Term
+
+Kind = Literal["id", "choice", "part", "tag", "words", "text", "int", "real", "bool", "time", "rating"]
+
+OTHER_WORDS: Mapping[str, str] = {
+    **dict.fromkeys(("finished", "complete", "completed", "success", "succeeded", "successful", "ready", "ok"), "done"),
+    **dict.fromkeys(("error", "failure", "rejected", "refused"), "failed"),
+    **dict.fromkeys(("processing", "in progress", "started", "pending", "in_progress"), "running"),
+    **dict.fromkeys(("lost", "unknown", "unclear"), "ambiguous"),
+    "aborted": "cancelled", "waiting": "queued",
+}  # fmt: skip
+"""What services and people call a state, and what it is called here; for a suggestion only."""
+
+FIELDS: Mapping[str, tuple[str, Kind]] = {
+    "id": ("id", "id"),
+    "job_id": ("id", "id"),
+    "state": ("state", "choice"),
+    "provider": ("provider", "choice"),
+    "model": ("model", "choice"),
+    "prompt": ("prompt", "part"),
+    "words": ("words", "words"),
+    "tag": ("tags", "tag"),
+    "tags": ("tags", "tag"),
+    "note": ("note", "part"),
+    "rating": ("rating", "rating"),
+    "emulated": ("emulated", "bool"),
+    "take": ("take", "int"),
+    "created_at": ("created_at", "time"),
+    "submitted_at": ("submitted_at", "time"),
+    "finished_at": ("finished_at", "time"),
+    "done_at": ("done_at", "time"),
+    "cost": ("cost_amount", "real"),
+    "cost_unit": ("cost_unit", "text"),
+    "cost_usd": ("cost_usd", "real"),
+    "wait_s": ("wait_s", "real"),
+    "download_s": ("download_s", "real"),
+    "total_s": ("total_s", "real"),
+    "actual_width_px": ("actual_width_px", "int"),
+    "actual_height_px": ("actual_height_px", "int"),
+    "actual_fps": ("actual_fps", "real"),
+    "actual_duration_s": ("actual_duration_s", "real"),
+    "frames": ("actual_frames", "int"),
+    "size_bytes": ("size_bytes", "int"),
+    "has_audio": ("has_audio", "bool"),
+    "codec": ("codec", "text"),
+    "nsfw": ("nsfw", "bool"),
+    "error": ("error", "part"),
+    "wire_status": ("wire_status", "text"),
+    "remote_id": ("remote_id", "id"),
+    "recipe_hash": ("recipe_hash", "id"),
+    "clip_sha256": ("clip_sha256", "id"),
+    "purse": ("purse", "text"),
+    "seed_drawn": ("seed_drawn", "bool"),
+    "imported": ("imported", "bool"),
+    "replayed": ("replays", "bool"),
+    "sweep": ("sweep", "text"),
+}
+"""Name that a person writes -> column of the table, and how its values are read."""
+
+TIMES = {"since": 0, "until": 1}
+MOST_VALUES = 10_000
+
+
+class Known(Protocol):
+    """What a store knows of its own rows."""
+
+    def known(self, column: str) -> list[str]:
+        """The different values of a column."""
+
+    def param_kinds(self) -> dict[str, set[str]]:
+        """The kinds of value of each param."""
+
+    def measure_names(self) -> list[str]:
+        """The names of all measures that any clip has."""
+
+
+def terms(store: Known, given: Mapping[str, Any]) -> tuple[Term, ...]:
+    """Return the conditions for these filters; `params` in them holds filters by names of params only.
+
+    Raises:
+        ConfigError: a name or a value is not understood; the message says what there is.
+    """
+    named = dict(given)
+    params = named.pop("params", None) or {}
+    if not isinstance(params, Mapping):
+        raise ConfigError(f"params={params!r}: give a dict of names and values, as params={{'state': 'Bavaria'}}")
+    kinds = _Kinds(store)
+    if isinstance(words := named.get("words"), str) and not words.strip():
+        del named["words"]
+    found = [_term(store, kinds, name, value) for name, value in named.items() if value is not None]
+    return (*found, *(_param(kinds, name, value) for name, value in params.items() if value is not None))
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return yes or no; None is no.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    return False if value is None else bool(_one(name, {"bool"}, value))
+
+
+def field(store: Known, name: str) -> Field:
+    """Return the column of this name, to sort by it.
+
+    Raises:
+        ConfigError: there is none, or it cannot be sorted by.
+    """
+    if name in FIELDS:
+        column, kind = FIELDS[name]
+        if kind in ("words", "tag") or name == "sweep":
+            raise ConfigError(f"jobs cannot be sorted by {name}")
+        return Field(column, of="param" if column == "prompt" else "job")
+    return _found(_Kinds(store), name)[0]
+
+
+class _Kinds:
+    """The kinds of params: what the catalogue says, and what the rows have; these are read once, when needed."""
+
+    def __init__(self, store: Known) -> None:
+        self._store = store
+        self._of_rows: dict[str, set[str]] | None = None
+
+    def of(self, name: str) -> set[str] | None:
+        """The kinds of value of a param; None where neither the rows nor the catalogue know it."""
+        if self._of_rows is None:
+            self._of_rows = self._store.param_kinds()
+        published = _catalogue_kinds().get(name, set())
+        return (self._of_rows.get(name, set()) | published) or None
+
+    def names(self) -> list[str]:
+        """All names of params and measures."""
+        self.of("")
+        return sorted({*(self._of_rows or {}), *_catalogue_kinds(), *self.measures(), *MEASURES})
+
+    def measures(self) -> set[str]:
+        """The names of what was measured here."""
+        return set(self._store.measure_names())
+
+
+def _catalogue_kinds() -> dict[str, set[str]]:
+    kinds: dict[str, set[str]] = {}
+    for model in catalog.load().values():
+        for name, param in model.params.items():
+            kind = "input" if param.kind in MEDIA_KINDS else KIND_OF.get(param.kind, "text")
+            kinds.setdefault(name, set()).add(kind)
+    return kinds
+
+
+KIND_OF = {"integer": "int", "number": "real", "boolean": "bool", "choices": "json", "elements": "json"}
+"""Kind of a param in the catalogue -> kind of its column; all others are text."""
+
+
+def _term(store: Known, kinds: _Kinds, name: str, value: Any) -> Term:
+    if name in TIMES:
+        return _bound(name, value)
+    if name not in FIELDS:
+        field, found = _found(kinds, name)
+        return _read(name, field, found, value)
+    column, kind = FIELDS[name]
+    if kind == "choice":
+        value = _each(value, lambda one: _choice(store, column, one))
+        kind = "text"
+    field = Field(column, of="param" if column == "prompt" and value is MISSING else "job")
+    return _read(name, field, {kind}, value)
+
+
+def _param(kinds: _Kinds, name: str, value: Any) -> Term:
+    found = kinds.of(name)
+    if found is None:
+        raise _no_name(name, kinds)
+    return _read(name, Field(name, of="param"), found, value)
+
+
+def _found(kinds: _Kinds, name: str) -> tuple[Field, set[str]]:
+    """The param or measure of this name, with the kinds of its values."""
+    for plain in (name, name.removeprefix("param_")):
+        if (found := kinds.of(plain)) is not None:
+            return Field(plain, of="param"), found
+    plain = name.removeprefix("measure_")
+    if plain in kinds.measures():
+        return Field(plain, of="measure"), {"real"}
+    if plain in MEASURES:
+        raise ConfigError(f"no clip here has the measure {plain!r} yet; h.measure() measures the clips of a history h")
+    raise _no_name(name, kinds)
+
+
+def _read(name: str, field: Field, kinds: set[str], value: Any) -> Term:
+    """The condition that a value of any form makes of a column with values of these kinds."""
+    if value is MISSING:
+        return Term(field, "any", or_missing=True)
+    if "rating" in kinds and not isinstance(value, tuple | list | set | frozenset | range):
+        return Term(field, "between", (_one(name, {"rating"}, value), None))
+    if isinstance(value, tuple):
+        return _range(name, field, kinds, value)
+    if isinstance(value, range) and value.step == 1 and kinds <= {"int", "rating"} and len(value):
+        return Term(field, "between", (value.start, value.stop - 1))
+    several = _several(value)
+    if several is None:
+        return _all_of(name, field, kinds, [value])
+    if len(several) > MOST_VALUES:
+        raise ConfigError(f"{name}: {len(several):,} values are too many for a filter; give a range (low, high)")
+    return _all_of(name, field, kinds, several)
+
+
+def _all_of(name: str, field: Field, kinds: set[str], values: list[Any]) -> Term:
+    if "time" in kinds:
+        if len(values) != 1:
+            raise ConfigError(f"{name}: give one time, or a range (from, to)")
+        return Term(field, "between", span(name, values[0]))
+    or_missing = any(value is MISSING or value is None for value in values)
+    read = tuple(_one(name, kinds, value) for value in values if value is not MISSING and value is not None)
+    tests = {"part": "part", "id": "starts", "tag": "tag", "words": "words"}
+    (test,) = {tests.get(kind, "any") for kind in kinds} if len(kinds) == 1 else {"any"}
+    if test == "tag" and or_missing:
+        raise ConfigError(f"{name}: MISSING does not work with tags: jobs without tags cannot be found this way")
+    if test == "words" and len(read) != 1:
+        raise ConfigError("words: give one text; all of its words must be found")
+    return Term(field, test, read, or_missing)  # type: ignore[arg-type]  # the names of the tests above
+
+
+def _range(name: str, field: Field, kinds: set[str], value: tuple[Any, ...]) -> Term:
+    if len(value) != 2:
+        raise ConfigError(f"{name}={value!r}: a tuple of two is a range from - to; for several values give a list")
+    low, high = value
+    if "time" in kinds:
+        start = None if low is None else span(name, low)[0]
+        end = None if high is None else span(name, high)[1]
+        return _checked_range(name, field, start, end, value)
+    if not kinds & {"int", "real", "rating"}:
+        raise ConfigError(
+            f"{name}={value!r}: a tuple of two is a range of numbers or times, and {name} is neither; "
+            f"for several values give a list: {name}={list(value)!r}"
+        )
+    low, high = (None if end is None else _number(name, end) for end in value)
+    return _checked_range(name, field, low, high, value)
+
+
+def _checked_range(name: str, field: Field, low: Any, high: Any, value: Any) -> Term:
+    if low is not None and high is not None and low > high:
+        raise ConfigError(f"{name}={value!r}: the range ends before it starts; give (low, high)")
+    return Term(field, "between", (low, high))
+
+
+def _one(name: str, kinds: set[str], value: Any) -> Any:
+    """One value as the column has it."""
+    if isinstance(value, State):
+        return value.value
+    if hasattr(value, "item") and not isinstance(value, type):  # a NumPy scalar
+        value = value.item()
+    if isinstance(value, bool):
+        if "bool" in kinds:
+            return value
+        raise _not_this(name, kinds, value)
+    if isinstance(value, Real) and kinds & {"int", "real", "rating"}:
+        if "rating" in kinds and value not in range(1, 6):
+            raise ConfigError(f"rating={value!r}: ratings are 1 to 5, or MISSING for no rating")
+        return _number(name, value)
+    if isinstance(value, str) and kinds & {"id", "part", "tag", "words", "text", "json", "input"}:
+        return value
+    raise _not_this(name, kinds, value)
+
+
+def _number(name: str, value: Any) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise _not_this(name, {"real"}, value)
+    if value != value:
+        raise ConfigError(f"{name}={value!r}: NaN equals nothing; vidnb.MISSING finds jobs without a value")
+    return int(value) if isinstance(value, Integral) else float(value)
+
+
+def _not_this(name: str, kinds: set[str], value: Any) -> ConfigError:
+    words = {"int": "a whole number", "real": "a number", "rating": "a number from 1 to 5", "bool": "True or False"}
+    wanted = " or ".join(dict.fromkeys(words.get(kind, "text") for kind in sorted(kinds)))
+    hint = ""
+    if isinstance(value, str) and kinds & {"int", "real", "rating"}:
+        number = value.strip()
+        hint = f"; did you mean {name}={number}?" if number.lstrip("-").replace(".", "", 1).isdigit() else ""
+    elif kinds == {"bool"} and value in (0, 1, "true", "false", "True", "False", "yes", "no"):
+        hint = f"; did you mean {name}={value in (1, 'true', 'True', 'yes')}?"
+    elif "text" in kinds and isinstance(value, Real):
+        hint = f"; did you mean {name}={str(value)!r}?"
+    shown = repr(value) if isinstance(value, str | Real) else f"<{type(value).__name__}>"
+    return ConfigError(f"{name}={shown}: {name} is {wanted}{hint}")
+
+
+def _several(value: Any) -> list[Any] | None:
+    """The values of a list, set, range, array or generator; None for a single one."""
+    if isinstance(value, str | bytes | Mapping | Model) or not isinstance(value, Iterable):
+        return None
+    return list(value)
+
+
+def _each(value: Any, read: Callable[[Any], Any]) -> Any:
+    several = _several(value)
+    if isinstance(value, tuple) or several is None:
+        return value if isinstance(value, tuple) or value is MISSING else read(value)
+    return [one if one is MISSING or one is None else read(one) for one in several]
+
+
+def _bound(name: str, value: Any) -> Term:
+    time = moment(value, name, end=bool(TIMES[name]))
+    return Term(Field("created_at"), "between", (time, None) if name == "since" else (None, time))
+
+
+def _choice(store: Known, column: str, value: Any) -> Any:
+    if column == "state":
+        return _word(column, value, [state.value for state in State])
+    if column == "provider":
+        return _word(column, value, [*providers.names()], lambda: store.known("provider"))
+    if isinstance(value, Model):
+        return value.id
+    return _model(store, value)
+
+
+def _model(store: Known, value: Any) -> str:
+    """The id of a model: as it stands in the catalogue or the rows, or the one that has this short name or title."""
+    if not isinstance(value, str):
+        raise _not_this("model", {"text"}, value)
+    if value in catalog.load():
+        return catalog.load()[value].id
+    entries = {model.id: model.title for model in catalog.load().values()}
+    folded = value.strip().casefold()
+    short = [one for one in entries if folded in (one.casefold(), one.partition("/")[2].casefold())]
+    ids = sorted(entries if short else {*entries, *store.known("model")})
+    if value in ids:
+        return value
+    short = short or [one for one in ids if folded in (one.casefold(), one.partition("/")[2].casefold())]
+    fitting = short or [one for one, title in entries.items() if title.casefold() == folded]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise ConfigError(f"model={value!r} may be {' or '.join(map(repr, fitting))}; give one, or both in a list")
+    names = {name.casefold(): one for one in ids for name in (one, one.partition("/")[2], entries.get(one, one))}
+    close = list(dict.fromkeys(names[name] for name in difflib.get_close_matches(folded, names, n=4, cutoff=0.5)))[:3]
+    hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else "; vidnb.models() lists all"
+    raise ConfigError(f"there is no model {value!r}{hint}")
+
+
+def _word(name: str, value: Any, words: list[str], more: Callable[[], list[str]] = list) -> str:
+    """One of these words, whatever its case."""
+    if not isinstance(value, str):
+        raise _not_this(name, {"text"}, value)
+    known = {word.casefold(): word for word in words}
+    folded = str(value).strip().casefold()
+    if folded not in known:
+        known |= {word.casefold(): word for word in more()}
+    if folded in known:
+        return known[folded]
+    close = [OTHER_WORDS[folded]] if OTHER_WORDS.get(folded) in known else difflib.get_close_matches(folded, known, n=1)
+    hint = f"did you mean {known[close[0]]!r}? " if close else ""
+    raise ConfigError(f"{name}={str(value)!r}: {hint}there are {', '.join(known.values())}")
+
+
+def _no_name(name: str, kinds: _Kinds) -> ConfigError:
+    names = list(dict.fromkeys([*FIELDS, *TIMES, *kinds.names()]))
+    close = difflib.get_close_matches(name, names, n=2, cutoff=0.6)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names)}"
+    return ConfigError(f"there is no filter {name!r}; {hint}")

@@ -1,0 +1,56 @@
+"""How effects and spreads look in a cell: what they say, and one small picture of the numbers behind it."""
+
+from __future__ import annotations
+
+from vidnb import shown
+from vidnb.display.charts import bar, dots
+from vidnb.display.page import MUTED, SMALL, Html, block, dotted, join, line, tag
+from vidnb.history.statistics import sentences
+from vidnb.history.statistics.effect import Effect, Effects
+from vidnb.history.statistics.spread import Spread
+
+MOST_DOTS = 400
+WIDE = "max-width:720px;margin:2px 0 10px"
+
+
+def effect_html(effect: Effect) -> str:
+    """The sentence, and the difference of each pair as a dot with the interval below."""
+    return str(block(_effect(effect), style=WIDE))
+
+
+def effects_html(effects: Effects) -> str:
+    """Each effect, one below the other."""
+    return str(block(*map(_effect, effects), style=WIDE))
+
+
+def spread_html(spread: Spread) -> str:
+    """The sentence, and the shares as parts of one bar."""
+    parts = [(spread.word(name), share) for name, share in spread.shares.items()]
+    return str(block(tag("div", str(spread), style="margin:0 0 6px"), bar(parts), style=WIDE))
+
+
+def _effect(effect: Effect) -> Html:
+    first, *rest = sentences.parts(effect)
+    values = effect.differences["difference"].tolist()[:MOST_DOTS]
+    name = f"{sentences.name_of(effect.measure)}{f', {effect.unit}' if effect.unit else ''}"
+    picture = dots(values, (effect.low, effect.mean, effect.high), f"Difference of {name}") if values else None
+    levels = effect.levels
+    steps = tag("div", *(line(str(step)) for step in levels), style=f"{SMALL};margin:4px 0 0") if levels else None
+    said = [tag("div", first, style="font-weight:600"), line(" ".join(rest)), picture, _method(effect), steps]
+    return tag("div", *said, style="margin:0 0 10px")
+
+
+def _method(effect: Effect) -> Html | None:
+    ranks = effect.rank_interval
+    second = None
+    if ranks is not None:
+        second = f"Hodges-Lehmann {ranks.mean:+.3g} ({ranks.low:+.3g} to {ranks.high:+.3g})"
+    tests = "Welch, and takes dealt out anew" if effect.by_takes else "Student's t of the differences, signs flipped"
+    enough = effect.units >= sentences.FEWEST_FOR_INTERVAL
+    words = [tests if enough else None, second, sentences.p_words(effect.p) if enough else None]
+    return dotted(*words, style=f"{SMALL};{MUTED};margin:2px 0 0") if join(words) else None
+
+
+shown.register(Effect, effect_html)
+shown.register(Effects, effects_html)
+shown.register(Spread, spread_html)

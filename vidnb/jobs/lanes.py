@@ -1,0 +1,58 @@
+"""What the jobs share that one key sends to one service: the connection, the slots, and the list of newest jobs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vidnb.jobs.limiter import Limiter
+from vidnb.jobs.listing import Listing
+from vidnb.net.wire import Wire
+from vidnb.records import Job
+from vidnb.store import Store
+
+
+@dataclass(frozen=True)
+class Lane:
+    """The way that the jobs of one key take to one service."""
+
+    wire: Wire
+    slots: asyncio.Semaphore
+    """Submits wait for one; it is held until the job's end."""
+    listing: Listing
+    """The list of newest jobs, which answers for several at once."""
+    limiter: Limiter
+    """The pace of the key, kept with all other processes of the folder."""
+
+
+class Lanes:
+    """Finds the lane of a job.
+
+    Args:
+        wire_for: the connection for a job's provider, or ConfigError where there is no key for it.
+        store: the rows, in which the pace of each key is kept; its clock says how old a list is.
+        in_flight: jobs of one key to have at the service at once; None for what the provider publishes.
+    """
+
+    def __init__(self, wire_for: Callable[[Job], Wire], store: Store, in_flight: int | None = None) -> None:
+        self._wire_for = wire_for
+        self._in_flight = in_flight
+        self._store = store
+        self._lanes: dict[tuple[str, str, str], Lane] = {}
+
+    def of(self, job: Job) -> Lane:
+        """Return the lane that a job takes.
+
+        Raises:
+            ConfigError: there is no key for it.
+        """
+        wire = self._wire_for(job)
+        target = wire.target
+        name = (target.provider.name, target.base_url, target.account)  # the emulator answers for all at one address
+        if name not in self._lanes:
+            at_once = self._in_flight or target.provider.rates.in_flight
+            limiter = Limiter(self._store, target, at_once)
+            wire.may_read = limiter.may_read
+            self._lanes[name] = Lane(wire, asyncio.Semaphore(at_once), Listing(wire, self._store.clock), limiter)
+        return self._lanes[name]

@@ -1,0 +1,183 @@
+"""The one count of money: what a job may cost at most, in which purses that is set aside, and what was spent.
+
+The sums lie in the database (`store.books`) and move with the jobs, in the same transaction. Here are the rules:
+
+- a POST is reserved at the highest price that it can have: an exact price as it is, an estimate at the dearest that
+  such a job was ever charged in this folder, else at one and a half times the published price;
+- the purse of the folder, a named purse and the purse of a client each hold by themselves;
+- a price in another unit than a purse's caps, or none, is refused while a cap in money holds, unless a cap in jobs
+  stands beside it or a person accepts it;
+- emulated jobs have a book of their own, at the catalogue's prices, with the same caps.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Literal
+
+from vidnb.errors import BudgetError, CapReachedError, UnknownPriceError
+from vidnb.jobs import quotes
+from vidnb.records import JOBS_UNIT, Booked, Cost, Job, Purse, Reservation, Spent
+from vidnb.store import Store, in_books
+
+FOLDER = ""
+"""The name of the folder's own purse."""
+ESTIMATE_FACTOR = 1.5
+"""How much dearer than a published estimate a job may turn out."""
+PRICE_FOR_S = 2.0
+"""So long a price that was looked up serves other jobs like it."""
+PRIVATE = ("client:", "process:")
+"""How the names of purses begin that hold for one client or process only."""
+
+
+class Ledger:
+    """The count of one data folder.
+
+    Args:
+        store: where the sums lie.
+        say: tells the person something, once.
+    """
+
+    def __init__(self, store: Store, say: Callable[[str], object] = lambda text: None) -> None:
+        self._store = store
+        self._say = say
+        self._prices: dict[str, tuple[float, Reservation]] = {}
+        self._lock = threading.Lock()
+        for job in store.unpriced():
+            cost = quotes.price_of(store, job).cost
+            store.price(job.id, None if cost is None else in_books(job, cost))
+
+    def reservation(self, job: Job, purses: tuple[str, ...] = (), *, accepted: bool = False) -> Reservation:
+        """Return what one POST of the job may cost, in the folder's purse and these.
+
+        Args:
+            job: whose POST it is.
+            purses: names of more purses.
+            accepted: whether a person accepted a price that no cap can be held against.
+        """
+        alike = repr((job.model, job.emulated, quotes.priced(job)))
+        with self._lock:
+            looked_up_at, found = self._prices.get(alike, (float("-inf"), Reservation()))
+        if self._store.clock.monotonic() - looked_up_at > PRICE_FOR_S:
+            found = self._priced(job)
+            if found.unit:  # an unknown price may be known with the next charge
+                with self._lock:
+                    self._prices = {} if len(self._prices) > 1000 else self._prices
+                    self._prices[alike] = (self._store.clock.monotonic(), found)
+        names = tuple(sorted({FOLDER, *purses}))
+        # What is emulated costs nothing, so a price that nobody knows is no reason to refuse it.
+        accepted = accepted or (job.emulated and not found.unit)
+        return Reservation(names, found.book, found.unit, found.amount, found.expected, accepted)
+
+    def _priced(self, job: Job) -> Reservation:
+        """Return what a job like this one may cost, without purses."""
+        book: Literal["real", "emulated"] = "emulated" if job.emulated else "real"
+        charged = [] if job.emulated else quotes.charges(self._store, job)
+        published = quotes.published_price(job) or quotes.UNKNOWN
+        cost = charged[0] if charged else published.cost
+        if cost is None:
+            return Reservation(book=book)
+        is_exact = job.emulated or published.certainty == "exact"
+        highest = max(
+            (one.amount for one in charged if one.unit == cost.unit),
+            default=cost.amount if is_exact else cost.amount * ESTIMATE_FACTOR,
+        )
+        cost = in_books(job, cost)
+        return Reservation((), book, cost.unit, highest, cost.amount)
+
+    def ensure(self, job: Job, *, accepted: bool = False) -> None:
+        """Reserve a POST for a job that was written before there was a ledger.
+
+        Args:
+            job: that is not sent yet.
+            accepted: whether a person accepted a price that no cap can be held against.
+
+        Raises:
+            BudgetError: a purse has no room; nothing is sent.
+        """
+        if self._store.is_reserved(job.id):
+            return
+        try:
+            self._store.reserve(job.id, self.reservation(job, (job.purse,) if job.purse else (), accepted=accepted))
+        except CapReachedError as error:
+            raise refusal(error) from None
+
+    def look_at_charge(self, job: Job) -> None:
+        """Say so where a service charged more than was reserved; it is booked, and the caps count it."""
+        over = self._store.overrun(job.id)
+        if over is not None and job.cost is not None:
+            self._say(
+                f"Job {job.id[:8]} was charged {job.cost}, {Cost(over, job.cost.unit)} more than was reserved for it. "
+                "It is booked; the caps count it, and what would pass them is not sent."
+            )
+
+    def cap(self, name: str, caps: Mapping[str, float | None]) -> None:
+        """Give a purse caps by unit; None takes one away. Says so where the purse had another."""
+        before = {purse.unit: purse.cap for purse in self._store.purses([name]) if purse.book == "real"}
+        for unit, cap in caps.items():
+            old = before.get(unit)
+            if cap == old and unit in before:
+                continue
+            self._store.set_cap(name, unit, cap)
+            if old is not None and not name.startswith(PRIVATE):
+                now = "none" if cap is None else str(Cost(cap, unit))
+                self._say(f"The cap of {purse_words(name)} was {Cost(old, unit)} and is {now} now.")
+
+    def purse_caps(self, name: str) -> dict[str, float]:
+        """Return the caps of one purse, by unit; both books have the same."""
+        return {purse.unit: purse.cap for purse in self._store.purses([name]) if purse.cap is not None}
+
+    def purses(self) -> list[Purse]:
+        """Return the sums of the folder's purse and of every named one."""
+        return [purse for purse in self._store.purses() if not purse.name.startswith(PRIVATE)]
+
+    def forgive(self, name: str) -> None:
+        """Let a purse begin anew."""
+        self._store.forgive(name)
+
+    def spent(self, since: datetime | None = None, *, emulated: bool = False) -> Spent:
+        """Return what the folder's jobs cost, settled, reserved and unclear apart."""
+        parts: dict[Booked, dict[str, float]] = {booked: {} for booked in Booked}
+        for unit, booked, amount in self._store.sums("emulated" if emulated else "real", since):
+            shown = unit.partition(":")[0]
+            parts[booked][shown] = parts[booked].get(shown, 0.0) + amount
+        return Spent(parts[Booked.SETTLED], parts[Booked.RESERVED], parts[Booked.UNCLEAR])
+
+
+def refusal(error: CapReachedError) -> BudgetError:
+    """Return the refusal in words: what would pass which cap, and what would allow it."""
+    purse, where = error.purse, purse_words(error.purse.name)
+    if error.more is None:
+        priced = "Nobody knows the price of this clip before it is sent" if error.price is None else (
+            f"This clip costs about {error.price}, and that is another unit than the cap's"
+        )  # fmt: skip
+        return UnknownPriceError(
+            f"Nothing was sent: {priced}, so the cap of {Cost(purse.cap or 0.0, purse.unit)} of {where} cannot be "
+            f"promised to hold. A cap on the number of jobs beside it would allow it ({advice(purse.name, 'jobs')})."
+        )
+    parts = {"spent": purse.settled - purse.forgiven, "reserved": purse.reserved, "unclear": purse.unclear}
+    used = ", ".join(f"{Cost(amount, purse.unit)} {name}" for name, amount in parts.items() if amount > 0) or "nothing"
+    more = f"{error.more} more" if purse.unit == JOBS_UNIT else f"up to {error.more} more"
+    kind = {"USD": "usd", JOBS_UNIT: "jobs"}.get(purse.unit, "credits")
+    return BudgetError(
+        f"Nothing was sent: {more} would pass the cap of {Cost(purse.cap or 0.0, purse.unit)} of {where}, of which "
+        f"there are {used}. Raise the cap to go on ({advice(purse.name, kind)})."
+    )
+
+
+def purse_words(name: str) -> str:
+    """Return a purse's name for a message."""
+    if name == FOLDER:
+        return "this data folder"
+    if name.startswith(PRIVATE):
+        return f"this {name.partition(':')[0]}"
+    return f"the purse {name!r}"
+
+
+def advice(name: str, kind: str) -> str:
+    """Return how a cap is set, as one would type it."""
+    if name.startswith(PRIVATE):
+        return f"budget_{kind}=..."
+    return f"vidnb.budget({kind}=...)" if name == FOLDER else f"vidnb.budget({name!r}, {kind}=...)"

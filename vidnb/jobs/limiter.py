@@ -1,0 +1,121 @@
+"""The pace of one account at one service, kept by all processes of the data folder together.
+
+A submit waits for a place at the service and for its turn, a poll for its turn; both are counted apart. What the
+service refuses (429) pauses the whole line for as long as it says, or longer each time, and makes it slower after that,
+until what passes brings the pace back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from vidnb.errors import RateLimitError, StoreError
+from vidnb.net.target import Target
+from vidnb.records import Job
+from vidnb.store import Store
+from vidnb.store.pace import PaceRows, Turn
+
+BELOW = 0.98
+"""The published rate is never reached: a service's own window does not begin where ours does."""
+SOON_PER_S = 5.0
+"""From this rate on calls are spread evenly; below it a few may be made at once, as a person does."""
+LOOK_S = (0.08, 0.25)
+"""How often a process that waits for a place at the service looks again: between these, by chance."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 60.0
+MANY = 20
+"""After so many refusals in a row nothing more is tried."""
+
+
+class Limiter:
+    """The pace of the account that a target is reached with.
+
+    Args:
+        store: the rows, which all processes share.
+        target: the service and the account.
+        at_once: jobs of the account to have at the service at once.
+
+    Attributes:
+        account: whose pace it is, and where, as the rows name it.
+    """
+
+    def __init__(self, store: Store, target: Target, at_once: int) -> None:
+        rates = target.provider.rates
+        self._rows = PaceRows(store)
+        self._aside = store.aside
+        self._clock = store.clock
+        self._title = target.provider.title
+        self.account = f"{target.provider.name} {target.base_url} {target.account}"
+        self._at_once = at_once
+        self._limited = not target.emulated  # the emulator is asked as quickly as it answers
+        self._submit = pace(rates.submits_per_minute, rates.in_flight) if self._limited else (0.0, 1)
+        self._read = pace(rates.requests_per_minute, rates.in_flight) if self._limited else (0.0, 1)
+        self._turn = asyncio.Lock()
+        self._refused = 0
+
+    async def may_submit(self, job: Job) -> None:
+        """Return once the job has a place at the service and it is its turn."""
+        async with self._turn:  # one of this process looks; the others come after it in their order
+            while True:
+                place = await self._aside(self._rows.submit_turn, self.account, job.id, self._at_once, *self._submit)
+                if place is not None:
+                    break
+                await self._clock.sleep(random.uniform(*LOOK_S))
+        self._refused = place.refused
+        await self._wait(place, "submit")
+
+    async def may_read(self) -> None:
+        """Return once it is the turn of one more poll, or of another call that costs nothing."""
+        if self._limited:
+            await self._wait(await self._aside(self._rows.turn, self.account, "read", *self._read), "read")
+
+    async def refused(self, job: Job, error: RateLimitError) -> None:
+        """Return once a submit that the service refused may be sent again, in the job's own place.
+
+        Raises:
+            RateLimitError: it has refused too often in a row, or wants a pause that nobody waits for.
+        """
+        pause_s = error.retry_after_s or min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._refused)
+        place = await self._aside(self._rows.refuse, self.account, "submit", pause_s)
+        self._refused = place.refused
+        if place.refused >= MANY:
+            told = RateLimitError(
+                f"{self._title} refuses for now: it said 429 {place.refused} times in a row; nothing was charged",
+                provider=job.provider, status_code=error.status_code,
+            )  # fmt: skip
+            told.retry_after_s = place.wait_s
+            raise told from error
+        await self.may_submit(job)
+
+    async def accepted(self) -> None:
+        """Take note that the service took a submit; said to the others only after refusals."""
+        if self._refused:
+            self._refused = 0
+            await self._aside(self._rows.accept, self.account, "submit")
+
+    async def _wait(self, place: Turn, kind: str) -> None:
+        """Sleep until it is the place's turn; a pause that began meanwhile moves it on by as long."""
+        wait_s, paused_s = place.wait_s, place.paused_s
+        while wait_s > 0:
+            await self._clock.sleep(wait_s)
+            try:
+                now = await self._aside(self._rows.look, self.account, kind)
+            except StoreError:
+                return  # a database that is busy must not hold up a call whose turn it is
+            wait_s, paused_s = now.paused_s - paused_s, now.paused_s
+
+
+def pace(per_minute: int, in_flight: int) -> tuple[float, int]:
+    """Return the seconds between two calls, and how many may be made at once after a rest.
+
+    Any sliding minute, bursts included, stays below the published number.
+
+    Args:
+        per_minute: what the service publishes.
+        in_flight: how many jobs it works on at once.
+    """
+    allowed = BELOW * per_minute
+    if per_minute / 60 >= SOON_PER_S:
+        return 60.0 / allowed, 1
+    burst = max(1, min(in_flight, round(per_minute / 10)))
+    return 60.0 / max(allowed - burst, 0.5), burst

@@ -1,0 +1,73 @@
+"""Whether an entry of a service's list can be a job of ours, by everything that the list tells.
+
+A list may hold other people's work: a picture, or a clip of another model, made with the same words a minute before.
+Everything that an entry tells must agree with the job; what it leaves out is ignored.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from vidnb.records import Job, RemoteJob
+
+SAME_CLOCK_S = 5.0
+"""Seconds by which a listed time may miss the time of the submit, once the service's clock is known."""
+CLOCKS_DIFFER_S = 120.0
+"""The same where the service's clock is not known."""
+LONGEST_SUBMIT_S = 330.0
+"""A service that received a submit wrote the job down within this time."""
+
+
+def unlike(job: Job, remote: RemoteJob) -> str:
+    """Return how a listed job differs from ours, times aside, in a few words; "" where it does not differ."""
+    if remote.tag:
+        return "" if remote.tag == job.id else "it carries another job's tag"
+    if remote.is_video is False:
+        return "it is no video"
+    if _words(remote.prompt) != _words(job.prompt):
+        return "its prompt is another one"
+    if remote.models is not None and job.model not in remote.models:
+        return "its model is another one"
+    if remote.from_image is not None and remote.from_image != ("start_image" in job.images):
+        return "its input is another one"
+    told = {"seed": remote.seed, "width_px": remote.width_px, "height_px": remote.height_px, **remote.params}
+    for name, value in told.items():
+        asked = job.params.get(name)  # the seed is the one that was sent, drawn or not
+        if value not in (None, "") and asked not in (None, "") and asked != value:
+            return f"its {name} is another one"
+    if told.get("negative_prompt") and not job.params.get("negative_prompt"):
+        return "it has a negative prompt"
+    return ""
+
+
+def fits(job: Job, remote: RemoteJob, clock_ahead_s: float | None) -> bool:
+    """Return whether a listed job can be this one: like it in everything told, and made while it was being sent.
+
+    Args:
+        job: whose submit got no reply.
+        remote: the entry.
+        clock_ahead_s: how far the service's clock is ahead of ours; None where that is not known.
+    """
+    return not unlike(job, remote) and (bool(remote.tag) or _in_time(job, remote.created_at, clock_ahead_s))
+
+
+def is_sure(job: Job, remote: RemoteJob, clock_ahead_s: float | None) -> bool:
+    """Return whether the entry's time proves that our own submit made it."""
+    if remote.tag:
+        return True
+    if remote.created_at is None:
+        return False
+    return _in_time(job, remote.created_at, 0.0 if clock_ahead_s is None else clock_ahead_s)
+
+
+def _in_time(job: Job, created_at: datetime | None, clock_ahead_s: float | None) -> bool:
+    if created_at is None:
+        return True
+    slack_s = CLOCKS_DIFFER_S if clock_ahead_s is None else SAME_CLOCK_S
+    began = (job.submitted_at or job.created_at) + timedelta(seconds=clock_ahead_s or 0.0)
+    early, late = began - timedelta(seconds=slack_s), began + timedelta(seconds=LONGEST_SUBMIT_S + slack_s)
+    return early <= created_at <= late
+
+
+def _words(prompt: str) -> list[str]:
+    return prompt.split()

@@ -1,0 +1,273 @@
+"""Polls a job until it is over: soon enough to be quick, seldom enough to be polite."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from vidnb.errors import (
+    AuthError,
+    ConfigError,
+    ProviderError,
+    RateLimitError,
+    RejectedError,
+    TransportError,
+    UnexpectedReplyError,
+)
+from vidnb.jobs.lanes import Lane
+from vidnb.jobs.matching import unlike
+from vidnb.jobs.recorder import Recorder
+from vidnb.jobs.schedule import Schedule
+from vidnb.net.wire import Wire
+from vidnb.records import Booked, Job, Link, State, Status
+
+PATIENCE = {
+    "ended": (180.0, 5), "unknown": (300.0, 5), "strange": (1200.0, 20), "moving": (24 * 3600.0, 20),
+    "silent": (24 * 3600.0, 20),
+}  # fmt: skip
+"""How many seconds, and polls in a row, each kind of unclear answer is accepted before a person is asked: the service
+is finished but shows no clip (a link may come late), does not know the job (one of its machines may not yet), uses an
+unknown word or shape, says that the job goes on, or gives no answer at all."""
+EMULATED_PATIENCE = 1 / 90
+"""The emulator is quicker than the services."""
+FIRST_WINDOWS = 3
+HISTORY_FOR_S = 2.0
+WOKEN_FOR_S = 0.5
+NO_ANSWER = "no answer"
+ODD = "odd answer"
+UNKNOWN = "unknown to the service"
+ENDS = (State.DOWNLOADING, State.FAILED)
+
+
+class Poller:
+    """Follows jobs at their services.
+
+    Args:
+        recorder: writes the rows.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._store = recorder.store
+        self._clock = recorder.store.clock
+        self._history: dict[str, tuple[float, list[float]]] = {}
+        self._woken: tuple[float, set[str]] = (float("-inf"), set())
+        self._not_before: dict[str, float] = {}
+
+    async def poll(self, job: Job, lane: Lane) -> tuple[Job, Link | None]:
+        """Poll until the job is over, ambiguous, or has a clip to download.
+
+        Returns:
+            The job's row, and the clip's link once there is one.
+        """
+        with lane.listing.following(job):
+            return await self._settled(job, lane)
+
+    async def _settled(self, job: Job, lane: Lane) -> tuple[Job, Link | None]:
+        wire, listing = lane.wire, lane.listing
+        remote_id, heard_at = job.remote_id or "", self._clock.monotonic()
+        latencies = await self._latencies(job.model, job.emulated)
+        schedule = Schedule(latencies, wire.target.provider.rates, emulated=job.emulated)
+        since, failures, patience = job.submitted_at or job.created_at, 0, _Patience(job)
+        if listing.covers(remote_id):
+            await self._rest(job, FIRST_WINDOWS * schedule.window_s)  # one list for all that were submitted by then
+        while True:
+            listed = await listing.status(remote_id, after=heard_at, within_s=schedule.window_s)
+            status = listed or await self.ask(job, wire)
+            heard_at = self._clock.monotonic()
+            failures = failures + 1 if status.word.startswith(NO_ANSWER) else 0
+            tired = patience.ends_with(status)
+            if tired and status.video_url is not None:  # an odd word to the end, and yet a clip
+                status = replace(status, state=State.DOWNLOADING, ended=False)
+            if status.state in ENDS and await self._recorder.is_guess(job):
+                why = await self._unlike(job, wire, status)
+                if why:
+                    return await self._recorder.take_back(job, why), None
+            if tired and status.word.startswith(UNKNOWN):
+                _check_account(job, wire)
+            job = await self.heard(replace(job, polls=job.polls + 1), status)
+            if job.is_terminal or (job.state is State.DOWNLOADING and status.video_url is not None):
+                return job, _link(status)
+            if tired and await self._recorder.is_guess(job):
+                return await self._recorder.take_back(job, f"the service says {status.word!r} of it"), None
+            if tired:
+                return await self._recorder.ask_person(job, _puzzle(job, status, tired), wire_status=status.word), None
+            together = listing.covers(remote_id)
+            delay = schedule.delay(self._age_s(since), failures=failures, together=together)
+            quiet_s = self._not_before.get(wire.target.account, 0.0) - self._clock.monotonic()
+            delay = max(delay, listing.pace_s if together else 0.0, quiet_s)
+            await self._rest(job, delay)
+            patience.waited(delay)
+
+    async def look(self, job: Job, lane: Lane) -> tuple[Job, Link | None]:
+        """Ask once about an ambiguous job that the service has: it goes on where its clip turned up meanwhile.
+
+        Returns:
+            The job's row, and the clip's link where there is one now.
+        """
+        status = await self.ask(job, lane.wire)
+        if status.state is None and status.video_url is not None:
+            status = replace(status, state=State.DOWNLOADING)
+        if status.state is None or status.word.startswith(UNKNOWN):
+            return job, None
+        if status.state is State.FAILED:
+            return await self.heard(job, status), None
+        return await self._recorder.move(job, status.state, wire_status=status.word, error=None), _link(status)
+
+    async def _unlike(self, job: Job, wire: Wire, status: Status) -> str:
+        """Return why a job that was found in a list is another one after all; "" where nothing says so."""
+        if status.state is State.FAILED:
+            return "it failed, and may be another one"
+        provider = wire.target.provider
+        with contextlib.suppress(TransportError, ProviderError):
+            remote = provider.described(await wire.call(provider.poll(job)), job)
+            return unlike(job, remote) if remote is not None else ""
+        return ""
+
+    async def ask(self, job: Job, wire: Wire) -> Status:
+        """Return what the service says of the job now; a network failure or an odd answer is no verdict on the job."""
+        provider, remote_id = wire.target.provider, job.remote_id or ""
+        reply = None
+        try:
+            reply = await wire.call(provider.poll(job))
+            status = provider.polled(reply, job)
+            if status.state is State.DOWNLOADING and not status.video_url and (call := provider.result(job)):
+                reply = await wire.call(call)
+                status = provider.resulted(reply, job)
+        except AuthError:
+            raise
+        except (TransportError, ProviderError) as error:
+            if isinstance(error, RateLimitError) and error.retry_after_s:
+                self._not_before[wire.target.account] = self._clock.monotonic() + error.retry_after_s
+            if isinstance(error, UnexpectedReplyError) and reply is not None and reply.json is not None:
+                return Status(remote_id, None, word=f"{ODD}: {error}"[:200], error=str(error))
+            # Only the service itself can say that it does not know a job: not a gateway's page, nor an empty balance.
+            told = isinstance(error, RejectedError) and reply is not None and reply.json is not None
+            return Status(remote_id, None, word=f"{UNKNOWN if told else NO_ANSWER}: {error}"[:200], error=str(error))
+        return replace(status, word=UNKNOWN) if status.word == "null record" else status
+
+    async def heard(self, job: Job, status: Status) -> Job:
+        """Return the job's row after what the service said; the row is written only where something changed."""
+        told: dict[str, Any] = {"wire_status": status.words, "polls": job.polls}
+        told |= {name: value for name in ("asset_id", "cost", "nsfw") if (value := getattr(status, name)) is not None}
+        if status.state is State.FAILED:
+            return await self._recorder.fail(job, _failure(job, status), **told)
+        if status.state is State.CANCELLED and status.cost is not None and not status.cost.amount:
+            return await self._recorder.move(job, State.CANCELLED, booked=Booked.RETURNED, **told)
+        if status.state is State.DOWNLOADING and job.state is State.DOWNLOADING:
+            await self._store.aside(self._store.update, job.id, **told)
+            return await self._store.aside(self._store.get, job.id)
+        if status.state is State.DOWNLOADING:
+            return await self._recorder.move(job, State.DOWNLOADING, finished_at=self._clock.utc(), **told)
+        if status.state is not None and status.state is not job.state:
+            return await self._recorder.move(job, status.state, **told)
+        if status.words != job.wire_status:
+            await self._store.aside(self._store.update, job.id, **told)
+            job = replace(job, wire_status=status.words)
+            self._recorder.on_change(job)
+        return job
+
+    async def _rest(self, job: Job, seconds: float) -> None:
+        """Wait before the next poll; a webhook ends the wait."""
+        step = 1.0
+        while seconds > 0:
+            await self._clock.sleep(min(step, seconds))
+            seconds -= step
+            if seconds > 0 and job.id in await self._called() and await self._store.aside(self._store.woken, job.id):
+                return
+
+    async def _called(self) -> set[str]:
+        """Return the jobs that a webhook marked, read for all jobs at once."""
+        read_at, found = self._woken
+        if self._clock.monotonic() - read_at > WOKEN_FOR_S:
+            found = await self._store.aside(self._store.all_woken)
+            self._woken = (self._clock.monotonic(), found)
+        return found
+
+    def _age_s(self, since: datetime) -> float:
+        return (self._clock.utc() - since).total_seconds()
+
+    async def _latencies(self, model: str, emulated: bool) -> list[float]:
+        """Return the model's earlier latencies, read from the database every few seconds at most."""
+        read_at, found = self._history.get(model, (float("-inf"), []))
+        if self._clock.monotonic() - read_at > HISTORY_FOR_S:
+            found = await self._store.aside(self._store.latencies, model, emulated)
+            self._history[model] = (self._clock.monotonic(), found)
+        return found
+
+
+def _failure(job: Job, status: Status) -> ProviderError:
+    """Return the reason of a job that failed at the service."""
+    error = ProviderError(status.error or "the service gave no reason", provider=job.provider)
+    error.charged = True if status.why == "gone" else status.charged
+    error.why = status.why
+    return error
+
+
+def _link(status: Status) -> Link | None:
+    return Link(status.video_url) if status.video_url is not None else None
+
+
+class _Patience:
+    """Counts how long a service has given the same answer that does not settle the job."""
+
+    def __init__(self, job: Job) -> None:
+        self._factor = EMULATED_PATIENCE if job.emulated else 1.0
+        self._kind, self._word = "", ""
+        self._polls, self._waited_s = 0, 0.0
+
+    def waited(self, seconds: float) -> None:
+        """Count a rest; what a machine sleeps does not count."""
+        self._waited_s += seconds
+
+    def ends_with(self, status: Status) -> str:
+        """Return the kind of answer after which it is time to ask a person, or "" to go on."""
+        kind = _kind(status)
+        if kind != self._kind or (kind == "strange" and status.word != self._word):
+            self._kind, self._word = kind, status.word
+            self._polls, self._waited_s = 0, 0.0
+        self._polls += 1
+        if kind not in PATIENCE:
+            return ""
+        seconds, polls = PATIENCE[kind]
+        # An emulated job that goes on does so by the emulator's clock, which may stand still.
+        factor = self._factor if kind not in ("moving", "silent") else 1.0
+        return kind if self._polls >= polls and self._waited_s >= factor * seconds else ""
+
+
+def _kind(status: Status) -> str:
+    """Return which kind of patience an answer needs; "" for one that settles something, or none at all."""
+    if status.word.startswith(NO_ANSWER):
+        return "silent"  # the network may be away all night
+    if status.ended:
+        return "ended"
+    if status.word.startswith(UNKNOWN):
+        return "unknown"
+    return "strange" if status.state is None else "moving" if status.state in (State.QUEUED, State.RUNNING) else ""
+
+
+def _puzzle(job: Job, status: Status, kind: str) -> str:
+    """Return in words what a service says of a job that nobody understands."""
+    told = {
+        "ended": status.error or f"the service ended it with {status.word!r}",
+        "unknown": status.error or "the service no longer knows this job",
+        "strange": status.error or f"the service keeps saying {status.word!r}",
+        "silent": "no answer came for a day",
+        "moving": f"the service has been saying {status.word!r} for a day",
+    }[kind]
+    return f"{told} (its id there: {job.remote_id})"
+
+
+def _check_account(job: Job, wire: Wire) -> None:
+    """Refuse an answer that is of another account than the job's, so that it says nothing.
+
+    Raises:
+        ConfigError: the key is another one than at the submit.
+    """
+    if job.account and job.account != wire.target.account:
+        raise ConfigError(
+            f"job {job.id[:8]} was sent with another {wire.target.provider.key_env}, and with this one the service "
+            "does not know it; set the key that was used when the job was sent, and run vidnb.resume()"
+        )

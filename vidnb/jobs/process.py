@@ -1,0 +1,98 @@
+"""Names processes so that another one on the same machine can tell whether they still live."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+UNKNOWN = "-"
+"""Stands for what this system does not tell."""
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Process:
+    """What identifies a process: a number alone does not, as numbers are used again, and containers share them."""
+
+    host: str
+    boot: str
+    """Of the running system: another one after a restart."""
+    namespace: str
+    """The namespace of the process number: each container numbers its own."""
+    pid: int
+    started: str
+    """When it began, in ticks since the system did."""
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Where its number means this process."""
+        return self.host, self.boot, self.namespace
+
+
+def process_name() -> str:
+    """Return a name for a worker in this process; each call gives another one."""
+    this = _this(os.getpid())
+    return "/".join((*this.place, str(this.pid), this.started, uuid.uuid4().hex[:8]))
+
+
+def is_dead(name: str) -> bool:
+    """Return whether the process of that name has certainly ended.
+
+    For a process on another machine or in another container, or a name in an older form, this cannot be known: its
+    lease runs out.
+    """
+    return _is_alive(name) is False
+
+
+def is_alive(name: str) -> bool:
+    """Return whether the process of that name certainly exists, running or suspended."""
+    return _is_alive(name) is True
+
+
+def _is_alive(name: str) -> bool | None:
+    process = _parsed(name)
+    # Without /proc a number may be another container's; and on Windows to ask after a process would end it.
+    if process is None or process.place != _this(os.getpid()).place or os.name != "posix":
+        return None
+    try:
+        os.kill(process.pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it lives and belongs to somebody else
+        pass
+    state, started = _told(process.pid)
+    if started != UNKNOWN and process.started not in (started, UNKNOWN):
+        return False  # its number was given to another process
+    return state != "Z"  # one that has ended, and that its parent did not look after
+
+
+def _parsed(name: str) -> Process | None:
+    parts = name.rsplit("/", 5)
+    if len(parts) != 6 or not parts[3].isdecimal():
+        return None
+    return Process(parts[0], parts[1], parts[2], int(parts[3]), parts[4])
+
+
+@cache
+def _this(pid: int) -> Process:
+    """Return what identifies this process; by its number, as a fork makes another one of it."""
+    try:
+        boot = (PROC / "sys/kernel/random/boot_id").read_text().strip()
+        namespace = (PROC / "self/ns/pid").readlink().name.strip("pid:[]")
+    except OSError:
+        boot = namespace = UNKNOWN
+    return Process(socket.gethostname(), boot, namespace, pid, _told(pid)[1])
+
+
+def _told(pid: int) -> tuple[str, str]:
+    """Return the state of a process and when it began, as far as this system tells."""
+    try:
+        # The second field is the program's name in brackets, which may hold anything.
+        fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        return fields[0], fields[19]
+    except (OSError, IndexError):
+        return UNKNOWN, UNKNOWN

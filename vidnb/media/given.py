@@ -1,0 +1,75 @@
+"""What a person gave as an input: its bytes, and how to name it in a message."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from vidnb.errors import MediaError
+from vidnb.records import MediaFile
+
+LARGEST_FILE = 500 * 2**20
+"""Inputs are held in memory; no provider takes one this large."""
+
+
+def file_of(data: bytes, extension: str, content_type: str, size: tuple[int | None, int | None]) -> MediaFile:
+    return MediaFile(hashlib.sha256(data).hexdigest(), extension, content_type, data, *size)
+
+
+def given_bytes(given: Any, wanted: str) -> tuple[bytes, str]:
+    """The content, and how to name it in a message."""
+    if isinstance(given, bytes | bytearray | memoryview):
+        return bytes(given), f"{len(given)} bytes"
+    if isinstance(given, str | os.PathLike):
+        return _read(given), named(given)
+    if callable(getattr(given, "read", None)):
+        data = given.read()
+        if isinstance(data, bytes):
+            return data, named(getattr(given, "name", "the open file"))
+    raise MediaError(f"{named(given)} ({type(given).__name__}) given; it must be {wanted}")
+
+
+def _read(given: str | os.PathLike[Any]) -> bytes:
+    try:
+        path = Path(os.fsdecode(given)).expanduser()
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+            raise MediaError(f"{named(given)} is a device or a pipe, which may never end; give a file")
+        if found.st_size > LARGEST_FILE:
+            raise MediaError(f"{named(given)} has over {LARGEST_FILE // 2**20} MB; no provider takes such a file")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise MediaError(f"there is no file {named(given)} (looked in {Path.cwd()})") from error
+    except (OSError, RuntimeError, ValueError) as error:  # ValueError: a path with a NUL; RuntimeError: ~nobody
+        raise MediaError(f"{named(given)} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def named(given: object) -> str:
+    """A short name for a message, with nothing in it that a terminal would obey."""
+    if isinstance(given, io.BytesIO):
+        return "the given video"
+    text = repr(os.fsdecode(given) if isinstance(given, os.PathLike) else given)
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def is_text(start: bytes) -> bool:
+    """Whether a file that starts like this is text, such as the page or the message of a server, and no media."""
+    if not start or b"\0" in start:
+        return False
+    try:
+        text = start.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start < len(start) - 3:  # else the last letter was cut in two
+            return False
+        text = start[: error.start].decode("utf-8")
+    return all(letter.isprintable() or letter.isspace() for letter in text.removeprefix("\ufeff"))
+
+
+def is_page(data: bytes) -> bool:
+    """Return whether the bytes are a web page: what comes when an address leads to a page and not to a file."""
+    start = data[:512].lower()
+    return is_text(data[:512]) and any(mark in start for mark in (b"<!doctype html", b"<html", b"<head", b"<body"))

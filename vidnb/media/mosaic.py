@@ -1,0 +1,142 @@
+"""Several clips as one: their frames pasted into one picture, as MP4, GIF, animated WebP or a still picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vidnb.errors import MediaError
+from vidnb.media.upright import shown_image
+from vidnb.media.video import reading
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+CRF = "20"
+GIF_COLOURS = 128
+WEBP_QUALITY = 75
+"""Below it small changes from frame to frame are left out, and slow motion stands still."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Where a clip stands in the picture; it is fitted into the box and never cropped."""
+
+    path: Path
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+def pictures(tiles: Iterable[Tile], ground: Image, times: Iterable[float]) -> Iterator[Image]:
+    """The whole picture at each of these seconds, which go up; a clip that has ended keeps its last frame.
+
+    Args:
+        tiles: the clips and their places.
+        ground: what stands around them.
+        times: seconds from the start.
+
+    Raises:
+        MediaError: a clip cannot be decoded.
+    """
+    with ExitStack() as stack:
+        films = [(tile, _film(tile, stack)) for tile in tiles]
+        for time_s in times:
+            whole = ground.copy()
+            for tile, film in films:
+                film.go(time_s)
+                image = film.image
+                place = (tile.left + (tile.width - image.width) // 2, tile.top + (tile.height - image.height) // 2)
+                whole.paste(image, place)
+            yield whole
+
+
+class _Film:
+    """A clip that is read forward, with the frame that is due."""
+
+    def __init__(self, tile: Tile, stream: Any, frames: Iterator[Any]) -> None:
+        self._tile, self._stream, self._frames = tile, stream, frames
+        self._start_s = 0.0
+        self._next = next(frames, None)
+        if self._next is None:
+            raise MediaError(f"{tile.path.name} has no frame that can be decoded")
+        self._start_s = float(self._next.time or 0.0)
+        self._take()
+
+    def go(self, time_s: float) -> None:
+        """Read on to the frame that is shown at this second; a hair of tolerance, as times are rounded."""
+        while self._next is not None and float(self._next.time or 0.0) - self._start_s <= time_s + 1e-4:
+            self._take()
+
+    def _take(self) -> None:
+        self._frame: Any = self._next
+        self._next = next(self._frames, None)
+        self._image: Image | None = None
+
+    @property
+    def image(self) -> Image:
+        """The frame, fitted into its box; made only for frames that are shown."""
+        if self._image is None:
+            image = shown_image(self._frame, self._stream, self._tile.width)
+            if image.height > self._tile.height:
+                image = image.resize((max(1, image.width * self._tile.height // image.height), self._tile.height))
+            self._image = image
+        return self._image
+
+
+def _film(tile: Tile, stack: ExitStack) -> _Film:
+    stream, frames = stack.enter_context(reading(tile.path, threads=1))
+    return _Film(tile, stream, frames)
+
+
+def write_mp4(path: Path, frames: Iterable[Image], fps: float, comment: str = "") -> None:
+    """Write the pictures as an H.264 MP4 that starts before it is loaded.
+
+    Args:
+        path: of the file.
+        frames: all of one size, with even sides.
+        fps: how many a second.
+        comment: what is kept in the file's own metadata.
+    """
+    import av
+
+    rate = Fraction(fps).limit_denominator(1001)
+    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as out:
+        if comment:
+            out.metadata["comment"] = comment
+        stream = None
+        for number, image in enumerate(frames):
+            if stream is None:
+                stream = out.add_stream("libx264", rate=rate, options={"crf": CRF, "preset": "veryfast"})
+                stream.width, stream.height, stream.pix_fmt = image.width, image.height, "yuv420p"
+            picture = av.VideoFrame.from_image(image)
+            picture.pts, picture.time_base = number, 1 / rate
+            out.mux(stream.encode(picture))
+        if stream is not None:
+            out.mux(stream.encode())
+
+
+def write_animation(path: Path, frames: Iterable[Image], fps: float) -> None:
+    """Write the pictures as an animated GIF or WebP that repeats, by the end of the path's name."""
+    first, *rest = _reduced(frames) if path.suffix.lower() == ".gif" else list(frames)
+    # A GIF counts in hundredths of a second, and players take less than two of them for ten.
+    every_ms = max(20, round(1000 / fps / 10) * 10) if path.suffix.lower() == ".gif" else round(1000 / fps)
+    options: dict[str, Any] = {"save_all": True, "append_images": rest, "duration": every_ms, "loop": 0}
+    if path.suffix.lower() == ".gif":
+        first.save(path, "GIF", **options, optimize=False, disposal=1)
+    else:
+        first.save(path, "WEBP", **options, quality=WEBP_QUALITY, method=2)
+
+
+def _reduced(frames: Iterable[Image]) -> list[Image]:
+    """The pictures in few colours, the same for all, so that nothing shimmers."""
+    from PIL.Image import Dither
+
+    found = list(frames)
+    palette = found[len(found) // 2].quantize(GIF_COLOURS, dither=Dither.NONE)
+    return [frame.quantize(GIF_COLOURS, palette=palette, dither=Dither.NONE) for frame in found]

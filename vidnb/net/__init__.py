@@ -1,0 +1,1 @@
+"""The network: where requests go and with which key (`target`), and the connection itself (`wire`)."""

@@ -1,0 +1,135 @@
+"""How long a request may take and how much an answer may hold, so that no server can keep or fill this machine.
+
+A silent server is noticed by the read time-out of httpx. One that drips never is: every byte begins it anew. So each
+kind of request has a time for the whole of it, and each body a size.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import zlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+
+from vidnb.errors import TransportError
+
+READ_S = 60.0
+"""A poll, or any other question, with its repetitions."""
+ONCE_S = 10.0
+"""A question for whose answer others wait."""
+SUBMIT_S = 320.0
+"""A submit; a service may answer synchronously, when the clip exists (1min holds the connection for minutes)."""
+UPLOAD_S = 900.0
+OPEN_S = 120.0
+"""Seconds from the request for a clip to its first byte, retries included."""
+DOWNLOAD_S = 3600.0
+SLOWEST_BYTES, SLOWEST_S = 64 * 2**10, 60.0
+"""A download that brings less than this in such a time drips, and is given up."""
+MAX_REPLY_BYTES = 3 * 2**19
+"""Hundred entries of a list take a sixth of it; as JSON it may take 37 times its size in memory."""
+MAX_CLIP_BYTES = 4 * 2**30
+
+QUESTION = httpx.Timeout(20.0, connect=10.0, pool=30.0)
+TRANSFER = httpx.Timeout(60.0, connect=10.0, pool=30.0)
+SUBMIT = httpx.Timeout(300.0, connect=10.0, pool=30.0)
+
+
+class TooLargeError(ValueError):
+    """An answer holds more than any answer should."""
+
+
+async def content_of(response: httpx.Response) -> bytes:
+    """Return the body, unpacked, as long as it is no larger than any answer should be.
+
+    Raises:
+        TooLargeError: it is larger, or unfolds into more.
+        httpx.HTTPError: it broke off.
+    """
+    if response.is_stream_consumed:  # a transport of a test's own may have it at hand
+        return response.content
+    unpack = _unpacker(response.headers.get("content-encoding", ""))
+    content = bytearray()
+    async for chunk in response.aiter_raw():
+        content += unpack(chunk, MAX_REPLY_BYTES + 1 - len(content))
+        if len(content) > MAX_REPLY_BYTES:
+            raise TooLargeError(f"the answer holds more than {MAX_REPLY_BYTES / 2**20:.1f} MB")
+    return bytes(content)
+
+
+def _unpacker(encoding: str) -> Callable[[bytes, int], bytes]:
+    """Return what unpacks chunks to at most so many bytes; a small body may unfold into gigabytes."""
+    plain = encoding.strip().lower()
+    if plain in ("", "identity"):
+        return lambda chunk, most: chunk
+    if plain not in ("gzip", "x-gzip", "deflate"):
+        raise ValueError(f"the answer is packed in a way that was not asked for: {plain[:20]!r}")
+    inflate = zlib.decompressobj(47 if plain != "deflate" else 15)
+
+    def unpack(chunk: bytes, most: int) -> bytes:
+        try:
+            return inflate.decompress(inflate.unconsumed_tail + chunk, most)
+        except zlib.error as error:
+            raise ValueError(f"the answer is not packed as it says: {error}") from None
+
+    return unpack
+
+
+def parsed(content: bytes) -> Any:
+    """Return the JSON of a body, or None where it is none."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+class Body:
+    """The chunks of a clip's body: one that is shorter than announced, endless, or only drips, is an error.
+
+    Attributes:
+        announced: how many bytes the server says there are; None where it does not say.
+    """
+
+    def __init__(self, response: httpx.Response, end: Callable[[], None]) -> None:
+        length = response.headers.get("content-length", "")
+        self.announced = int(length) if length.isdecimal() else None
+        if self.announced is not None and self.announced > MAX_CLIP_BYTES:
+            raise TransportError(
+                f"the clip's link announces {self.announced / 2**30:.1f} GB, more than any clip should have "
+                f"({MAX_CLIP_BYTES // 2**30} GB); not fetched",
+                sent=True,
+            )
+        self._response = response
+        self._end = end
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield the chunks as they come."""
+        now = asyncio.get_running_loop().time
+        received, began = 0, now()
+        window_began, window_bytes = began, 0
+        chunks = self._response.aiter_raw()
+        while True:
+            broke = ""
+            try:
+                chunk = await anext(chunks, None)
+            except (httpx.HTTPError, ValueError, AssertionError) as error:
+                chunk, broke = None, type(error).__name__
+            if broke:  # raised out here: the library's error holds the request, its signed address included
+                raise TransportError(f"the download broke off: {broke}", sent=True)
+            if chunk is None:
+                break
+            received, window_bytes = received + len(chunk), window_bytes + len(chunk)
+            if received > MAX_CLIP_BYTES:
+                raise TransportError("the clip is larger than any clip should be (4 GiB); not stored", sent=True)
+            if now() - window_began > SLOWEST_S:
+                if window_bytes < SLOWEST_BYTES:
+                    raise TransportError(f"the download only drips: {received:,} bytes so far; given up", sent=True)
+                window_began, window_bytes = now(), 0
+            if now() - began > DOWNLOAD_S:
+                raise TransportError(f"the download took over {DOWNLOAD_S / 60:.0f} minutes; given up", sent=True)
+            yield chunk
+        self._end()
+        if self.announced is not None and received != self.announced:
+            raise TransportError(f"the download broke off after {received:,} of {self.announced:,} bytes", sent=True)

@@ -1,0 +1,319 @@
+"""The network: one client for each target, with retries, a rate limit, and the key bound to the provider's own host.
+
+Retries are httpx-retries over whatever transport is below (a socket or the emulator), so the emulator is retried as
+the network is. Reads are repeated freely. A submit is repeated only where the service cannot have received it (no
+connection was made); everything else comes back as `TransportError(sent=True)`, and the job becomes ambiguous.
+
+No error that leaves this room holds a request or an address with a signature: what httpx raises is put into words in
+`_answered` and raised anew outside of it, so that neither `__cause__` nor a traceback with locals gives a key away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from urllib.parse import urlsplit
+
+import httpx
+from httpx_retries import Retry, RetryTransport
+
+from vidnb.errors import TransportError
+from vidnb.net import answers
+from vidnb.net.answers import Body, content_of, parsed
+from vidnb.net.gate import Ask, Gate
+from vidnb.net.handshake import proves_itself
+from vidnb.net.sockets import Sockets
+from vidnb.net.target import Target, address, is_public
+from vidnb.records import Call, Link, Reply, redact
+
+NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+UNREADABLE = (httpx.HTTPError, ValueError, AssertionError)
+"""What httpx and its decoders raise of a connection that failed or a body that is not what its headers say."""
+GATEWAY = [502, 503, 504]
+NO_STATUS = [599]
+"""httpx-retries takes an empty list for its own, with 429 in it: a 429 of a POST is for the engine, which knows how
+long the service wants it to wait and counts the tries."""
+READ = Retry(total=4, backoff_factor=0.4, max_backoff_wait=30.0, total_timeout=45.0, status_forcelist=GATEWAY)
+SUBMIT = Retry(
+    total=3, backoff_factor=0.4, max_backoff_wait=30.0, allowed_methods=["POST"], status_forcelist=NO_STATUS,
+    retry_on_exceptions=NOTHING_SENT,
+)  # fmt: skip
+ONCE = Retry(total=0)
+UPLOAD = Retry(total=3, backoff_factor=0.4, allowed_methods=["POST", "PUT"], status_forcelist=[500, *GATEWAY])
+DOWNLOAD = Retry(
+    total=3, backoff_factor=0.4, max_backoff_wait=30.0, status_forcelist=[404, 408, 409, 425, 429, 500, *GATEWAY]
+)
+CONNECTIONS = 100
+AT_ONCE, TURN_S = 4, 1.0
+"""How many requests may begin at the same time, and how many seconds a slow one may hold its turn."""
+
+
+@functools.cache
+def _user_agent() -> str:
+    return f"vidnb/{version('vidnb')}"
+
+
+class Turns:
+    """Lets requests begin a few at a time, so that quick ones share a few connections and slow ones stop nobody.
+
+    Each connection costs a handshake, and httpcore looks through all of them at every request.
+    """
+
+    def __init__(self) -> None:
+        self._free = asyncio.Semaphore(AT_ONCE)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[Callable[[], None]]:
+        """Wait for a turn; yields a function that ends the turn early, once the transfer has begun."""
+        await self._free.acquire()
+        held = [self._free]
+
+        def end() -> None:
+            if held:
+                held.pop().release()
+
+        timer = asyncio.get_running_loop().call_later(TURN_S, end)
+        try:
+            yield end
+        finally:
+            timer.cancel()
+            end()
+
+
+async def _at_once() -> None:
+    """Return at once: nobody keeps a pace here."""
+
+
+class Wire:
+    """One target's connection: calls with the key, uploads and downloads without it."""
+
+    def __init__(
+        self, target: Target, transport: httpx.AsyncBaseTransport | None = None, *, retries: bool = True
+    ) -> None:
+        self.target = target
+        self.may_read: Callable[[], Awaitable[None]] = _at_once
+        """Returns once a call that costs nothing is within the rate; whoever knows the rate sets it."""
+        self._polls = self._client(transport, retries)
+        self._transfers = self._client(transport, retries)
+        self._poll_turns, self._transfer_turns = Turns(), Turns()
+        _redact_logs()
+
+    def _client(self, given: httpx.AsyncBaseTransport | None, retries: bool) -> httpx.AsyncClient:
+        below = given or Sockets(CONNECTIONS, direct=self.target.emulated)
+        return httpx.AsyncClient(
+            transport=RetryTransport(transport=Gate(below), retry=READ) if retries else Gate(below),
+            timeout=answers.QUESTION,
+            headers={
+                "Accept": "application/json", "User-Agent": _user_agent(), "Accept-Encoding": "gzip, deflate",
+            },
+            trust_env=False,  # `Sockets` asks the environment, the same for every request
+        )  # fmt: skip
+
+    async def check_emulator(self) -> None:
+        """Refuse to send an emulated job to anything but vidnb's emulator, which answers for itself once more.
+
+        Raises:
+            TransportError: no emulator answers any more at its address; nothing was sent.
+        """
+        where = self.target
+        if where.emulated and not where.in_process and not await proves_itself(where.base_url, self._transfers):
+            raise TransportError(
+                f"{where.provider.title}: the emulator of this job does not answer at "
+                f"{urlsplit(where.base_url).netloc}, or another service does, which may cost money; nothing was sent",
+                sent=False,
+            )
+
+    async def call(self, call: Call, *, submit: bool = False, once: bool = False, gate: Ask | None = None) -> Reply:
+        """The service's answer to a call, of whatever status.
+
+        Args:
+            call: what to send.
+            submit: the call costs money: never send it again once it may have been received.
+            once: others wait for this answer, and can do without it: never send it again.
+            gate: asked just before the first byte leaves, at each try; what it raises keeps the request back.
+
+        Raises:
+            TransportError: no complete answer came; `sent` says whether the service may have received the call.
+        """
+        if not submit:
+            await self.may_read()
+        if not call.authorized:
+            check_link(call.url, self.target)
+        answer = await self._answered(call, submit, once, gate)
+        if isinstance(answer, TransportError):
+            raise answer
+        return answer
+
+    async def _answered(self, call: Call, submit: bool, once: bool, gate: Ask | None) -> Reply | TransportError:
+        """Return the answer, or the error in our words: nothing is raised in here, where requests lie about."""
+        upload = call.file is not None or call.method in ("POST", "PUT")
+        polled = call.method == "GET"
+        retry = ONCE if once else SUBMIT if submit else UPLOAD if upload else READ
+        longest_s = (
+            answers.ONCE_S if once else answers.SUBMIT_S if submit else answers.UPLOAD_S if upload else answers.READ_S
+        )
+        timeout = answers.SUBMIT if submit else answers.TRANSFER if upload else answers.QUESTION
+        client, turns = (self._polls, self._poll_turns) if polled else (self._transfers, self._transfer_turns)
+        try:
+            request = self._request(client, call, timeout, retry)
+            if gate is not None:
+                request.extensions["gate"] = gate
+        except (httpx.InvalidURL, ValueError):
+            return TransportError(f"{self.target.provider.title} gave an address that is none", sent=False)
+        try:
+            async with turns.turn(), asyncio.timeout(longest_s):
+                response = await client.send(request, auth=_Key(self.target) if call.authorized else None, stream=True)
+                try:
+                    content = await content_of(response)
+                finally:
+                    await response.aclose()
+        except TimeoutError:
+            return _lost(call, TimeoutError(f"over {longest_s:.0f} s"), self.target)
+        except UNREADABLE as error:
+            return _lost(call, error, self.target)
+        value = parsed(content)
+        text = (
+            "" if value is not None and response.status_code < 400 else content[:8000].decode(errors="replace")[:2000]
+        )
+        return Reply(response.status_code, value, text, response.headers)
+
+    def _request(self, client: httpx.AsyncClient, call: Call, timeout: httpx.Timeout, retry: Retry) -> httpx.Request:
+        url = address(self.target.base_of(call.host), call.url) if call.authorized else call.url
+        files = None
+        if call.file is not None:
+            files = {call.file.part: (call.file.filename, call.file.content, call.file.content_type)}
+        return client.build_request(
+            call.method, url, json=call.json, data=dict(call.form) if call.form else None, files=files,
+            content=call.content, headers=dict(call.headers), timeout=timeout, extensions={"retry": retry},
+        )  # fmt: skip
+
+    @asynccontextmanager
+    async def download(self, url: str | Link) -> AsyncIterator[Body]:
+        """The chunks of a file that the provider linked to.
+
+        The key goes along only for a path on the provider's own host, and not to where that redirects.
+
+        Raises:
+            TransportError: the link is refused, leads where it should not, or broke off.
+        """
+        link = url if isinstance(url, Link) else Link(url)
+        del url  # a traceback with locals shows the link, which hides its signature
+        async with self._transfer_turns.turn() as end:
+            response = await self._opened(link)
+            if isinstance(response, TransportError):
+                raise response
+            try:
+                if response.status_code != 200:
+                    raise TransportError(f"the clip's link answered HTTP {response.status_code}", sent=True)
+                yield Body(response, end)
+            finally:
+                await response.aclose()
+
+    async def _opened(self, link: Link) -> httpx.Response | TransportError:
+        """Return the answer of a clip's link, its body not read yet, or the error in our words."""
+        own = link.whole.startswith("/") and not link.whole.startswith("//")
+        if link.whole.lower().startswith("http://") and not (self.target.emulated or self.target.is_plain):
+            link = Link(f"https://{link.whole[7:]}")  # a clip that was paid for is asked for in the safe way
+        try:
+            if not own:
+                check_link(link.whole, self.target)
+            request = self._transfers.build_request(
+                "GET", address(self.target.base_url, link.whole) if own else link.whole,
+                headers={"Accept": "*/*", "Accept-Encoding": "identity"}, timeout=answers.TRANSFER,
+                extensions={"retry": DOWNLOAD},
+            )  # fmt: skip
+        except TransportError as error:
+            return TransportError(str(error), sent=error.sent)
+        except (httpx.InvalidURL, ValueError):
+            return TransportError("the clip's link is no address", sent=True)
+        try:
+            async with asyncio.timeout(answers.OPEN_S):
+                response = await self._transfers.send(request, stream=True, auth=_Key(self.target) if own else None)
+        except TimeoutError:
+            return TransportError(f"the clip's link gave no answer within {answers.OPEN_S:.0f} s", sent=True)
+        except UNREADABLE as error:
+            return TransportError(f"the download broke off: {type(error).__name__}{_hint(error)}", sent=True)
+        if own and response.has_redirect_location:
+            await response.aclose()
+            return await self._opened(Link(str(response.url.join(response.headers["location"]))))
+        return response
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._polls.aclose()
+        await self._transfers.aclose()
+
+
+class _Key(httpx.Auth):
+    """Puts the key on a request at the last moment; the key is in no other object that could be printed."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers.update(self._target.provider.headers(self._target.key.get_secret_value()))
+        yield request
+
+
+def check_link(url: str, target: Target) -> None:
+    """Refuse a link that a live provider should never give: other schemes, this machine, the private network.
+
+    Raises:
+        TransportError: the link leads where it should not.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise TransportError("the clip's link is no address", sent=True) from error
+    allowed = ("http", "https") if target.emulated or target.is_plain else ("https",)
+    if parts.scheme not in allowed or not parts.hostname:
+        raise TransportError(f"the clip's link is not an {allowed[-1]} address", sent=True)
+    if is_public(urlsplit(target.base_url).hostname or "") and not is_public(parts.hostname):
+        raise TransportError("the clip's link leads into a private network; not followed", sent=True)
+
+
+def _lost(call: Call, error: Exception, target: Target) -> TransportError:
+    """The one place where httpx's errors become ours."""
+    sent = not isinstance(error, NOTHING_SENT)
+    what = f"{call.method} {urlsplit(call.url).path}" if call.authorized else "the upload"
+    # A request that the library itself refuses is quoted in its message, key included.
+    quoted = isinstance(error, httpx.LocalProtocolError)
+    said = ("" if quoted else redact(str(error))) or type(error).__name__
+    hint = (
+        "the service may have received it"
+        if sent
+        else f"no connection to {urlsplit(target.base_url).hostname}; nothing was sent"
+    ) + _hint(error)
+    return TransportError(
+        f"{target.provider.title}: {what} got no answer ({type(error).__name__}: {said}); {hint}", sent=sent
+    )
+
+
+def _hint(error: BaseException) -> str:
+    """Return what to do about a connection that failed, where that is known."""
+    causes = [error, error.__cause__, error.__context__]
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes) or "CERTIFICATE_VERIFY" in str(error):
+        return "; its certificate is not trusted here: behind a company's proxy, set SSL_CERT_FILE to its certificates"
+    if isinstance(error, httpx.ProxyError):
+        return "; the proxy refused (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY)"
+    return ""
+
+
+class _RedactUrls(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            texts = httpx.URL | httpx.Request | str
+            record.args = tuple(redact(str(arg)) if isinstance(arg, texts) else arg for arg in record.args)
+        return True
+
+
+def _redact_logs() -> None:
+    """httpx and its retries log whole URLs; signed ones would let a reader of the log fetch the clip."""
+    for logger in map(logging.getLogger, ("httpx", "httpx_retries.transport")):
+        if not any(isinstance(known, _RedactUrls) for known in logger.filters):
+            logger.addFilter(_RedactUrls())

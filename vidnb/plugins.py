@@ -1,0 +1,141 @@
+"""What installed packages bring to vidnb, found through their entry points; one that is broken is kept to itself.
+
+Three groups, each with a provider's name as the name of an entry:
+
+    vidnb.providers     `vidnb_acme:Acme`, a subclass of `vidnb.Provider`
+    vidnb.catalogues    `vidnb_acme:models.toml`, a file in that package; found without importing it
+    vidnb.emulated      `vidnb_acme.emulated:AcmeService`, a subclass of `vidnb.emulator.Service`
+
+vidnb's own providers come through the same functions. A class is imported at its first use, in a thread: a package that
+raises, exits or hangs while it is imported costs a sentence, never the process.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from vidnb import forking
+from vidnb.errors import ConfigError
+
+log = logging.getLogger("vidnb")
+
+PROVIDERS = "vidnb.providers"
+CATALOGUES = "vidnb.catalogues"
+EMULATED = "vidnb.emulated"
+IMPORT_S = 10.0
+"""A plug-in that takes longer to import is given up."""
+
+BUILT_IN = {
+    PROVIDERS: {
+        "leonardo": "vidnb.providers.leonardo:Leonardo",
+        "1min": "vidnb.providers.onemin:OneMin",
+        "replicate": "vidnb.providers.replicate:Replicate",
+        "fal": "vidnb.providers.fal:Fal",
+    },
+    EMULATED: {
+        "leonardo": "vidnb.emulator.leonardo.service:Leonardo",
+        "1min": "vidnb.emulator.onemin.service:OneMin",
+        "replicate": "vidnb.emulator.replicate.service:Replicate",
+        "fal": "vidnb.emulator.fal.service:Fal",
+    },
+}
+_warned: set[str] = set()
+
+
+@cache
+def points(group: str) -> dict[str, EntryPoint]:
+    """Return the entries of a group by name, vidnb's own first; none of them is imported."""
+    own = {name: EntryPoint(name, value, group) for name, value in BUILT_IN.get(group, {}).items()}
+    return own | {point.name: point for point in entry_points(group=group) if point.name not in own}
+
+
+def names(group: str) -> list[str]:
+    """Return the names in a group."""
+    return list(points(group))
+
+
+@cache
+def load(group: str, name: str) -> Any:
+    """Return what an entry stands for, imported at its first use.
+
+    Raises:
+        ConfigError: it raises, exits or does not end while it is imported; the message names it.
+    """
+    point = points(group)[name]
+    outcome: list[Any] = []
+
+    def work() -> None:
+        try:
+            outcome.append((point.load(), None))
+        except BaseException as error:  # noqa: BLE001  # a plug-in may call sys.exit while it is imported
+            outcome.append((None, error))
+
+    if name in BUILT_IN.get(group, {}):
+        with forking.crossing.inside():  # a fork in the middle of an import leaves a child that waits for its lock
+            work()
+    else:
+        thread = threading.Thread(target=work, name=f"vidnb plug-in {name}", daemon=True)
+        thread.start()
+        thread.join(IMPORT_S)
+    if not outcome:
+        raise ConfigError(f"{_title(group, name)} is broken: importing it did not end within {IMPORT_S:g} s")
+    found, error = outcome[0]
+    if error is not None:
+        raise ConfigError(f"{_title(group, name)} is broken: importing it raised {type(error).__name__}: {error}")
+    return found
+
+
+def load_or_warn(group: str, name: str) -> Any:
+    """Return what an entry stands for, or None with one warning where it is broken."""
+    try:
+        return load(group, name)
+    except ConfigError as error:
+        warn(group, name, str(error))
+        return None
+
+
+def warn(group: str, name: str, why: str) -> None:
+    """Say once a process that an entry cannot be used."""
+    if (entry := f"{group} {name}") not in _warned:
+        _warned.add(entry)
+        log.warning("%s; everything else works", why if name in why else f"{_title(group, name)}: {why}")
+
+
+def broken() -> list[str]:
+    """Return what is wrong with each installed plug-in that cannot be loaded, in one line each."""
+    found = []
+    for group in (PROVIDERS, EMULATED):
+        for name in names(group):
+            try:
+                load(group, name)
+            except ConfigError as error:
+                found.append(str(error))
+    return found
+
+
+def catalogues() -> list[Path]:
+    """Return the catalogue files that installed packages bring; nothing of the packages is imported."""
+    found = []
+    for point in points(CATALOGUES).values():
+        package, _, name = point.value.partition(":")
+        top, *below = package.strip().split(".")
+        spec = find_spec(top)  # of the top package only, as finding one inside it would import it
+        for folder in spec.submodule_search_locations or () if spec else ():
+            path = Path(folder, *below, name.strip())
+            if path.is_file():
+                found.append(path)
+                break
+        else:
+            warn(CATALOGUES, point.name, f"the plug-in {point.name!r} brings no catalogue file {point.value!r}")
+    return found
+
+
+def _title(group: str, name: str) -> str:
+    what = {PROVIDERS: "provider", EMULATED: "emulated service"}.get(group, "entry")
+    return f"the plug-in {name!r} ({what} {points(group)[name].value})"

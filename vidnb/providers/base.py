@@ -1,0 +1,179 @@
+"""What a provider is: a translator between vidnb's values and one service's wire format, with no I/O.
+
+A provider turns values into `Call`s and `Reply`s into values. It holds no client, never sleeps and touches no file, so
+it can be tested with plain dicts, and everything that waits is written once, in `jobs`. Exchanges of several requests
+(an upload through a presigned form, a listing that needs the account's id first) are generators that yield a `Call`
+and are sent its `Reply`, as httpx does for authentication.
+"""
+
+from __future__ import annotations
+
+import hmac
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from vidnb.catalog import Model
+from vidnb.errors import ProviderError
+from vidnb.records import Call, Callback, Job, MediaFile, Rates, RemoteJob, RemoteMedia, Reply, State, Status
+
+Exchange = Generator[Call, Reply, Any]
+
+
+class Provider(ABC):
+    """One hosted service. Subclass it, name it in the entry-point group `vidnb.providers`, ship a catalogue file.
+
+    Set the class attributes `name`, `title`, `base_url`, `base_url_env`, `key_env` and `rates`. The entry-point group
+    `vidnb.catalogues` names the TOML file with your models: `package:file.toml`.
+
+    Run `vidnb.providers.conformance.ProviderConformance` over it: the suite that the built-in providers pass.
+    """
+
+    name: ClassVar[str]
+    """Registry key, first part of every model id, column value."""
+    title: ClassVar[str]
+    """What a person calls the service."""
+    base_url: ClassVar[str]
+    """Where the live service answers, without a trailing slash."""
+    base_url_env: ClassVar[str]
+    """The environment variable that points the client elsewhere."""
+    other_hosts: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Further hosts of the service that take the key, by the name that a `Call` gives in `host`. Where the client is
+    pointed elsewhere, they are expected there under their name: `{base_url}/{name}`."""
+    key_env: ClassVar[str]
+    """The environment variable that holds the key."""
+    key_page: ClassVar[str] = ""
+    """Where a person gets a key."""
+    rates: ClassVar[Rates]
+    """The published limits; guess low where none are published."""
+    uploads_live_s: ClassVar[float | None] = None
+    """How long the service keeps an upload; None for as long as the account. An older one is uploaded anew."""
+    results_live_s: ClassVar[float | None] = None
+    """How long the service keeps the clip of a finished job; None for at least a day. Said to a person who asks."""
+    webhook_url_env: ClassVar[str] = ""
+    """The environment variable with the address that is called back; "" where the service takes none with a job."""
+    cancel_note: ClassVar[str] = "the service has no way to cancel a job"
+    """What to tell a person who wants to cancel and cannot."""
+
+    @abstractmethod
+    def headers(self, key: str) -> dict[str, str]:
+        """The headers that carry the key; they are sent to the provider's own host only."""
+
+    @abstractmethod
+    def upload(self, file: MediaFile) -> Generator[Call, Reply, RemoteMedia]:
+        """The exchange that uploads one input; it returns the provider's handle for it."""
+
+    @abstractmethod
+    def submit(self, model: Model, params: Mapping[str, Any], media: Mapping[str, list[RemoteMedia]]) -> Call:
+        """The paid POST for validated params; `media` holds the uploaded inputs by param name."""
+
+    def tagged(self, call: Call, job: Job) -> Call:
+        """Return the paid POST with the job's id in it, where the service carries such a tag into its list.
+
+        `RemoteJob.tag` gives it back, and a lost reply is then found with certainty.
+        """
+        return call
+
+    def called_back(self, call: Call, url: str) -> Call:
+        """Return the paid POST with the address in it that the service is to call once the job is over."""
+        return call
+
+    @abstractmethod
+    def submitted(self, reply: Reply) -> Status:
+        """What the service said to the POST: the remote id, the cost, and the end where it answered synchronously.
+
+        Raises:
+            ProviderError: the service refused, in whatever shape it does so.
+            UnexpectedReplyError: no id can be found; the job may have been charged.
+        """
+
+    @abstractmethod
+    def poll(self, job: Job) -> Call:
+        """Return the request that asks for a job's status; `job.remote_id` is the id that `submitted` returned."""
+
+    @abstractmethod
+    def polled(self, reply: Reply, job: Job) -> Status:
+        """Return what the service said of the job; `state=None` for a word that nobody documented.
+
+        Raises:
+            ProviderError: the answer is an error about the request, not about the job.
+        """
+
+    def result(self, job: Job) -> Call | None:
+        """Return the request that fetches what a finished job made, or None where `polled` tells the clip's link.
+
+        It is sent when `polled` says `State.DOWNLOADING` without a link, and `resulted` reads its reply.
+        """
+        return None
+
+    def resulted(self, reply: Reply, job: Job) -> Status:
+        """Return what the reply to `result` says: the clip's link, or that the job failed after all.
+
+        Raises:
+            ProviderError: the answer is an error about the request, not about the job.
+        """
+        return self.polled(reply, job)
+
+    def recent(self, limit: int, jobs: Sequence[Job]) -> Generator[Call, Reply, list[RemoteJob]] | None:
+        """Return the exchange that lists the account's newest jobs, or None where the service has no such list.
+
+        Where entries carry a `status`, one list answers for all jobs of an account that are on their way.
+
+        Args:
+            limit: how many entries are wanted at most.
+            jobs: those that are looked for: a service with a list for each model, or from a time on, can ask for less.
+        """
+        return None
+
+    def described(self, reply: Reply, job: Job) -> RemoteJob | None:
+        """Return what the reply to `poll` tells of the job besides its status, as an entry of a list would.
+
+        With it a job that was found in a list is checked once more. None where the reply tells nothing.
+        """
+        return None
+
+    def cancel(self, job: Job) -> Call | None:
+        """Return the request that cancels a job, or None where the service has none."""
+        return None
+
+    def cancelled(self, reply: Reply, job: Job) -> Status:
+        """Return what became of the job that was to be cancelled.
+
+        `State.CANCELLED` ends it, with `cost` where the service says what it charged. Any other state leaves it on
+        its way: the service took down the wish and may still finish the clip.
+
+        Raises:
+            ProviderError: the service refused.
+        """
+        if not 200 <= reply.status_code < 300:
+            raise self.explain(reply)
+        return Status(job.remote_id or "", State.CANCELLED)
+
+    @abstractmethod
+    def check(self) -> Call:
+        """A request that costs nothing and tells whether the key is good."""
+
+    @abstractmethod
+    def checked(self, reply: Reply) -> str:
+        """What is known of the account (balance, slots), in one line.
+
+        Raises:
+            AuthError: the key is refused.
+        """
+
+    @abstractmethod
+    def explain(self, reply: Reply) -> ProviderError:
+        """The error behind a refusal, as the most exact class, its message in words for a person."""
+
+    def is_genuine(self, callback: Callback, secret: str) -> bool:
+        """Return whether a callback comes from the service; here, whether it carries `Authorization: Bearer <secret>`.
+
+        A service that signs what it sends says so here: `callback` has all headers and the bytes as they came.
+        """
+        told = callback.headers.get("authorization", "").encode()
+        return hmac.compare_digest(told, f"Bearer {secret}".encode())
+
+    def webhook_id(self, callback: Callback) -> str | None:
+        """Return the remote id that a callback names, or None where it names none."""
+        return None

@@ -1,0 +1,347 @@
+"""What programs can ask of vidnb, whatever they speak: models, quotes, jobs, clips, money.
+
+A program pays in two steps. A quote checks the values, fixes recipe, takes and price, and gives a token; a submit takes
+nothing but the token. Whoever repeats a submit, for a reply that was lost or out of impatience, repeats the token, and
+gets the same jobs at no further cost. Caps stand in the ledger, where no program reaches them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from vidnb import catalog, params
+from vidnb.catalog import MEDIA_KINDS, Model
+from vidnb.client import addresses
+from vidnb.client.asynchronous import AsyncClient
+from vidnb.clip import Clip
+from vidnb.display.grid import pictures
+from vidnb.display.grid.pivot import pivot
+from vidnb.errors import ConfigError, ParamsError, Problem, VidnbError
+from vidnb.records import Job, MediaFile, RemoteMedia, State
+from vidnb.store.quotes import KeptQuote, QuoteRows
+
+NEXT_POLL_S = 5
+LONGEST_WAIT_S = 25.0
+"""The longest that one call waits: clients of agents give up after 30 to 60 seconds, and the job goes on."""
+MOST_TAKES = 20
+MOST_ROWS = 100
+FOLDERS = "VIDNB_INPUT_FOLDERS"
+"""Folders from which a program may name pictures, as in PATH; default the working directory."""
+
+
+class Desk:
+    """One data folder, as programs see it.
+
+    Args:
+        client: the data folder's client; it drives the jobs.
+        purse: name of the purse that pays for everything that programs order.
+    """
+
+    def __init__(self, client: AsyncClient, purse: str = "programs") -> None:
+        self._client = client
+        self._purse = purse
+        self._quotes = QuoteRows(client.store)
+        self._submitting = asyncio.Lock()
+
+    # -- models ------------------------------------------------------------------------------------------------------
+
+    def models(self, query: str = "", provider: str = "", mode: str = "") -> list[dict[str, Any]]:
+        """Return the active models whose id or title holds all words of the query.
+
+        Args:
+            query: words, or names of params that the model must take: "luma", "motion_strength".
+            provider: only its models.
+            mode: "text" or "image": only models that start from it.
+        """
+        words = query.lower().split()
+        return [
+            {
+                "id": model.id,
+                "title": model.title,
+                "modes": list(model.modes),
+                "takes": list(model.params),
+                "emulated": self._client.target(model.provider).emulated,
+            }
+            for model in catalog.load().values()
+            if not model.is_retired
+            and provider in ("", model.provider)
+            and (not mode or mode in model.modes)
+            and all(word in f"{model.id} {model.title} {' '.join(model.params)}".lower() for word in words)
+        ]
+
+    def model(self, model: str) -> dict[str, Any]:
+        """Return what one model takes: each param with its kind, bounds and default, its sizes and its rules."""
+        entry = catalog.find(model)
+        return {
+            "id": entry.id,
+            "title": entry.title,
+            "modes": list(entry.modes),
+            "params": {
+                name: {
+                    "kind": param.kind,
+                    "allowed": param.bounds,
+                    "required": param.required,
+                    "default": param.default if param.default is not None else param.service_default,
+                    "help": param.help,
+                }
+                for name, param in entry.params.items()
+            },
+            "sizes": [f"{size.width_px}x{size.height_px}" for size in entry.sizes],
+            "price": dict(entry.price),
+            "notes": list(entry.notes),
+        }
+
+    # -- pay ---------------------------------------------------------------------------------------------------------
+
+    async def quote(
+        self, model: str, prompt: str = "", values: Mapping[str, Any] | None = None,
+        images: Mapping[str, str | Sequence[str]] | None = None, takes: int = 1,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Return what clips would cost, and the token that orders them. Nothing is sent.
+
+        Args:
+            model: id of the model.
+            prompt: what to show; "" for a model that takes none.
+            values: other params under vidnb's names.
+            images: inputs by param, each an https address or a path in one of the allowed folders.
+            takes: how many clips of the same recipe, with another seed each where the model takes one.
+
+        Raises:
+            ParamsError: values that the model does not take, with what is allowed.
+        """
+        entry = catalog.find(model)
+        if not 1 <= takes <= MOST_TAKES:
+            raise ParamsError(entry.id, [Problem("takes", takes, f"allowed: 1 to {MOST_TAKES}")])
+        given = {**(values or {}), **({"prompt": prompt} if prompt else {}), **self._inputs(entry, images or {})}
+        request = params.validate(entry, await addresses.fetched(entry, given))
+        for item in (item for items in request.media.values() for item in items):
+            if isinstance(item, MediaFile):
+                self._client.files.put(item.content, "." + item.extension)
+        recipe = request.recipe
+        where = self._client.target(entry.provider)
+        first = self._first_take(where.base_url, recipe.recipe_hash, asked=takes, seeded="seed" in recipe.params)
+        quotes = [
+            self._client.quote(model=entry.id, take=first + n, **self._arguments(entry, recipe.params, recipe.images))
+            for n in range(takes)
+        ]
+        token = secrets.token_urlsafe(18)
+        body = {
+            "model": entry.id, "params": dict(recipe.params), "images": dict(recipe.images), "first": first,
+            "takes": takes, "base_url": where.base_url, "emulated": where.emulated,
+        }  # fmt: skip
+        self._quotes.add(token, body)
+        known = [quote.cost for quote in quotes if quote.cost is not None]
+        return {
+            "quote_token": token,
+            "model": entry.id,
+            "params": dict(recipe.params),
+            "clips": takes,
+            "price_each": quotes[0].words,
+            "price_certainty": quotes[0].certainty,
+            "price_from": quotes[0].why,
+            "price_sum": sum(cost.amount for cost in known) if len(known) == takes else None,
+            "price_unit": known[0].unit if known else None,
+            "emulated": where.emulated,
+            "next": "Tell the person the price. submit(quote_token) orders the clips; repeating it costs nothing more.",
+        }
+
+    async def submit(self, token: str) -> dict[str, Any]:
+        """Return the jobs of a quote, which are on their way from now on; the same token again gives the same jobs.
+
+        Raises:
+            ConfigError: there is no such quote, or a key was set since, so that it would cost money now.
+            BudgetError: it could pass a cap; nothing more was sent.
+        """
+        # A caller that hangs up must not stop what it has begun half-way.
+        return await asyncio.shield(asyncio.ensure_future(self._submit(token)))
+
+    async def _submit(self, token: str) -> dict[str, Any]:
+        async with self._submitting:
+            kept = self._quotes.get(token)
+            if kept is None:
+                raise ConfigError(f"there is no quote {token!r}; ask for one first, and submit its quote_token")
+            if len(kept.job_ids) < kept.body["takes"]:
+                kept = await self._order(kept)
+        return {"jobs": list(kept.job_ids), "next": f"wait(job) or status(), again in {NEXT_POLL_S} s"}
+
+    async def _order(self, kept: KeptQuote) -> KeptQuote:
+        """Make the jobs of a quote that are not made yet, and write each down at once."""
+        body = kept.body
+        entry = catalog.find(body["model"])
+        where = self._client.target(entry.provider)
+        if where.emulated != body["emulated"]:
+            raise ConfigError("a key was set or removed since that quote, so its price no longer holds: quote again")
+        values = self._arguments(entry, body["params"], body["images"])
+        made = list(kept.job_ids)
+        for take in range(body["first"] + len(made), body["first"] + body["takes"]):
+            job = await self._client.submit(model=entry.id, take=take, purse=self._purse, **values)
+            made.append(job.id)
+            self._quotes.sent(kept.token, made)
+        return KeptQuote(kept.token, body, tuple(made), kept.created_at)
+
+    def _first_take(self, base_url: str, recipe_hash: str, *, asked: int, seeded: bool) -> int:
+        """The take that a quote begins with: the one that is there for a given seed, else new ones."""
+        if seeded and asked == 1:
+            return 0
+        return self._client.store.next_take(base_url, recipe_hash)
+
+    def _inputs(self, entry: Model, images: Mapping[str, str | Sequence[str]]) -> dict[str, Any]:
+        """The inputs of a quote, each path checked against the allowed folders."""
+        kinds = {name for name, param in entry.params.items() if param.kind in MEDIA_KINDS}
+        problems = [
+            Problem(name, value, f"this model takes files for: {', '.join(sorted(kinds)) or 'nothing'}")
+            for name, value in images.items()
+            if name not in kinds
+        ]
+        if problems:
+            raise ParamsError(entry.id, problems)
+
+        def checked(name: str, item: str) -> str | Path:
+            if item.lower().startswith("https://"):
+                return item
+            path = Path(item).expanduser().resolve()
+            folders = allowed_folders()
+            if not any(path.is_relative_to(folder) for folder in folders):
+                allowed = f"an https address, or a file in {', '.join(map(str, folders))}"
+                raise ParamsError(entry.id, [Problem(name, item, allowed, f"{FOLDERS} names other folders")])
+            return path
+
+        return {
+            name: checked(name, value) if isinstance(value, str) else [checked(name, item) for item in value]
+            for name, value in images.items()
+        }
+
+    def _arguments(self, entry: Model, values: Mapping[str, Any], images: Mapping[str, Any]) -> dict[str, Any]:
+        """A recipe as arguments of `submit`: its inputs as the files that were kept of them."""
+
+        def stored(item: Mapping[str, Any]) -> Path | RemoteMedia:
+            if "sha256" not in item:
+                return RemoteMedia(**item)
+            path = self._client.files.path(item["sha256"], f".{item['extension']}")
+            if path is None:
+                raise ConfigError("an input of that quote is no longer in the data folder: quote again")
+            return path
+
+        found: dict[str, Any] = dict(values)
+        for name, items in images.items():
+            files = [stored(item) for item in items]
+            found[name] = files[0] if entry.params[name].kind == "image" else files
+        return found
+
+    # -- follow ------------------------------------------------------------------------------------------------------
+
+    def status(self, jobs: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """Return how these jobs stand; without ids all that are not at their end."""
+        rows = [self._client.job(one) for one in jobs] if jobs else self._client.store.unfinished()
+        return [self._told(row) for row in rows]
+
+    async def wait(self, job: str, max_s: float = LONGEST_WAIT_S) -> dict[str, Any]:
+        """Return how a job stands once it is at its end, or after this many seconds, at most 25."""
+        row = self._client.job(job)
+        if row.is_moving:
+            with suppress(VidnbError):
+                await self._client.wait(row, min(max(0.0, max_s), LONGEST_WAIT_S), quiet=True)
+        return self._told(self._client.job(row.id))
+
+    def clip(self, job: str) -> dict[str, Any]:
+        """Return where a finished clip and its poster lie on this machine, and what was measured of it."""
+        clip = self._client.clip(job)
+        info = clip.info
+        return {
+            "job": clip.job.id, "path": str(clip.path), "poster": str(self._poster(clip)), "width_px": info.width_px,
+            "height_px": info.height_px, "duration_s": info.duration_s, "fps": info.fps, "has_audio": info.has_audio,
+            "size_bytes": info.size_bytes, "seed": clip.seed, "emulated": clip.emulated,
+        }  # fmt: skip
+
+    def poster(self, job: str) -> bytes:
+        """Return a small WebP of the clip's first frame."""
+        return self._client.clip(job).poster
+
+    async def cancel(self, job: str) -> dict[str, Any]:
+        """Ask the service to cancel a job, and return its row.
+
+        Raises:
+            JobError: the service cannot cancel it; it goes on, and its cost counts.
+        """
+        return self._told(await self._client.cancel(self._client.job(job)))
+
+    def history(self, filters: Mapping[str, Any] | None = None, limit: int = 20) -> dict[str, Any]:
+        """Return the newest jobs that the filters of `vidnb.history` leave, and how many there are in all."""
+        found = self._client.history(**{name: _filter(value) for name, value in (filters or {}).items()})
+        return {"all": len(found), "jobs": [self._told(job) for job in found.newest(min(limit, MOST_ROWS)).jobs]}
+
+    def compare(self, jobs: Iterable[str]) -> dict[str, Any]:
+        """Return the path of a picture with a frame of each clip beside the others, labelled by what differs."""
+        clips = [self._client.clip(job) for job in jobs]
+        folder = Path(self._client.home) / "sheets"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{'-'.join(sorted(clip.job.id[:8] for clip in clips))[:80]}.png"
+        return {"path": str(pictures.save(pivot(clips), path, overwrite=True)), "clips": len(clips)}
+
+    # -- money -------------------------------------------------------------------------------------------------------
+
+    def budget(self) -> dict[str, Any]:
+        """Return the caps of the folder and of the purse of programs, and what counts against them."""
+        rows = self._client.budget().rows()
+        names = ("purse", "book", "cap", "spent", "reserved", "unclear", "left")
+        return {
+            "purse": self._purse,
+            "purses": [dict(zip(names, row, strict=True)) for row in rows],
+            "to_change": "A person sets caps: vidnb budget --usd 5, or vidnb budget programs --jobs 20.",
+        }
+
+    async def reconcile(self) -> dict[str, Any]:
+        """Look for submits whose reply was lost in the service's own list; return what only a person can decide."""
+        rows = await self._client.reconcile()
+        open_ = [row for row in rows if row.state is State.AMBIGUOUS]
+        return {
+            "found": [self._told(row) for row in rows if row.state is not State.AMBIGUOUS],
+            "a_person_decides": [
+                self._told(row) | {"how": f"vidnb settle {row.id[:8]} --give-up, --send-again or --remote-id ID"}
+                for row in open_
+            ],
+        }
+
+    # -- in JSON -----------------------------------------------------------------------------------------------------
+
+    def _told(self, job: Job) -> dict[str, Any]:
+        """A job as a program reads it; no key, account or link of the service is in it."""
+        error = job.error or {}
+        told: dict[str, Any] = {
+            "job": job.id, "state": str(job.state), "model": job.model, "prompt": job.prompt,
+            "seed": job.params.get("seed"), "take": job.take, "emulated": job.emulated, "rating": job.rating,
+            "cost": None if job.cost is None else str(job.cost), "created_at": job.created_at.isoformat(),
+        }  # fmt: skip
+        if job.is_moving:
+            expected = self._client.expect(job)
+            told |= {
+                "waited_s": round((self._client.store.clock.utc() - job.created_at).total_seconds(), 1),
+                "expected_s": None if expected is None else round(expected.median_s, 1),
+                "next_poll_s": NEXT_POLL_S,
+            }
+        if error:
+            told["error"] = {name: error.get(name) for name in ("message", "charged", "advice")}
+        return told
+
+    def _poster(self, clip: Clip) -> Path:
+        clip.poster  # noqa: B018  made and kept beside the clip
+        return self._client.files.derived_path(clip.info.sha256, "poster.webp")
+
+
+def allowed_folders() -> list[Path]:
+    """Return the folders from which a program may name files."""
+    named = [part for part in os.environ.get(FOLDERS, "").split(os.pathsep) if part]
+    return [Path(part).expanduser().resolve() for part in named or ["."]]
+
+
+def _filter(value: Any) -> Any:
+    """A filter as JSON has it: `{"from": 3, "to": 7}` is a range."""
+    if isinstance(value, Mapping) and set(value) <= {"from", "to"}:
+        return (value.get("from"), value.get("to"))
+    return value

@@ -1,0 +1,86 @@
+"""The callback that ends a wait early: an ASGI app for the address that a service is told to call.
+
+It trusts nothing that it is sent. Only the job's id is taken from the body; the job is then polled with the key, as it
+would have been a little later anyway. The body is never logged or stored: Leonardo puts the API key itself into it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vidnb import providers
+from vidnb.errors import ConfigError
+from vidnb.records import Callback
+from vidnb.store import Store
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+MAX_BODY_BYTES = 1_000_000
+
+
+def webhook_app(
+    secret: str, *, provider: str = "leonardo", home: str | Path | None = None, store: Store | None = None
+) -> Starlette:
+    """A small ASGI app: POST to `/` wakes the job that the callback names, in whatever process waits for it.
+
+    Serve it where the provider can reach it (`uvicorn`, behind https). Without it, or when a callback is lost, polling
+    finds out all the same.
+
+    Args:
+        secret: what proves that a callback comes from the service. Leonardo sends it as `Authorization: Bearer`;
+            Replicate signs with it (`whsec_...`, the reply to `GET /v1/webhooks/default/secret`).
+        provider: whose callbacks these are.
+        home: the data folder; default as for the client.
+        store: an open store, in place of the data folder's.
+
+    Raises:
+        ConfigError: the secret is empty, which would let anybody wake jobs.
+
+    Example:
+        >>> app = vidnb.webhook_app(secret=os.environ["WEBHOOK_SECRET"])      # then: uvicorn module:app
+    """
+    from starlette.applications import Starlette
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    if not secret:
+        raise ConfigError("webhook_app needs the secret that was set when the key was made")
+    rows = store or Store(Path(home) if home is not None else None)
+    translator = providers.get(provider)
+
+    async def called(request: Request) -> Response:
+        callback = await _callback(request, rows.clock.utc)
+        if callback is None:
+            return Response(status_code=413)
+        if not translator.is_genuine(callback, secret):
+            return Response(status_code=401)
+        remote_id = None if callback.json is None else translator.webhook_id(callback)
+        if remote_id is None:
+            return Response(status_code=400)
+        rows.wake(provider, remote_id)
+        # 204 also for a job nobody knows: the sender learns nothing, and has no reason to try again.
+        return Response(status_code=204)
+
+    return Starlette(routes=[Route("/", called, methods=["POST"])])
+
+
+async def _callback(request: Request, now: Callable[[], datetime]) -> Callback | None:
+    """Return what was sent; None where it is too large."""
+    received = bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > MAX_BODY_BYTES:
+            return None
+    body, headers = bytes(received), {name.lower(): value for name, value in request.headers.items()}
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        value = None
+    return Callback(headers, body, value, received_at=now())

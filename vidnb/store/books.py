@@ -1,0 +1,237 @@
+"""The books of the ledger: what each purse has settled, reserved and left unclear, by unit, and each job's part in it.
+
+What passes through: a `Reservation`, made with the row of a job, moves between three sums of each of its purses
+(reserved -> settled, given back or unclear) in the same transaction in which the job itself moves. So the sums are
+right after any crash. What a price means and how a refusal is worded is decided in `jobs.ledger`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
+
+from vidnb.errors import CapReachedError
+from vidnb.records import JOBS_UNIT, Booked, Cost, Purse, Reservation
+from vidnb.store.database import insert_of
+from vidnb.store.tables import PURSES, RESERVATIONS
+
+ROUNDING = 1e-9
+"""Sums of decimal fractions are a hair off: this much over a cap is still within it."""
+
+_KEY = (PURSES.c.name, PURSES.c.book, PURSES.c.unit)
+_IS_PURSE = and_(*(column == bindparam(f"{column.name}_is") for column in _KEY))
+_USED = PURSES.c.settled + PURSES.c.reserved + PURSES.c.unclear - PURSES.c.forgiven
+_READ = select(PURSES).where(
+    PURSES.c.book == bindparam("book_is"), PURSES.c.name.in_(bindparam("names", expanding=True))
+)
+_RESERVE = (
+    update(PURSES)
+    .where(_IS_PURSE, or_(PURSES.c.cap.is_(None), _USED + bindparam("more") <= PURSES.c.cap + ROUNDING))
+    .values(reserved=PURSES.c.reserved + bindparam("more"))
+)
+_SHIFT = (
+    update(PURSES)
+    .where(_IS_PURSE)
+    .values({name: PURSES.c[name] + bindparam(f"{name}_by") for name in ("settled", "reserved", "unclear")})
+)
+_ADD = insert(RESERVATIONS)
+_LATEST = (
+    select(RESERVATIONS)
+    .where(RESERVATIONS.c.job_id == bindparam("job_is"))
+    .order_by(RESERVATIONS.c.attempt.desc())
+    .limit(1)
+)
+_REBOOK = (
+    update(RESERVATIONS)
+    .where(RESERVATIONS.c.job_id == bindparam("job_is"), RESERVATIONS.c.attempt == bindparam("attempt_is"))
+    .values(
+        booked=bindparam("new_booked"), unit=bindparam("new_unit"), amount=bindparam("new_amount"),
+        charged=bindparam("new_charged"),
+    )
+)  # fmt: skip
+_SUMS = (
+    select(RESERVATIONS.c.unit, RESERVATIONS.c.booked, func.sum(RESERVATIONS.c.amount))
+    .where(RESERVATIONS.c.book == bindparam("book_is"), RESERVATIONS.c.booked != Booked.RETURNED.value)
+    .group_by(RESERVATIONS.c.unit, RESERVATIONS.c.booked)
+)
+
+
+def reserve(connection: Connection, job_id: str, reservation: Reservation, now: datetime) -> None:
+    """Set the highest price of one POST aside in every purse of the job, or change nothing.
+
+    Raises:
+        CapReachedError: a purse has no room for it, or has a cap in money that the price cannot be held against.
+    """
+    known = _purses(connection, reservation.purses, reservation.book)
+    for name in reservation.purses:
+        _check_unit(name, [purse for purse in known.values() if purse.name == name], reservation)
+    for name, unit, more in _parts(reservation):
+        if (name, unit) not in known:
+            _open(connection, name, reservation.book, unit)
+        values = {"name_is": name, "book_is": reservation.book, "unit_is": unit, "more": more}
+        if connection.execute(_RESERVE, values).rowcount == 0:
+            purse = _purses(connection, (name,), reservation.book)[name, unit]
+            raise CapReachedError(purse, Cost(more, unit), None)
+    attempt = 0 if (last := connection.execute(_LATEST, {"job_is": job_id}).first()) is None else last.attempt + 1
+    values = {
+        "job_id": job_id, "attempt": attempt, "at": now, "book": reservation.book, "unit": reservation.unit,
+        "amount": reservation.amount, "highest": reservation.amount, "expected": reservation.expected,
+        "purses": list(reservation.purses), "booked": Booked.RESERVED.value, "charged": None,
+    }  # fmt: skip
+    connection.execute(_ADD, values)
+
+
+def is_reserved(connection: Connection, job_id: str) -> bool:
+    """Return whether the job's next POST is reserved: its last reservation is neither settled nor given back."""
+    last = connection.execute(_LATEST, {"job_is": job_id}).first()
+    return last is not None and last.booked == Booked.RESERVED
+
+
+def book(connection: Connection, job_id: str, to: Booked, charged: Cost | None = None) -> None:
+    """Move the job's last reservation to another sum of its purses.
+
+    Args:
+        connection: in the transaction in which the job moves.
+        job_id: of the job; one without a reservation has no part in the books.
+        to: where it belongs now.
+        charged: what the service said; it replaces what was reserved. None keeps what is known: an earlier word of the
+            service, else the expected price once the job is settled, else the reserved one.
+    """
+    row = connection.execute(_LATEST, {"job_is": job_id}).first()
+    if row is None:
+        return
+    if row.book == "emulated" and row.unit and charged is not None and row.expected:
+        charged = None  # the emulator's prices are invented; the second book is kept at the catalogue's
+    unit, amount = row.unit, row.amount
+    said = row.charged
+    if charged is not None:
+        unit, amount, said = charged.unit, charged.amount, charged.amount
+    elif said is None and to is Booked.SETTLED:
+        amount = row.expected
+    if (to.value, unit, amount) == (row.booked, row.unit, row.amount) and said == row.charged:
+        return
+    before, after = Booked(row.booked), to
+    for name in sorted(row.purses):
+        shifts: dict[str, dict[str, float]] = {}
+        _shift(shifts, JOBS_UNIT, before, -1.0)
+        _shift(shifts, JOBS_UNIT, after, 1.0)
+        if row.unit:
+            _shift(shifts, row.unit, before, -row.amount)
+        if unit:
+            _shift(shifts, unit, after, amount)
+        for of, by in sorted(shifts.items()):
+            _move(connection, name, row.book, of, by)
+    connection.execute(
+        _REBOOK,
+        {
+            "job_is": job_id, "attempt_is": row.attempt, "new_booked": to.value, "new_unit": unit,
+            "new_amount": amount, "new_charged": said,
+        },
+    )  # fmt: skip
+
+
+def overrun(connection: Connection, job_id: str) -> float | None:
+    """Return by how much a job was charged above what was reserved for it, or None where it was not."""
+    row = connection.execute(_LATEST, {"job_is": job_id}).first()
+    if row is None or row.charged is None or not row.highest or row.charged <= row.highest + ROUNDING:
+        return None
+    return float(row.charged - row.highest)
+
+
+def price(connection: Connection, job_id: str, cost: Cost | None) -> None:
+    """Book the likely cost of a job from before the ledger; None for an unknown cost."""
+    row = connection.execute(_LATEST, {"job_is": job_id}).first()
+    if row is None or row.expected >= 0:
+        return  # another process was quicker
+    amount, unit = (cost.amount, cost.unit) if cost is not None else (0.0, "")
+    connection.execute(
+        update(RESERVATIONS).where(RESERVATIONS.c.job_id == job_id).values(
+            expected=amount, highest=amount, amount=amount, unit=unit
+        )
+    )  # fmt: skip
+    if unit and row.booked != Booked.RETURNED:
+        _move(connection, "", row.book, unit, {row.booked: amount})
+
+
+def purses(connection: Connection, names: Iterable[str] | None = None) -> list[Purse]:
+    """Every purse with its sums, one row a unit and book; only these if names are given."""
+    query = select(PURSES).order_by(*_KEY)
+    if names is not None:
+        query = query.where(PURSES.c.name.in_(list(names)))
+    return [_purse(row) for row in connection.execute(query)]
+
+
+def set_cap(connection: Connection, name: str, unit: str, cap: float | None) -> None:
+    """Give a purse a cap in one unit, the same in both books, or take it away."""
+    for side in ("emulated", "real"):
+        _open(connection, name, side, unit)
+        values = {"name_is": name, "book_is": side, "unit_is": unit}
+        connection.execute(update(PURSES).where(_IS_PURSE).values(cap=cap), values)
+
+
+def forgive(connection: Connection, name: str) -> None:
+    """Let a purse begin anew: what was settled or left unclear so far no longer counts against its caps."""
+    connection.execute(update(PURSES).where(PURSES.c.name == name).values(forgiven=PURSES.c.settled + PURSES.c.unclear))
+
+
+def sums(connection: Connection, side: str, since: datetime | None = None) -> list[tuple[str, Booked, float]]:
+    """Return what the folder's jobs come to, by unit and by how sure that is; with `since` only later ones."""
+    if since is None:
+        folder = [purse for purse in purses(connection, [""]) if purse.book == side]
+        return [
+            (purse.unit, booked, amount)
+            for purse in folder
+            for booked, amount in (
+                (Booked.SETTLED, purse.settled), (Booked.RESERVED, purse.reserved), (Booked.UNCLEAR, purse.unclear)
+            )
+            if purse.unit != JOBS_UNIT
+        ]  # fmt: skip
+    rows = connection.execute(_SUMS.where(RESERVATIONS.c.at >= since), {"book_is": side})
+    return [(unit, Booked(booked), float(amount)) for unit, booked, amount in rows if unit]
+
+
+def _parts(reservation: Reservation) -> list[tuple[str, str, float]]:
+    """Purse, unit and amount of each sum that a reservation adds to, in the one order in which all are locked."""
+    amounts = {JOBS_UNIT: 1.0} | ({reservation.unit: reservation.amount} if reservation.unit else {})
+    return sorted((name, unit, more) for name in reservation.purses for unit, more in amounts.items())
+
+
+def _check_unit(name: str, known: list[Purse], reservation: Reservation) -> None:
+    """Refuse a price that none of the purse's caps in money can be held against, unless a cap in jobs stands for it."""
+    capped = {purse.unit: purse for purse in known if purse.cap is not None}
+    in_money = [purse for unit, purse in capped.items() if unit != JOBS_UNIT]
+    if in_money and reservation.unit not in capped and JOBS_UNIT not in capped and not reservation.accepted:
+        cost = Cost(reservation.expected, reservation.unit) if reservation.unit else None
+        raise CapReachedError(in_money[0], None, cost)
+
+
+def _purses(connection: Connection, names: Iterable[str], side: str) -> dict[tuple[str, str], Purse]:
+    rows = connection.execute(_READ, {"book_is": side, "names": list(names)})
+    return {(row.name, row.unit): _purse(row) for row in rows}
+
+
+def _purse(row: Any) -> Purse:
+    return Purse(row.name, row.book, row.unit, row.cap, row.settled, row.reserved, row.unclear, row.forgiven)
+
+
+def _open(connection: Connection, name: str, side: str, unit: str) -> None:
+    make = insert_of(connection.dialect.name)
+    empty = dict.fromkeys(("settled", "reserved", "unclear", "forgiven"), 0.0)
+    connection.execute(make(PURSES).on_conflict_do_nothing(), empty | {"name": name, "book": side, "unit": unit})
+
+
+def _shift(shifts: dict[str, dict[str, float]], unit: str, booked: Booked, by: float) -> None:
+    if booked is not Booked.RETURNED:
+        sums = shifts.setdefault(unit, {})
+        sums[booked.value] = sums.get(booked.value, 0.0) + by
+
+
+def _move(connection: Connection, name: str, side: str, unit: str, by: Mapping[str, float]) -> None:
+    values = {"name_is": name, "book_is": side, "unit_is": unit}
+    values |= {f"{sum_}_by": by.get(sum_, 0.0) for sum_ in ("settled", "reserved", "unclear")}  # type: ignore[misc]
+    if connection.execute(_SHIFT, values).rowcount == 0:  # the service charged in another unit than was expected
+        _open(connection, name, side, unit)
+        connection.execute(_SHIFT, values)

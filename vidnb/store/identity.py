@@ -1,0 +1,113 @@
+"""Notices when another database lies where the store's own lay.
+
+A folder may be removed, replaced, emptied or restored from a copy while a kernel lives. SQLite goes on with the file
+that it has open, although nobody will ever see that again; and a copy does not know what was paid since it was made.
+So the file is compared with the one that was opened, and the newest row that this process wrote is looked for, before
+anything is written that could be paid for.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from vidnb.errors import DataMovedError, StoreError
+from vidnb.store import queries
+
+Mark = tuple[int, int]
+PARTS = ("", "-wal", "-shm")
+"""An SQLite database is one only together with these."""
+CLIPS = (".mp4", ".webm", ".mov")
+
+
+class Identity:
+    """What tells one database from another.
+
+    Args:
+        path: of an SQLite file; None for a server's database, which has none here.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._marks: dict[str, Mark] = {}
+        self._newest: tuple[int, str, str] | None = None
+        self.check_files()
+
+    @property
+    def has_file(self) -> bool:
+        """Whether the database is a file, with connections of SQLite."""
+        return self._path is not None
+
+    def begin_anew(self) -> None:
+        """Expect the same database after all connections to it were closed."""
+        self._marks = {part: mark for part, mark in self._marks.items() if not part}
+
+    def wrote(self, event_id: int, job_id: str, state: str) -> None:
+        """Remember the newest step that was written to a job's events."""
+        self._newest = (event_id, job_id, state)
+
+    def check_files(self) -> None:
+        """Return where the files are those that were opened.
+
+        Raises:
+            DataMovedError: they are not.
+        """
+        if self._path is None:
+            return
+        for part in PARTS:
+            known, mark = self._marks.get(part), _mark(self._path, part)
+            if known is None and mark is not None:
+                self._marks[part] = mark  # the log is made with the first transaction
+            elif known is not None and mark is None:
+                raise self._moved("was removed")
+            elif known != mark:
+                raise self._moved("was replaced by another one")
+        with suppress(FileNotFoundError):
+            if self._path.stat().st_size == 0 and self._newest is not None:
+                raise self._moved("was emptied")
+
+    def check_rows(self, connection: Connection) -> None:
+        """Return where the newest step that this process wrote is there.
+
+        Raises:
+            DataMovedError: it is not.
+        """
+        if self._newest is None:
+            return
+        event_id, job_id, state = self._newest
+        row = connection.execute(queries.STEP, {"event_id": event_id}).first()
+        if row is None or (row.job_id, row.state) != (job_id, state):
+            raise self._moved("was emptied, or replaced by an older copy")
+
+    def _moved(self, how: str) -> DataMovedError:
+        what = "the history" if self._path is None else f"the history {self._path}"
+        return DataMovedError(
+            f"{what} {how} while this process used it. Nothing was sent: what was paid for may no longer stand there. "
+            "Put it back, or restart the kernel to go on with what lies there now"
+        )
+
+
+def check_beginning(path: Path) -> None:
+    """Refuse to begin a history where clips of another one lie.
+
+    Raises:
+        StoreError: there are clips, and no job to which they could belong.
+    """
+    files = path.parent / "files"
+    clips = sum(1 for clip in files.glob("??/*") if clip.suffix in CLIPS) if files.is_dir() else 0
+    if clips:
+        raise StoreError(
+            f"{files} holds {clips} clip{'s' * (clips > 1)}, but the history {path} has no job: it was removed, or "
+            "copied without its vidnb.db-wal. What was paid for would be paid for again, so nothing is begun here. "
+            "Put the history back, or move files/ away to begin anew"
+        )
+
+
+def _mark(path: Path, part: str) -> Mark | None:
+    try:
+        told = path.with_name(path.name + part).stat()
+    except FileNotFoundError:
+        return None
+    return told.st_dev, told.st_ino

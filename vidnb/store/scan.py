@@ -1,0 +1,195 @@
+"""Reads many jobs at once, a column at a time: by the database's own cursor, or by ADBC straight into Arrow.
+
+ADBC brings an SQLite of its own. Two of them in one process on one file would take each other's locks away (SQLite's
+"How to corrupt a database", 2.2.1), so there it reads in a process of its own, which hands Arrow's stream over.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from sqlalchemy import ColumnElement, Connection, Integer, Select, Text, case, cast, func, literal, select
+from sqlalchemy import type_coerce as as_type
+from sqlalchemy.dialects import sqlite
+
+from vidnb.errors import StoreError
+from vidnb.store import columns as params
+from vidnb.store.columns import Key, Kind
+from vidnb.store.search import NUMBERS, Field, Search, Sql
+from vidnb.store.tables import JOBS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Of = Literal["int", "real", "bool", "text", "time"]
+ROWS_AT_ONCE = 50_000
+MANY = 20_000
+"""From this many rows on, starting a process for ADBC pays off."""
+DRIVERS = {"sqlite": "adbc_driver_sqlite", "postgresql": "adbc_driver_postgresql"}
+
+PLAIN: Mapping[str, Of] = {
+    "model": "text", "rating": "int", "cost_amount": "real", "cost_unit": "text", "created_at": "time", "state": "text",
+    "emulated": "bool", "take": "int", "tags": "text", "note": "text", "provider": "text", "seed_drawn": "bool",
+    "imported": "bool", "replays": "bool", "submitted_at": "time", "finished_at": "time", "done_at": "time",
+    "actual_width_px": "int", "actual_height_px": "int", "actual_fps": "real", "actual_duration_s": "real",
+    "actual_frames": "int", "size_bytes": "int", "has_audio": "bool", "codec": "text", "clip_note": "text",
+    "nsfw": "bool", "error": "text", "wire_status": "text", "remote_id": "text", "recipe_hash": "text",
+    "clip_sha256": "text", "id": "text",
+}  # fmt: skip
+"""Columns of `jobs` that are read as they are stored; tags and error are JSON text."""
+EXAMPLE: Mapping[Of, Any] = {"int": 0, "real": 0.5, "bool": 0, "text": "", "time": ""}
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What is to be read: names and kinds of the columns, in the order of the query's."""
+
+    query: Select[Any]
+    names: tuple[str, ...]
+    kinds: tuple[Of, ...]
+    param_names: tuple[str, ...]
+    """The names that are params, each in its column `param <name>`."""
+    param_kinds: tuple[Kind, ...]
+    mixed: Mapping[str, tuple[Kind, ...]]
+    """Params whose values are of kinds that no column holds together; they are read as text."""
+
+
+def scan(connection: Connection, wanted: Search, known: Mapping[Key, str], prefix: str) -> Scan:
+    """Return what is to be read of the jobs that are searched for.
+
+    Args:
+        connection: to the database.
+        wanted: which jobs.
+        known: the columns of params.
+        prefix: of the paths of clips.
+    """
+    sql = Sql(connection.dialect.name, known)
+    found: dict[str, tuple[ColumnElement[Any], Of]] = {
+        name: (_stored(JOBS.c[name], kind), kind) for name, kind in PLAIN.items()
+    }
+    sha256 = JOBS.c.clip_sha256
+    path = literal(f"{prefix}/", Text) + func.substr(sha256, 1, 2) + "/" + sha256 + ".mp4"
+    found["path"] = (case((sha256.is_not(None), path)), "text")
+    paid = sql.value(Field("cost_usd"))
+    assert paid is not None
+    found["cost_usd"] = (paid, "real")
+    names, kinds, mixed = [], [], {}
+    for name in sorted({name for name, _ in known}):
+        own = _own_kinds(connection, sql, wanted, known, name)
+        value = sql.value(Field(name, "param"), own)
+        if not own or value is None:
+            continue
+        together = _together(own)
+        if together is None:
+            mixed[name] = own
+        names.append(name)
+        kinds.append(together or "text")
+        found[f"param {name}"] = (_stored(value, _of(together)), _of(together))
+    query = sql.rows(select(*(value.label(f"c{n}") for n, (value, _) in enumerate(found.values()))), wanted)
+    return Scan(query, tuple(found), tuple(kind for _, kind in found.values()), tuple(names), tuple(kinds), mixed)
+
+
+def _own_kinds(
+    connection: Connection, sql: Sql, wanted: Search, known: Mapping[Key, str], name: str
+) -> tuple[Kind, ...]:
+    """The kinds of a param; where it has several that do not go together, those that these jobs have."""
+    own: tuple[Kind, ...] = tuple(kind for kind in params.KINDS if (name, kind) in known)
+    if _together(own) is not None:
+        return own
+    chosen = [sql.column(name, kind) for kind in own]
+    rows = sql.rows(select(*(value.label(kind) for value, kind in zip(chosen, own, strict=True))), wanted).subquery()
+    counts = connection.execute(select(*(func.count(rows.c[kind]) for kind in own))).one()
+    return tuple(kind for kind, count in zip(own, counts, strict=True) if count)
+
+
+def _together(kinds: tuple[Kind, ...]) -> Kind | None:
+    """The kind that holds values of all these kinds; None where there is none."""
+    if len(kinds) == 1:
+        return kinds[0]
+    return "real" if kinds and set(kinds) <= set(NUMBERS) else None
+
+
+def _of(kind: Kind | None) -> Of:
+    return kind if kind in ("int", "real", "bool") else "text"  # type: ignore[return-value]  # mypy narrows no tuple
+
+
+def _stored(value: ColumnElement[Any], kind: Of) -> ColumnElement[Any]:
+    """The value as the database has it, without a call of Python for each."""
+    if kind == "bool":
+        return cast(value, Integer)
+    return as_type(value, Text) if kind in ("text", "time") else value
+
+
+def chunks(connection: Connection, wanted: Scan) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield the rows by their columns, many rows at a time."""
+    result = connection.execution_options(stream_results=True, yield_per=ROWS_AT_ONCE).execute(wanted.query)
+    for rows in result.partitions():
+        yield list(zip(*rows, strict=True))
+
+
+def has_adbc(dialect: str) -> bool:
+    """Whether ADBC and Arrow are installed for this database (`vidnb[fast]`)."""
+    return all(importlib.util.find_spec(name) is not None for name in (DRIVERS[dialect], "pyarrow"))
+
+
+def arrow(connection: Connection, wanted: Scan) -> pa.Table:
+    """Read the jobs by ADBC; its columns have the names of the scan.
+
+    Raises:
+        StoreError: the database cannot be read.
+    """
+    url = connection.engine.url
+    if connection.dialect.name == "sqlite":
+        table = _from_child(str(url.database), _shown(wanted, sqlite.dialect(paramstyle="named")))
+    else:
+        table = _from_postgres(url.set(drivername="postgresql").render_as_string(hide_password=False), wanted)
+    return table.rename_columns(list(wanted.names))
+
+
+def _text(wanted: Scan, dialect: Any) -> str:
+    return str(wanted.query.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+
+
+def _shown(wanted: Scan, dialect: Any) -> str:
+    """The query's text with a first row that shows the types, which ADBC guesses from the first rows otherwise."""
+    example = ", ".join(f"{EXAMPLE[kind]!r} AS c{n}" for n, kind in enumerate(wanted.kinds))
+    return f"SELECT {example} UNION ALL SELECT * FROM ({_text(wanted, dialect)})"
+
+
+def _from_child(path: str, query: str) -> pa.Table:
+    import pyarrow as pa
+
+    script = Path(__file__).with_name("adbc_child.py")
+    child = subprocess.Popen(
+        [sys.executable, "-I", str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    with child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stderr is not None
+        try:
+            child.stdin.write(json.dumps({"path": path, "query": query}).encode())
+            child.stdin.close()
+            table = pa.ipc.open_stream(child.stdout).read_all()
+        except (pa.ArrowInvalid, OSError) as error:
+            said = child.stderr.read().decode(errors="replace").strip().splitlines()
+            raise StoreError(f"the history cannot be read: {said[-1] if said else error}") from error
+    return table.slice(1)
+
+
+def _from_postgres(url: str, wanted: Scan) -> pa.Table:
+    adbc: Any = importlib.import_module("adbc_driver_postgresql.dbapi")  # it has no types
+    from sqlalchemy.dialects import postgresql  # takes longer to import than a history of SQLite to open
+
+    text = _text(wanted, postgresql.dialect(paramstyle="named"))  # type: ignore[no-untyped-call]  # SQLAlchemy's own
+    with adbc.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute(text)
+        return cursor.fetch_arrow_table()

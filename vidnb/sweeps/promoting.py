@@ -1,0 +1,77 @@
+"""Which clips of a sweep are the best, by a person's rating, a measure, or a function."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from vidnb.clip import Clip
+from vidnb.errors import ConfigError
+from vidnb.history.history import History
+from vidnb.sweeps.plan import Cell, Plan
+
+Score = Callable[[Clip], float | None]
+
+
+class Ranked(Protocol):
+    """What `best` needs of a sweep: its plan and its jobs."""
+
+    @property
+    def plan(self) -> Plan:
+        """Its cells and jobs."""
+
+    @property
+    def history(self) -> History:
+        """Its jobs as rows."""
+
+
+def best(sweep: Ranked, by: str | Score, keep: float | int) -> list[tuple[Cell, str]]:
+    """Return the cells of the best clips, the best first, each with its job.
+
+    Args:
+        sweep: to rank.
+        by: name of a column of numbers, or a function of the clip.
+        keep: a share below 1, or a number of clips.
+
+    Raises:
+        ConfigError: no clip has a value, or there is no such column.
+    """
+    if isinstance(keep, bool) or not isinstance(keep, int | float) or not keep > 0:
+        raise ConfigError(f"keep={keep!r}: give a share such as 0.25, or how many clips")
+    cells = {}
+    for cell in reversed(sweep.plan.cells):
+        if cell.job is not None:
+            job = sweep.plan.jobs[cell.job]
+            cells[job.recipe_hash, job.take] = cell
+    history = sweep.history.where(state="done")
+    scored: list[tuple[float, int, Cell, str]] = []
+    for clip, value in _scores(history, by):
+        hashes = (clip.job.recipe_hash, clip.job.seeded_hash)
+        found = next((cells[one, clip.job.take] for one in hashes if one and (one, clip.job.take) in cells), None)
+        if found is not None and value is not None and not math.isnan(value):
+            scored.append((-value, found.job or 0, found, clip.job.id))
+    if not scored:
+        raise ConfigError(f"no clip of this sweep has a value for by={by!r}; rate or measure some first")
+    scored.sort(key=lambda one: one[:2])
+    count = math.ceil(keep * len(scored)) if keep < 1 else min(int(keep), len(scored))
+    return [(cell, job_id) for _, _, cell, job_id in scored[: max(1, count)]]
+
+
+def _scores(history: History, by: str | Score) -> Iterator[tuple[Clip, float | None]]:
+    clips = [item for item in history if isinstance(item, Clip)]
+    if callable(by):
+        for clip in clips:
+            value = by(clip)
+            yield clip, None if value is None else float(value)
+        return
+    frame = history.df
+    if by not in frame.columns:
+        raise ConfigError(f"by={by!r}: there is no such column; vidnb.measure(s.history) takes measures")
+    values = dict(zip(history.ids, frame[by].tolist(), strict=True))
+    for clip in clips:
+        value = values.get(clip.job.id)
+        try:
+            yield clip, None if value is None else float(value)
+        except (TypeError, ValueError):  # pandas' own "no value" is one of them
+            yield clip, None

@@ -1,0 +1,227 @@
+"""A sweep as one HTML page that reads like a lab report: question, plan, money, grid, effects, failures, recipes."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal, Protocol
+from urllib.parse import quote
+
+from vidnb.client.budget import Budget
+from vidnb.clip import Clip
+from vidnb.display.clips import poster_of
+from vidnb.display.page import Content, Html, data_uri, escape, join, mono, shortened, table, tag
+from vidnb.errors import StoreError, VidnbError
+from vidnb.history.history import History
+from vidnb.records import Job, State
+from vidnb.sweeps import showing
+from vidnb.sweeps.grid import cell_words, laid_out
+from vidnb.sweeps.outlook import Group
+from vidnb.sweeps.plan import Plan
+
+Clips = Literal["link", "embed", "posters"]
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 32px auto; padding: 0 20px; color: #1c1c1c; background: #fff; }
+h1 { font-size: 24px; margin: 0 0 4px; } h2 { font-size: 17px; margin: 32px 0 6px; border-bottom: 1px solid #ccc; }
+.quiet { color: #595959; } table { border-collapse: collapse; } th { text-align: left; font-weight: 600; }
+.grid { overflow-x: auto; } .grid td { padding: 2px; vertical-align: top; } .grid th { font-weight: 400; padding: 2px 12px 2px 0; white-space: nowrap; }
+.grid :is(img, video) { width: 150px; height: auto; display: block; border-radius: 3px; background: #eee; }
+.gap { width: 150px; min-height: 84px; box-sizing: border-box; border: 1px dashed #999; border-radius: 3px; padding: 6px; font-size: 12px; color: #595959; }
+figure { margin: 0; break-inside: avoid; } figcaption { font-size: 12px; color: #595959; max-width: 150px; }
+@media print { body { margin: 0; max-width: none; } h2 { break-after: avoid; } tr, figure { break-inside: avoid; } .grid { overflow: visible; } }
+"""  # noqa: E501  a style sheet
+MOST_EFFECTS = 12
+MOST_RECIPES = 500
+
+
+class Reported(showing.Sweep, Protocol):
+    """What is told of a sweep: what is shown of it, what it cost and its jobs."""
+
+    @property
+    def money(self) -> Budget:
+        """What it cost."""
+
+    @property
+    def history(self) -> History:
+        """Its jobs."""
+
+
+def write(sweep: Reported, path: Path, clips: Clips, measures: Sequence[str] = ()) -> Path:
+    """Return the path of the page that was written.
+
+    Args:
+        sweep: to tell of.
+        path: of the file to write.
+        clips: `link`, `embed` or `posters`.
+        measures: names of what was measured in this folder.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+    title = shortened(showing.title(sweep.plan), 160)
+    body = join([_head(sweep, title), *_sections(sweep, path, clips, measures)])
+    head = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+    page = f"{head}<style>{STYLE}</style></head><body>{body}</body></html>"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".html", delete=False, encoding="utf-8") as file:
+            file.write(page)
+        Path(file.name).replace(path)
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror or error}") from error
+    return path
+
+
+def _head(sweep: Reported, title: str) -> Html:
+    emulated = bool(sweep.plan.jobs) and all(job.emulated for job in sweep.plan.jobs)
+    counts = sweep.outlook.counts
+    said = ", ".join(f"{counts[group]:,} {showing.WORDS[group]}" for group in Group if counts.get(group))
+    mark = "EMULATED: no real service made these clips. " if emulated else ""
+    return join([
+        tag("h1", title, dir="auto"),
+        tag("p", f"{mark}{showing.size_words(sweep.plan)}. {said}.", **{"class": "quiet"}),
+    ])  # fmt: skip
+
+
+def _sections(sweep: Reported, path: Path, clips: Clips, measures: Sequence[str]) -> Iterator[Html]:
+    yield _section("Question", _question(sweep.plan))
+    yield _section("Money", _money(sweep))
+    yield _section("Clips", _grid(sweep, path, clips))
+    if effects := list(_effects(sweep, measures)):
+        yield _section("What the knobs do", join(effects))
+    if sweep.outlook.causes or sweep.plan.refused:
+        yield _section("Not done, by cause", _failures(sweep))
+    yield _section("Recipes", _recipes(sweep))
+    versions = f"vidnb {version('vidnb')}, Python {platform.python_version()}, {platform.system()}; sweep {sweep.id}"
+    yield _section("Made with", tag("p", versions, **{"class": "quiet"}))
+
+
+def _section(title: str, content: Content) -> Html:
+    return tag("section", tag("h2", title), content)
+
+
+def _question(plan: Plan) -> Html:
+    varied = [
+        f"{' and '.join(axis.names)}: {', '.join(words)}"
+        for axis in plan.axes
+        if len(axis) > 1
+        for words in [[shortened(str(one), 60) for one in _first(axis.rows)]]
+    ]
+    fixed = [f"{name} = {shortened(str(value), 200)}" for name, value in plan.fixed.items()]
+    notes = [tag("li", words, dir="auto") for words in varied]
+    same = tag("p", "The same in all: ", mono("; ".join(fixed)), dir="auto") if fixed else None
+    return join([tag("p", "What changes with:"), tag("ul", *notes), same])
+
+
+def _first(rows: tuple[tuple[object, ...], ...]) -> list[str]:
+    words = [", ".join(str(value) for value in row) for row in rows[:12]]
+    return [*words, "…"] if len(rows) > 12 else words
+
+
+def _money(sweep: Reported) -> Html:
+    head = ("purse", "book", "cap", "spent", "reserved", "unclear", "left")
+    rows = sweep.money.rows()
+    cost = [
+        f"still to run: {name} {words}"
+        for name, words in showing.cost_words(sweep.outlook.money, sweep.outlook.to_send)
+    ]
+    return join([table(head, rows) if rows else tag("p", "Nothing was spent."),
+                 tag("p", "; ".join(cost), **{"class": "quiet"}) if sweep.outlook.to_send else None])  # fmt: skip
+
+
+def _grid(sweep: Reported, path: Path, clips: Clips) -> Html:
+    plan = sweep.plan
+    grid = laid_out(plan)
+    numbers = {place: number for number, place in grid.places.items()}
+    items = list(sweep.history)
+    by_recipe: dict[tuple[str, int], Clip | Job] = {}
+    for item in reversed(items):
+        job = item.job if isinstance(item, Clip) else item
+        for recipe_hash in (job.recipe_hash, job.seeded_hash):
+            if recipe_hash and not isinstance(by_recipe.get((recipe_hash, job.take)), Clip):
+                by_recipe[recipe_hash, job.take] = item
+    rows = []
+    for row, names in enumerate(grid.rows):
+        cells = [tag("th", " · ".join(names), dir="auto")]
+        for col in range(grid.cols):
+            number = numbers.get(row * grid.cols + col)
+            cells.append(tag("td", None if number is None else _cell(plan, number, by_recipe, path, clips)))
+        rows.append(tag("tr", *cells))
+    heads = [tag("th", text, colspan=grid.block) for text in grid.blocks]
+    return tag("div", tag("table", tag("tr", tag("th"), *heads), *rows), **{"class": "grid"})
+
+
+def _cell(plan: Plan, number: int, by_recipe: Mapping[tuple[str, int], Clip | Job], path: Path, clips: Clips) -> Html:
+    words, place = cell_words(plan, number), plan.cells[number].job
+    if place is None:
+        return tag("div", "refused", title=words, **{"class": "gap"})
+    job = plan.jobs[place]
+    item = by_recipe.get((job.recipe_hash, job.take))
+    if not isinstance(item, Clip):
+        state = getattr(item, "state", None)
+        said = "not sent" if state is None else str(state)
+        told = (getattr(item, "error", None) or {}).get("message", "") if state is State.FAILED else ""
+        return tag("div", said, tag("br"), shortened(str(told), 90), title=words, **{"class": "gap"})
+    poster = poster_of(item)
+    picture = data_uri(poster, "image/webp") if poster else None
+    stars = "★" * (item.rating or 0)
+    caption = tag("figcaption", stars, " " if stars else "", f"job {item.job.id[:8]}")
+    source = _source(item, path, clips)
+    if source is None:
+        return tag("figure", tag("img", src=picture, alt=words, title=words), caption)
+    video = tag("video", src=source, poster=picture, title=words, controls=True, loop=True, muted=True, preload="none")
+    return tag("figure", video, caption)
+
+
+def _source(clip: Clip, path: Path, clips: Clips) -> str | None:
+    """Return where the page finds the clip; None for a picture only."""
+    try:
+        if clips == "embed":
+            return data_uri(clip.read(), "video/mp4")
+        if clips == "posters" or (served := clip.served_path) is None:
+            return None
+        return quote(os.path.relpath(served.resolve(), path.parent.resolve()).replace(os.sep, "/"))
+    except (VidnbError, ValueError):  # gone, or on another drive
+        return None
+
+
+def _effects(sweep: Reported, measures: Sequence[str]) -> Iterator[Html]:
+    """Yield sentences on what each knob does to each measure that was taken."""
+    frame = sweep.history.df
+    taken = [name for name in ("rating", *measures) if name in frame and frame[name].notna().sum() > 1]
+    knobs = [name for axis in sweep.plan.axes if len(axis) > 1 for name in axis.names if name in frame.columns]
+    told = 0
+    for knob in (name for name in knobs if name not in ("seed", "take", "prompt")):
+        for measure in taken:
+            if told >= MOST_EFFECTS:
+                return
+            try:
+                effect = sweep.history.effect(knob, on=measure)
+            except VidnbError:
+                continue  # nothing to compare: too few pairs, or a column of text
+            told += 1
+            yield tag("p", str(effect))
+
+
+def _failures(sweep: Reported) -> Html:
+    rows = [(f"{len(one.jobs):,}", one.words, one.charged) for one in sweep.outlook.causes]
+    rows += [(f"{one.count:,}", str(one), "not sent") for one in sweep.plan.refused]
+    return table(
+        ("jobs", "what happened", "cost"), [(count, shortened(words, 300), cost) for count, words, cost in rows]
+    )
+
+
+def _recipes(sweep: Reported) -> Html:
+    jobs = sweep.plan.jobs[:MOST_RECIPES]
+    rows = [
+        (mono(job.recipe_hash[:10]), mono(job.model), job.take, mono(shortened(repr(dict(job.params)), 400)))
+        for job in jobs
+    ]
+    more = len(sweep.plan.jobs) - len(jobs)
+    left = tag("p", f"and {more:,} more; s.df has all", **{"class": "quiet"}) if more > 0 else None
+    return tag("details", tag("summary", f"{len(sweep.plan.jobs):,} recipes"),
+                 table(("recipe", "model", "take", "params"), rows), left)  # fmt: skip

@@ -1,0 +1,425 @@
+"""A sweep that runs, as a grid of cells: what is done, running, waiting and failed, what it costs, and when it ends.
+
+The page gets the states of all cells as bytes when it asks, and those that change a few times a second; posters and
+words come when a cell is looked at. No more than the plan and the sums are synced traits, so a notebook stays small.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from datetime import datetime, timedelta
+from typing import Any
+
+import traitlets
+
+from vidnb.display.host import server_path
+from vidnb.display.page import (
+    BLUE,
+    GREEN,
+    GREY,
+    MUTED,
+    PLAIN,
+    RED,
+    SMALL,
+    Html,
+    block,
+    data_uri,
+    dotted,
+    join,
+    seconds,
+    shortened,
+    tag,
+)
+from vidnb.errors import VidnbError
+from vidnb.records import JOBS_UNIT, Cost, State
+from vidnb.sweeps import outlook, showing
+from vidnb.sweeps.grid import cell_words, laid_out
+from vidnb.sweeps.outlook import Group, group_of
+from vidnb.sweeps.running import RunProgress
+from vidnb.sweeps.sweep import Sweep
+from vidnb.widgets.live import Live
+from vidnb.widgets.recent import poster_bytes
+
+TELL_S = 0.2
+"""Shortest time, in seconds, between two messages about changed cells."""
+SUM_S = 1.0
+"""The same for the sums."""
+WAITING, RUNNING, DONE, FAILED, UNCLEAR, NOT, REFUSED, SAME, NONE = 0, 1, 2, 3, 4, 5, 6, 7, 255
+STATE_OF: Mapping[Group, int] = {
+    Group.NEW: WAITING, Group.UNFINISHED: RUNNING, Group.DONE: DONE, Group.OURS: FAILED, Group.THEIRS: FAILED,
+    Group.UNCLEAR: UNCLEAR, Group.CANCELLED: NOT,
+}  # fmt: skip
+POSTERS_AT_ONCE = 24
+SAVED_CELLS, SAVED_POSTERS, SAVED_BYTES = 600, 64, 200_000
+
+
+class Board(Live, part="board"):
+    """The live grid of a sweep; `s.run()` shows one in a notebook.
+
+    Args:
+        sweep: what to show.
+
+    Example:
+        >>> s = vidnb.sweep("a koala in the {place}", place=["snow", "city"], seeds=4)
+        >>> vidnb.Board(s)                 # press Run in it, or call s.run()
+    """
+
+    _plan: Any = traitlets.Dict().tag(sync=True)
+    _now: Any = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, sweep: Sweep) -> None:
+        self._sweep = sweep
+        plan = sweep.plan
+        self._grid = laid_out(plan)
+        self._first: dict[int, int] = {}
+        for number, cell in enumerate(plan.cells):
+            if cell.job is not None:
+                self._first.setdefault(cell.job, number)
+        self._cell_at = {place: number for number, place in self._grid.places.items()}
+        self._lock = threading.RLock()
+        self._progress = RunProgress(sweep._standings(), word="plan", clock=sweep.client.clock)
+        self._fresh: set[int] = set()
+        self._told_at = self._summed_at = float("-inf")
+        self._later: Future[None] | None = None
+        self._run: Future[None] | None = None
+        super().__init__(
+            _plan={
+                "id": sweep.id, "title": showing.title(plan), "size": showing.size_words(plan),
+                "cells": len(plan.cells), "rows": [list(names) for names in self._grid.rows],
+                "blocks": list(self._grid.blocks),
+                "emulated": bool(plan.jobs) and all(job.emulated for job in plan.jobs),
+                "grid": {
+                    "rows": len(self._grid.rows), "cols": self._grid.cols, "block": self._grid.block,
+                    "groups": self._grid.groups,
+                },
+            },
+            _now={},
+        )  # fmt: skip
+        self._now = self._sums()
+
+    # -- news of the run ---------------------------------------------------------------------------------------------
+
+    def update(self, progress: RunProgress, places: list[int]) -> None:
+        """Take in how the run goes; the page hears of it a moment later.
+
+        Args:
+            progress: of the run.
+            places: jobs that changed, by their place in `sweep.plan.jobs`.
+        """
+        with self._lock:
+            self._progress = progress
+            self._fresh.update(places)
+            if self._later is None or self._later.done():
+                self._later = self._spawn(self._tell())
+
+    async def _tell(self) -> None:
+        clock = self._sweep.client.clock
+        await clock.wait(max(0.0, self._told_at + TELL_S - clock.monotonic()))
+        with self._lock:
+            fresh, self._fresh = sorted(self._fresh), set()
+            self._told_at = clock.monotonic()
+        self._say_cells(fresh)
+        if clock.monotonic() - self._summed_at > SUM_S or self._now.get("word") != self._progress.word:
+            self._summed_at = clock.monotonic()
+            self._now = await asyncio.to_thread(self._sums)
+        elif fresh:
+            await clock.wait(SUM_S)
+            self.update(self._progress, [])
+
+    def finish(self) -> None:
+        """Bring the sums and the saved output up to date at the end of a run."""
+        self._now = self._sums()
+        self.save_output()
+
+    def _say_cells(self, jobs: list[int]) -> None:
+        cells = [self._grid.places[self._first[job]] for job in jobs if job in self._first]
+        if cells:
+            pairs = bytes(part for job in jobs if job in self._first for part in self._pair(job))
+            self.say("cells", {}, [struct.pack(f"<{len(cells)}I", *cells), pairs])
+
+    def _pair(self, job: int) -> tuple[int, int]:
+        """Return state and rating of a job's cell."""
+        standing = self._progress.standings[job]
+        return STATE_OF[group_of(standing)], (standing.rating or 0) if standing is not None else 0
+
+    def _all(self) -> tuple[bytes, bytes]:
+        """Return the states and ratings of the whole grid."""
+        count = len(self._grid.rows) * self._grid.cols
+        states, ratings = bytearray([NONE]) * count, bytearray(count)
+        for number, cell in enumerate(self._sweep.plan.cells):
+            place = self._grid.places[number]
+            if cell.job is None:
+                states[place] = REFUSED
+            elif self._first[cell.job] != number:
+                states[place] = SAME
+            else:
+                states[place], ratings[place] = self._pair(cell.job)
+        return bytes(states), bytes(ratings)
+
+    # -- what stands around the grid ---------------------------------------------------------------------------------
+
+    def _sums(self) -> dict[str, Any]:
+        progress, sweep = self._progress, self._sweep
+        counts = progress.counts()
+        found = outlook.of(sweep.plan, sweep.client.store, progress.standings, sweep.client.at_once)
+        return {
+            "word": progress.word, "heading": _HEADINGS.get(progress.word, progress.word), "why": progress.why,
+            "sums": [
+                ["Money", [*self._money(found)]], ["Time", [*self._time(found)]], ["Pace", [*self._pace(counts)]]
+            ],
+            "steps": [*self._steps(found)], "causes": [*self._causes(found)],
+            "stop": f"Stop? {counts[Group.UNFINISHED]} are on their way and still come; "
+                    f"{counts[Group.NEW]} are not sent.",
+        }  # fmt: skip
+
+    def _money(self, found: outlook.Outlook) -> Iterator[list[Any]]:
+        purses = [purse for purse in self._sweep.money if purse.unit != JOBS_UNIT]
+        for purse in purses:
+            yield ["Spent", str(Cost(purse.settled - purse.forgiven, purse.unit)), False]
+            if purse.reserved:
+                yield ["Held for those running", str(Cost(purse.reserved, purse.unit)), False]
+            if purse.unclear:
+                yield ["Not clear", str(Cost(purse.unclear, purse.unit)), False]
+        for name, words in showing.cost_words(found.money, found.to_send) if found.to_send else ():
+            yield [f"Still to run, {found.to_send:,}", words if name == "cost" else f"{name} {words}", False]
+        for purse in self._sweep.money:
+            if purse.cap is not None and purse.left is not None:
+                yield [f"Left of {Cost(purse.cap, purse.unit)} now", str(Cost(purse.left, purse.unit)), True]
+
+    def _time(self, found: outlook.Outlook) -> Iterator[list[Any]]:
+        progress = self._progress
+        if progress.word == "done" and progress.ended:
+            yield ["Took", seconds(progress.ended[-1] - progress.began), True]
+        elif progress.word not in ("plan", "done"):
+            yield ["Running for", seconds(progress.elapsed_s), False]
+        told = showing.pace(progress)
+        if told is not None and progress.word == "running" and told[1] > 0:
+            end = datetime.now() + timedelta(seconds=told[1])
+            spread = told[1] / max(len(progress.ended), 4) ** 0.5
+            low, high = end - timedelta(seconds=spread), end + timedelta(seconds=spread)
+            yield ["Still to go", f"about {seconds(told[1])}", False]
+            yield ["Done at about", f"{end:%H:%M}", True]
+            yield ["Between", f"{low:%H:%M} and {high:%H:%M}", False]
+        elif found.to_send:
+            yield ["Takes", "unknown" if found.span is None else f"about {seconds(found.span.usual_s)}", True]
+
+    def _pace(self, counts: Mapping[Group, int]) -> Iterator[list[Any]]:
+        told = showing.pace(self._progress)
+        yield ["Clips a minute", "–" if told is None else f"{told[0]:.1f}", False]
+        yield ["On their way", f"{counts[Group.UNFINISHED]:,}", False]
+        order = {"seeds": "seed by seed", "given": "as given", "random": "by chance"}
+        yield ["Order", order[self._sweep.order], False]
+
+    def _steps(self, found: outlook.Outlook) -> Iterator[dict[str, str]]:
+        word, moving = self._progress.word, found.counts.get(Group.UNFINISHED, 0)
+        if word in ("running", "offline"):
+            yield {"kind": "pause", "text": "Pause"}
+            yield {"kind": "ask_stop", "text": "Stop …"}
+        elif word in ("pausing", "paused"):
+            yield {"kind": "go_on", "text": "Go on"}
+            yield {"kind": "ask_stop", "text": "Stop …"}
+        elif (found.to_send or moving) and not (self._sweep.plan.refused and self._sweep.unsupported != "skip"):
+            emulated = all(job.emulated for job in self._sweep.plan.jobs)
+            sums = found.money.exact | found.money.estimate
+            price = " + ".join(str(Cost(amount, unit)) for unit, amount in sums.items()) or "price unknown"
+            text = f"Run {found.to_send:,}" if found.to_send else "Go on"
+            yield {"kind": "run", "text": text, "price": "free" if emulated else price}
+
+    def _causes(self, found: outlook.Outlook) -> Iterator[dict[str, Any]]:
+        for cause in found.causes[:8]:
+            words = {cell_words(self._sweep.plan, self._first[job]) for job in cause.jobs[:40] if job in self._first}
+            where = min(words) if len(words) == 1 else f"{len(cause.jobs):,} cells"
+            charged = cause.charged[:1].upper() + cause.charged[1:]
+            yield {
+                "name": cause.name, "count": len(cause.jobs), "words": shortened(cause.words, 240),
+                "where": f"{where}. {charged}.", "retry": cause.can_retry,
+            }  # fmt: skip
+
+    # -- what the page asks for --------------------------------------------------------------------------------------
+
+    def heard_ready(self, _: Mapping[str, Any], __: list[bytes]) -> None:
+        """A page shows the board: it needs all cells."""
+        self.say("all", {}, self._all())
+
+    def heard_facts(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """The words of a cell are wanted."""
+        self._spawn(self._say_facts(int(content["cell"])))
+
+    def heard_posters(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """The posters of some cells are wanted."""
+        self._spawn(self._say_posters([int(cell) for cell in content["cells"]][:POSTERS_AT_ONCE]))
+
+    def heard_video(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """A cell is pointed at: where its clip is served, and whether it flashes."""
+        self._spawn(self._say_video(int(content["cell"])))
+
+    def heard_rate(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """A cell was rated; 0 takes the rating away."""
+        self._spawn(self._rate(int(content["cell"]), int(content["rating"])))
+
+    def heard_pause(self, _: Mapping[str, Any], __: list[bytes]) -> None:
+        """Pause was pressed."""
+        self._sweep.pause()
+
+    def heard_go_on(self, _: Mapping[str, Any], __: list[bytes]) -> None:
+        """Go on was pressed."""
+        self._sweep.go_on()
+
+    def heard_stop(self, _: Mapping[str, Any], __: list[bytes]) -> None:
+        """Stop was pressed, and confirmed."""
+        self._sweep.stop()
+
+    def heard_run(self, _: Mapping[str, Any], __: list[bytes]) -> None:
+        """Run was pressed."""
+        self.start()
+
+    def heard_retry(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """The failed jobs of one cause are to be sent again."""
+        self._sweep.retry(str(content["cause"]))
+        self.start()
+
+    def start(self, accept_unknown_price: bool = False) -> None:
+        """Run the sweep in the background, if this process does not run it yet; returns at once.
+
+        Args:
+            accept_unknown_price: send jobs although no cap in money can be held against their price.
+        """
+        if self._progress.word in ("running", "pausing", "paused", "offline"):
+            return
+        with self._lock:
+            if self._run is None or self._run.done():
+                self._run = self._spawn(self._running(accept_unknown_price))
+
+    async def _running(self, accept_unknown_price: bool) -> None:
+        try:
+            await self._sweep.run_async(accept_unknown_price=accept_unknown_price, on_change=self.update)
+        finally:
+            await asyncio.to_thread(self.finish)
+
+    def _job_of(self, place: int) -> int | None:
+        number = self._cell_at.get(place)
+        return None if number is None else self._sweep.plan.cells[number].job
+
+    def _clip_of(self, place: int) -> Any:
+        job = self._job_of(place)
+        standing = self._progress.standings[job] if job is not None else None
+        if standing is None or standing.state is not State.DONE:
+            return None
+        try:
+            return self._sweep.client.clip(standing.job_id)
+        except VidnbError:
+            return None
+
+    async def _say_facts(self, place: int) -> None:
+        number = self._cell_at.get(place)
+        if number is None:
+            return
+        words, rating = await asyncio.to_thread(self._words, number)
+        title = cell_words(self._sweep.plan, number)
+        self.say("facts", {"cell": place, "title": title, "words": words, "rating": rating})
+
+    def _words(self, number: int) -> tuple[str, int]:
+        """Return what is said of a cell, and its rating."""
+        job = self._sweep.plan.cells[number].job
+        if job is None:
+            return "Refused, not sent: the table of the plan says why.", 0
+        if self._first[job] != number:
+            return f"The same clip as {cell_words(self._sweep.plan, self._first[job])}.", 0
+        standing = self._progress.standings[job]
+        if standing is None:
+            return "Waiting to be sent.", 0
+        row = self._sweep.client.job(standing.job_id)
+        if row.error:
+            told = shortened(str(row.error.get("message", "")), 300)
+            charged = {True: "Charged.", False: "Not charged."}.get(row.error.get("charged"), "")  # type: ignore[arg-type]
+            return f"{row.state.capitalize()}: {told} {'' if row.emulated else charged}".strip(), 0
+        took = ""
+        if row.done_at and row.submitted_at:
+            took = f" in {seconds((row.done_at - row.submitted_at).total_seconds())}"
+        cost = f", {row.cost}{' (emulated)' if row.emulated else ''}" if row.cost is not None else ""
+        return f"{row.state.capitalize()}{took}{cost}. Job {row.id[:8]}.", row.rating or 0
+
+    async def _say_posters(self, cells: list[int]) -> None:
+        made: list[bytes] = []
+        for place in cells:
+            clip = await asyncio.to_thread(self._clip_of, place)
+            poster = None if clip is None else await asyncio.to_thread(poster_bytes, clip)
+            made.append(poster or b"")
+        self.say("posters", {"cells": cells}, made)
+
+    async def _say_video(self, place: int) -> None:
+        clip = await asyncio.to_thread(self._clip_of, place)
+        served = clip.served_path if clip is not None else None
+        if served is not None:
+            flashes = await asyncio.to_thread(lambda: clip.flashes)
+            self.say("video", {"cell": place, "path": server_path(served), "flashes": flashes})
+
+    async def _rate(self, place: int, rating: int) -> None:
+        job = self._job_of(place)
+        standing = self._progress.standings[job] if job is not None else None
+        if job is None or standing is None:
+            return
+        async with self._in_turn:
+            row = await self._sweep.client.annotate(standing.job_id, rating=rating or None)
+            fresh = dict(await asyncio.to_thread(self._sweep.rows.jobs, [row.id]))
+            with self._lock:
+                self._progress.standings[job] = fresh[self._sweep.plan.jobs[job].key]
+        self._say_cells([job])
+        await self._say_facts(place)
+
+    # -- what a notebook saves ---------------------------------------------------------------------------------------
+
+    def saved_html(self) -> str:
+        """The grid as it stands, as a labelled table, in at most 200 kB."""
+        counts = self._progress.counts()
+        words = [f"{counts[group]:,} {showing.WORDS[group]}" for group in Group if counts[group]]
+        head = tag("div", shortened(showing.title(self._sweep.plan), 160), style="font-weight:600", dir="auto")
+        when = datetime.now().strftime("%Y-%m-%d %H:%M")
+        done = f"{counts[Group.DONE]:,} of {len(self._sweep.plan.jobs):,} were done at {when}."
+        again = f" Run this cell again: it goes on where it was, and nothing is paid twice. {done}"
+        still = tag("div", tag("b", "This board stands still."), again, style=SMALL)
+        grid = self._saved_grid() if len(self._sweep.plan.cells) <= SAVED_CELLS else None
+        size = dotted(showing.size_words(self._sweep.plan))
+        return str(block(head, size, dotted(*words), grid, still, style="margin:2px 0 10px"))
+
+    def _saved_grid(self) -> Html:
+        """The grid as a table: with posters where there are few cells, else with marks in colour."""
+        left = SAVED_BYTES if len(self._sweep.plan.cells) <= SAVED_POSTERS else 0
+        small = f"{SMALL};font-weight:400;text-align:left"
+        rows: list[Html] = []
+        for row, names in enumerate(self._grid.rows):
+            cells = [tag("th", " · ".join(names), style=f"{small};padding:1px 10px 1px 0")]
+            for col in range(self._grid.cols):
+                cell, used = self._saved_cell(row * self._grid.cols + col, left)
+                left -= used
+                cells.append(tag("td", cell, style="padding:1px"))
+            rows.append(tag("tr", *cells, style="background:transparent"))
+        heads = [tag("th", text, colspan=self._grid.block, style=f"{small};{MUTED}") for text in self._grid.blocks]
+        table = tag("table", tag("tr", tag("th"), *heads), join(rows), style="margin:6px 0;border-collapse:collapse")
+        return tag("div", table, style="overflow-x:auto;max-width:100%")
+
+    def _saved_cell(self, place: int, left: int) -> tuple[Html | None, int]:
+        """Return one cell, and how many bytes of pictures it has."""
+        number = self._cell_at.get(place)
+        if number is None:
+            return None, 0
+        title = cell_words(self._sweep.plan, number)
+        clip = self._clip_of(place) if left > 0 else None
+        if clip is not None and (poster := poster_bytes(clip)):
+            look = "width:88px;height:auto;display:block;border-radius:2px;max-width:none"
+            uri = data_uri(poster, "image/webp")
+            return tag("img", src=uri, alt=title, title=title, style=look), len(uri)
+        job = self._sweep.plan.cells[number].job
+        state = REFUSED if job is None else self._pair(job)[0]
+        colour = {DONE: GREEN, RUNNING: BLUE, FAILED: RED, WAITING: GREY}.get(state, PLAIN)
+        size = "width:88px;height:50px" if left > 0 else "width:14px;height:9px"
+        look = f"{size};border-radius:2px;background:{colour}"
+        return tag("div", style=look, title=title, role="img", **{"aria-label": f"{title}: {NAMES[state]}"}), 0
+
+
+NAMES = ("waiting", "running", "done", "failed", "not clear", "not sent", "refused", "the same clip as another")
+_HEADINGS = {"plan": "Nothing sent yet", **showing.RUNNING}

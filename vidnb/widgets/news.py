@@ -1,0 +1,86 @@
+"""News of a data folder: clips made by other studios, cells and kernels, and new ratings, tags and notes."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from vidnb.client import loop
+from vidnb.client.asynchronous import AsyncClient
+from vidnb.clip import Clip
+from vidnb.errors import VidnbError
+from vidnb.records import Job
+
+LOOK_S = 2.0
+NEWEST = 24
+"""How many of the newest clips are checked for new ones and for changed ratings, tags and notes."""
+
+Heard = Callable[[Clip], Any]
+
+
+class FolderNews:
+    """Looks into the data folder again and again, as long as somebody listens.
+
+    Args:
+        client: whose folder.
+    """
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = weakref.ref(client)
+        self._listeners: list[weakref.WeakMethod[Heard]] = []
+        self._known: dict[str, tuple[Any, ...]] | None = None
+        self._is_looking = False
+
+    def listen(self, heard: Heard) -> None:
+        """Call a method with each clip that is new or was annotated, for as long as the method's object exists."""
+        self._listeners.append(weakref.WeakMethod(heard))
+        if not self._is_looking:
+            self._is_looking = True
+            loop.spawn(self._look())
+
+    def leave(self, heard: Heard) -> None:
+        """Call this method no more."""
+        self._listeners = [one for one in self._listeners if one() not in (None, heard)]
+
+    async def _look(self) -> None:
+        try:
+            while self._listeners:
+                await asyncio.sleep(0 if self._known is None else LOOK_S)
+                client = self._client()
+                if client is None or client.is_closed:
+                    return
+                try:
+                    jobs = await asyncio.to_thread(client.jobs, state="done", limit=NEWEST)
+                    await self._tell(client, jobs)
+                except VidnbError:  # locked, or the folder is gone; whoever works with it says so
+                    continue
+                finally:
+                    del client
+                self._listeners = [one for one in self._listeners if one() is not None]
+        finally:
+            self._is_looking = False
+
+    async def _tell(self, client: AsyncClient, jobs: list[Job]) -> None:
+        found = {job.id: (job.rating, tuple(job.tags), job.note) for job in jobs}
+        known, self._known = self._known, {**(self._known or {}), **found}
+        if known is None:
+            return
+        for job in reversed(jobs):
+            if known.get(job.id) != found[job.id]:
+                clip = await asyncio.to_thread(client.clip, job)
+                for one in list(self._listeners):
+                    heard = one()
+                    if heard is not None:
+                        heard(clip)
+
+
+_NEWS: weakref.WeakKeyDictionary[AsyncClient, FolderNews] = weakref.WeakKeyDictionary()
+
+
+def news_of(client: AsyncClient) -> FolderNews:
+    """Return the one that looks into the folder of a client."""
+    if client not in _NEWS:
+        _NEWS[client] = FolderNews(client)
+    return _NEWS[client]

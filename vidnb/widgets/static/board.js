@@ -1,0 +1,630 @@
+/* A sweep as a grid of cells on one canvas: what is done, running, waiting and failed, and why. */
+
+import { HEAD_HIGH, SIZES, cellAt, firstSize, leftOf, measured, moved, rowsInView, topOf } from "./board/layout.js";
+
+const WAITING = 0,
+  RUNNING = 1,
+  DONE = 2,
+  FAILED = 3,
+  UNCLEAR = 4,
+  NOT = 5,
+  REFUSED = 6,
+  NONE = 255;
+const KEYS_OF_STATES = { [WAITING]: "wait", [RUNNING]: "run", [DONE]: "done", [FAILED]: "bad", [UNCLEAR]: "odd" };
+const STATES = [DONE, RUNNING, WAITING, FAILED, UNCLEAR, NOT, REFUSED];
+const NAMES = ["waiting", "running", "done", "failed", "not clear", "not sent", "refused", "the same clip as another"];
+const TALLEST = 640;
+const POSTERS_KEPT = 800;
+const POSTERS_AT_ONCE = 24;
+const SETTLE_MS = 80;
+const HOVER_MS = 150;
+const KEYS = [
+  ["Arrows", "choose a cell"],
+  ["Enter", "see it large"],
+  ["N", "next that failed"],
+  ["+ -", "size of the cells"],
+  ["P", "pause, go on"],
+  ["1-5, 0", "rate, take the rating away"],
+  ["?", "these keys"],
+];
+
+function render({ model, el }) {
+  const { root, signal, hear, watch, announce, end } = begin({ model, el }, "board");
+  const plan = model.get("_plan");
+  const grid = plan.grid;
+  const count = grid.rows * grid.cols;
+  let states = new Uint8Array(count).fill(NONE);
+  let ratings = new Uint8Array(count);
+  const posters = new Map(); // cell -> ImageBitmap, the oldest first
+  const wanted = new Set();
+  const shownStates = new Set(); // filter: empty for all
+  let size = firstSize(plan.cells);
+  let by = measured(grid, size, 800);
+  let chosen = -1,
+    over = -1,
+    frame = 0,
+    settle = 0,
+    hover = 0,
+    facts = /** @type {any} */ (null),
+    asking = "";
+  /** @type {?HTMLVideoElement} */
+  let video = null;
+
+  // -- parts
+
+  const word = h("span", { class: "b-word" });
+  const now = h("span", { class: "b-now", role: "status" }, word);
+  const steps = h("div", { class: "vidnb-row b-steps" });
+  const head = h(
+    "div",
+    { class: "b-top" },
+    h(
+      "header",
+      {},
+      h("h3", { class: "b-title", dir: "auto" }, plan.title),
+      h("p", { class: "vidnb-muted vidnb-fine" }, plan.size, ...badges({ emulated: plan.emulated })),
+    ),
+    h("div", { class: "vidnb-row" }, now, steps),
+  );
+  const why = h("p", { class: "b-why", hidden: true });
+  const sums = h("div", { class: "b-sums" });
+  const legend = h("div", { class: "b-states", role: "group", "aria-label": "Show only" });
+  const sizes = h("fieldset", { class: "b-sizes", "aria-label": "Size of the cells" });
+  const radios = SIZES.map((name) => {
+    const radio = h("input", { type: "radio", name: `size-${plan.id}-${Math.random()}`, value: name });
+    radio.checked = name === size;
+    radio.addEventListener("change", () => resize(name), { signal });
+    sizes.append(h("label", {}, radio, name[0].toUpperCase() + name.slice(1)));
+    return radio;
+  });
+  radios.forEach((radio) => (radio.name = radios[0].name));
+  const keys = h("div", { class: "vidnb-keys", hidden: true }, keyList(/** @type {any} */ (KEYS)));
+  const help = iconButton("help", "Keys", () => showKeys(), { "aria-expanded": "false" });
+  const canvas = h("canvas", {
+    tabindex: "0",
+    role: "application",
+    "aria-label": `${plan.cells.toLocaleString("en")} cells; arrows choose one`,
+  });
+  const spacer = h("div", { class: "b-spacer" }, canvas);
+  const box = h("div", { class: "b-box" }, spacer);
+  const line = h("div", { class: "b-line" }, h("strong", {}, ""), h("span", { class: "vidnb-muted" }));
+  const stars = h("div", { class: "vidnb-row b-stars", role: "group", "aria-label": "Rating", hidden: true });
+  const starButtons = [1, 2, 3, 4, 5].map((number) => {
+    const label = `${number} star${number > 1 ? "s" : ""}`;
+    const button = iconButton("star", label, () => rate(number), { "aria-pressed": "false" });
+    stars.append(button);
+    return button;
+  });
+  const read = h("div", { class: "b-read" }, line, stars);
+  const causes = h("div", { class: "b-causes", role: "group", "aria-label": "Not done, by cause", hidden: true });
+  const swatches = new Map(
+    STATES.map((state) => [state, h("span", { class: "b-key", dataset: { s: KEYS_OF_STATES[state] ?? "not" } })]),
+  );
+  root.append(head, why, sums, h("div", { class: "vidnb-row b-bar" }, legend, sizes, help), keys, box, read, causes);
+
+  // -- the kernel's news
+
+  hear("all", (_, [first, second]) => {
+    states = bytesOf(first);
+    ratings = bytesOf(second);
+    root.dataset.state = model.get("_now").word ?? "plan";
+    if (chosen < 0) read.firstChild.lastChild.textContent = "Arrows or pointer: what is in a cell.";
+    drawLegend();
+    redraw();
+  });
+  hear("cells", (_, [places, values]) => {
+    const cells = new Uint32Array(bytesOf(places).slice().buffer);
+    const pairs = bytesOf(values);
+    cells.forEach((cell, n) => {
+      states[cell] = pairs[2 * n];
+      ratings[cell] = pairs[2 * n + 1];
+      if (cell === chosen) ask(cell);
+    });
+    drawLegend();
+    redraw();
+  });
+  hear("posters", async ({ cells }, buffers) => {
+    await Promise.all(
+      cells.map(async (cell, n) => {
+        const bytes = bytesOf(buffers[n]);
+        if (!bytes.length) return;
+        try {
+          posters.set(cell, await createImageBitmap(new Blob([bytes], { type: "image/webp" })));
+        } catch {
+          return; // a poster that cannot be read leaves its cell green
+        }
+      }),
+    );
+    for (const [cell, bitmap] of posters) {
+      if (posters.size <= POSTERS_KEPT) break;
+      bitmap.close();
+      posters.delete(cell);
+      wanted.delete(cell);
+    }
+    redraw();
+  });
+  hear("facts", (content) => {
+    if (content.cell !== chosen) return;
+    facts = content;
+    line.replaceChildren(
+      h("strong", { dir: "auto" }, content.title),
+      h("span", { class: "vidnb-muted" }, content.words),
+    );
+    stars.hidden = states[chosen] !== DONE;
+    starButtons.forEach((button, n) => {
+      button.setAttribute("aria-pressed", String(n < content.rating));
+      button.firstChild.setAttribute("fill", n < content.rating ? "currentColor" : "none");
+    });
+    announce(`${content.title}. ${content.words}`);
+  });
+  hear("video", ({ cell, path, flashes }) => cell === over && play(path, flashes));
+  watch("_now", () => drawNow());
+
+  // -- what stands around the grid
+
+  function drawNow() {
+    const told = model.get("_now");
+    root.dataset.state = told.word ?? "plan";
+    word.textContent = told.heading ?? "";
+    now.dataset.moving = String(told.word === "running");
+    why.textContent = told.why ?? "";
+    why.hidden = !told.why;
+    sums.replaceChildren(
+      ...(told.sums ?? []).map(([name, rows]) =>
+        h(
+          "div",
+          {},
+          h("h4", {}, name),
+          h(
+            "dl",
+            {},
+            rows.map(([label, value, bold]) => [
+              h("dt", { class: bold ? "b-sum" : "" }, label),
+              h("dd", { class: bold ? "b-sum" : "" }, value),
+            ]),
+          ),
+        ),
+      ),
+    );
+    drawSteps(told);
+    drawCauses(told.causes ?? []);
+  }
+
+  function drawSteps(told) {
+    const kept = document.activeElement?.closest?.(".b-steps") && document.activeElement.textContent;
+    const made = [];
+    if (asking === "stop") {
+      made.push(h("span", {}, told.stop ?? "Stop?"));
+      made.push(step("Stop", "stop", "vidnb-primary"), step("Go on", null));
+    } else {
+      for (const { kind, text, price } of told.steps ?? []) {
+        const first = made.length === 0 ? "vidnb-primary" : "";
+        const button = step(text, kind, first);
+        if (price) button.append(h("span", { class: "vidnb-price" }, ` ${price}`));
+        made.push(button);
+      }
+    }
+    steps.replaceChildren(...made);
+    if (kept) [...steps.querySelectorAll("button")].find((one) => one.textContent === kept)?.focus();
+  }
+
+  function step(text, kind, style = "") {
+    return h("button", { type: "button", class: style || null, onclick: () => act(kind) }, text);
+  }
+
+  function act(kind) {
+    if (kind === "ask_stop") asking = "stop";
+    else {
+      asking = "";
+      if (kind) send(model, kind);
+    }
+    drawNow();
+  }
+
+  function drawCauses(list) {
+    causes.hidden = !list.length;
+    causes.replaceChildren(
+      ...list.map((cause) =>
+        h(
+          "div",
+          { class: "b-cause" },
+          h("b", {}, cause.count.toLocaleString("en")),
+          h("p", {}, cause.words, h("span", { class: "vidnb-muted vidnb-fine" }, cause.where)),
+          cause.retry &&
+            h(
+              "button",
+              { type: "button", class: "vidnb-small", onclick: () => send(model, "retry", { cause: cause.name }) },
+              `Retry ${cause.count.toLocaleString("en")}`,
+            ),
+        ),
+      ),
+    );
+  }
+
+  function drawLegend() {
+    const counts = new Map();
+    for (const state of states) counts.set(state, (counts.get(state) ?? 0) + 1);
+    const there = STATES.filter((state) => counts.get(state) || shownStates.has(state));
+    if (
+      legend.children.length !== there.length ||
+      [...legend.children].some((one, n) => Number(one.dataset.s) !== there[n])
+    ) {
+      legend.replaceChildren(
+        ...there.map((state) =>
+          h(
+            "button",
+            {
+              type: "button",
+              dataset: { s: state },
+              "aria-pressed": String(shownStates.has(state)),
+              onclick: (event) => {
+                if (!shownStates.delete(state)) shownStates.add(state);
+                event.currentTarget.setAttribute("aria-pressed", String(shownStates.has(state)));
+                redraw();
+              },
+            },
+            swatches.get(state),
+            h("b", { class: "vidnb-number" }),
+            ` ${NAMES[state]}`,
+          ),
+        ),
+      );
+    }
+    there.forEach((state, n) => {
+      legend.children[n].querySelector("b").textContent = (counts.get(state) ?? 0).toLocaleString("en");
+    });
+  }
+
+  function showKeys() {
+    keys.hidden = !keys.hidden;
+    help.setAttribute("aria-expanded", String(!keys.hidden));
+  }
+
+  // -- the grid
+
+  function resize(name) {
+    size = name;
+    radios.forEach((radio) => (radio.checked = radio.value === name));
+    stopVideo();
+    measure();
+    if (chosen >= 0) bringIntoView(chosen);
+  }
+
+  function measure() {
+    by = measured(grid, size, box.clientWidth || 800);
+    spacer.style.width = `${by.total.width}px`;
+    spacer.style.height = `${by.total.height}px`;
+    box.style.height = `${Math.min(TALLEST, by.total.height + 14)}px`;
+    redraw();
+  }
+
+  function redraw() {
+    frame ||= requestAnimationFrame(() => {
+      frame = 0;
+      draw();
+    });
+  }
+
+  function colours() {
+    const style = getComputedStyle(root);
+    const ink = style.color;
+    const of = (name) => style.getPropertyValue(name).trim();
+    return {
+      ink,
+      font: style.fontFamily,
+      done: of("--b-done"),
+      bad: of("--b-bad"),
+      run: of("--b-run"),
+      soft: of("--b-soft"),
+      odd: of("--b-odd"),
+      focus: of("--b-run"),
+    };
+  }
+
+  function draw() {
+    const scale = devicePixelRatio || 1;
+    const wide = Math.min(box.clientWidth, by.total.width),
+      high = Math.min(box.clientHeight, by.total.height);
+    if (canvas.width !== Math.round(wide * scale) || canvas.height !== Math.round(high * scale)) {
+      canvas.width = Math.round(wide * scale);
+      canvas.height = Math.round(high * scale);
+      canvas.style.width = `${wide}px`;
+      canvas.style.height = `${high}px`;
+    }
+    const pen = canvas.getContext("2d");
+    const paint = colours();
+    const [left, top] = [box.scrollLeft, box.scrollTop];
+    pen.setTransform(scale, 0, 0, scale, 0, 0);
+    pen.clearRect(0, 0, wide, high);
+    const [first, last] = rowsInView(grid, by, top, high);
+    pen.save();
+    pen.beginPath();
+    pen.rect(by.heads - 3, HEAD_HIGH - 4, wide, high);
+    pen.clip();
+    for (let row = first; row < last; row += 1) {
+      const y = topOf(grid, by, row) - top;
+      for (let col = 0; col < grid.cols; col += 1) {
+        const x = leftOf(grid, by, col) - left;
+        if (x + by.wide < by.heads || x > wide) continue;
+        drawCell(pen, paint, row * grid.cols + col, x, y);
+      }
+    }
+    if (chosen >= 0) drawFrame(pen, paint, left, top);
+    pen.restore();
+    drawHeads(pen, paint, first, last, left, top, wide);
+    clearTimeout(settle);
+    settle = setTimeout(askPosters, SETTLE_MS);
+  }
+
+  function drawCell(pen, paint, cell, x, y) {
+    const state = states[cell];
+    if (state === NONE) return;
+    const { wide, high } = by;
+    const faded = shownStates.size > 0 && !shownStates.has(state);
+    pen.globalAlpha = faded ? 0.12 : 1;
+    const poster = size === "pixels" ? null : posters.get(cell);
+    if (state === DONE && poster && !faded) {
+      const fit = Math.min(wide / poster.width, high / poster.height);
+      const [w, tall] = [poster.width * fit, poster.height * fit];
+      pen.fillStyle = paint.soft;
+      pen.fillRect(x, y, wide, high);
+      pen.drawImage(poster, x + (wide - w) / 2, y + (high - tall) / 2, w, tall);
+    } else if (state === DONE || state === FAILED || state === UNCLEAR) {
+      pen.fillStyle = state === DONE ? paint.done : state === FAILED ? paint.bad : paint.odd;
+      pen.fillRect(x, y, wide, high);
+      if (state !== DONE) cross(pen, x + wide / 2, y + high / 2, Math.min(high / 4, 6), state === UNCLEAR);
+    } else if (state === RUNNING) {
+      pen.strokeStyle = paint.run;
+      pen.lineWidth = size === "pixels" ? 1 : 1.5;
+      pen.strokeRect(x + 0.75, y + 0.75, wide - 1.5, high - 1.5);
+      if (size !== "pixels") ring(pen, x + wide / 2, y + high / 2, Math.min(high / 4, 7));
+    } else if (state === WAITING) {
+      if (size !== "pixels") {
+        pen.fillStyle = paint.soft;
+        pen.fillRect(x, y, wide, high);
+      }
+      pen.globalAlpha *= 0.5;
+      pen.fillStyle = paint.ink;
+      const dot = size === "pixels" ? 1 : 2.5;
+      pen.fillRect(x + wide / 2 - dot / 2, y + high / 2 - dot / 2, dot, dot);
+    } else {
+      pen.globalAlpha *= 0.6;
+      pen.strokeStyle = paint.ink;
+      pen.lineWidth = 1;
+      pen.setLineDash([3, 3]);
+      pen.strokeRect(x + 0.5, y + 0.5, wide - 1, high - 1);
+      pen.setLineDash([]);
+    }
+    if (ratings[cell] && size !== "pixels" && wide > 34) star(pen, paint, cell, x, y);
+    pen.globalAlpha = 1;
+  }
+
+  function cross(pen, x, y, half, isOdd) {
+    pen.strokeStyle = "#fff";
+    pen.lineWidth = Math.max(1, half / 3);
+    pen.beginPath();
+    pen.moveTo(x - half, y - (isOdd ? 0 : half));
+    pen.lineTo(x + half, y + (isOdd ? 0 : half));
+    if (!isOdd) {
+      pen.moveTo(x - half, y + half);
+      pen.lineTo(x + half, y - half);
+    }
+    pen.stroke();
+  }
+
+  function ring(pen, x, y, half) {
+    pen.beginPath();
+    pen.arc(x, y, half, -1, 3.6);
+    pen.stroke();
+  }
+
+  function star(pen, paint, cell, x, y) {
+    const text = by.wide < 140 ? `${ratings[cell]}★` : "★".repeat(ratings[cell]);
+    pen.font = `600 12px ${paint.font}`;
+    const wide = pen.measureText(text).width + 8;
+    pen.fillStyle = "rgba(0, 0, 0, .68)";
+    pen.fillRect(x + 2, y + by.high - 18, wide, 16);
+    pen.fillStyle = "#ffd24d";
+    pen.fillText(text, x + 6, y + by.high - 6);
+  }
+
+  function drawFrame(pen, paint, left, top) {
+    const x = leftOf(grid, by, chosen % grid.cols) - left,
+      y = topOf(grid, by, Math.floor(chosen / grid.cols)) - top;
+    const out = size === "pixels" ? 3 : 2;
+    pen.strokeStyle = paint.focus;
+    pen.lineWidth = 2;
+    pen.strokeRect(x - out, y - out, by.wide + 2 * out, by.high + 2 * out);
+  }
+
+  function drawHeads(pen, paint, first, last, left, top, wide) {
+    pen.fillStyle = paint.ink;
+    pen.textBaseline = "middle";
+    let before = null,
+      free = -Infinity;
+    for (let row = first; row < last; row += 1) {
+      const names = plan.rows[row] ?? [];
+      const y = topOf(grid, by, row) - top + by.high / 2;
+      if (y < HEAD_HIGH) continue;
+      if (y - free < 13) continue; // the next name that has room
+      const again = before !== null && names[0] === before[0] && names.length > 1;
+      pen.font = `${again ? 400 : 600} 12px ${paint.font}`;
+      if (by.heads > 100) {
+        if (!again) pen.fillText(cut(pen, names[0] ?? "", names.length > 1 ? by.heads / 2 - 12 : by.heads - 16), 5, y);
+        pen.font = `400 12px ${paint.font}`;
+        pen.globalAlpha = 0.75;
+        const rest = names.slice(1).join(" · ");
+        const text = cut(pen, rest, by.heads / 2 - 6);
+        pen.fillText(text, by.heads - 10 - pen.measureText(text).width, y);
+        pen.globalAlpha = 1;
+      } else pen.fillText(cut(pen, names.join(" · "), by.heads - 12), 5, y);
+      before = names;
+      free = y;
+    }
+    pen.font = `400 12px ${paint.font}`;
+    pen.globalAlpha = 0.75;
+    for (let block = 0; block * grid.block < grid.cols; block += 1) {
+      const x = Math.max(leftOf(grid, by, block * grid.block) - left, by.heads);
+      const until = leftOf(grid, by, Math.min(grid.cols, (block + 1) * grid.block)) - left;
+      if (until < by.heads || x > wide) continue;
+      pen.fillText(cut(pen, plan.blocks[block] ?? "", until - x - 6), x, HEAD_HIGH / 2);
+    }
+    pen.globalAlpha = 1;
+  }
+
+  function cut(pen, text, room) {
+    if (pen.measureText(text).width <= room) return text;
+    let end = text.length;
+    while (end > 1 && pen.measureText(`${text.slice(0, end)}…`).width > room) end -= 1;
+    return `${text.slice(0, end)}…`;
+  }
+
+  function askPosters() {
+    if (size === "pixels") return;
+    const [first, last] = rowsInView(grid, by, box.scrollTop, box.clientHeight);
+    const cells = [];
+    for (let cell = first * grid.cols; cell < last * grid.cols && cells.length < POSTERS_AT_ONCE; cell += 1)
+      if (states[cell] === DONE && !wanted.has(cell)) cells.push(cell);
+    if (!cells.length) return;
+    cells.forEach((cell) => wanted.add(cell));
+    if (send(model, "posters", { cells })) settle = setTimeout(askPosters, SETTLE_MS);
+  }
+
+  // -- a hand and keys
+
+  const exists = (cell) => states[cell] !== NONE;
+
+  function choose(cell, follow = true) {
+    if (cell === null || cell < 0 || !exists(cell)) return;
+    if (cell !== chosen) ask(cell);
+    chosen = cell;
+    if (follow) bringIntoView(cell);
+    redraw();
+  }
+
+  function ask(cell) {
+    send(model, "facts", { cell });
+  }
+
+  function bringIntoView(cell) {
+    const y = topOf(grid, by, Math.floor(cell / grid.cols)),
+      x = leftOf(grid, by, cell % grid.cols);
+    if (y - HEAD_HIGH < box.scrollTop) box.scrollTop = y - HEAD_HIGH;
+    else if (y + by.step > box.scrollTop + box.clientHeight) box.scrollTop = y + by.step - box.clientHeight;
+    if (x - by.heads < box.scrollLeft) box.scrollLeft = x - by.heads;
+    else if (x + by.wide > box.scrollLeft + box.clientWidth) box.scrollLeft = x + by.wide - box.clientWidth + 8;
+  }
+
+  function rate(number) {
+    if (chosen < 0 || states[chosen] !== DONE) return;
+    send(model, "rate", { cell: chosen, rating: number === facts?.rating ? 0 : number });
+  }
+
+  function pressed(event) {
+    const { key } = event;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const others = ["n", "p", "+", "-", "?", "Enter"];
+    if (key.startsWith("Arrow") && key.length > 6) {
+      choose(chosen < 0 ? states.findIndex((state) => state !== NONE) : moved(grid, exists, chosen, key));
+    } else if (/^[0-5]$/.test(key)) rate(Number(key));
+    else if (others.includes(key) || others.includes(key.toLowerCase())) act2(key.toLowerCase());
+    else return;
+    event.preventDefault();
+  }
+
+  function act2(key) {
+    if (key === "n") {
+      const after = [...states.keys()].filter((cell) => states[cell] === FAILED || states[cell] === UNCLEAR);
+      choose(after.find((cell) => cell > chosen) ?? after[0] ?? chosen);
+    } else if (key === "p") {
+      const step_ = (model.get("_now").steps ?? []).find(({ kind }) => kind === "pause" || kind === "go_on");
+      if (step_) act(step_.kind);
+    } else if (key === "?") showKeys();
+    else if (key === "enter") resize("large");
+    else {
+      const at = SIZES.indexOf(size) + (key === "+" ? -1 : 1);
+      if (SIZES[at]) resize(SIZES[at]);
+    }
+  }
+
+  const placeOf = (event) => {
+    const edge = canvas.getBoundingClientRect();
+    return cellAt(grid, by, event.clientX - edge.left + box.scrollLeft, event.clientY - edge.top + box.scrollTop);
+  };
+  canvas.addEventListener("keydown", pressed, { signal });
+  canvas.addEventListener("click", (event) => choose(placeOf(event), false), { signal });
+  canvas.addEventListener(
+    "pointermove",
+    (event) => {
+      const cell = placeOf(event) ?? -1;
+      if (cell === over || event.pointerType === "touch") return;
+      over = cell;
+      clearTimeout(hover);
+      stopVideo();
+      if (cell >= 0 && states[cell] === DONE && size !== "pixels" && !stillPlease())
+        hover = setTimeout(() => send(model, "video", { cell }), HOVER_MS);
+    },
+    { signal },
+  );
+  canvas.addEventListener(
+    "pointerleave",
+    () => {
+      over = -1;
+      clearTimeout(hover);
+      stopVideo();
+    },
+    { signal },
+  );
+  box.addEventListener("scroll", () => (stopVideo(), redraw()), { signal });
+
+  function play(path, flashes) {
+    const url = servedUrl(path);
+    if (!url || flashes || over < 0) return;
+    stopVideo();
+    const fresh = h("video", { class: "b-video", src: url, loop: true, playsinline: true });
+    fresh.muted = true;
+    fresh.style.left = `${leftOf(grid, by, over % grid.cols)}px`;
+    fresh.style.top = `${topOf(grid, by, Math.floor(over / grid.cols))}px`;
+    fresh.style.width = `${by.wide}px`;
+    fresh.style.height = `${by.high}px`;
+    spacer.append(fresh);
+    fresh.play().catch(() => {});
+    video = fresh;
+  }
+
+  function stopVideo() {
+    if (!video) return;
+    video.pause();
+    video.removeAttribute("src");
+    video.remove();
+    video = null;
+  }
+
+  const watching = new ResizeObserver(() => measure());
+  watching.observe(box);
+  const dark = new MutationObserver(redraw);
+  dark.observe(document.body, { attributes: true });
+  drawNow();
+  measure();
+  send(model, "ready");
+
+  return () => {
+    watching.disconnect();
+    dark.disconnect();
+    cancelAnimationFrame(frame);
+    clearTimeout(settle);
+    clearTimeout(hover);
+    stopVideo();
+    for (const bitmap of posters.values()) bitmap.close();
+    end();
+  };
+}
+
+/** The bytes of a message's buffer. */
+function bytesOf(buffer) {
+  return ArrayBuffer.isView(buffer)
+    ? new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+    : new Uint8Array(buffer);
+}
+
+export default { render };

@@ -26,9 +26,14 @@ class OutsideNetworkError(RuntimeError):
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Whatever asks for a browser carries the mark, before `-m` chooses."""
+    """Whatever asks for a browser carries the mark, before `-m` chooses.
+
+    A page, a server and a kernel on a shared machine can stumble over each other, so such a test gets a second try, as
+    is usual for browser tests; the summary names each test that needed it (RERUN).
+    """
     if "browser" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.browser)
+        item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.hookimpl(trylast=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import select
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -143,6 +145,20 @@ def test_a_leonardo_key_that_is_no_uuid_is_told_in_one_line(
     (record,) = [record for record in caplog.records if record.name == "vidnb.emulator"]
     assert "a Leonardo key is a UUID" in record.getMessage()
     assert "secret" not in record.getMessage()
+
+
+@pytest.mark.parametrize("path", ["/api/rest/v2/generations", "/api/features"])
+def test_a_client_that_dies_in_the_middle_of_a_request_is_no_fault(
+    path: str, http: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    headers = {**LEONARDO, **ONEMIN, "Host": "x", "Content-Type": "application/json", "Content-Length": "5000"}
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    with socket.create_connection((http.base_url.host, http.base_url.port)) as dying:
+        dying.sendall(f"POST {path} HTTP/1.1\r\n{head}\r\n{{".encode())
+        assert not select.select([dying], [], [], 0.2)[0], "it answered what was not yet asked"
+    assert http.get("/_emulator/stats").json()["jobs"] == 0
+    assert [one for one in caplog.records if one.levelname in ("ERROR", "CRITICAL")] == []
 
 
 def test_two_servers_can_run_at_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from vidnb.client.asynchronous import AsyncClient
 from vidnb.emulator import Emulator, running
 from vidnb.errors import ConfigError, TransportError
 from vidnb.net import handshake, sockets
+from vidnb.net import wire as wires
 from vidnb.net.sockets import Sockets
 from vidnb.net.target import target
 from vidnb.net.wire import Wire
@@ -243,6 +245,31 @@ async def test_an_emulated_job_is_not_sent_to_a_server_that_took_the_emulators_p
     await wire.aclose()
     assert not caught.value.sent
     assert port
+
+
+@pytest.mark.parametrize(("held_s", "asked"), [(0.0, 2), (1000.0, 1)])
+async def test_submits_at_the_same_moment_share_one_question(
+    held_s: float, asked: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wires, "PROVED_S", held_s)
+    with Emulator(tmp_path / "e") as emulator, running(emulator) as base:
+        wire, questions = Wire(target_at(base)), []
+        ask = handshake.proves_itself
+
+        async def counted(base_url: str, client: httpx.AsyncClient) -> bool:
+            questions.append(base_url)
+            return await ask(base_url, client)
+
+        monkeypatch.setattr(wires, "proves_itself", counted)
+        await asyncio.gather(*(wire.check_emulator() for _ in range(30)))
+        await wire.check_emulator()
+    assert len(questions) == asked
+    monkeypatch.setattr(wires, "PROVED_S", 0.0)
+    for _ in range(2):  # what failed once is asked again
+        with pytest.raises(TransportError, match="nothing was sent"):
+            await wire.check_emulator()
+    assert len(questions) == asked + 2
+    await wire.aclose()
 
 
 def target_at(base: str):  # type: ignore[no-untyped-def]  # a Target

@@ -418,8 +418,12 @@ class NotebookPage:
             notebook.activeCellIndex = index;
             notebook.deselectAll();
             const done = window.jupyterapp.commands.execute('notebook:run-cell').then(() => null);
-            const late = new Promise((_, fail) => setTimeout(() => fail(new Error("the cell goes on")), {CELL_MS}));
-            return wait ? Promise.race([done, late]) : null;
+            if (!wait) return null;
+            let limit = 0;
+            const late = new Promise((_, fail) => {{
+                limit = setTimeout(() => fail(new Error("the cell goes on")), {CELL_MS});
+            }});
+            return Promise.race([done, late]).finally(() => clearTimeout(limit));
         }}"""
         self.page.evaluate(script, [index, wait])
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -102,6 +102,8 @@ async def _handled(service: Service, path: Path, ask: Ask) -> Response:
         if path.host == "api":
             return service.not_found(ask.request, error.status_code)
         return s3_error(error.status_code, "MalformedPOSTRequest", str(error.detail))
+    except ClientDisconnect:  # whoever asked went away in the middle of the request: nothing was accepted
+        return Dropped()
     except Exception:
         log.exception("the emulator's own fault at %s %s", ask.request.method, path.path)
         return service.refuse("500") if path.host == "api" else s3_error(500, "InternalError", "internal error")

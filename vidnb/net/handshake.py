@@ -20,6 +20,9 @@ from vidnb.clock import Clock
 
 PATH = "/_emulator/hello"
 TIMEOUT_S = 2.0
+"""So long a person waits to be told what stands at an address."""
+SUBMIT_TIMEOUT_S = 10.0
+"""So long a submit waits: an emulator may be busy, and a submit that is not sent has to be asked for again."""
 BELIEVED_S = 5.0
 """So long an answer holds for what is only shown; before each submit the server is asked again."""
 LONGEST = 1000
@@ -66,7 +69,7 @@ async def proves_itself(base_url: str, client: httpx.AsyncClient) -> bool:
     """Return whether vidnb's emulator answers there at this moment."""
     nonce = secrets.token_hex(8)
     try:
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(SUBMIT_TIMEOUT_S):
             response = await client.get(_url(base_url), params={"nonce": nonce}, extensions={"retry": _once()})
             return _is_proof(response, nonce)
     except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, ValueError):

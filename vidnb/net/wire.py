@@ -48,6 +48,8 @@ UPLOAD = Retry(total=3, backoff_factor=0.4, allowed_methods=["POST", "PUT"], sta
 DOWNLOAD = Retry(
     total=3, backoff_factor=0.4, max_backoff_wait=30.0, status_forcelist=[404, 408, 409, 425, 429, 500, *GATEWAY]
 )
+PROVED_S = 0.25
+"""So long an emulator's proof holds for the submits that follow at once."""
 CONNECTIONS = 100
 AT_ONCE, TURN_S = 4, 1.0
 """How many requests may begin at the same time, and how many seconds a slow one may hold its turn."""
@@ -101,6 +103,8 @@ class Wire:
         self._polls = self._client(transport, retries)
         self._transfers = self._client(transport, retries)
         self._poll_turns, self._transfer_turns = Turns(), Turns()
+        self._asking: asyncio.Task[bool] | None = None
+        self._asked_at = float("-inf")
         _redact_logs()
 
     def _client(self, given: httpx.AsyncBaseTransport | None, retries: bool) -> httpx.AsyncClient:
@@ -121,12 +125,23 @@ class Wire:
             TransportError: no emulator answers any more at its address; nothing was sent.
         """
         where = self.target
-        if where.emulated and not where.in_process and not await proves_itself(where.base_url, self._transfers):
+        if where.emulated and not where.in_process and not await self._emulator_answers():
             raise TransportError(
                 f"{where.provider.title}: the emulator of this job does not answer at "
                 f"{urlsplit(where.base_url).netloc}, or another service does, which may cost money; nothing was sent",
                 sent=False,
             )
+
+    async def _emulator_answers(self) -> bool:
+        # Jobs that are sent together share one question: hundreds of them would make a busy emulator late with it.
+        now_s, asking = asyncio.get_running_loop().time(), self._asking
+        if asking is not None and asking.done():
+            is_proof = not asking.cancelled() and asking.result()
+            asking = asking if is_proof and now_s - self._asked_at < PROVED_S else None
+        if asking is None:
+            asking = asyncio.create_task(proves_itself(self.target.base_url, self._transfers))
+            self._asking, self._asked_at = asking, now_s
+        return await asyncio.shield(asking)
 
     async def call(self, call: Call, *, submit: bool = False, once: bool = False, gate: Ask | None = None) -> Reply:
         """The service's answer to a call, of whatever status.
@@ -245,6 +260,8 @@ class Wire:
 
     async def aclose(self) -> None:
         """Close the connections."""
+        if self._asking is not None:
+            self._asking.cancel()
         await self._polls.aclose()
         await self._transfers.aclose()
 

@@ -177,7 +177,8 @@ def test_a_clip_whose_file_is_gone_is_said_and_the_others_are_measured(
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"measures": ["motoin"]}, "no measure 'motoin'; there are motion,"),
+        ({"measures": ["motoin"]}, r"no measure 'motoin'; did you mean motion\?"),
+        ({"measures": ["zzz"]}, "no measure 'zzz'; there are motion,"),
         ({"measures": [7]}, "7 is no measure"),
         ({"measures": [lambda clip: 1.0]}, "<lambda>.*must be small letters.*its attribute `name`"),
         ({"workers": 0}, "workers=0"),

@@ -367,6 +367,8 @@ def test_emulated_and_real_clips_are_never_counted_together() -> None:
     ("how", "message"),
     [
         ({"on": "moton"}, "no column 'moton'; did you mean motion"),
+        ({"on": "fliker"}, "no column 'fliker'; did you mean flicker"),
+        ({"on": "flicker"}, r"no clip here has the measure 'flicker' yet; h.measure\(\)"),
         ({"knob": "motion_stregth"}, "did you mean motion_strength"),
         ({"on": "prompt"}, "'prompt' is no measure"),
         ({"on": []}, "names no measure"),

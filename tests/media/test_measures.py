@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vidnb.errors import MediaError
+from vidnb.errors import ConfigError, MediaError
 from vidnb.media.measures import MEASURES
 from vidnb.media.measures.file import measure_file
 from vidnb.media.measures.likeness import ssim
@@ -334,6 +335,21 @@ def test_the_same_file_gives_the_same_numbers(tmp_path: Path) -> None:
     }
     for name, value in first.items():
         assert again[name] == (None if value is None else pytest.approx(value, rel=1e-5)), name
+
+
+def test_a_name_that_is_no_measure_is_refused_with_the_nearest_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no measure 'motoin'; did you mean motion\?"):
+        measure_file(write(tmp_path, pan(SOFT, 3), frames=3), ["motoin"])
+
+
+def test_a_measure_that_nothing_computes_is_not_taken_for_one_without_a_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, pan(SOFT, 3), frames=3)
+    assert set(measure_file(path)) == set(MEASURES)
+    monkeypatch.setitem(MEASURES, "aura", replace(MEASURES["motion"], name="aura"))
+    with pytest.raises(ConfigError, match="nothing in vidnb computes the measure 'aura'"):
+        measure_file(path)
 
 
 def test_what_a_measure_is_is_told_in_full() -> None:

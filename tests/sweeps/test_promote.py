@@ -36,8 +36,10 @@ async def test_the_best_clips_are_run_again_with_other_values_from_the_same_purs
         }  # fmt: skip
         assert draft.promote(by=lambda clip: len(clip.prompt), keep=0.25).plan.jobs[0].params["prompt"] in jobs
         assert len(draft.promote(by="rating", keep=0.5).plan.jobs) == 2
-        with pytest.raises(ConfigError, match="no such column"):
-            draft.promote(by="nonsense")
+        with pytest.raises(ConfigError, match="no column 'raitng'; did you mean rating"):
+            draft.promote(by="raitng")
+        with pytest.raises(ConfigError, match=r"no clip here has the measure 'motion' yet; h.measure\(\)"):
+            draft.promote(by="motion")
 
 
 async def test_a_report_tells_question_money_grid_failures_and_recipes_and_escapes_prompts(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from vidnb import catalog, providers
 from vidnb.catalog import MEDIA_KINDS, Model
 from vidnb.errors import ConfigError
 from vidnb.history.times import moment, span
-from vidnb.media.measures import MEASURES
+from vidnb.media.measures import MEASURES, not_yet
 from vidnb.records import MISSING, State
 from vidnb.store.search import Field, Term
 
@@ -201,7 +201,7 @@ def _found(kinds: _Kinds, name: str) -> tuple[Field, set[str]]:
     if plain in kinds.measures():
         return Field(plain, of="measure"), {"real"}
     if plain in MEASURES:
-        raise ConfigError(f"no clip here has the measure {plain!r} yet; h.measure() measures the clips of a history h")
+        raise ConfigError(not_yet(plain))
     raise _no_name(name, kinds)
 
 

@@ -21,7 +21,7 @@ from vidnb.clip import Clip
 from vidnb.display.counting import Counting
 from vidnb.errors import ConfigError, VidnbError
 from vidnb.history.scorers import OwnMeasure
-from vidnb.media.measures import MEASURES, NEED_IMAGE
+from vidnb.media.measures import MEASURES, NEED_IMAGE, no_measure
 from vidnb.store import Store
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _chosen(measures: Sequence[Any] | None) -> tuple[list[str], list[OwnMeasure]
     given = list(MEASURES) if measures is None else list(measures)
     wrong = [item for item in given if isinstance(item, str) and item not in MEASURES]
     if wrong:
-        raise ConfigError(f"there is no measure {wrong[0]!r}; there are {', '.join(MEASURES)}, or give a function")
+        raise ConfigError(f"{no_measure(wrong[0])}; a measure of your own is given as a function")
     own: list[OwnMeasure] = []
     for item in given:
         if not isinstance(item, str):

@@ -9,6 +9,7 @@ from typing import Protocol
 from vidnb.clip import Clip
 from vidnb.errors import ConfigError
 from vidnb.history.history import History
+from vidnb.history.statistics import columns
 from vidnb.sweeps.plan import Cell, Plan
 
 Score = Callable[[Clip], float | None]
@@ -66,8 +67,7 @@ def _scores(history: History, by: str | Score) -> Iterator[tuple[Clip, float | N
             yield clip, None if value is None else float(value)
         return
     frame = history.df
-    if by not in frame.columns:
-        raise ConfigError(f"by={by!r}: there is no such column; vidnb.measure(s.history) takes measures")
+    columns.checked(frame, [by])
     values = dict(zip(history.ids, frame[by].tolist(), strict=True))
     for clip in clips:
         value = values.get(clip.job.id)

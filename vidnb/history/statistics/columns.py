@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vidnb.errors import ConfigError
+from vidnb.media.measures import MEASURES, not_yet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,12 +22,16 @@ def checked(frame: pd.DataFrame, names: Iterable[str]) -> None:
     """Check that all these columns exist.
 
     Raises:
-        ConfigError: one does not; the message names those that come close.
+        ConfigError: one does not; the message names those that come close, also among the measures that were not
+            taken yet.
     """
     for name in names:
         if name in frame.columns:
             continue
-        close = difflib.get_close_matches(str(name), [str(column) for column in frame.columns], n=3)
+        if name in MEASURES:
+            raise ConfigError(not_yet(name))
+        known = dict.fromkeys([*map(str, frame.columns), *MEASURES])
+        close = difflib.get_close_matches(str(name), known, n=3)
         hint = f"did you mean {', '.join(close)}?" if close else f"there are {', '.join(map(str, frame.columns))}"
         raise ConfigError(f"there is no column {name!r}; {hint}")
 

@@ -5,6 +5,6 @@ of brightness (`planes`); `motion`, `light`, `detail` and `likeness` each turn p
 so with the samples. Needs `pip install 'vidnb[measure]'`.
 """
 
-from vidnb.media.measures.catalogue import MEASURES, NEED_IMAGE, Measure
+from vidnb.media.measures.catalogue import MEASURES, NEED_IMAGE, Measure, no_measure, not_yet
 
-__all__ = ["MEASURES", "NEED_IMAGE", "Measure"]
+__all__ = ["MEASURES", "NEED_IMAGE", "Measure", "no_measure", "not_yet"]

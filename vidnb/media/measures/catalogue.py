@@ -5,6 +5,7 @@ A change of what a measure gives raises its version: then clips that were measur
 
 from __future__ import annotations
 
+import difflib
 import math
 from dataclasses import dataclass
 from typing import Literal
@@ -127,3 +128,15 @@ MEASURES: dict[str, Measure] = {measure.name: measure for measure in _ALL}
 NEED_IMAGE = {"start_fidelity": "start_image", "end_fidelity": "end_image"}
 """Measures that compare with an input of the job -> the name of that param."""
 SOUND = ("loudness", "silent_share")
+
+
+def no_measure(name: str) -> str:
+    """Say that there is no measure of this name, and which one was probably meant."""
+    close = difflib.get_close_matches(name, MEASURES, n=2)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(MEASURES)}"
+    return f"there is no measure {name!r}; {hint}"
+
+
+def not_yet(name: str) -> str:
+    """Say that a measure exists, but was taken of none of the clips."""
+    return f"no clip here has the measure {name!r} yet; h.measure() measures the clips of a history h"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from vidnb.errors import MediaError
-from vidnb.media.measures.catalogue import MEASURES, SOUND
+from vidnb.errors import ConfigError, MediaError
+from vidnb.media.measures.catalogue import MEASURES, SOUND, no_measure
 from vidnb.media.measures.detail import Detail
 from vidnb.media.measures.light import Light
 from vidnb.media.measures.likeness import Likeness
@@ -38,18 +37,26 @@ def measure_file(
 
     Raises:
         MediaError: there is no such file.
-        ConfigError: OpenCV is not installed.
+        ConfigError: there is no such measure, or OpenCV is not installed.
     """
     wanted = list(MEASURES) if names is None else list(names)
-    found: Values = dict.fromkeys(MEASURES)
+    for name in wanted:
+        if name not in MEASURES:
+            raise ConfigError(no_measure(name))
+    found: Values = {}
     path = Path(path)
     if not path.is_file():
         raise MediaError(f"there is no file {str(path)!r}")
     if set(wanted) - set(SOUND):
         found |= _pictures(path, start_image, end_image)
     if set(wanted) & set(SOUND):
-        with contextlib.suppress(MediaError):  # of an unknown kind: it has no value
+        try:
             found |= measure_sound(path)
+        except MediaError:  # of an unknown kind
+            found |= dict.fromkeys(SOUND)
+    for name in wanted:
+        if name not in found:
+            raise ConfigError(f"nothing in vidnb computes the measure {name!r}, although its catalogue has it")
     return {name: _rounded(found[name]) for name in wanted}
 
 
@@ -70,6 +77,6 @@ def _pictures(path: Path, start_image: bytes | None, end_image: bytes | None) ->
                 for part in (motion, light, detail, likeness):
                     part.see(frame)
     except MediaError:
-        return {}  # nothing of it can be decoded
+        return dict.fromkeys(set(MEASURES) - set(SOUND))  # nothing of it can be decoded
     cuts = light.cuts(motion.errors)
     return motion.values(cuts) | light.values(cuts) | detail.values() | likeness.values(start_image, end_image)

@@ -16,6 +16,7 @@ import vidnb
 from vidnb import catalog, params
 from vidnb.errors import ConfigError, ParamsError
 from vidnb.sweeps import seeds, templates
+from vidnb.sweeps.axes import Axis, counted
 from vidnb.sweeps.conditions import condition
 
 MOTION, FAST, KLING = "leonardo/motion_2.0", "leonardo/motion_2.0-fast", "1min/kling"
@@ -170,3 +171,17 @@ def test_a_condition_may_be_text(text: str, kept: list[int]) -> None:
 def test_a_condition_as_text_can_do_nothing_but_compare(text: str) -> None:
     with pytest.raises(ConfigError, match="where="):
         condition(text)
+
+
+@pytest.mark.parametrize(
+    ("names", "steps", "words"),
+    [
+        (("animal",), 1, "1 animal"),
+        (("motion_control_weight",), 3, "3 motion control weights"),
+        (("steps",), 2, "2 steps"),
+        (("animal", "place"), 2, "2 pairs of animal and place"),
+        (("animal", "motion_control_weight", "seed"), 1, "1 set of animal, motion control weight and seed"),
+    ],
+)
+def test_how_many_steps_an_axis_has_is_said_in_words(names: tuple[str, ...], steps: int, words: str) -> None:
+    assert counted(Axis(names, tuple((1,) * len(names) for _ in range(steps)))) == words

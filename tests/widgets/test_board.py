@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,32 @@ async def test_the_page_is_told_of_each_cell_as_it_changes(tmp_path: Path, monke
         kind, content, buffers = said[-1]
         assert (kind, content, buffers[0][:4]) == ("posters", {"cells": [0, 2]}, b"RIFF")
         assert buffers[1] == buffers[0]  # the same clip
+
+
+async def test_sums_that_were_begun_earlier_are_not_shown_over_later_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with emulated(tmp_path) as client:
+        board = Board(vidnb.sweep("a {animal}", animal=["koala", "heron"], **QUICK, client=client))
+        began, may_end = threading.Event(), threading.Event()
+
+        def sums() -> dict[str, str]:
+            if began.is_set():
+                return {"word": "done"}
+            began.set()
+            may_end.wait(60)
+            return {"word": "running"}
+
+        monkeypatch.setattr(board, "_sums", sums)
+        ends = [threading.Thread(target=board.finish) for _ in range(2)]
+        ends[0].start()
+        began.wait(60)
+        ends[1].start()
+        ends[1].join(0.2)
+        may_end.set()
+        for end in ends:
+            end.join()
+        assert board._now == {"word": "done"}
 
 
 async def test_a_saved_notebook_has_the_grid_and_says_how_to_go_on(tmp_path: Path) -> None:

@@ -316,6 +316,16 @@ class Labelled:
     __repr__ = __str__
 
 
+def counted(axis: Axis) -> str:
+    """Return how many steps an axis has, in words: "2 animals", "3 sets of animal, place and seed"."""
+    names = [name.replace("_", " ") for name in axis.names]
+    if len(names) == 1:
+        name = names[0]
+        return f"{len(axis):,} {name}{'' if len(axis) == 1 or name.endswith('s') else 's'}"
+    kind = "pair" if len(names) == 2 else "set"
+    return f"{len(axis):,} {kind}{'' if len(axis) == 1 else 's'} of {', '.join(names[:-1])} and {names[-1]}"
+
+
 def label(value: Any) -> str:
     """Return what a person calls a value of an axis."""
     if isinstance(value, PublishedSeed):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vidnb import catalog
-from vidnb.sweeps.axes import Axis, label
+from vidnb.sweeps.axes import Axis, counted, label
 from vidnb.sweeps.plan import Plan
 
 REPEATS = (("seed",), ("take",))
@@ -55,7 +55,7 @@ def laid_out(plan: Plan) -> Grid:
     rows: list[tuple[str, ...]] = [()]
     for n in down:
         rows = [(*before, step) for before in rows for step in _steps(axes[n])]
-    repeats = ", ".join(f"{len(axes[n])} {' and '.join(axes[n].names)}{'s' * (len(axes[n]) > 1)}" for n in across)
+    repeats = ", ".join(counted(axes[n]) for n in across)
     blocks = [repeats] if second is None else [f"{step}, {repeats}" for step in _steps(axes[second], named=True)]
     groups = math.prod(len(axes[n]) for n in down[1:])
     return Grid(tuple(rows), max(cols, 1), tuple(blocks), max(inner, 1), max(groups, 1), places)

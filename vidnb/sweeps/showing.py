@@ -31,7 +31,7 @@ from vidnb.display.page import (
     tag,
 )
 from vidnb.records import money
-from vidnb.sweeps.axes import Axis, label
+from vidnb.sweeps.axes import counted, label
 from vidnb.sweeps.outlook import Group, Money, Outlook
 from vidnb.sweeps.plan import Plan, Unsupported
 from vidnb.sweeps.running import OnChange, RunProgress
@@ -71,7 +71,6 @@ RUNNING: Mapping[str, str] = {
     "running": "Running", "pausing": "Pausing", "paused": "Paused", "stopped": "Stopped", "budget": "Budget used up",
     "halted": "Stands still", "offline": "No connection", "done": "Done",
 }  # fmt: skip
-PLURAL = {"prompt": "prompts", "model": "models", "seed": "seeds", "take": "takes"}
 REFUSALS_SHOWN = 12
 
 
@@ -81,17 +80,12 @@ def many(count: int, word: str) -> str:
 
 
 def size_words(plan: Plan) -> str:
-    """Return how the cells come about: "2 animal × 2 place × 8 seeds = 32 cells"."""
+    """Return how the cells come about: "2 animals × 2 places × 8 seeds = 32 cells"."""
     if not plan.axes:
         return "1 cell"
-    parts = [_axis_words(axis) for axis in plan.axes]
+    parts = map(counted, plan.axes)
     left_out = f", {plan.left_out:,} left out by where=" if plan.left_out else ""
     return f"{' × '.join(parts)} = {many(len(plan.cells) + plan.left_out, 'cell')}{left_out}"
-
-
-def _axis_words(axis: Axis) -> str:
-    names = [PLURAL.get(name, name if "_" in name else f"{name}s") if len(axis) > 1 else name for name in axis.names]
-    return f"{len(axis):,} {' and '.join(names)}"
 
 
 def title(plan: Plan) -> str:
@@ -116,7 +110,7 @@ def cost_words(money_: Money, to_send: int) -> list[tuple[str, str]]:
         rows.append(("price unknown", many(money_.unknown, "job")))
     if money_.emulated or money_.emulated_unknown:
         would = f"nothing: emulated; the services would take ≈ {money(money_.emulated)}" if money_.emulated else (
-            "nothing: emulated; no price is published"
+            "nothing: emulated; no price is published, the emulator books one of its own"
         )  # fmt: skip
         rows.append(("cost", would))
     return rows or [("cost", "nothing to pay" if to_send == 0 else "nothing")]

@@ -80,7 +80,7 @@ class Board(Live, part="board"):
             if cell.job is not None:
                 self._first.setdefault(cell.job, number)
         self._cell_at = {place: number for number, place in self._grid.places.items()}
-        self._lock = threading.RLock()
+        self._lock, self._summing = threading.RLock(), threading.RLock()
         self._progress = RunProgress(sweep._standings(), word="plan", clock=sweep.client.clock)
         self._fresh: set[int] = set()
         self._told_at = self._summed_at = float("-inf")
@@ -125,15 +125,19 @@ class Board(Live, part="board"):
         self._say_cells(fresh)
         if clock.monotonic() - self._summed_at > SUM_S or self._now.get("word") != self._progress.word:
             self._summed_at = clock.monotonic()
-            self._now = await asyncio.to_thread(self._sums)
+            await asyncio.to_thread(self._sum_up)
         elif fresh:
             await clock.wait(SUM_S)
             self.update(self._progress, [])
 
     def finish(self) -> None:
         """Bring the sums and the saved output up to date at the end of a run."""
-        self._now = self._sums()
+        self._sum_up()
         self.save_output()
+
+    def _sum_up(self) -> None:
+        with self._summing:  # so that sums that were begun earlier are never shown over later ones
+            self._now = self._sums()
 
     def _say_cells(self, jobs: list[int]) -> None:
         cells = [self._grid.places[self._first[job]] for job in jobs if job in self._first]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from vidnb import catalog, shown
+from vidnb.catalog import MEDIA_KINDS
 from vidnb.errors import MediaError, StoreError
 from vidnb.files import Files
 from vidnb.records import ClipInfo, Cost, Job, RemoteMedia
@@ -217,7 +219,10 @@ class Clip:
         if recipe:
             from vidnb.media import tagged
 
-            told = {"model": self.model, "params": dict(self.params), "take": self.job.take, "emulated": self.emulated}
+            told = {
+                "model": self.model, "params": dict(self.params), "inputs": [*self.job.images], "take": self.job.take,
+                "emulated": self.emulated,
+            }  # fmt: skip
             try:
                 tagged.write(self.path, target, told)
             except BaseException:
@@ -260,10 +265,26 @@ def request_in(path: Path) -> dict[str, Any]:
     Raises:
         MediaError: it is no video, or carries no recipe.
     """
+    return recipe_in(path, path.name)[0]
+
+
+def recipe_in(source: Path | io.BytesIO, name: str) -> tuple[dict[str, Any], list[str]]:
+    """The recipe that an MP4 carries as arguments of `generate`, and the names of the inputs that it had.
+
+    Whoever made the file wrote the recipe: a path in it, given for a picture, would be read and sent to a service. So
+    what stands there for an input is left out.
+
+    Raises:
+        MediaError: it is no video, or carries no recipe.
+    """
     from vidnb.media import tagged
 
-    found = tagged.read(path)
+    found = tagged.read(source)
     params = found.get("params") if found else None
     if not found or not isinstance(params, Mapping) or not isinstance(found.get("model"), str):
-        raise MediaError(f"{path.name} carries no recipe; clip.save(path, recipe=True) writes one")
-    return {"model": found["model"], **{str(name): value for name, value in params.items()}}
+        raise MediaError(f"{name} carries no recipe; clip.save(path, recipe=True) writes one")
+    entry = catalog.load().get(found["model"])
+    inputs = {name for name, param in entry.params.items() if param.kind in MEDIA_KINDS} if entry else set()
+    had = found.get("inputs")
+    request = {"model": found["model"], **{name: value for name, value in params.items() if name not in inputs}}
+    return request, [name for name in had if name in inputs] if isinstance(had, list) else []

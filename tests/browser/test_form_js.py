@@ -6,9 +6,11 @@ import base64
 import io
 from collections.abc import Callable, Iterable
 from itertools import permutations
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import clipmakers
 import PIL.Image
 import pytest
 from fakes import picture
@@ -16,6 +18,7 @@ from playwright.sync_api import Locator, expect
 from widgetpage import Theme, WidgetPage
 
 from vidnb import catalog
+from vidnb.media import tagged
 from vidnb.widgets import Form
 
 Open = Callable[..., WidgetPage]
@@ -508,6 +511,49 @@ def test_a_large_file_goes_in_pieces_in_order(wired: Callable[..., Wired]) -> No
     pieces = form.part.sent_buffers("file")
     assert [len(piece) for (piece,) in pieces] == [4 << 20, 1 << 20]
     assert b"".join(piece for (piece,) in pieces) == content
+
+
+def with_recipe(path: Path, **told: Any) -> bytes:
+    clip = clipmakers.write(path / "plain.mp4")
+    tagged.write(clip, path / "told.mp4", told)
+    return (path / "told.mp4").read_bytes()
+
+
+def test_a_clip_dropped_on_the_form_fills_it_with_the_recipe_in_it(
+    wired: Callable[..., Wired], tmp_path: Path
+) -> None:
+    form = wired("leonardo/motion_2.0", {"prompt": "before", "seed": 3})
+    values = {"prompt": HOSTILE, "duration_s": 5, "start_image": "/etc/passwd"}
+    content = with_recipe(tmp_path, model="1min/luma", params=values, inputs=["start_image", "nonsense"])
+    form.drop("prompt", ("koala.mp4", "video/mp4", content))
+    form.pump_until(form.root, "The form shows the recipe of koala.mp4.")
+    form.refresh()
+    expect(form.root).to_contain_text("Its inputs are not in the file, choose them again: Start image.")
+    expect(form.root.get_by_label("Prompt", exact=True)).to_have_value(HOSTILE)
+    params = form.params()
+    assert form.form.model.id == "1min/luma"
+    assert params["prompt"] == HOSTILE
+    assert not {"start_image", "seed"} & params.keys()
+    assert form.page.title() == "vidnb"
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ({}, "koala.mp4 carries no recipe"),
+        ({"model": "leonardo/kling-3", "params": {}}, "kling-3.0"),
+        ({"model": "leonardo/motion_2.0", "params": [1]}, "koala.mp4 carries no recipe"),
+        ({"model": "1min/luma", "params": {"prompt": {"a": [1]}}}, "prompt"),
+    ],
+)
+def test_a_clip_without_a_recipe_that_can_be_used_leaves_the_form_as_it_is(
+    wired: Callable[..., Wired], tmp_path: Path, told: dict[str, Any], why: str
+) -> None:
+    form = wired("leonardo/motion_2.0", {"prompt": "before", "seed": 3})
+    form.drop("prompt", ("koala.mp4", "video/mp4", with_recipe(tmp_path, **told)))
+    form.pump_until(form.root, "was not taken")
+    expect(form.root.get_by_role("alert")).to_contain_text(why)
+    assert (form.form.model.id, form.params()["prompt"], form.params()["seed"]) == ("leonardo/motion_2.0", "before", 3)
 
 
 def test_a_file_that_cannot_be_taken_is_refused_below_the_field(wired: Callable[..., Wired]) -> None:

@@ -111,6 +111,13 @@ def test_a_copy_carries_its_recipe_and_the_same_pictures(tmp_path: Path) -> None
         clip.save(path, recipe=True)
 
 
+def test_a_recipe_in_a_file_names_no_file_of_this_machine(tmp_path: Path) -> None:
+    told = {"model": "1min/luma", "params": {"prompt": "a koala", "start_image": "/etc/passwd"}}
+    (tmp_path / "plain.mp4").write_bytes(numbered(frames=4))
+    tagged.write(tmp_path / "plain.mp4", tmp_path / "sent.mp4", told)
+    assert request_in(tmp_path / "sent.mp4") == {"model": "1min/luma", "prompt": "a koala"}
+
+
 @pytest.mark.parametrize(
     "text", ["[]", "{", '"vidnb-recipe"', '{"vidnb-recipe": 1}', '{"vidnb-recipe": 1, "model": 3, "params": []}']
 )

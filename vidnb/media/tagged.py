@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vidnb.errors import MediaError
-from vidnb.media.containers import opened_container
+from vidnb.media.containers import Source, opened_container
 from vidnb.media.given import named
 
 MARK = "vidnb-recipe"
@@ -51,8 +51,8 @@ def text_of(recipe: Mapping[str, Any]) -> str:
     return json.dumps({MARK: 1, **recipe}, ensure_ascii=True, allow_nan=False, default=str)
 
 
-def read(path: str | Path) -> dict[str, Any] | None:
-    """The recipe in a video file, or None where it has none that is vidnb's.
+def read(path: Source) -> dict[str, Any] | None:
+    """The recipe in a video (a path, or its bytes), or None where it has none that is vidnb's.
 
     What it says was written by whoever made the file: it is checked like anything that a person types.
 

@@ -8,6 +8,7 @@ edit]), and an edit of the page names the number that it started from, so that o
 from __future__ import annotations
 
 import asyncio
+import io
 import re
 import threading
 import uuid
@@ -21,13 +22,13 @@ from vidnb import catalog
 from vidnb import params as _params
 from vidnb.catalog import DEFAULT_MODEL, Model
 from vidnb.client.addresses import is_address
-from vidnb.clip import Clip
+from vidnb.clip import Clip, recipe_in
 from vidnb.display.page import card, facts, shortened
 from vidnb.errors import MediaError, ParamsError, Problem, VidnbError
 from vidnb.records import RemoteMedia
 from vidnb.widgets import inputs as form_inputs
 from vidnb.widgets.field_values import FieldValues, Values
-from vidnb.widgets.fields import lacks_of
+from vidnb.widgets.fields import label_of, lacks_of
 from vidnb.widgets.live import Live
 from vidnb.widgets.page_values import from_page, to_page
 from vidnb.widgets.snap import held
@@ -322,6 +323,10 @@ class Form(Live, part="form", main="params"):
         for field, (edit, entry) in early.items():
             self._take_over({"edits": {field: entry}, "edit": edit})
 
+    def heard_recipe(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """A clip was dropped for the recipe in it; its bytes came before."""
+        self._spawn(self._take_recipe(str(content["key"])))
+
     def heard_look(self, content: Mapping[str, Any], _: list[bytes]) -> None:
         """The page wants to see an input that it has not seen itself."""
         self._spawn(self._send_look(content["field"], content["key"]))
@@ -428,6 +433,31 @@ class Form(Live, part="form", main="params"):
             self._given = {**self._given, field: self._new_entry(field)}
             self._version += 1
             return True
+
+    async def _take_recipe(self, key: str) -> None:
+        """Fill the form with the recipe that a dropped clip carries."""
+        name, content = shortened(self._inputs.name(key), 60), self._inputs.get(key)
+        try:
+            text = await asyncio.to_thread(self._from_recipe, name, bytes(content or b""))
+            self.say("told", {"text": text})
+        except (VidnbError, OSError, TypeError, ValueError, AttributeError) as error:
+            self.say("refused", {"text": f"{name} was not taken. {error}"})
+        finally:
+            self._inputs.take_new([{"key": key}])
+            with self._lock:
+                self._forget_inputs()
+
+    def _from_recipe(self, name: str, content: bytes) -> str:
+        """Fill the form, and return what the page says of it."""
+        recipe, inputs = recipe_in(io.BytesIO(content), name)
+        model = catalog.find(recipe.pop("model"))
+        if problems := [one for one in _params.draft(model, recipe)[1] if one.given is not None]:
+            raise ParamsError(model.id, problems)
+        self.model = model
+        self.take_up(recipe)
+        labels = ", ".join(map(label_of, inputs))
+        lacks = f" Its inputs are not in the file, choose them again: {labels}." if labels else ""
+        return f"The form shows the recipe of {name}.{lacks}"
 
     async def _send_look(self, field: str, key: str) -> None:
         thing = self._inputs.get(key)

@@ -3,7 +3,10 @@
 import { deskOf } from "./form/desk.js";
 import { arrange, controlOf, keptWords, lacksWords, makeField, newId, tell } from "./form/field.js";
 import { Looks } from "./form/looks.js";
-import { modeOf, sameJson, useful } from "./form/values.js";
+import { sendFile } from "./form/media.js";
+import { fileProblem, modeOf, newKey, sameJson, useful } from "./form/values.js";
+
+const LARGEST_RECIPE = 500 * 2 ** 20; // as the kernel takes of any file
 
 function render({ model, el }) {
   const { root, signal, hear, watch, announce, end } = begin({ model, el }, "form");
@@ -22,7 +25,8 @@ function render({ model, el }) {
   const general = h("div", { class: "vidnb-general", role: "alert" });
   const kept = h("div", { class: "vidnb-hint vidnb-kept", hidden: true });
   const lacks = h("div", { class: "vidnb-hint vidnb-lacks", hidden: true });
-  root.append(basics, lacks, more, rest, kept, general);
+  const note = h("div", { class: "vidnb-hint", role: "status", hidden: true });
+  root.append(basics, lacks, more, rest, kept, note, general);
   const spec = () => model.get("_spec");
   const mode = () => modeOf(spec().modes, (desk.value("start_image") ?? []).length > 0);
   const view = { model, desk, looks, signal, announce, mode };
@@ -139,8 +143,10 @@ function render({ model, el }) {
   hear("poster", ({ clip }, [buffer]) => looks.arrived(`clip ${clip}`, "", buffer));
   hear("refused", ({ text }) => {
     refused = text;
+    tell(note, "");
     draw();
   });
+  hear("told", ({ text }) => tell(note, text));
   hear("focus", ({ field }) => queueMicrotask(() => focusOn(field)));
 
   /** Go to a field that is wrong, unless the person is at work elsewhere, in a cell's code for instance. */
@@ -165,6 +171,7 @@ function render({ model, el }) {
       event.preventDefault();
       if (event.repeat) return; // a key that is held down is one press
       refused = "";
+      tell(note, "");
       draw();
       desk.submit();
     },
@@ -178,7 +185,31 @@ function render({ model, el }) {
     const here = mediaFields().find(({ el: box }) => box.contains(target));
     return here ?? mediaFields().find(({ control }) => control.takes(file));
   }
+  /** Whether a file is dropped for the recipe in it: a video, anywhere but in a field for videos. */
+  function isForRecipe(target, { type }) {
+    const here = mediaFields().find(({ el: box }) => box.contains(target));
+    return type?.startsWith("video/") && here?.field.what !== "video";
+  }
+  async function readRecipe(file) {
+    refused = fileProblem({ what: "video", opens: [file.type], refused: [], max_bytes: LARGEST_RECIPE }, file);
+    tell(note, refused ? "" : `Reading ${file.name} …`);
+    draw();
+    if (refused) return;
+    const key = newKey();
+    try {
+      await sendFile(model, file, key, signal);
+      send(model, "recipe", { key });
+    } catch (/** @type {any} */ error) {
+      refused = `It cannot be read: ${error.message}`;
+      tell(note, "");
+      draw();
+    }
+  }
   function takeFiles(target, files) {
+    if (isForRecipe(target, files[0])) {
+      readRecipe(files[0]);
+      return;
+    }
     const found = fieldFor(target, files[0]);
     if (!found) {
       announce("This model takes no such file.");
@@ -210,18 +241,16 @@ function render({ model, el }) {
     }
   };
   const isDropped = (event) => ["Files", "text/uri-list"].some((type) => event.dataTransfer?.types.includes(type));
-  root.addEventListener(
-    "dragover",
-    (/** @type {any} */ event) => {
-      if (!isDropped(event)) return;
-      event.preventDefault(); // else the browser would open the file in place of the notebook
-      event.stopPropagation();
-      const { kind, type } = event.dataTransfer.items?.[0] ?? {};
-      mark(fieldFor(event.target, { type: kind === "file" ? type : "image/png" })?.el ?? null);
-      event.dataTransfer.dropEffect = over ? "copy" : "none";
-    },
-    { signal },
-  );
+  const dragged = (/** @type {any} */ event) => {
+    if (!isDropped(event)) return;
+    event.preventDefault(); // else the browser would open the file in place of the notebook
+    event.stopPropagation();
+    const { kind, type } = event.dataTransfer.items?.[0] ?? {};
+    const file = { type: kind === "file" ? type : "image/png" };
+    mark(isForRecipe(event.target, file) ? root : (fieldFor(event.target, file)?.el ?? null));
+    event.dataTransfer.dropEffect = over ? "copy" : "none";
+  };
+  root.addEventListener("dragover", dragged, { signal });
   root.addEventListener(
     "dragleave",
     (/** @type {any} */ event) => {
@@ -229,21 +258,30 @@ function render({ model, el }) {
     },
     { signal },
   );
-  root.addEventListener(
-    "drop",
-    (/** @type {any} */ event) => {
-      if (!isDropped(event)) return;
-      event.preventDefault();
-      event.stopPropagation();
-      mark(null);
-      const files = [...event.dataTransfer.files];
-      const address = event.dataTransfer
-        .getData("text/uri-list")
-        .split("\n")
-        .find((line) => /^https?:/.test(line));
-      if (files.length) takeFiles(event.target, files);
-      else if (address) fieldFor(event.target, { type: "image/png" })?.control.takePlace(address);
-    },
+  const dropped = (/** @type {any} */ event) => {
+    if (!isDropped(event)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    mark(null);
+    const files = [...event.dataTransfer.files];
+    const address = event.dataTransfer
+      .getData("text/uri-list")
+      .split("\n")
+      .find((line) => /^https?:/.test(line));
+    if (files.length) takeFiles(event.target, files);
+    else if (address) fieldFor(event.target, { type: "image/png" })?.control.takePlace(address);
+  };
+  root.addEventListener("drop", dropped, { signal });
+  // A file for the form may be dropped anywhere on its Studio.
+  const onStudio = (take) => (event) => {
+    const studio = root.closest(".vidnb-studio");
+    if (studio?.contains(event.target) && !root.contains(event.target)) take(event);
+  };
+  document.addEventListener("dragover", onStudio(dragged), { signal, capture: true });
+  document.addEventListener("drop", onStudio(dropped), { signal, capture: true });
+  document.addEventListener(
+    "dragleave",
+    onStudio((event) => event.relatedTarget?.closest?.(".vidnb-studio") || mark(null)),
     { signal },
   );
 

@@ -4,6 +4,16 @@ import { KIND_WORDS, fileProblem, newKey } from "./values.js";
 
 export const PIECE_BYTES = 4 << 20; // a Jupyter server takes messages of up to 10 MB
 
+/** Send a file to the kernel, piece by piece; the kernel knows it by the key. */
+export async function sendFile(model, file, key, signal) {
+  const count = Math.ceil(file.size / PIECE_BYTES);
+  for (let index = 0; index < count; index += 1) {
+    const piece = await file.slice(index * PIECE_BYTES, (index + 1) * PIECE_BYTES).arrayBuffer();
+    if (signal.aborted) throw new Error("the form was taken away meanwhile");
+    send(model, "file", { key, name: file.name, index, count }, [piece]);
+  }
+}
+
 export function mediaControl(part, field) {
   let now = field;
   const { model, desk, looks } = part.view;
@@ -84,12 +94,7 @@ export function mediaControl(part, field) {
   async function read(one) {
     const key = newKey();
     looks.keep(key, { url: URL.createObjectURL(one), type: one.type, text: sizeOfBytes(one.size), isLocal: true });
-    const count = Math.ceil(one.size / PIECE_BYTES);
-    for (let index = 0; index < count; index += 1) {
-      const piece = await one.slice(index * PIECE_BYTES, (index + 1) * PIECE_BYTES).arrayBuffer();
-      if (part.view.signal.aborted) throw new Error("the form was taken away meanwhile");
-      send(model, "file", { key, name: one.name, index, count }, [piece]);
-    }
+    await sendFile(model, one, key, part.view.signal);
     if (!add({ key, name: one.name })) throw Object.assign(new Error("no place"), { isTold: true });
   }
   /** Take files over, one after the other. */

@@ -232,7 +232,7 @@ class Clip:
 
     def __repr__(self) -> str:
         info = self.info
-        mark = ("EMULATED " if self.emulated else "") + ("REPLAYED " if self.job.replays else "")
+        mark = "".join(f"{mark} " for mark in self.job.marks)
         seed = f", seed {self.seed}" if self.seed is not None else ""
         size = f"{info.width_px}x{info.height_px}" if info.width_px else "no picture"
         rate = f", {info.fps:g} fps" if info.fps else ""

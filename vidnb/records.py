@@ -6,7 +6,7 @@ Everything here is frozen and imports nothing of vidnb but `shown`, so that ever
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
@@ -552,6 +552,12 @@ class Job:
     lease_until: datetime | None = None
 
     @property
+    def marks(self) -> tuple[str, ...]:
+        """What must be said of a clip that no real service made for this folder: EMULATED, REPLAYED, IMPORTED."""
+        brought = "REPLAYED" if self.replays else "IMPORTED" if self.imported else ""
+        return tuple(filter(None, ("EMULATED" if self.emulated else "", brought)))
+
+    @property
     def is_terminal(self) -> bool:
         """True once nothing more will happen to the job."""
         return self.state in TERMINAL
@@ -568,8 +574,12 @@ class Job:
 
     def __repr__(self) -> str:
         prompt = self.prompt if len(self.prompt) <= 40 else self.prompt[:39] + "…"
-        mark = ", EMULATED" if self.emulated else ""
-        return f"<Job {self.id[:8]} {self.state}: {self.model}, {prompt!r}{mark}>"
+        return f"<Job {self.id[:8]} {self.state}: {', '.join((self.model, repr(prompt), *self.marks))}>"
 
     def _repr_html_(self) -> str:
         return shown.html(self)
+
+
+def marks_of(jobs: Iterable[Job]) -> tuple[str, ...]:
+    """The marks that any of these jobs has; see `Job.marks`."""
+    return tuple(dict.fromkeys(mark for job in jobs for mark in job.marks))

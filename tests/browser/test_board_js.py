@@ -36,7 +36,7 @@ def traits(rows: int, cols: int, block: int, groups: int, **changes: Any) -> dic
         "_plan": {
             "id": "abc", "title": "a {animal} in the {place}", "size": f"{rows * cols:,} cells", "cells": rows * cols,
             "rows": names, "blocks": [f"weight 0.{n + 3}, {block} seeds" for n in range(cols // block)],
-            "emulated": True, "grid": {"rows": rows, "cols": cols, "block": block, "groups": groups},
+            "marks": ["EMULATED"], "grid": {"rows": rows, "cols": cols, "block": block, "groups": groups},
         },
         "_now": now | changes,
     }  # fmt: skip

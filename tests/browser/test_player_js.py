@@ -703,6 +703,15 @@ def test_where_the_page_may_not_copy_the_recipe_is_shown_selected(player: Open, 
     assert part.page.evaluate("() => getSelection().toString()") == shown(clip)["code"]
 
 
+@pytest.mark.parametrize(("origin", "word"), [({"replays": True, "imported": True}, "REPLAYED"),
+                                              ({"imported": True}, "IMPORTED")])  # fmt: skip
+def test_a_clip_that_came_with_a_bundle_says_so(
+    player: Open, origin: dict[str, bool], word: str
+) -> None:
+    part = player(marks=list(job(emulated=False, **origin).marks))
+    expect(part.root.locator(".vidnb-badge")).to_have_text([word])
+
+
 def test_the_caption_says_what_a_saved_notebook_says(player: Open) -> None:
     text = player(nsfw=True).root.inner_text()
     for words in ("a koala in a meadow", "Motion 2.0 (API v2)", "seed 7", "EMULATED", "NSFW"):

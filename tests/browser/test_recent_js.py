@@ -38,7 +38,7 @@ def clip(place: int, **changes: Any) -> dict[str, Any]:
     return {
         "id": f"{place:032x}", "model": "Motion 2.0", "prompt": f"a koala in meadow {place}",
         "seed": str(place), "params": [["seed", str(place)]],
-        "take": 0, "duration_s": 5.0, "width_px": 320, "height_px": 192, "emulated": False,
+        "take": 0, "duration_s": 5.0, "width_px": 320, "height_px": 192, "marks": [],
         "nsfw": False, "rating": 0, "path": f"clips/{place}.mp4", **changes,
     }  # fmt: skip
 
@@ -230,7 +230,7 @@ def test_words_in_the_filter_reach_the_kernel_and_a_new_list_is_taken(widget_pag
 
 def test_a_new_clip_comes_first_where_the_view_is_at_the_start(widget_page: Open) -> None:
     shown = widget_page(Recent, traits(3))
-    shown.say("added", {"list": 2, "facts": clip(900, prompt="the newest", rating=4, emulated=True)})
+    shown.say("added", {"list": 2, "facts": clip(900, prompt="the newest", rating=4, marks=["EMULATED"])})
     expect(tile(shown, 0)).to_have_attribute(
         "aria-label", "clip of Motion 2.0, seed 900: the newest (emulated, rated 4 of 5)"
     )
@@ -449,7 +449,8 @@ def test_hostile_words_are_shown_as_words(widget_page: Open) -> None:
 def test_nothing_serious_is_found_by_the_audit_and_nothing_overflows(
     widget_page: Open, video: bytes, theme: Theme, width: int
 ) -> None:
-    told = [clip(at, emulated=at != 2, nsfw=at == 1, rating=at % 6, prompt=f"koala {at}") for at in range(24)]
+    mark = {False: ["EMULATED"], True: []}
+    told = [clip(at, marks=mark[at == 2], nsfw=at == 1, rating=at % 6, prompt=f"koala {at}") for at in range(24)]
     shown = widget_page(Recent, traits(128, _first=told, _chosen=clip(0)["id"]), width=width, theme=theme)
     settled(shown, "posters", 1)
     answer(shown)

@@ -15,7 +15,7 @@ from vidnb.widgets.vote import Vote
 
 Open = Callable[..., WidgetPage]
 HEAD = {
-    "question": "Which one <b>moves</b> more naturally?", "prompt": "a lighthouse in a storm", "emulated": True,
+    "question": "Which one <b>moves</b> more naturally?", "prompt": "a lighthouse in a storm", "marks": ["EMULATED"],
     "voter": "Anna", "wanted": 30,
 }  # fmt: skip
 CLIP = {"width": 640, "height": 360, "seconds": 2.0, "fps": 24.0, "cut": 0.088, "waits": False}

@@ -38,7 +38,7 @@ interface ShownClip {
   whole: string;
   model: string;
   title: string;
-  emulated: boolean;
+  marks: string[];
   nsfw: boolean;
   params: [string, string][];
   outcome: string[];

@@ -158,7 +158,7 @@ def settle_words(job: Job) -> Html:
 
 
 def _head(headline: str, job: Job) -> Html:
-    mark = origin(emulated=job.emulated, replays=job.replays, imported=job.imported)
+    mark = origin(job.marks)
     return tag(
         "div", tag("span", headline, style="font-weight:600;font-size:14px"), mark, style=f"{ROW};margin:0 0 4px"
     )
@@ -258,7 +258,7 @@ def job_html(job: Job) -> str:
         "div",
         tag("span", state_html(job), style="font-weight:600"),
         seconds(elapsed_s(job)),
-        origin(emulated=job.emulated, replays=job.replays, imported=job.imported),
+        origin(job.marks),
         labels.model_html(job.model),
         tag("span", "job ", mono(job.id[:8]), style=MUTED),
         style=f"{ROW};{SMALL};gap:4px 10px",
@@ -287,7 +287,7 @@ def _cells(job: Job) -> list[Content]:
         "span",
         labels.model_html(job.model),
         " ",
-        origin(emulated=job.emulated, replays=job.replays, imported=job.imported),
+        origin(job.marks),
         style="white-space:nowrap",
     )
     step = tag("div", settle_words(job), style=MUTED) if job.state is State.AMBIGUOUS else None

@@ -281,7 +281,7 @@ def _prompt(job: Job) -> Html | None:
 
 
 def _chips(job: Job) -> Html:
-    marks = [origin(emulated=job.emulated, replays=job.replays, imported=job.imported)]
+    marks = [origin(job.marks)]
     marks += [badge("NSFW", RED, title="the service flagged this clip")] if job.nsfw else []
     return tag(
         "div",

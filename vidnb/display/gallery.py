@@ -21,6 +21,7 @@ from vidnb.display.page import (
     GREY,
     LINE,
     MUTED,
+    ORIGINS,
     SMALL,
     Html,
     badge,
@@ -78,11 +79,7 @@ def gallery_html(items: Sequence[Clip | Job], count: int, *, hint: str = "") -> 
     titles = titles_of([clip.model for clip in shown])
     parts = [_group(prompt, some, titles, flashes, mixed=len(emulated) > 1) for prompt, some in groups.items()]
     jobs = [clip.job for clip in shown]
-    marks = origin(
-        emulated=emulated == {True},
-        replays=bool(jobs) and all(job.replays for job in jobs),
-        imported=bool(jobs) and all(job.imported for job in jobs),
-    )
+    marks = origin(mark for mark in ORIGINS if jobs and all(mark in job.marks for job in jobs))
     prompts = len({" ".join(clip.prompt.split()) for clip in clips})
     head = _title(_counted(len(clips), prompts) if whole else f"{count:,} jobs", marks)
     foot = [_others(others, whole), _left(len(shown), len(clips) if whole else count, whole), _reach(shown)]

@@ -78,7 +78,7 @@ def _facts(job: Job) -> Html:
         minute(job.created_at),
         join(["job ", mono(job.id[:8])]),
     )
-    mark = origin(emulated=job.emulated, replays=job.replays, imported=job.imported)
+    mark = origin(job.marks)
     step = dotted(settle_words(job)) if job.state is State.AMBIGUOUS else None
     said = dotted(f"rated {job.rating} of 5" if job.rating else None, *job.tags[:8], shortened(job.note, 100) or None)
     return join([tag("div", labels.model_html(job.model), " ", mark, style="margin:1px 0"), quiet, step, said, ends])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -96,14 +96,17 @@ def badge(word: str, colour: str = AMBER, title: str | None = None) -> Html:
     return tag("span", word, style=f"{look};font-size:10px;font-weight:600;letter-spacing:.04em", title=title)
 
 
-def origin(*, emulated: bool, replays: bool, imported: bool) -> Html:
-    """Badges for a clip that no real service made for this folder (emulated, imported, replayed); else nothing."""
-    marks = [badge("EMULATED", title="made by the built-in emulator, by no real service")] if emulated else []
-    if replays:
-        marks.append(badge("REPLAYED", TEAL, "made elsewhere, answered from a bundle: nothing was charged here"))
-    elif imported:
-        marks.append(badge("IMPORTED", TEAL, "made elsewhere, it came with a bundle"))
-    return join(marks)
+ORIGINS: Mapping[str, tuple[str, str]] = {
+    "EMULATED": (AMBER, "made by the built-in emulator, by no real service"),
+    "REPLAYED": (TEAL, "made elsewhere, answered from a bundle: nothing was charged here"),
+    "IMPORTED": (TEAL, "made elsewhere, it came with a bundle"),
+}
+"""Mark of a job -> colour of its badge, and what it means; `static/common.js` has the same words."""
+
+
+def origin(marks: Iterable[str]) -> Html:
+    """Badges for the marks of a job (see `Job.marks`): where a clip is from; nothing for none."""
+    return join(badge(mark, *ORIGINS[mark]) for mark in marks)
 
 
 def dot(colour: str) -> Html:

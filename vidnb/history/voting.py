@@ -14,6 +14,7 @@ from vidnb.clip import Clip
 from vidnb.display.grid.words import differing, facts, key, label_of, titles_of, words
 from vidnb.errors import ConfigError
 from vidnb.history import ballot
+from vidnb.records import marks_of
 from vidnb.store import Store
 from vidnb.store.votes import Vote
 
@@ -62,7 +63,7 @@ class Ballot:
             )
         self.question = " ".join(str(question).split())[:QUESTION_LENGTH] or QUESTION
         self.voter = " ".join((voter or _user()).split())[:NAME_LENGTH]
-        self.emulated = emulated == {True}
+        self.marks = marks_of(clip.job for clip in clips)
         self._store = store
         self._clips = {clip.job.id: clip for clip in clips[:MOST_CLIPS]}
         told = {job: facts(clip.job) for job, clip in self._clips.items()}

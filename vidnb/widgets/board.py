@@ -91,7 +91,7 @@ class Board(Live, part="board"):
                 "id": sweep.id, "title": showing.title(plan), "size": showing.size_words(plan),
                 "cells": len(plan.cells), "rows": [list(names) for names in self._grid.rows],
                 "blocks": list(self._grid.blocks),
-                "emulated": bool(plan.jobs) and all(job.emulated for job in plan.jobs),
+                "marks": ["EMULATED"] if plan.jobs and all(job.emulated for job in plan.jobs) else [],
                 "grid": {
                     "rows": len(self._grid.rows), "cols": self._grid.cols, "block": self._grid.block,
                     "groups": self._grid.groups,

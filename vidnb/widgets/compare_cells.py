@@ -230,7 +230,7 @@ def head(grid: Grid) -> dict[str, Any]:
         "prompt": sendable(shortened(grid.prompt, PROMPT_SHOWN)),
         "label": sendable(_label(grid)),
         "common": list(map(sendable, words)),
-        "emulated": any(cell.job is not None and cell.job.emulated for cell in grid.cells),
+        "marks": list(grid.marks),
         "nsfw": any(clip.job.nsfw for clip in clips),
         "ratio": _ratio(clips),
         "uneven": len(lengths) > 1,

@@ -319,7 +319,7 @@ def shown(clip: Clip) -> dict[str, Any]:
         "prompt": sendable(short),
         "whole": sendable(whole),
         "model": sendable(labels.model_title(job.model)),
-        "emulated": job.emulated,
+        "marks": list(job.marks),
         "nsfw": bool(job.nsfw),
         "params": [[sendable(name), sendable(value)] for name, value in shown_params(job)],
         "outcome": [sendable(words) for words in outcome_words(clip)],

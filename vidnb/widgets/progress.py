@@ -303,6 +303,7 @@ class Progress(Live, part="progress", main="job"):
             "seed": str(job.params["seed"]) if job.params.get("seed") is not None else "",
             "take": job.take,
             "emulated": job.emulated,
+            "marks": list(job.marks),
             "has_id": job.remote_id is not None,
             "made_ms": _ms(job.created_at),
             "sent_ms": _ms(job.submitted_at),

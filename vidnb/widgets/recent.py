@@ -290,7 +290,7 @@ class Recent(Live, part="recent", main="clip"):
             "duration_s": clip.info.duration_s,
             "width_px": clip.info.width_px,
             "height_px": clip.info.height_px,
-            "emulated": clip.emulated,
+            "marks": list(clip.job.marks),
             "nsfw": bool(clip.job.nsfw),
             "rating": clip.rating or 0,
             "path": server_path(served) if served is not None else None,

@@ -49,7 +49,7 @@ class Vote(Live, part="vote"):
         self._head = {
             "question": ballot.question,
             "prompt": shortened(ballot.prompt, PROMPT_SHOWN),
-            "emulated": ballot.emulated,
+            "marks": list(ballot.marks),
             "voter": ballot.voter,
             "wanted": wanted(len(ballot.items)),
         }

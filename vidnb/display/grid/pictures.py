@@ -112,9 +112,8 @@ def board(grid: Grid, width_px: int) -> Board:
     size = (side + count * (wide + GAP_PX) + GAP_PX, top + len(grid.rows) * (tall + caption + GAP_PX))
     ground = PIL.Image.new("RGB", (size[0] // 2 * 2, size[1] // 2 * 2), GROUND)
     draw = ImageDraw.Draw(ground)
-    emulated = any(cell.job is not None and cell.job.emulated for cell in grid.cells)
     _words(draw, (GAP_PX, GAP_PX), grid.prompt or "Clips", text, INK, size[0] - 2 * GAP_PX)
-    common = " · ".join([*(["EMULATED"] if emulated else []), *map(str, grid.common)])
+    common = " · ".join([*grid.marks, *map(str, grid.common)])
     _words(draw, (GAP_PX, GAP_PX + high), common, text, QUIET, size[0] - 2 * GAP_PX)
     tiles = []
     for column, head in enumerate(grid.columns):

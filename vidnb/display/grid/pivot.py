@@ -15,7 +15,7 @@ from typing import Any
 from vidnb.clip import Clip
 from vidnb.display.grid.words import Words, differing, facts, implied, key, titles_of, words
 from vidnb.errors import ConfigError
-from vidnb.records import Job, State
+from vidnb.records import Job, State, marks_of
 
 MOST_CELLS = 64
 WIDEST_ROW = 4
@@ -94,6 +94,11 @@ class Grid:
     def clips(self) -> list[Clip]:
         """The clips, row by row."""
         return [cell.clip for cell in self.cells if cell.clip is not None]
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What must be said of some of them: EMULATED, REPLAYED, IMPORTED."""
+        return marks_of(cell.job for cell in self.cells if cell.job is not None)
 
 
 Labels = Mapping[str, Mapping[str, Any]]

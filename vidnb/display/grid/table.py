@@ -7,7 +7,20 @@ from typing import Any
 from vidnb.display.clips import cost_words, poster_of, smaller
 from vidnb.display.grid.pivot import Cell, Grid, Head
 from vidnb.display.host import RELATIVE_HOSTS, host, relative_path, relative_url
-from vidnb.display.page import GREY, MUTED, SMALL, Content, Html, badge, block, data_uri, dotted, join, shortened, tag
+from vidnb.display.page import (
+    GREY,
+    MUTED,
+    SMALL,
+    Content,
+    Html,
+    block,
+    data_uri,
+    dotted,
+    join,
+    origin,
+    shortened,
+    tag,
+)
 from vidnb.records import Job, State
 
 POSTER_PX, POSTER_BYTES = 240, 4_000
@@ -24,11 +37,9 @@ def grid_html(grid: Grid, *, play: bool = True) -> str:
         play: False for pictures only, whatever the page can reach.
     """
     large = len(grid.cells) <= LARGE_CELLS
-    marks = [badge("EMULATED")] if any(cell.job is not None and cell.job.emulated for cell in grid.cells) else []
     title = tag("div", shortened(grid.prompt, 160) or "Clips", dir="auto", style="font-size:14px;font-weight:600")
-    common = tag(
-        "div", join([join(map(str, grid.common), " · "), *marks], " "), style=f"{SMALL};{MUTED};margin:0 0 6px"
-    )
+    words = join([join(map(str, grid.common), " · "), origin(grid.marks)], " ")
+    common = tag("div", words, style=f"{SMALL};{MUTED};margin:0 0 6px")
     headed = any(head.words for head in grid.columns)
     rowed = any(head.words for head in grid.rows)
     look = "padding:2px 6px;text-align:left;vertical-align:bottom;font-weight:600"

@@ -62,7 +62,7 @@ function render({ model, el }) {
       "header",
       {},
       h("h3", { class: "b-title", dir: "auto" }, plan.title),
-      h("p", { class: "vidnb-muted vidnb-fine" }, plan.size, ...badges({ emulated: plan.emulated })),
+      h("p", { class: "vidnb-muted vidnb-fine" }, plan.size, ...badges(plan)),
     ),
     h("div", { class: "vidnb-row" }, now, steps),
   );

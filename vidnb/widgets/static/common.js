@@ -78,13 +78,19 @@ function iconButton(name, label, onclick, attributes = {}) {
   );
 }
 
-/** Badges for what a clip or job is: made by no real service, or flagged by the real one. Nothing for neither. */
-function badges({ emulated = false, nsfw = false }) {
-  const badge = (word, title, kind) => h("span", { class: `vidnb-badge ${kind}`, title }, word);
-  return [
-    emulated && badge("EMULATED", "made by the built-in emulator, by no real service", ""),
-    nsfw && badge("NSFW", "the service flagged this clip", "vidnb-nsfw"),
-  ].filter(Boolean);
+/** What the marks of a clip mean, and the style of their badges; `display/page.py` has the same words. */
+const MARKS = {
+  EMULATED: ["", "made by the built-in emulator, by no real service"],
+  REPLAYED: ["vidnb-brought", "made elsewhere, answered from a bundle: nothing was charged here"],
+  IMPORTED: ["vidnb-brought", "made elsewhere, it came with a bundle"],
+  NSFW: ["vidnb-nsfw", "the service flagged this clip"],
+};
+
+/** Badges for where a clip or job is from, and whether the service flagged it. Nothing for neither. */
+function badges({ marks = [], nsfw = false }) {
+  return [...marks, ...(nsfw ? ["NSFW"] : [])].map((mark) =>
+    h("span", { class: `vidnb-badge ${MARKS[mark][0]}`, title: MARKS[mark][1] }, mark),
+  );
 }
 
 /** Keys and what they do. @param {[string, string][]} keys */

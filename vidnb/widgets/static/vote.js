@@ -162,7 +162,7 @@ function render({ model, el }) {
       h("h3", { dir: "auto" }, head.question),
       h("p", { dir: "auto" }, head.prompt),
       counted,
-      badges({ emulated: head.emulated, nsfw: false }),
+      badges(head),
     ),
     booth,
     result,

@@ -40,10 +40,7 @@ export function aroundOf(it) {
   function drawHead() {
     title.textContent = it.grid.prompt || it.grid.label || "Clips";
     const same = [...(it.isTwo() ? it.sharedWords() : []), ...(it.grid.common ?? [])];
-    common.replaceChildren(
-      ...(same.length ? [h("span", {}, same.join(" · "))] : []),
-      ...badges({ emulated: it.grid.emulated, nsfw: it.grid.nsfw }),
-    );
+    common.replaceChildren(...(same.length ? [h("span", {}, same.join(" · "))] : []), ...badges(it.grid));
     it.root.setAttribute(
       "aria-label",
       `Compare ${it.cells.filter(({ clip }) => clip).length} clips: ${it.grid.prompt || it.grid.label || ""}`,

@@ -21,7 +21,7 @@ export function pagesFor(first, last, isKnown) {
 export function nameOf(facts) {
   if (!facts?.model) return "clip that is being looked up";
   const marks = [
-    facts.emulated && "emulated",
+    ...(facts.marks ?? []).map((mark) => mark.toLowerCase()),
     facts.nsfw && "flagged NSFW",
     facts.rating && `rated ${facts.rating} of 5`,
   ].filter(Boolean);

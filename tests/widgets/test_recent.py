@@ -262,6 +262,7 @@ def test_a_new_clip_comes_first_with_its_poster_and_a_known_one_keeps_its_place(
     recent.add(client.clip(newest))
     until(lambda: recent.count == 4)
     assert [one["id"] for one in recent._first] == [newest, *ids]
+    until(lambda: len(heard) == 2)  # the poster comes a moment later
     assert [kind for kind, _, _ in heard] == ["added", "posters"]
     assert heard[0][1]["list"] == recent._list
 

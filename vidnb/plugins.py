@@ -37,12 +37,14 @@ BUILT_IN = {
         "1min": "vidnb.providers.onemin:OneMin",
         "replicate": "vidnb.providers.replicate:Replicate",
         "fal": "vidnb.providers.fal:Fal",
+        "runway": "vidnb.providers.runway:Runway",
     },
     EMULATED: {
         "leonardo": "vidnb.emulator.leonardo.service:Leonardo",
         "1min": "vidnb.emulator.onemin.service:OneMin",
         "replicate": "vidnb.emulator.replicate.service:Replicate",
         "fal": "vidnb.emulator.fal.service:Fal",
+        "runway": "vidnb.emulator.runway.service:Runway",
     },
 }
 _warned: set[str] = set()

@@ -419,8 +419,9 @@ class Status:
     is fetched with it (a redirect from there is followed without it)."""
     asset_id: str | None = None
     cost: Cost | None = None
-    """What the job was charged; 0 where the service says that it was not. An estimate of the service's is no cost:
-    leave it out, and what was reserved for the job stays reserved."""
+    """What the job was charged; 0 where the service says that it was not. An estimate is no cost: see `estimate`."""
+    estimate: Cost | None = None
+    """The most that the job will be charged, as the service says when it takes it; that much is then reserved."""
     error: str | None = None
     nsfw: bool | None = None
     ended: bool = False

@@ -14,8 +14,10 @@ from starlette.routing import Route
 from vidnb.emulator import Emulator
 
 KEY = "00000000-1111-4222-8333-444444444444"
-LEONARDO = {"Authorization": f"Bearer {KEY}"}
+LEONARDO = {"Authorization": f"Bearer {KEY}", "X-Runway-Version": "2024-11-06"}
 ONEMIN = {"API-KEY": "a-key"}
+STORES = ("/s3", "/cdn", "/dnznrvs05pmza.cloudfront.net", "/runway-uploads")
+"""How the paths of hosts begin that keep files, and answer in S3's words."""
 FIELDS = [
     "prompt", "model", "parameters", "guidances", "start_frame", "end_frame", "image", "id", "type", "url", "data",
     "seed",
@@ -24,7 +26,7 @@ FIELDS = [
     "imageId", "imageType", "endFrameImage", "isPublic", "motionStrength", "isInitImage", "extension",
     "originalFilename",
     "service", "serviceParams", "MOTION_VIDEO_GENERATION", "resolution", "promptObject", "conversationId", "async",
-    "input", "version", "webhook", "image_url",
+    "input", "version", "webhook", "image_url", "promptText", "promptImage", "ratio", "references", "providerSettings",
     "imageUrl", "imageUrls", "size", "num_frames", "fps", "metadata", "prompt_enhance", "negative_prompt",
 ]  # fmt: skip
 WORDS = [
@@ -70,6 +72,8 @@ EXAMPLES: list[Any] = [
     {"prompt": "x", "elements": [1]}, {"prompt": "x", "styleIds": [{}]}, {"prompt": "x", "model": {}},
     {"input": []}, {"input": {"prompt": []}}, {"version": "google/veo-3.1", "input": {"prompt": "x", "image": {}}},
     {"version": ["x"], "input": {"prompt": "\ud800"}},
+    {"model": "gen4.5", "promptText": "x", "ratio": [], "promptImage": [{}], "references": {}, "duration": "auto"},
+    {"model": ["gen4.5"], "promptText": {}, "promptImage": {"uri": 1}, "providerSettings": [], "contentModeration": {}},
     {"type": ["TEXT_TO_VIDEO"], "model": "damo", "promptObject": {"prompt": "x"}},
     {"type": "TEXT_TO_VIDEO", "model": "damo", "promptObject": {"prompt": "x", "num_frames": "NaN"}, "async": "x"},
     {"type": "IMAGE_TO_VIDEO", "model": "leonardo-motion", "promptObject": {"imageUrl": {}, "motion_strength": []}},
@@ -93,7 +97,7 @@ def routes(emulator: Emulator) -> list[tuple[str, str]]:
 
 def in_shape(path: str, response: httpx.Response) -> bool:
     """Whether an error is in the words of the service whose path it is."""
-    if path.startswith(("/s3", "/cdn")) and "xml" in response.headers["content-type"]:
+    if path.startswith(STORES) and "xml" in response.headers["content-type"]:
         return "<Code>" in response.text
     if path.startswith("/replicate.delivery"):
         return response.status_code == 404
@@ -111,7 +115,7 @@ async def test_a_malformed_body_is_refused_in_the_services_words(emulator: Emula
         for method, path in routes(emulator):
             if method == "POST":
                 headers = {**LEONARDO, **ONEMIN, "content-type": "application/json"}
-                if path.startswith("/s3"):
+                if path.startswith(STORES):
                     headers.pop("Authorization")
                 response = await client.post(path, content=content, headers=headers)
                 assert response.status_code < 500, (path, response.text)

@@ -13,7 +13,7 @@ from wire_samples import all_names, sample
 from vidnb.catalog import Model, Param
 from vidnb.errors import AuthError, ProviderError, RejectedError, UnexpectedReplyError
 from vidnb.providers import Provider
-from vidnb.providers.conformance import ProviderConformance, Replies
+from vidnb.providers.conformance import Conversations, ProviderConformance, Replies
 from vidnb.records import Call, Callback, Cost, FilePart, Job, MediaFile, Rates, RemoteMedia, Reply, State, Status
 
 MODEL = Model(
@@ -142,10 +142,11 @@ class Thorough(Toy):
             return Status(job.remote_id or "", State.FAILED, "ready", error="Toy gave no clip")
         return Status(job.remote_id or "", State.DOWNLOADING, "ready", video_url=link)
 
-    def cancel(self, job: Job) -> Call | None:
-        return Call("POST", f"{self.poll(job).url}/cancel")
+    def cancel(self, job: Job) -> Generator[Call, Reply, Status] | None:
+        return self._cancelled(job)
 
-    def cancelled(self, reply: Reply, job: Job) -> Status:
+    def _cancelled(self, job: Job) -> Generator[Call, Reply, Status]:
+        reply = yield Call("POST", f"{self.poll(job).url}/cancel")
         self._id(reply)
         over = reply.json.get("status") == "cancelled"
         return Status(job.remote_id or "", State.CANCELLED if over else None, cost=Cost(0.0, "USD") if over else None)
@@ -170,11 +171,12 @@ class TestAServiceThatNeedsMoreThanOneCall(ToyConformance):
             (Reply(200, {"id": "job-1"}), Status("job-1", State.FAILED, "ready", error="Toy gave no clip")),
         ]
 
-    def cancel_replies(self) -> Replies:
+    def cancel_replies(self) -> Conversations:
+        over = Status("job-1", State.CANCELLED, cost=Cost(0, "USD"))
         return [
-            (Reply(200, {"id": "job-1", "status": "cancelled"}), Status("job-1", State.CANCELLED, cost=Cost(0, "USD"))),
-            (Reply(202, {"id": "job-1"}), Status("job-1", None)),
-            (Reply(409, {"id": "job-1"}), RejectedError),
+            ([Reply(200, {"id": "job-1", "status": "cancelled"})], over),
+            ([Reply(202, {"id": "job-1"})], Status("job-1", None)),
+            ([Reply(409, {"id": "job-1"})], RejectedError),
         ]
 
 

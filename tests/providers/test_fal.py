@@ -26,7 +26,7 @@ from vidnb.errors import (
 )
 from vidnb.params import validate
 from vidnb.providers import Provider
-from vidnb.providers.conformance import ProviderConformance, Replies, drive
+from vidnb.providers.conformance import Conversations, ProviderConformance, Replies, drive
 from vidnb.providers.fal import Fal
 from vidnb.records import Callback, Job, MediaFile, RemoteMedia, Reply, State, Status
 
@@ -107,11 +107,11 @@ class TestConformance(ProviderConformance):
         refused = [(sample(name).reply, ERRORS[name]) for name in ("fal-error-401", "fal-error-502-page")]
         return [*((sample(name).reply, status) for name, status in RESULTS.items()), *refused]
 
-    def cancel_replies(self) -> Replies:
+    def cancel_replies(self) -> Conversations:
         return [
-            (sample("fal-cancel-asked").reply, Status(JOB, None, "CANCELLATION_REQUESTED")),
-            (sample("fal-cancel-late").reply, Status(JOB, State.RUNNING, "ALREADY_COMPLETED")),
-            (sample("fal-cancel-unknown").reply, RejectedError),
+            ([sample("fal-cancel-asked").reply], Status(JOB, None, "CANCELLATION_REQUESTED")),
+            ([sample("fal-cancel-late").reply], Status(JOB, State.RUNNING, "ALREADY_COMPLETED")),
+            ([sample("fal-cancel-unknown").reply], RejectedError),
         ]
 
     def error_replies(self) -> Iterable[tuple[Reply, type[ProviderError]]]:

@@ -26,7 +26,7 @@ from vidnb.errors import (
 )
 from vidnb.params import validate
 from vidnb.providers import Provider
-from vidnb.providers.conformance import ProviderConformance, Replies, drive
+from vidnb.providers.conformance import Conversations, ProviderConformance, Replies, drive
 from vidnb.providers.replicate import Replicate
 from vidnb.records import Callback, Cost, Job, MediaFile, RemoteMedia, Reply, State, Status
 
@@ -102,8 +102,8 @@ class TestConformance(ProviderConformance):
     def poll_replies(self) -> Replies:
         return [(sample(name).reply, status) for name, status in POLLED.items()]
 
-    def cancel_replies(self) -> Replies:
-        return [(sample(name).reply, status) for name, status in CANCELLED.items()]
+    def cancel_replies(self) -> Conversations:
+        return [([sample(name).reply], status) for name, status in CANCELLED.items()]
 
     def error_replies(self) -> Iterable[tuple[Reply, type[ProviderError]]]:
         return [(sample(name).reply, error) for name, error in ERRORS.items()]

@@ -120,7 +120,10 @@ def test_whatever_the_page_can_pick_is_sent_with_the_pixels_that_it_shows(page: 
         model, becomes = one["model"], shown["becomes"]
         given = from_page(model, one["field"]["params"], becomes, NO_INPUTS)
         request, problems = params.draft(model, given)
-        assert not [problem for problem in problems if problem.given is not None], (model.id, becomes)
+        # A shape that the model takes with a start image only is refused in words, by its rule.
+        ruled = {rule.param for rule in model.rules if "mode" in rule.when}
+        wrong = [one for one in problems if one.given is not None and one.field not in ruled]
+        assert not wrong, (model.id, becomes)
         sent = [request.params.get("width_px"), request.params.get("height_px")]
         assert [str(side) for side in sent] == shown["sides"], (model.id, becomes)
         assert to_page(model, one["field"]["params"], given, NO_INPUTS) == becomes

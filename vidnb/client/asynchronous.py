@@ -54,6 +54,7 @@ from vidnb.jobs import quotes
 from vidnb.jobs.engine import Engine
 from vidnb.jobs.lease import LEASE_S
 from vidnb.jobs.ledger import Ledger, refusal
+from vidnb.jobs.listing import converse
 from vidnb.jobs.process import is_dead
 from vidnb.net.target import Target
 from vidnb.records import KEEP, Booked, Expectation, Job, Keep, MediaFile, Quote, Reservation, Spent, State
@@ -463,15 +464,15 @@ class AsyncClient:
         if row.is_terminal:
             return row
         wire = self._connections.wire_for(row)
-        call = wire.target.provider.cancel(row)
-        if call is None:
+        cancelling = wire.target.provider.cancel(row)
+        if cancelling is None:
             raise JobError(
                 f"job {row.id[:8]} was sent and cannot be taken back: {wire.target.provider.cancel_note}. "
                 f"vidnb.stop_waiting({row.id[:8]!r}) only stops the waiting, and vidnb.settle({row.id[:8]!r}, "
                 '"give_up") ends the job here, whatever the service still does',
                 row,
             )
-        status = wire.target.provider.cancelled(await wire.call(call), row)
+        status = await converse(wire.call, cancelling)
         if status.state is not State.CANCELLED:
             raise JobError(
                 f"job {row.id[:8]}: {wire.target.provider.title} was asked to cancel it and may still finish it, and "

@@ -268,7 +268,9 @@ class Engine:
     async def _accepted(self, job: Job, status: Status) -> Job:
         """Return the job with its remote id; a database that refuses is asked again, as the id is nowhere else yet."""
         state = State.QUEUED if status.state is State.QUEUED else State.RUNNING
-        told = {"wire_status": status.words, "cost": status.cost, "asset_id": status.asset_id}
+        told = {
+            "wire_status": status.words, "cost": status.cost, "asset_id": status.asset_id, "estimate": status.estimate,
+        }  # fmt: skip
         for attempt in range(WRITE_TRIES):
             try:
                 return await self._recorder.move(job, state, remote_id=status.remote_id, **told)

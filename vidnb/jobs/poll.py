@@ -21,7 +21,7 @@ from vidnb.jobs.matching import unlike
 from vidnb.jobs.recorder import Recorder
 from vidnb.jobs.schedule import Schedule
 from vidnb.net.wire import Wire
-from vidnb.records import Booked, Job, Link, State, Status
+from vidnb.records import Job, Link, State, Status
 
 PATIENCE = {
     "ended": (180.0, 5), "unknown": (300.0, 5), "strange": (1200.0, 20), "moving": (24 * 3600.0, 20),
@@ -154,8 +154,6 @@ class Poller:
         told |= {name: value for name in ("asset_id", "cost", "nsfw") if (value := getattr(status, name)) is not None}
         if status.state is State.FAILED:
             return await self._recorder.fail(job, _failure(job, status), **told)
-        if status.state is State.CANCELLED and status.cost is not None and not status.cost.amount:
-            return await self._recorder.move(job, State.CANCELLED, booked=Booked.RETURNED, **told)
         if status.state is State.DOWNLOADING and job.state is State.DOWNLOADING:
             await self._store.aside(self._store.update, job.id, **told)
             return await self._store.aside(self._store.get, job.id)

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from vidnb.catalog import Model
 from vidnb.errors import ProviderError
-from vidnb.records import Call, Callback, Job, MediaFile, Rates, RemoteJob, RemoteMedia, Reply, State, Status
+from vidnb.records import Call, Callback, Job, MediaFile, Rates, RemoteJob, RemoteMedia, Reply, Status
 
 Exchange = Generator[Call, Reply, Any]
 
@@ -133,22 +133,17 @@ class Provider(ABC):
         """
         return None
 
-    def cancel(self, job: Job) -> Call | None:
-        """Return the request that cancels a job, or None where the service has none."""
-        return None
+    def cancel(self, job: Job) -> Generator[Call, Reply, Status] | None:
+        """Return the exchange that cancels a job, or None where the service has no such thing.
 
-    def cancelled(self, reply: Reply, job: Job) -> Status:
-        """Return what became of the job that was to be cancelled.
-
-        `State.CANCELLED` ends it, with `cost` where the service says what it charged. Any other state leaves it on
-        its way: the service took down the wish and may still finish the clip.
+        It returns what became of the job: `State.CANCELLED` ends it, with `cost` where the service says what it
+        charged. Any other state leaves it on its way: the service took down the wish and may still finish the clip, or
+        it was too late.
 
         Raises:
             ProviderError: the service refused.
         """
-        if not 200 <= reply.status_code < 300:
-            raise self.explain(reply)
-        return Status(job.remote_id or "", State.CANCELLED)
+        return None
 
     @abstractmethod
     def check(self) -> Call:

@@ -1,4 +1,4 @@
-"""What submits of several services have in common: the endpoint by the inputs, and a flat body in their own names."""
+"""What submits of several services have in common: the endpoint by the inputs, and bodies in their own names."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ def endpoint(model: Model, media: Mapping[str, list[RemoteMedia]]) -> str:
     """Return the path of the endpoint for what is given: with a start image or without, else the model's first."""
     mode = model.mode_of({"start_image": media.get("start_image") or None})
     return model.endpoints.get(mode) or next(iter(model.endpoints.values()))
+
+
+def nest(body: dict[str, Any], path: str, value: Any) -> None:
+    """Put a value into the body under a dotted name: `a.b` lies in the object `a`."""
+    *outer, name = path.split(".")
+    for part in outer:
+        body = body.setdefault(part, {})
+    body[name] = value
 
 
 def flat(model: Model, params: Mapping[str, Any], media: Mapping[str, list[RemoteMedia]]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ key in the headers and nowhere else, unknown words that keep the job alive, garb
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -33,6 +33,7 @@ from vidnb.records import Call, Callback, Job, MediaFile, RemoteJob, RemoteMedia
 
 Expected = Status | type[ProviderError]
 Replies = Iterable[tuple[Reply, Expected]]
+Conversations = Iterable[tuple[Sequence[Reply], Expected]]
 
 KEY = "5ec4e700-0000-4000-8000-00000000cafe"
 USER = "0badc0de-1111-4222-8333-444455556666"
@@ -40,6 +41,7 @@ SIGNATURE = "deadbeefdeadbeefdeadbeefdeadbeef"
 SECRETS = (KEY, USER, SIGNATURE)
 PLANTED = f" userId: {USER} api-key={KEY} https://store.example/clip.mp4?X-Amz-Signature={SIGNATURE}"
 PLAIN_ID = "an-id-without-anything-odd"
+LONGEST_EXCHANGE = 8
 STATUS_CODES = (200, 201, 204, 302, 400, 401, 402, 403, 404, 406, 408, 422, 429, 500, 502, 503, 504, 522, 524)
 PAGES = (
     "",
@@ -87,8 +89,8 @@ class ProviderConformance:
         """Answers to the request for the result of `remote_id`; none where the poll tells the link."""
         return ()
 
-    def cancel_replies(self) -> Replies:
-        """Answers to the request that cancels `remote_id`; none where the service has no such request."""
+    def cancel_replies(self) -> Conversations:
+        """The answers of each exchange that cancels `remote_id`, in order; none where the service cannot cancel."""
         return ()
 
     def recent_replies(self) -> Iterable[Reply]:
@@ -178,10 +180,16 @@ class ProviderConformance:
             assert _outcome(lambda reply: provider.resulted(reply, job), reply)[0] == expected, reply
 
     def test_each_answer_to_a_cancel_means_what_it_should(self, provider: Provider) -> None:
-        job, replies = self.job(provider, self.remote_id), list(self.cancel_replies())
-        assert (provider.cancel(job) is not None) == bool(replies), "cancel() and cancel_replies() go together"
-        for reply, expected in replies:
-            assert _outcome(lambda reply: provider.cancelled(reply, job), reply)[0] == expected, reply
+        job, exchanges = self.job(provider, self.remote_id), list(self.cancel_replies())
+        assert (provider.cancel(job) is not None) == bool(exchanges), "cancel() and cancel_replies() go together"
+        for replies, expected in exchanges:
+            exchange = provider.cancel(job)
+            assert exchange is not None
+            try:
+                outcome: Any = drive(exchange, replies)[1]
+            except ProviderError as error:
+                outcome = type(error)
+            assert outcome == expected, replies
 
     def test_each_refusal_is_explained_as_the_most_exact_class(self, provider: Provider) -> None:
         for reply, expected in self.error_replies():
@@ -201,7 +209,7 @@ class ProviderConformance:
 
     def test_an_id_cannot_lead_a_poll_to_another_path(self, provider: Provider) -> None:
         for remote_id in ("../me", "a/b", "x?y=1", "x#y", "//host/x"):
-            for call_for in (provider.poll, provider.result, provider.cancel):
+            for call_for in (provider.poll, provider.result, lambda job: next(provider.cancel(job) or iter(()), None)):
                 plain = call_for(self.job(provider, PLAIN_ID))
                 if plain is not None:
                     odd = call_for(self.job(provider, remote_id))
@@ -302,9 +310,10 @@ class ProviderConformance:
         assert webhook_id is None or isinstance(webhook_id, str)
         for file in self.media_files():
             _exchange(provider.upload(file), [reply, reply])
-        recent = provider.recent(3, [self.job(provider, self.remote_id)])
-        if recent is not None:
-            _exchange(recent, [reply, reply])
+        job = self.job(provider, self.remote_id)
+        for exchange in (provider.recent(3, [job]), provider.cancel(job)):
+            if exchange is not None:
+                _exchange(exchange, [reply] * LONGEST_EXCHANGE)
 
     def _own_calls(self, provider: Provider) -> list[Call]:
         job = self.job(provider, self.remote_id)
@@ -314,7 +323,10 @@ class ProviderConformance:
         recent = provider.recent(7, [job])
         if recent is not None:
             calls += drive(recent, self.recent_replies())[0]
-        return calls + [call for call in (provider.result(job), provider.cancel(job)) if call]
+        cancelling = provider.cancel(job)
+        if cancelling is not None:
+            calls += drive(cancelling, next(iter(self.cancel_replies()))[0])[0]
+        return calls + [call for call in [provider.result(job)] if call]
 
     def _calls(self, provider: Provider) -> list[Call]:
         uploads = [drive(provider.upload(file), self.upload_replies())[0] for file in self.media_files()]
@@ -322,22 +334,20 @@ class ProviderConformance:
 
     def _readings(self, provider: Provider) -> list[tuple[Callable[[Reply], Any], Reply, Expected]]:
         """Each sample reply with the method that reads it."""
-        polled, resulted, cancelled = self._readers(provider)
+        polled, resulted = self._readers(provider)
         return [
             *((provider.submitted, reply, expected) for reply, expected in self.submit_replies()),
             *((polled, reply, expected) for reply, expected in self.poll_replies()),
             *((resulted, reply, expected) for reply, expected in self.result_replies()),
-            *((cancelled, reply, expected) for reply, expected in self.cancel_replies()),
             *((_raised(provider), reply, expected) for reply, expected in self.error_replies()),
         ]
 
     def _readers(self, provider: Provider) -> list[Callable[[Reply], Status]]:
-        """What reads an answer about a job: `polled`, `resulted` and `cancelled`."""
+        """What reads an answer about a job: `polled` and `resulted`."""
         job = self.job(provider, self.remote_id)
         return [
             lambda reply: provider.polled(reply, job),
             lambda reply: provider.resulted(reply, job),
-            lambda reply: provider.cancelled(reply, job),
         ]
 
 

@@ -42,7 +42,7 @@ from vidnb.providers.replies import (
     is_about,
     is_page,
     link_at,
-    storage_reason,
+    refused_upload,
     text_at,
     time_at,
     video_link,
@@ -113,7 +113,7 @@ class Fal(Provider):
             raise self._unexpected(reply, "the answer to the upload request holds no address")
         done = yield Call("PUT", target, content=file.content, headers={"Content-Type": file.content_type})
         if not 200 <= done.status_code < 300:
-            raise self._refused_upload(done, file)
+            raise refused_upload(self, done, file)
         return RemoteMedia(self.name, link)
 
     def submit(self, model: Model, params: Mapping[str, Any], media: Mapping[str, list[RemoteMedia]]) -> Call:
@@ -194,12 +194,9 @@ class Fal(Provider):
 
     # -- cancel
 
-    def cancel(self, job: Job) -> Call | None:
-        """Return the request that asks to cancel a job."""
-        return Call("PUT", f"{_request(job)}/cancel")
-
-    def cancelled(self, reply: Reply, job: Job) -> Status:
+    def cancel(self, job: Job) -> Generator[Call, Reply, Status]:
         """Return that the wish was taken down, or came too late: the next polls tell what became of the job."""
+        reply = yield Call("PUT", f"{_request(job)}/cancel")
         remote_id, word = job.remote_id or "", word_at(reply.json, "status")
         if word == "ALREADY_COMPLETED":
             return Status(remote_id, State.RUNNING, word)
@@ -261,17 +258,6 @@ class Fal(Provider):
 
     def _unexpected(self, reply: Reply, what: str) -> UnexpectedReplyError:
         return error(self, UnexpectedReplyError, f"{what} (HTTP {reply.status_code})", reply)
-
-    def _refused_upload(self, reply: Reply, file: MediaFile) -> ProviderError:
-        again = reply.status_code in (401, 403, 429) or reply.status_code >= 500
-        told = storage_reason(reply)
-        if reply.status_code == 413:
-            told = f"the file is too large ({len(file.content) / 2**20:.1f} MB); give it a smaller one"
-        kind: type[ProviderError] = UnavailableError if again else RejectedError
-        said = f": {told}" if told else ""
-        refusal = error(self, kind, f"the upload failed (HTTP {reply.status_code}){said}", reply)
-        refusal.charged = False
-        return refusal
 
 
 def _endpoint(job: Job) -> str:

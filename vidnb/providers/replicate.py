@@ -167,13 +167,9 @@ class Replicate(Provider):
 
     # -- cancel
 
-    def cancel(self, job: Job) -> Call | None:
-        """Return the request that cancels a prediction."""
-        return Call("POST", f"/v1/predictions/{quote(job.remote_id or '', safe='')}/cancel")
-
-    def cancelled(self, reply: Reply, job: Job) -> Status:
+    def cancel(self, job: Job) -> Generator[Call, Reply, Status]:
         """Return what became of the prediction: time that it ran already may be charged, and nothing says how much."""
-        return self.polled(reply, job)
+        return self.polled((yield Call("POST", f"{self.poll(job).url}/cancel")), job)
 
     # -- account
 

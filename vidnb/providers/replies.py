@@ -25,7 +25,7 @@ from vidnb.errors import (
     UnexpectedReplyError,
 )
 from vidnb.providers.base import Provider
-from vidnb.records import Reply
+from vidnb.records import MediaFile, Reply
 
 UNDECIDED = frozenset({408, 409, 421, 425, 444, 449, 460, 499})
 """HTTP statuses of the 400s that a gateway says also after the service has taken a request: the wait was over, the
@@ -241,6 +241,17 @@ def storage_reason(reply: Reply) -> str:
     if code or message:
         return clean(html.unescape(": ".join(part for part in (code, message) if part)))
     return "" if "<" in reply.text else clean(reply.text[:300])
+
+
+def refused_upload(provider: Provider, reply: Reply, file: MediaFile) -> ProviderError:
+    """Return the error of a storage that refuses a file: a late one, or a busy storage, may be tried anew."""
+    told, status = storage_reason(reply), reply.status_code
+    if status == 413 or "EntityTooLarge" in told:
+        told = f"the file is too large ({len(file.content) / 2**20:.1f} MB); give it a smaller one"
+    kind: type[ProviderError] = UnavailableError if status in (401, 403, 429) or status >= 500 else RejectedError
+    refusal = error(provider, kind, f"the upload failed (HTTP {status})" + (f": {told}" if told else ""), reply)
+    refusal.charged = False
+    return refusal
 
 
 def header(reply: Reply, name: str) -> str:

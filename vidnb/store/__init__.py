@@ -52,6 +52,7 @@ PAYING = (State.INTENDED, State.SUBMITTING)
 STEP = "newest step"
 UNDER_WAY = (State.QUEUED, State.RUNNING, State.DOWNLOADING)
 BOOKED_AT = {State.DONE: Booked.SETTLED, State.CANCELLED: Booked.UNCLEAR, State.AMBIGUOUS: Booked.UNCLEAR}
+"""Where a reservation belongs at an end of which the service says no cost."""
 CHARGED_MEANS = {True: Booked.SETTLED, False: Booked.RETURNED, None: Booked.UNCLEAR}
 """What a failed job's `error["charged"]` makes of its reservation."""
 
@@ -231,6 +232,7 @@ class Store:
         note: str = "",
         booked: Booked | None = None,
         reservation: Reservation | None = None,
+        estimate: Cost | None = None,
         **fields: Any,
     ) -> Job:
         """Return the job in its new state, with these fields set; its end also ends its lease.
@@ -246,6 +248,7 @@ class Store:
             note: for the job's events.
             booked: where its reservation belongs now, if the new state and `error` do not say so.
             reservation: one more, for one more POST.
+            estimate: the most that the service will charge, as it says itself; it replaces what was reserved.
             **fields: of the job, as in `records.Job`.
 
         Raises:
@@ -266,6 +269,8 @@ class Store:
                 self._refuse(connection, job_id, to)
             job = job_of(row)
             self._book(connection, job, to, fields.get("cost"), booked)
+            if estimate is not None:
+                books.estimate(connection, job_id, in_books(job, estimate))
             if reservation is not None:
                 books.reserve(connection, job_id, reservation, self.clock.utc())
             self._note(connection, job_id, to, note)
@@ -307,6 +312,8 @@ class Store:
             booked = Booked.SETTLED
         elif booked is None and to is State.FAILED:
             booked = CHARGED_MEANS[(job.error or {}).get("charged")]
+        elif booked is None and to is State.CANCELLED and told is not None:
+            booked = CHARGED_MEANS[told.amount > 0]
         elif booked is None:
             booked = BOOKED_AT.get(to)
         if booked is not None:

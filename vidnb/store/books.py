@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, insert, or_, select, update
 
 from vidnb.errors import CapReachedError
 from vidnb.records import JOBS_UNIT, Booked, Cost, Purse, Reservation
@@ -111,6 +111,29 @@ def book(connection: Connection, job_id: str, to: Booked, charged: Cost | None =
         unit, amount, said = charged.unit, charged.amount, charged.amount
     elif said is None and to is Booked.SETTLED:
         amount = row.expected
+    _rebook(connection, row, to, unit, amount, said)
+
+
+def estimate(connection: Connection, job_id: str, most: Cost) -> None:
+    """Reserve for a job that is under way what the service itself says that it will charge at most.
+
+    Args:
+        connection: in the transaction in which the job moves.
+        job_id: of the job.
+        most: the service's word; it replaces what was expected.
+    """
+    row = connection.execute(_LATEST, {"job_is": job_id}).first()
+    if row is None or row.booked != Booked.RESERVED or row.charged is not None:
+        return
+    if row.book == "emulated" and row.unit:
+        return  # the second book is kept at the catalogue's prices
+    _rebook(connection, row, Booked.RESERVED, most.unit, most.amount, None)
+    found = and_(RESERVATIONS.c.job_id == job_id, RESERVATIONS.c.attempt == row.attempt)
+    connection.execute(update(RESERVATIONS).where(found).values(expected=most.amount, highest=most.amount))
+
+
+def _rebook(connection: Connection, row: Row[Any], to: Booked, unit: str, amount: float, said: float | None) -> None:
+    """Write a reservation anew, and carry the difference into the sums of its purses."""
     if (to.value, unit, amount) == (row.booked, row.unit, row.amount) and said == row.charged:
         return
     before, after = Booked(row.booked), to
@@ -127,7 +150,7 @@ def book(connection: Connection, job_id: str, to: Booked, charged: Cost | None =
     connection.execute(
         _REBOOK,
         {
-            "job_is": job_id, "attempt_is": row.attempt, "new_booked": to.value, "new_unit": unit,
+            "job_is": row.job_id, "attempt_is": row.attempt, "new_booked": to.value, "new_unit": unit,
             "new_amount": amount, "new_charged": said,
         },
     )  # fmt: skip

@@ -308,6 +308,18 @@ def test_a_motion_control_steers_the_picture(scene: Scene, camera: str, axis: in
     assert means[0] > 0 > means[1]
 
 
+@pytest.mark.parametrize("scene", [MEADOW, PICTURE], ids=["text", "image"])
+@pytest.mark.parametrize("camera", ["Dolly In", "Orbit Left", "Crane Up"])
+def test_the_weight_of_a_motion_control_says_how_far_and_which_way_it_goes(scene: Scene, camera: str) -> None:
+    amounts = [flow(replace(scene, camera=camera, camera_weight=weight)) for weight in (0.5, 1, 1.5, 2)]
+    assert all(more > less * 1.02 for less, more in itertools.pairwise(amounts)), amounts
+    back = camera.replace("In", "Out").replace("Left", "Right").replace("Up", "Down")
+    there, reverse = (
+        decoded(replace(scene, camera=name, camera_weight=weight)) for name, weight in ((back, 1), (camera, -1))
+    )
+    assert all(apart(one, other) < 1 for one, other in zip(there, reverse, strict=True))
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 def test_the_clip_goes_from_the_start_image_to_the_end_image(kind: str) -> None:
     start, end = drawing(20, kind=kind), drawing(220, 300, 500, kind=kind)

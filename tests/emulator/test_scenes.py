@@ -72,9 +72,10 @@ def test_motion_runs_from_one_to_ten_whatever_the_model_calls_it() -> None:
 
 async def test_controls_seeds_sound_and_prompts_reach_the_scene() -> None:
     async with lab() as it:
-        orbit = {"akUUID": "74bea0cc-9942-4d45-9977-28c25078bfd4", "weight": 1}
+        orbit = {"akUUID": "74bea0cc-9942-4d45-9977-28c25078bfd4", "weight": 0.5}
         shown = await scene(it, seed=9, negative_prompt="cats", controls=[orbit])
         assert (shown.seed, shown.prompt, shown.negative_prompt, shown.camera) == (9, "a koala", "cats", "Orbit Left")
+        assert shown.camera_weight == 0.5
         assert shown.audio is False
         assert (await scene(it, "kling-2.6", motion_has_audio=True)).audio is True
         assert (await scene(it, "kling-2.6", motion_has_audio=False)).audio is False

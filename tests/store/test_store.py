@@ -625,3 +625,13 @@ def test_an_entry_of_a_list_is_attached_to_one_job_only(store: Store) -> None:
     with pytest.raises(IllegalTransitionError):
         store.attach(second.id, "r3")
     assert store.get(second.id).remote_id == "r2"
+
+
+def test_a_connection_that_is_still_used_when_the_store_closes_is_closed_once_it_comes_back(tmp_path: Path) -> None:
+    store = Store(tmp_path, busy_s=0.1)
+    with store.reading() as connection:
+        held = connection.connection.dbapi_connection
+        store.close()
+        assert held.execute("SELECT 1").fetchone() == (1,)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+        held.execute("SELECT 1")

@@ -59,6 +59,26 @@ async def test_a_report_tells_question_money_grid_failures_and_recipes_and_escap
         assert "<video" not in sweep.report(tmp_path / "posters.html", clips="posters").read_text(encoding="utf-8")
 
 
+async def test_a_report_shows_what_a_knob_does_as_sentence_and_picture_and_folds_what_it_does_not(
+    tmp_path: Path,
+) -> None:
+    async with emulated(tmp_path) as client:
+        varied = {**QUICK, "duration_s": [3, 4], "takes": 3}
+        sweep = vidnb.sweep("a koala", **varied, client=client)
+        await sweep.run_async()
+        for clip in sweep.history:
+            await client.annotate(clip.job.id, rating=4)
+        html = sweep.report(tmp_path / "koala.html").read_text(encoding="utf-8")
+        assert "No difference at all: rating (duration s)." in html
+        assert "image/svg+xml" not in html
+        for clip in sweep.history.where(duration_s=4):
+            await client.annotate(clip.job.id, rating=5)
+        html = sweep.report(tmp_path / "koala.html").read_text(encoding="utf-8")
+        assert "No difference at all" not in html
+        assert "+1.0 stars of rating with duration 4 instead of 3" in html
+        assert html.count("image/svg+xml") == 1
+
+
 def test_each_round_keeps_the_best_of_the_round_before_under_one_budget(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -268,9 +268,9 @@ def test_a_new_clip_comes_first_with_its_poster_and_a_known_one_keeps_its_place(
 
     client.annotate(ids[1], rating=4)
     recent.add(client.clip(ids[1]))
-    until(lambda: of_kind(heard, "changed"))
-    assert of_kind(heard, "changed")[0][1]["facts"]["rating"] == 4
     until(lambda: recent._first[2]["rating"] == 4)
+    changed = [(told["facts"]["id"], told["facts"]["rating"]) for _, told, _ in of_kind(heard, "changed")]
+    assert (ids[1], 4) in changed
     assert [one["id"] for one in recent._first] == [newest, *ids]
     assert recent.count == 4
 

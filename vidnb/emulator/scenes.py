@@ -126,6 +126,7 @@ class Footage:
             end_image=end,
             label=model.title,
             camera=str(params.get("motion_control") or params.get("camera_control") or ""),
+            camera_weight=min(max(float(params.get("motion_control_weight", 1)), -4.0), 4.0),
             style=style_of(params),
             has_seed="seed" in model.params,
             has_motion=any(name in model.params for name in MOTION_PARAMS),

@@ -19,7 +19,7 @@ import httpx
 from vidnb.clock import Clock
 
 PATH = "/_emulator/hello"
-TIMEOUT_S = 2.0
+TIMEOUT_S = 5.0
 """So long a person waits to be told what stands at an address."""
 SUBMIT_TIMEOUT_S = 10.0
 """So long a submit waits: an emulator may be busy, and a submit that is not sent has to be asked for again."""

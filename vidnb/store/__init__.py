@@ -34,6 +34,7 @@ from vidnb.store.database import (
     BUSY_S,
     bring_up_to_date,
     checkpoint,
+    close_for_good,
     database_url,
     file_of,
     insert_of,
@@ -124,7 +125,7 @@ class Store:
             around_fork(self._let_go, self._take_up)  # within the block: a fork must not come before it
         _open_stores.add(self)
         # Whoever forgets to close it leaves no connection to the garbage collector, which Python 3.13 reports.
-        weakref.finalize(self, self._engine.dispose).atexit = False
+        weakref.finalize(self, close_for_good, self._engine).atexit = False
 
     def close(self) -> None:
         """Close the connections; a copy of the database file alone is whole now."""
@@ -133,7 +134,7 @@ class Store:
         with suppress(StoreError), forking.crossing.inside(), mapped_errors():
             self._identity.check_files()
             checkpoint(self._engine)
-        self._engine.dispose()
+        close_for_good(self._engine)
 
     def _let_go(self) -> None:
         """Close all connections before a fork; SQLite's cannot be carried over."""

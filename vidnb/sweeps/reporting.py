@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Literal, Protocol
 from urllib.parse import quote
 
+from vidnb import shown
 from vidnb.client.budget import Budget
 from vidnb.clip import Clip
 from vidnb.display.clips import poster_of
 from vidnb.display.page import Content, Html, data_uri, escape, join, mono, shortened, table, tag
 from vidnb.errors import StoreError, VidnbError
 from vidnb.history.history import History
+from vidnb.history.statistics.effect import Effect
 from vidnb.records import Job, State
 from vidnb.sweeps import showing
 from vidnb.sweeps.grid import cell_words, laid_out
@@ -29,12 +31,28 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 32px aut
 h1 { font-size: 24px; margin: 0 0 4px; } h2 { font-size: 17px; margin: 32px 0 6px; border-bottom: 1px solid #ccc; }
 .quiet { color: #595959; } table { border-collapse: collapse; } th { text-align: left; font-weight: 600; }
 .grid { overflow-x: auto; } .grid td { padding: 2px; vertical-align: top; } .grid th { font-weight: 400; padding: 2px 12px 2px 0; white-space: nowrap; }
-.grid :is(img, video) { width: 150px; height: auto; display: block; border-radius: 3px; background: #eee; }
-.gap { width: 150px; min-height: 84px; box-sizing: border-box; border: 1px dashed #999; border-radius: 3px; padding: 6px; font-size: 12px; color: #595959; }
-figure { margin: 0; break-inside: avoid; } figcaption { font-size: 12px; color: #595959; max-width: 150px; }
+.grid :is(img, video) { width: var(--cell); height: auto; display: block; border-radius: 3px; background: #eee; }
+.gap { width: var(--cell); min-height: 56px; box-sizing: border-box; border: 1px dashed #999; border-radius: 3px; padding: 6px; font-size: 12px; color: #595959; }
+figure { margin: 0; break-inside: avoid; } .effect { margin: 0 0 20px; } figcaption { font-size: 12px; color: #595959; max-width: var(--cell); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 @media print { body { margin: 0; max-width: none; } h2 { break-after: avoid; } tr, figure { break-inside: avoid; } .grid { overflow: visible; } }
 """  # noqa: E501  a style sheet
+# Controls would hide a small picture: it plays under the pointer, and on click or Enter. Without scripts they stay.
+SCRIPT = """
+const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+for (const video of document.querySelectorAll(".grid video")) {
+  const toggle = () => video.paused ? video.play() : video.pause();
+  video.removeAttribute("controls");
+  video.tabIndex = 0;
+  video.addEventListener("click", toggle);
+  video.addEventListener("keydown", (event) => event.key === "Enter" && toggle());
+  if (still || "flashes" in video.dataset) continue;
+  video.addEventListener("pointerenter", () => video.play());
+  video.addEventListener("pointerleave", () => video.pause());
+}
+"""
 MOST_EFFECTS = 12
+ROOM, WIDEST_CELL, NARROWEST_CELL = 940, 150, 72
+"""Pixels: what the clips of a row share, and the bounds of one."""
 MOST_RECIPES = 500
 
 
@@ -65,7 +83,7 @@ def write(sweep: Reported, path: Path, clips: Clips, measures: Sequence[str] = (
     title = shortened(showing.title(sweep.plan), 160)
     body = join([_head(sweep, title), *_sections(sweep, path, clips, measures)])
     head = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-    page = f"{head}<style>{STYLE}</style></head><body>{body}</body></html>"
+    page = f"{head}<style>{STYLE}</style></head><body>{body}<script>{SCRIPT}</script></body></html>"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".html", delete=False, encoding="utf-8") as file:
@@ -106,7 +124,7 @@ def _section(title: str, content: Content) -> Html:
 
 def _question(plan: Plan) -> Html:
     varied = [
-        f"{' and '.join(axis.names)}: {', '.join(words)}"
+        f"{' and '.join(name.replace('_', ' ') for name in axis.names)}: {', '.join(words)}"
         for axis in plan.axes
         if len(axis) > 1
         for words in [[shortened(str(one), 60) for one in _first(axis.rows)]]
@@ -152,7 +170,8 @@ def _grid(sweep: Reported, path: Path, clips: Clips) -> Html:
             cells.append(tag("td", None if number is None else _cell(plan, number, by_recipe, path, clips)))
         rows.append(tag("tr", *cells))
     heads = [tag("th", text, colspan=grid.block) for text in grid.blocks]
-    return tag("div", tag("table", tag("tr", tag("th"), *heads), *rows), **{"class": "grid"})
+    look = f"--cell: {min(WIDEST_CELL, max(NARROWEST_CELL, ROOM // max(grid.cols, 1)))}px"
+    return tag("div", tag("table", tag("tr", tag("th"), *heads), *rows), style=look, **{"class": "grid"})
 
 
 def _cell(plan: Plan, number: int, by_recipe: Mapping[tuple[str, int], Clip | Job], path: Path, clips: Clips) -> Html:
@@ -173,8 +192,11 @@ def _cell(plan: Plan, number: int, by_recipe: Mapping[tuple[str, int], Clip | Jo
     source = _source(item, path, clips)
     if source is None:
         return tag("figure", tag("img", src=picture, alt=words, title=words), caption)
-    video = tag("video", src=source, poster=picture, title=words, controls=True, loop=True, muted=True, preload="none")
-    return tag("figure", video, caption)
+    warned = {"data-flashes": ""} if item.flashes else {}
+    video = tag(
+        "video", src=source, poster=picture, title=words, controls=True, loop=True, muted=True, preload="none", **warned
+    )
+    return tag("figure", video, caption, tag("figcaption", "flashes: click plays it") if warned else None)
 
 
 def _source(clip: Clip, path: Path, clips: Clips) -> str | None:
@@ -190,21 +212,27 @@ def _source(clip: Clip, path: Path, clips: Clips) -> str | None:
 
 
 def _effects(sweep: Reported, measures: Sequence[str]) -> Iterator[Html]:
-    """Yield sentences on what each knob does to each measure that was taken."""
+    """Yield what each knob does to each measure that was taken: a sentence, and the pairs as a picture."""
     frame = sweep.history.df
     taken = [name for name in ("rating", *measures) if name in frame and frame[name].notna().sum() > 1]
     knobs = [name for axis in sweep.plan.axes if len(axis) > 1 for name in axis.names if name in frame.columns]
-    told = 0
+    told, same = 0, []
     for knob in (name for name in knobs if name not in ("seed", "take", "prompt")):
         for measure in taken:
             if told >= MOST_EFFECTS:
-                return
+                break
             try:
                 effect = sweep.history.effect(knob, on=measure)
             except VidnbError:
                 continue  # nothing to compare: too few pairs, or a column of text
+            assert isinstance(effect, Effect)  # as one measure was asked for
+            if effect.low == effect.high == effect.mean == 0:
+                same.append(f"{measure.replace('_', ' ')} ({knob.replace('_', ' ')})")
+                continue
             told += 1
-            yield tag("p", str(effect))
+            yield tag("figure", Html(shown.html(effect)), **{"class": "effect"})
+    if same:
+        yield tag("p", f"No difference at all: {', '.join(same)}.", **{"class": "quiet"})
 
 
 def _failures(sweep: Reported) -> Html:

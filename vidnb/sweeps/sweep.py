@@ -650,7 +650,10 @@ class Sweep:
             clips: `link` plays the clips from the data folder beside the page, `embed` puts them into it, `posters`
                 shows pictures only.
         """
-        return reporting.write(self, Path(path), clips, self.client.store.measure_names())
+        taken = self.client.store.measure_names()
+        known = [name for name in MEASURES if name in taken]  # in the order of the table: motion first
+        own = [name for name in taken if name not in MEASURES]
+        return reporting.write(self, Path(path), clips, [*own, *known])
 
     def _moving_words(self) -> str:
         count = sum(group_of(standing) is Group.UNFINISHED for standing in self._standings())

@@ -35,6 +35,8 @@ class Scene:
     end_image: bytes | None = field(default=None, repr=False)
     label: str = ""
     camera: str = ""
+    camera_weight: float = 1.0
+    """How far the named camera goes, as a share of its usual way; below 0 it goes the other way."""
     style: str = ""
     """Whatever else the request says of the look: it shifts the colours, and nothing else."""
     has_seed: bool = True
@@ -98,7 +100,7 @@ class Camera(NamedTuple):
         gain = 1.6 if said & {"super", "crash"} else 1.0
         axes = [("right", "left"), ("down", "up"), ("in", "out")]
         named = [gain * ((plus in said) - (minus in said)) for plus, minus in axes]
-        return cls(*named) if any(named) else None
+        return cls(*(scene.camera_weight * way for way in named)) if any(named) else None
 
 
 def amount(scene: Scene) -> float:

@@ -81,7 +81,8 @@ class Creation:
         checked = check(model, mode, fields, media, strict_sizes=self.settings.strict_sizes)
         if checked.complaints:
             raise Refusal(*(_v2_message(complaint, model) for complaint in checked.complaints))
-        answer = await self._create(ask, model, mode, checked.values, media, body)
+        values = _with_control(model, checked.values, fields.get("controls"))
+        answer = await self._create(ask, model, mode, values, media, body)
         return JSONResponse(answer if ask.fault("no_wrapper") else {"generate": answer})
 
     async def text_to_video(self, ask: Ask) -> Response:
@@ -128,7 +129,8 @@ class Creation:
         if checked.complaints:
             first = checked.complaints[0]
             raise Refusal("invalid dimensions" if first.kind == "size" else f"{first.field} {first.phrase}")
-        answer = await self._create(ask, model, mode, _with_control(model, checked.values), media, body)
+        values = _with_control(model, checked.values, checked.values.get("elements"))
+        answer = await self._create(ask, model, mode, values, media, body)
         return JSONResponse({root: answer})
 
     # Shared
@@ -304,11 +306,13 @@ def _v1_model(wire: str) -> Model:
     return found[wire.lower()]
 
 
-def _with_control(model: Model, values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """On v1 a motion control comes as one of the elements: name it, so that the camera moves."""
+def _with_control(model: Model, values: Mapping[str, Any], given: Any) -> Mapping[str, Any]:
+    """Name the motion control, with its weight, so that the camera moves: on v1 it is one of the elements."""
     names = {identifier: name for name, identifier in model.names.get("motion_control", {}).items()}
-    control = next((names[e["akUUID"]] for e in values.get("elements") or [] if e["akUUID"] in names), None)
-    return {**values, "motion_control": control} if control else values
+    control = next((one for one in given or () if one["akUUID"] in names), None)
+    if control is None:
+        return values
+    return {**values, "motion_control": names[control["akUUID"]], "motion_control_weight": control.get("weight", 1)}
 
 
 def _gateway_check(body: Any, endpoint: str, root: str) -> Response | None:

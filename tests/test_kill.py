@@ -36,8 +36,9 @@ ONEMIN = {"model": "1min/damo", "num_frames": 16, "fps": 8, "steps": 10}
 REPLICATE = {"model": "replicate/wan-video/wan-2.2-t2v-fast", "num_frames": 81, "resolution": "480p"}
 FAL = {"model": "fal/fal-ai/pixverse/v6/text-to-video", "duration_s": 1, "resolution": "360p"}
 RUNWAY = {"model": "runway/gemini_omni_flash_1.1", "width_px": 640, "height_px": 360, "duration_s": 3}
-JOBS = (ONEMIN, LEONARDO, REPLICATE, FAL, RUNWAY)
-WITHOUT_LIST = ("1min", "runway")
+OPENROUTER = {"model": "openrouter/x-ai/grok-imagine-video", "resolution": "480p", "duration_s": 1}
+JOBS = (ONEMIN, LEONARDO, REPLICATE, FAL, RUNWAY, OPENROUTER)
+WITHOUT_LIST = ("1min", "runway", "openrouter")
 
 
 def serve(folder: Path, pipe: Connection) -> None:
@@ -122,6 +123,7 @@ def _addresses(base_url: str) -> dict[str, str]:
     return {
         "LEONARDO_BASE_URL": f"{base_url}/api/rest", "ONEMIN_BASE_URL": base_url, "REPLICATE_BASE_URL": base_url,
         "FAL_BASE_URL": base_url, "RUNWAYML_BASE_URL": base_url,
+        "OPENROUTER_BASE_URL": f"{base_url}/api",
     }  # fmt: skip
 
 

@@ -38,6 +38,7 @@ BUILT_IN = {
         "replicate": "vidnb.providers.replicate:Replicate",
         "fal": "vidnb.providers.fal:Fal",
         "runway": "vidnb.providers.runway:Runway",
+        "openrouter": "vidnb.providers.openrouter:OpenRouter",
     },
     EMULATED: {
         "leonardo": "vidnb.emulator.leonardo.service:Leonardo",
@@ -45,6 +46,7 @@ BUILT_IN = {
         "replicate": "vidnb.emulator.replicate.service:Replicate",
         "fal": "vidnb.emulator.fal.service:Fal",
         "runway": "vidnb.emulator.runway.service:Runway",
+        "openrouter": "vidnb.emulator.openrouter.service:OpenRouter",
     },
 }
 _warned: set[str] = set()

@@ -356,6 +356,15 @@ class Callback:
     """When it came: a signature that is too old is no proof, as anybody who saw it may send it again."""
 
 
+JOB_QUERY = "vidnb_job"
+"""In the query of the address that a service calls back: the id of the job that the call is about."""
+
+
+def with_job(url: str, job_id: str) -> str:
+    """Return the address to call back with the job's id in it, so that a submit without a reply is found again."""
+    return f"{url}{'&' if '?' in url else '?'}{JOB_QUERY}={job_id}"
+
+
 @dataclass(frozen=True)
 class MediaFile:
     """One input file, identified by its content."""

@@ -16,7 +16,7 @@ from vidnb.emulator import Emulator
 KEY = "00000000-1111-4222-8333-444444444444"
 LEONARDO = {"Authorization": f"Bearer {KEY}", "X-Runway-Version": "2024-11-06"}
 ONEMIN = {"API-KEY": "a-key"}
-STORES = ("/s3", "/cdn", "/dnznrvs05pmza.cloudfront.net", "/runway-uploads")
+STORES = ("/s3", "/cdn", "/dnznrvs05pmza.cloudfront.net", "/runway-uploads", "/storage.upstream.example")
 """How the paths of hosts begin that keep files, and answer in S3's words."""
 FIELDS = [
     "prompt", "model", "parameters", "guidances", "start_frame", "end_frame", "image", "id", "type", "url", "data",
@@ -72,6 +72,9 @@ EXAMPLES: list[Any] = [
     {"prompt": "x", "elements": [1]}, {"prompt": "x", "styleIds": [{}]}, {"prompt": "x", "model": {}},
     {"input": []}, {"input": {"prompt": []}}, {"version": "google/veo-3.1", "input": {"prompt": "x", "image": {}}},
     {"version": ["x"], "input": {"prompt": "\ud800"}},
+    {"model": "google/veo-3.1", "prompt": "x", "frame_images": {}, "provider": {"options": []}, "size": [1]},
+    {"model": ["google/veo-3.1"], "frame_images": [{"frame_type": [], "image_url": "x"}], "provider": 3},
+    {"model": "google/veo-3.1", "frame_images": [{"frame_type": "first_frame", "image_url": {"url": {}}}]},
     {"model": "gen4.5", "promptText": "x", "ratio": [], "promptImage": [{}], "references": {}, "duration": "auto"},
     {"model": ["gen4.5"], "promptText": {}, "promptImage": {"uri": 1}, "providerSettings": [], "contentModeration": {}},
     {"type": ["TEXT_TO_VIDEO"], "model": "damo", "promptObject": {"prompt": "x"}},

@@ -3,5 +3,5 @@
 from vidnb import catalog, providers
 
 catalog.load()
-for name in ("leonardo", "1min", "replicate", "fal", "runway"):
+for name in ("leonardo", "1min", "replicate", "fal", "runway", "openrouter"):
     providers.get(name)

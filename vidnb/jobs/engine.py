@@ -47,7 +47,7 @@ from vidnb.jobs.recorder import Recorder
 from vidnb.media import recordings
 from vidnb.net.wire import Wire
 from vidnb.providers.replies import UNDECIDED
-from vidnb.records import Booked, Call, Job, Link, RemoteMedia, State, Status
+from vidnb.records import Booked, Call, Job, Link, RemoteMedia, State, Status, with_job
 from vidnb.store import Store
 
 log = logging.getLogger("vidnb")
@@ -177,7 +177,7 @@ class Engine:
             provider = wire.target.provider
             call = provider.tagged(provider.submit(model, _plain(job.params), inputs), job)
             if webhook_url := wire.target.webhook_url:
-                call = provider.called_back(call, webhook_url)
+                call = provider.called_back(call, with_job(webhook_url, job.id))
         except ProviderError as error:
             return await self._recorder.fail(job, error, booked=Booked.RETURNED)  # nothing was sent that costs money
         await self._aside(self._ledger.ensure, job)

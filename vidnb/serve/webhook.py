@@ -1,11 +1,13 @@
 """The callback that ends a wait early: an ASGI app for the address that a service is told to call.
 
 It trusts nothing that it is sent. Only the job's id is taken from the body; the job is then polled with the key, as it
-would have been a little later anyway. The body is never logged or stored: Leonardo puts the API key itself into it.
+would have been a little later anyway. A job whose submit got no reply learns its id so: the address that is called has
+our own id of it. The body is never logged or stored: Leonardo puts the API key itself into it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from datetime import datetime
@@ -13,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidnb import providers
-from vidnb.errors import ConfigError
-from vidnb.records import Callback
+from vidnb.errors import ConfigError, IllegalTransitionError, StoreError
+from vidnb.records import JOB_QUERY, Callback, State
 from vidnb.store import Store
 
 if TYPE_CHECKING:
@@ -35,7 +37,8 @@ def webhook_app(
 
     Args:
         secret: what proves that a callback comes from the service. Leonardo sends it as `Authorization: Bearer`;
-            Replicate signs with it (`whsec_...`, the reply to `GET /v1/webhooks/default/secret`).
+            Replicate (`whsec_...`, the reply to `GET /v1/webhooks/default/secret`) and OpenRouter (the workspace's
+            signing secret) sign with it.
         provider: whose callbacks these are.
         home: the data folder; default as for the client.
         store: an open store, in place of the data folder's.
@@ -64,11 +67,20 @@ def webhook_app(
         remote_id = None if callback.json is None else translator.webhook_id(callback)
         if remote_id is None:
             return Response(status_code=400)
+        _attach(rows, provider, request.query_params.get(JOB_QUERY, ""), remote_id)
         rows.wake(provider, remote_id)
         # 204 also for a job nobody knows: the sender learns nothing, and has no reason to try again.
         return Response(status_code=204)
 
     return Starlette(routes=[Route("/", called, methods=["POST"])])
+
+
+def _attach(rows: Store, provider: str, job_id: str, remote_id: str) -> None:
+    """Give a job whose submit got no reply the id that a genuine callback names for it."""
+    with contextlib.suppress(StoreError, IllegalTransitionError):  # no such job, or it was settled meanwhile
+        job = rows.get(job_id)
+        if job.provider == provider and job.state is State.AMBIGUOUS and job.remote_id is None:
+            rows.attach(job.id, remote_id, "named by the service's own callback")
 
 
 async def _callback(request: Request, now: Callable[[], datetime]) -> Callback | None:

@@ -24,9 +24,10 @@ from typing import Any
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent / "support"))
 
+import hardships
 import httpx
 import pytest
-from hardships import HARDSHIPS
+from decisions import DECIDED
 from stranger import KEYS, LEONARDO, ONEMIN, Stranger, Work, film, lost
 
 from vidnb.client.asynchronous import AsyncClient
@@ -259,6 +260,7 @@ class _Silence(httpx.AsyncByteStream):
             yield b" "
 
 
+HARDSHIPS = DECIDED | hardships.HARDSHIPS
 KINDS: dict[str, Kind] = {
     "A1 somebody else's work in the list": someone_elses,
     "A1 a guess that turns out wrong": wrong_guess,
@@ -369,8 +371,8 @@ def test_whatever_becomes_of_process_folder_and_database_it_is_paid_once_and_the
 
 def main(runs: int, wanted: str = "") -> None:
     """Print the table of all kinds."""
-    columns = ("runs", "second payments", "lost or wrong clips", "hangs", "early POSTs")
-    print(f"{'kind':42}" + "".join(f"{column:>21}" for column in columns) + "    seconds", flush=True)
+    columns = ("runs", "second payments", "lost or wrong clips", "caps passed", "hangs")
+    print(f"{'kind':42}" + "".join(f"{column:>20}" for column in columns) + "   seconds  other", flush=True)
     for kind in [*HARDSHIPS, *KINDS]:
         if wanted in kind:
             if kind.startswith("B10 "):
@@ -378,8 +380,9 @@ def main(runs: int, wanted: str = "") -> None:
             began, total = time.monotonic(), Counter[str]()
             for seed in range(runs):
                 total.update(HARDSHIPS[kind](seed) if kind in HARDSHIPS else asyncio.run(outcome(kind, seed)))
-            told = "".join(f"{total[column]:>21}" for column in columns)
-            print(f"{kind:42}{told}{time.monotonic() - began:11.0f}", flush=True)
+            told = "".join(f"{total[column]:>20}" for column in columns)
+            other = ", ".join(f"{count} {what}" for what, count in total.items() if count and what not in columns)
+            print(f"{kind:42}{told}{time.monotonic() - began:10.0f}  {other}", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -332,4 +333,85 @@ async def test_what_a_gateway_says_after_the_work_was_accepted_is_not_taken_for_
                 await client.generate("a koala", **values)
         await client.settle(client.jobs()[0], remote_id=stranger.paid[0].id)
         await client.wait(client.jobs()[0])
+    assert len(stranger.posts) == 1
+
+
+# decisions beside others
+
+
+@pytest.mark.parametrize("end", ["settle", "cancel", "stop_waiting"])
+async def test_whoever_waits_while_another_call_ends_the_job_is_told_what_became_of_it(
+    tmp_path: Path, end: str
+) -> None:
+    stranger = Stranger()
+    stranger.on_poll = lambda request, work: httpx.Response(
+        200, json={"generations_by_pk": {"id": work.id if work else "", "status": "PENDING", "generated_images": []}}
+    )
+    if end == "cancel":
+        stranger.before_submit = lambda request, work: httpx.Response(429, headers={"retry-after": "300"})
+    async with client_of(tmp_path, stranger) as client:
+        job = await client.submit("a koala", **LEONARDO)
+        told: list[Exception] = []
+        seen: list[State] = []
+
+        async def wait() -> None:
+            with pytest.raises(JobError) as caught:
+                await client.wait(job, quiet=True)
+            told.append(caught.value)
+
+        async def watch() -> None:
+            async for row in client.watch(job):
+                seen.append(row.state)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait)
+            if end == "settle":
+                group.start_soon(watch)
+            async with asyncio.timeout(30):
+                while not stranger.posts or client.job(job).state not in (State.RUNNING, State.INTENDED):
+                    await client.clock.wait(0.01)
+            if end == "settle":
+                await client.settle(job, "give_up")
+            else:
+                await getattr(client, end)(job)
+        assert type(told[0]).__name__ == ("JobTimeoutError" if end == "stop_waiting" else "JobCancelledError")
+        if end == "settle":
+            assert seen[-1] is State.CANCELLED
+
+
+async def test_a_person_who_saw_no_id_does_not_throw_away_what_was_found_meanwhile(tmp_path: Path) -> None:
+    stranger = Stranger()
+    stranger.on_submit, stranger.hidden_lists = lost, 10**6
+    async with client_of(tmp_path, stranger) as client:
+        seen = (await lost_job(client)).job
+        stranger.on_poll = lambda request, work: httpx.Response(
+            200, json={"generations_by_pk": {"id": work.id if work else "", "status": "PENDING"}}
+        )
+        for work in stranger.works:
+            work.hidden_lists = 0
+        await client.reconcile()
+        with pytest.raises(JobError, match="was found at leonardo meanwhile"):
+            await client.settle(seen, "give_up")
+        assert client.job(seen).state in (State.RUNNING, State.QUEUED)
+        stranger.on_poll = lambda request, work: None
+        assert (await client.wait(seen)).path.read_bytes() == film(stranger.works[0].shade)
+
+
+async def test_a_job_that_is_being_sent_is_not_cancelled_under_an_id_that_nobody_knows_yet(tmp_path: Path) -> None:
+    stranger, asked = Stranger(), anyio.Event()
+
+    class Slow(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            response = await stranger.handle_async_request(request)
+            if request.method == "POST":
+                asked.set()
+                await anyio.sleep(0.2)
+            return response
+
+    async with AsyncClient(tmp_path, keys=KEYS, transport=Slow(), sleep=no_rest) as client:
+        job = await client.submit("a koala", **LEONARDO)
+        await asked.wait()
+        with pytest.raises(JobError, match="being sent at this moment"):
+            await client.cancel(job)
+        assert (await client.wait(job)).path.exists()
     assert len(stranger.posts) == 1

@@ -174,7 +174,7 @@ async def _moves(seed: int) -> Counter[str]:
     dice, found, service = random.Random(seed), Counter[str](runs=1), Stranger()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as parent:
         home, older = Path(parent) / "data", Path(parent) / "older"
-        async with _client(home, service) as first:
+        async with client_on(home, service) as first:
             await first.generate("the first", **LEONARDO)
         shutil.copytree(home, older)
         moment, move = dice.choice(["before", "submit", "poll", "download", "after"]), dice.choice(MOVES)
@@ -186,32 +186,32 @@ async def _moves(seed: int) -> Counter[str]:
 
         _tell(service, strike)
         begun = len(service.paid)
-        client = _client(home, service)
+        client = client_on(home, service)
         client.engine.leases.owner = _ended_process()  # as it will be, once it was restarted
-        async with _within(found):
-            await _tried(client.resume())  # the database is open before it is taken away
+        async with within(found):
+            await tried(client.resume())  # the database is open before it is taken away
             strike("before")
             for _ in range(3):
-                await _tried(client.generate("a koala", timeout_s=60, **LEONARDO))
+                await tried(client.generate("a koala", timeout_s=60, **LEONARDO))
             strike("after")
             for _ in range(2):
-                await _tried(client.generate("a koala", timeout_s=60, **LEONARDO))
+                await tried(client.generate("a koala", timeout_s=60, **LEONARDO))
             await client.aclose()
         for put_back in back:
             put_back()
         _tell(service, lambda now: None)
-        async with _within(found), _client(home, service) as client:
+        async with within(found), client_on(home, service) as client:
             await _all_clips(client, service, found, begun)
     return found
 
 
 async def _all_clips(client: AsyncClient, service: Stranger, found: Counter[str], begun: int) -> None:
     """Do after a restart what a person would, then count what became of what was paid for."""
-    await _tried(client.resume(timeout_s=60))
+    await tried(client.resume(timeout_s=60))
     for job in client.jobs():
         if job.state == "ambiguous" and job.remote_id is None and len(service.paid) > begun:
-            await _tried(client.settle(job, remote_id=service.paid[-1].id))
-    clip = await _tried(client.generate("a koala", timeout_s=60, **LEONARDO))
+            await tried(client.settle(job, remote_id=service.paid[-1].id))
+    clip = await tried(client.generate("a koala", timeout_s=60, **LEONARDO))
     ours = service.paid[begun:]
     found["second payments"] += max(0, len(ours) - 1)
     content = clip.path.read_bytes() if clip is not None else b""
@@ -225,15 +225,15 @@ def _tell(service: Stranger, strike: Callable[[str], None]) -> None:
     service.on_download = lambda request, work: strike("download")  # type: ignore[func-returns-value]
 
 
-def _client(home: Path, service: httpx.AsyncBaseTransport) -> AsyncClient:
-    return AsyncClient(home, keys=KEYS, transport=service, sleep=_no_rest)
+def client_on(home: Path, service: httpx.AsyncBaseTransport) -> AsyncClient:
+    return AsyncClient(home, keys=KEYS, transport=service, sleep=no_rest)
 
 
-async def _no_rest(seconds: float) -> None:
+async def no_rest(seconds: float) -> None:
     await asyncio.sleep(0)
 
 
-async def _tried(call: Awaitable[Any]) -> Any:
+async def tried(call: Awaitable[Any]) -> Any:
     """Return what comes back; None where vidnb says why nothing does."""
     try:
         return await call
@@ -242,7 +242,7 @@ async def _tried(call: Awaitable[Any]) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def _within(found: Counter[str]) -> Any:
+async def within(found: Counter[str]) -> Any:
     """Count the block as a hang where it does not end."""
     try:
         async with asyncio.timeout(HANGS_AFTER_S):
@@ -272,15 +272,15 @@ async def _locks(seed: int) -> Counter[str]:
                 timers.append(_hold(home / "vidnb.db", dice.uniform(0.01, 0.3)))
 
         _tell(service, strike)
-        client = _client(home, service)
+        client = client_on(home, service)
         client.store.busy_s = 0.1
-        async with _within(found):
+        async with within(found):
             for _ in range(3):
-                await _tried(client.generate("a koala", timeout_s=60, **LEONARDO))
+                await tried(client.generate("a koala", timeout_s=60, **LEONARDO))
         for timer in timers:
             timer.join()
         _tell(service, lambda now: None)
-        async with _within(found):
+        async with within(found):
             await _all_clips(client, service, found, 0)
             await client.aclose()
     return found
@@ -321,16 +321,16 @@ async def _containers(seed: int) -> Counter[str]:
     dice, found = random.Random(seed), Counter[str](runs=1)
     service = Slow(dice.uniform(0.0, 0.1))
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
-        clients = [_client(Path(home), service) for _ in range(dice.randint(2, 3))]
+        clients = [client_on(Path(home), service) for _ in range(dice.randint(2, 3))]
         for client in clients[1:]:
-            client.engine.leases.owner = _elsewhere(dice)
+            client.engine.leases.owner = another_process(dice)
         dice.shuffle(clients)
 
         async def ask(client: AsyncClient) -> Any:
             await asyncio.sleep(dice.uniform(0.0, 0.1))
             return await client.generate("a koala", timeout_s=60, **LEONARDO)
 
-        async with _within(found):
+        async with within(found):
             clips = await asyncio.gather(*map(ask, clients))
             right = [film(work.shade) for work in service.paid]
             found["lost or wrong clips"] += sum(clip.path.read_bytes() not in right for clip in clips)
@@ -345,7 +345,7 @@ def _ended_process() -> str:
     return "/".join((*process_name().rsplit("/", 5)[:3], "999999999", "1", "abcdef12"))
 
 
-def _elsewhere(dice: random.Random) -> str:
+def another_process(dice: random.Random) -> str:
     """The name of a process in another container, as far from this one as the dice say."""
     host, boot, _, pid, started, _ = process_name().rsplit("/", 5)
     return "/".join(

@@ -348,6 +348,17 @@ class AsyncClient:
                     f"vidnb.wait({row.id[:8]!r}) waits on, vidnb.resume() takes up every unfinished job",
                     row,
                 ) from error
+            except asyncio.CancelledError:
+                if not runner.cancelled() or _is_cancelled():
+                    raise
+                # Somebody else in this process ended the job, stopped its polls, or closed the client.
+                job = job if self.is_closed else await self._newest(job)
+                if job.is_moving:
+                    raise JobTimeoutError(
+                        f"job {job.id[:8]} is {job.state}, and is no longer followed here: the waiting was stopped "
+                        f"elsewhere in this process. vidnb.wait({job.id[:8]!r}) waits for it again",
+                        job,
+                    ) from None
             finally:
                 forwarding.cancel()
         return self._clip_of(job)
@@ -452,15 +463,14 @@ class AsyncClient:
         if row.state is State.INTENDED:
             await self.stop_waiting(row)
             row = await self._newest(row)
-        if row.state in (State.INTENDED, State.AMBIGUOUS):
-            never_sent = row.state is State.INTENDED
-            return await self._aside(
-                self.store.move,
-                row.id,
-                State.CANCELLED,
-                expect=row.state,
-                booked=Booked.RETURNED if never_sent else None,
+        if row.state is State.SUBMITTING:
+            raise JobError(
+                f"job {row.id[:8]} is being sent at this moment; cancel it again once {row.provider} has answered", row
             )
+        if row.state is State.INTENDED:
+            return await self._drop(row, booked=Booked.RETURNED)
+        if row.state is State.AMBIGUOUS:
+            return await self._drop(row)
         if row.is_terminal:
             return row
         wire = self._connections.wire_for(row)
@@ -481,11 +491,15 @@ class AsyncClient:
             )
         row = await self.stop_waiting(row)
         told: dict[str, Any] = {} if status.cost is None else {"cost": status.cost}
-        return (
-            row
-            if row.is_terminal
-            else await self._aside(self.store.move, row.id, State.CANCELLED, expect=row.state, **told)
+        return row if row.is_terminal else await self._drop(row, **told)
+
+    async def _drop(self, row: Job, **told: Any) -> Job:
+        """Return the cancelled job's row, where it still is what the person saw: in this state, after this submit."""
+        dropped = await self._aside(
+            self.store.move, row.id, State.CANCELLED, expect=row.state, sent_at=row.submitted_at, **told
         )
+        self._runners.changed(dropped)
+        return dropped
 
     # -- take up again -----------------------------------------------------------------------------------------------
 
@@ -575,11 +589,18 @@ class AsyncClient:
                 f"vidnb.job({row.id[:8]!r}) before you decide",
                 row,
             )
+        unseen = isinstance(job, Job) and job.state is State.AMBIGUOUS and job.remote_id is None
+        if ended_by_hand and unseen:
+            raise JobError(
+                f"job {row.id[:8]} was found at {row.provider} meanwhile and is {row.state}; its clip will come. "
+                f'vidnb.settle({row.id[:8]!r}, "give_up") ends it all the same',
+                row,
+            )
         if (how is None) == (remote_id is None) or how not in (None, "send_again", "give_up"):
             raise ValueError('say either "send_again" or "give_up", or remote_id="..."')
         if how == "give_up":
             note = f"given up by a person while it was {row.state}"
-            given_up = await self._aside(self.store.move, row.id, State.CANCELLED, expect=row.state, note=note)
+            given_up = await self._drop(row, note=note)
             await self._runners.stop(row)
             return given_up
         if how == "send_again" and row.remote_id is not None:
@@ -1080,3 +1101,9 @@ class AsyncClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def _is_cancelled() -> bool:
+    """Whether the task that runs now was cancelled itself, and not only what it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -445,3 +445,25 @@ def _memory() -> Any:
     import fsspec
 
     return fsspec.filesystem("memory")
+
+
+def test_a_damaged_file_is_noticed_although_its_size_and_time_are_the_old_ones(tmp_path: Path) -> None:
+    files = Files(tmp_path / "files")
+    sha256 = files.put(DATA, "mp4")
+    path = files.path(sha256, "mp4")
+    assert path is not None
+    before = path.stat()
+    path.write_bytes(DATA[:-1] + bytes([DATA[-1] ^ 1]))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert files.path(sha256, "mp4") is None
+    assert files.is_damaged(sha256, "mp4")
+
+
+def test_a_folder_in_a_files_place_is_moved_out_of_the_way_and_kept(tmp_path: Path) -> None:
+    files = Files(tmp_path / "files")
+    path = files.folder / file_name(SHA256, "mp4")
+    path.mkdir(parents=True)
+    (path / "note.txt").write_text("somebody's", encoding="utf-8")
+    assert not files.exists(SHA256, "mp4")
+    assert files.read(files.put(DATA, "mp4"), "mp4") == DATA
+    assert [note.read_text("utf-8") for note in path.parent.glob("*/note.txt")] == ["somebody's"]

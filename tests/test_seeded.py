@@ -27,6 +27,7 @@ if __name__ == "__main__":
 import hardships
 import httpx
 import pytest
+from damages import DAMAGED
 from decisions import DECIDED
 from stranger import KEYS, LEONARDO, ONEMIN, Stranger, Work, film, lost
 
@@ -260,7 +261,7 @@ class _Silence(httpx.AsyncByteStream):
             yield b" "
 
 
-HARDSHIPS = DECIDED | hardships.HARDSHIPS
+HARDSHIPS = DECIDED | DAMAGED | hardships.HARDSHIPS
 KINDS: dict[str, Kind] = {
     "A1 somebody else's work in the list": someone_elses,
     "A1 a guess that turns out wrong": wrong_guess,

@@ -258,7 +258,8 @@ class Files:
             found = path.stat()
             if not stat.S_ISREG(found.st_mode):
                 return False
-            mark = (found.st_size, found.st_mtime_ns, found.st_ino)
+            # The time of the last change of any kind, too, as a copy or a sync tool sets the time of writing back.
+            mark = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
             known, intact = self._looked_at.get(path, ((), True))
             if known == mark or (up_to is not None and found.st_size > up_to):
                 return intact
@@ -397,6 +398,8 @@ def _damaged(name: str, place: object) -> StoreError:
 def publish(part: Path, path: Path) -> None:
     """Give a complete file its name in one step, so that it outlives a crash of the machine too."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir() and not path.is_symlink():  # a tool that unpacked or merged folders left it there
+        path.rename(path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}"))
     part.replace(path)
     if os.name == "posix":  # elsewhere a folder cannot be opened
         folder = os.open(path.parent, os.O_RDONLY)

@@ -7,13 +7,18 @@ Three groups, each with a provider's name as the name of an entry:
     vidnb.emulated      `vidnb_acme.emulated:AcmeService`, a subclass of `vidnb.emulator.Service`
 
 vidnb's own providers come through the same functions. A class is imported at its first use, in a thread: a package that
-raises, exits or hangs while it is imported costs a sentence, never the process.
+raises, exits or hangs while it is imported costs a sentence, never the process, and what it prints meanwhile goes to
+the error output, as the standard output may be read by a program.
 """
 
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -50,6 +55,8 @@ BUILT_IN = {
     },
 }
 _warned: set[str] = set()
+_attempts: dict[tuple[str, str], _Attempt] = {}
+_leave = os._exit
 
 
 @cache
@@ -71,28 +78,78 @@ def load(group: str, name: str) -> Any:
     Raises:
         ConfigError: it raises, exits or does not end while it is imported; the message names it.
     """
-    point = points(group)[name]
-    outcome: list[Any] = []
-
-    def work() -> None:
-        try:
-            outcome.append((point.load(), None))
-        except BaseException as error:  # noqa: BLE001  # a plug-in may call sys.exit while it is imported
-            outcome.append((None, error))
-
     if name in BUILT_IN.get(group, {}):
         with forking.crossing.inside():  # a fork in the middle of an import leaves a child that waits for its lock
-            work()
-    else:
-        thread = threading.Thread(target=work, name=f"vidnb plug-in {name}", daemon=True)
-        thread.start()
-        thread.join(IMPORT_S)
-    if not outcome:
+            return points(group)[name].load()
+    attempt = _attempts.get((group, name))
+    if attempt is None or attempt.is_over:  # one that raised may have been mended; one that hangs still does
+        attempt = _attempts[group, name] = _Attempt(points(group)[name])
+        attempt.wait()
+    if not attempt.is_over:
         raise ConfigError(f"{_title(group, name)} is broken: importing it did not end within {IMPORT_S:g} s")
-    found, error = outcome[0]
-    if error is not None:
-        raise ConfigError(f"{_title(group, name)} is broken: importing it raised {type(error).__name__}: {error}")
-    return found
+    if attempt.error:
+        raise ConfigError(f"{_title(group, name)} is broken: importing it raised {attempt.error}")
+    return attempt.found
+
+
+class _Attempt:
+    """One import of somebody else's code, in a thread of its own.
+
+    Args:
+        point: the entry to import.
+    """
+
+    def __init__(self, point: EntryPoint) -> None:
+        self.found: Any = None
+        self.error = ""
+        """Why it failed, in words."""
+        self.is_over = False
+        self._point = point
+        self._process = os.getpid()
+        self._thread = threading.Thread(target=self._work, name=f"vidnb plug-in {point.name}", daemon=True)
+
+    def wait(self) -> None:
+        """Begin, and return once it is over or has taken too long."""
+        with redirect_stdout(sys.stderr), self._without_exits():
+            self._thread.start()
+            self._thread.join(IMPORT_S)
+
+    def _work(self) -> None:
+        try:
+            self.found = self._point.load()
+        except BaseException as error:  # noqa: BLE001  # a plug-in may call sys.exit while it is imported
+            self.error = _in_words(error)
+        if os.getpid() != self._process:
+            _leave(0)  # the plug-in forked: its child has nothing to do here
+        self.is_over = True
+
+    @contextmanager
+    def _without_exits(self) -> Iterator[None]:
+        """Let calls that would end the whole process at once end the import only."""
+
+        def refusing(end: Callable[..., object]) -> Callable[..., object]:
+            def refused(*code: int) -> object:
+                if threading.current_thread() is self._thread and os.getpid() == self._process:
+                    raise SystemExit(*code)
+                return end(*code)
+
+            return refused
+
+        ends = {name: getattr(os, name) for name in ("_exit", "abort")}
+        for name, end in ends.items():
+            setattr(os, name, refusing(end))
+        try:
+            yield
+        finally:
+            for name, end in ends.items():
+                setattr(os, name, end)
+
+
+def _in_words(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except BaseException:  # noqa: BLE001  # somebody else's error may have no words
+        return type(error).__name__
 
 
 def load_or_warn(group: str, name: str) -> Any:

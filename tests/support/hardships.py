@@ -59,7 +59,7 @@ def forks(seed: int) -> Counter[str]:
                 except vidnb.JobTimeoutError:
                     found["hangs"] += 1
             for child in children:
-                found["hangs"] += int(not _ended(child))
+                found["hangs"] += int(not ended(child))
             found["lost or wrong clips"] += sum(job.remote_id is None for job in client.jobs())
         found["second payments"] = len(service.prompts) - len(set(service.prompts))
     return found
@@ -84,7 +84,7 @@ def _child(client: vidnb.Client, prompt: str, way: str) -> int:
     os._exit(0)
 
 
-def _ended(pid: int) -> bool:
+def ended(pid: int) -> bool:
     end = time.monotonic() + HANGS_AFTER_S
     while time.monotonic() < end:
         if os.waitpid(pid, os.WNOHANG)[0]:

@@ -101,6 +101,17 @@ async def test_a_wrong_body_is_refused_in_words(given: dict[str, Any], word: str
         assert it.emulator.stats()["jobs"] == 0
 
 
+async def test_sound_is_on_and_dearer_unless_it_is_said_to_be_off() -> None:
+    async with lab() as it:
+        costs = []
+        for said in ({}, {"generate_audio": False}):
+            veo = {"model": "google/veo-3.1", "prompt": "a koala", "duration": 4, "resolution": "720p", **said}
+            job = (await it.post("/api/v1/videos", veo, KEY)).json()["id"]
+            it.wait()
+            costs.append((await read(it, job))["usage"]["cost"])
+        assert costs == [1.6, 0.8]
+
+
 async def test_what_is_passed_through_to_nobody_is_dropped_without_a_word() -> None:
     async with lab() as it:
         options = {"google-vertex": {"parameters": {"negativePrompt": "rain"}}, "nobody": {"x": 1}}

@@ -34,8 +34,9 @@ def new_id(now: float) -> str:
 
 
 def price_usd(model: Model, params: Mapping[str, Any]) -> float:
-    """Return the catalogue's price of a job."""
-    found = prices.price(model, params)
+    """Return the catalogue's price of a job; what the body leaves out is as the service has it, sound is on."""
+    usual = {name: one.service_default for name, one in model.params.items() if one.service_default is not None}
+    found = prices.price(model, usual | dict(params))
     return OTHER_PRICE_USD if found is None else round(found.amount, 6)
 
 

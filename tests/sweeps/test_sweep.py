@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from databases import database, postgres_server
 from fakes import QUICK, emulated, picture
+from sqlalchemy import Connection, event
 from sweeping import posts, quick, watched
 
 import vidnb
@@ -226,6 +227,23 @@ def test_claims_are_one_a_cell_in_every_database(database: str, tmp_path: Path) 
         assert [standing and standing.state for standing in standings] == [State.INTENDED] * 5
         assert sorted(job.prompt for job in sweep.history.jobs) == [f"koala {n}" for n in range(5)]
         asyncio.run(client.aclose())
+
+
+def test_how_a_sweep_stands_is_looked_up_by_recipe_so_that_large_sweeps_stay_quick(tmp_path: Path) -> None:
+    steps: list[str] = []
+    with closing(Store(tmp_path)) as store:
+
+        @event.listens_for(store._engine, "after_cursor_execute")
+        def explain(connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
+            if "JOIN jobs" in statement:
+                plan = connection.connection.cursor().execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
+                steps.extend(step for *_, step in plan)
+
+        SweepRows(store).standings([("https://service", "0" * 64, 0)])
+    searches = [step for step in steps if " jobs " in step]
+    assert len(searches) == 3
+    # Any other column is the same for many jobs, each of which would then be read for each job of the sweep.
+    assert all("(recipe_hash=?" in step or "(seeded_hash=?" in step for step in searches), searches
 
 
 async def test_events_tell_what_happens_to_each_job_until_none_is_on_its_way(tmp_path: Path) -> None:

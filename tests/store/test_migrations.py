@@ -23,8 +23,8 @@ from vidnb.errors import StoreError
 from vidnb.records import ClipInfo, Cost, Job, RemoteMedia, State
 from vidnb.store import Store, columns
 from vidnb.store import database as opening
+from vidnb.store.indexes import METADATA
 from vidnb.store.search import Field, Search, Term
-from vidnb.store.tables import METADATA
 
 __all__ = ["database", "postgres_server"]  # fixtures
 

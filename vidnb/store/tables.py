@@ -1,4 +1,4 @@
-"""The tables of the data folder's database, the same on SQLite and PostgreSQL.
+"""The tables of the data folder's database, the same on SQLite and PostgreSQL; their indexes stand in `indexes`.
 
 A row of `jobs` is a `records.Job` laid flat: `cost` and `clip` become columns, the recipe is JSON text. There is no
 column for a key, or for a clip's address at the provider: that address is signed, and the next poll gives a new one.
@@ -17,7 +17,6 @@ from sqlalchemy import (
     Column,
     Double,
     ForeignKey,
-    Index,
     Integer,
     MetaData,
     Row,
@@ -143,36 +142,12 @@ LIVE = text("state NOT IN ('failed', 'cancelled') AND NOT imported AND purged_at
 
 UNFINISHED = text("state NOT IN ({})".format(", ".join(f"'{state}'" for state in sorted(TERMINAL))))
 
-Index(
-    "uq_jobs_take",
-    JOBS.c.base_url,
-    JOBS.c.recipe_hash,
-    JOBS.c.take,
-    unique=True,
-    sqlite_where=LIVE,
-    postgresql_where=LIVE,
-)
-Index("ix_jobs_unfinished", JOBS.c.created_at, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
-Index("ix_jobs_created_at", JOBS.c.created_at)
-Index("ix_jobs_recipe_hash", JOBS.c.recipe_hash)
-SEEDED = text("seeded_hash IS NOT NULL")
-Index("ix_jobs_seeded_hash", JOBS.c.seeded_hash, sqlite_where=SEEDED, postgresql_where=SEEDED)
 REPLAYS = text("replays")
-Index("ix_jobs_replays", JOBS.c.recipe_hash, sqlite_where=REPLAYS, postgresql_where=REPLAYS)
 TRASHED = text("trashed_at IS NOT NULL")
-Index("ix_jobs_trashed", JOBS.c.id, sqlite_where=TRASHED, postgresql_where=TRASHED)
 SAID = text("(tags <> '[]' OR note <> '')")
 """Jobs of which a person said something; few."""
-Index("ix_jobs_said", JOBS.c.id, sqlite_where=SAID, postgresql_where=SAID)
-RATED = text("rating IS NOT NULL")
-Index("ix_jobs_rating", JOBS.c.rating, JOBS.c.created_at, JOBS.c.id, sqlite_where=RATED, postgresql_where=RATED)
-Index("ix_jobs_clip_sha256", JOBS.c.clip_sha256)
-Index("ix_jobs_remote_id", JOBS.c.remote_id)
-Index("ix_jobs_state", JOBS.c.state, JOBS.c.created_at)
-Index("ix_jobs_model", JOBS.c.model, JOBS.c.created_at)
 
 CHARGED = text("cost_unit IS NOT NULL AND NOT emulated AND state NOT IN ('failed', 'cancelled')")
-Index("ix_jobs_charged", JOBS.c.model, JOBS.c.created_at, sqlite_where=CHARGED, postgresql_where=CHARGED)
 
 EVENTS = Table(
     "events",
@@ -183,7 +158,6 @@ EVENTS = Table(
     Column("state", Text, nullable=False),
     Column("note", OutsideText, nullable=False),
 )
-Index("ix_events_job_id", EVENTS.c.job_id)
 
 UPLOADS = Table(
     "uploads",
@@ -226,10 +200,8 @@ RESERVATIONS = Table(
     Column("purses", JsonText, nullable=False),
     Column("booked", Text, nullable=False),
 )
-Index("ix_reservations_at", RESERVATIONS.c.book, RESERVATIONS.c.at)
 UNPRICED = text("expected < 0")
 """Jobs from before there was a ledger, of which the service never said a cost; the ledger prices them once."""
-Index("ix_reservations_unpriced", RESERVATIONS.c.job_id, sqlite_where=UNPRICED, postgresql_where=UNPRICED)
 
 MEASURES = Table(
     "measures",
@@ -275,15 +247,6 @@ CELLS = Table(
     Column("recipe", JsonText, nullable=False),
     Column("parent_job", Text),
 )
-WAITING = text("waiting")
-Index(
-    "ix_cells_waiting",
-    CELLS.c.sweep_id,
-    CELLS.c.base_url,
-    CELLS.c.position,
-    sqlite_where=WAITING,
-    postgresql_where=WAITING,
-)
 
 LIMITS = Table(
     "limits",
@@ -306,7 +269,6 @@ SLOTS = Table(
     Column("job_id", Text, ForeignKey("jobs.id"), primary_key=True),
     Column("account", OutsideText, nullable=False),
 )
-Index("ix_slots_account", SLOTS.c.account)
 
 VOTES = Table(
     "votes",

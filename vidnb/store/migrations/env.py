@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from vidnb.store.tables import METADATA
+from vidnb.store.indexes import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -65,7 +65,8 @@ class Crossing:
             if not depth:
                 with self._changed:
                     self._inside -= 1
-                    self._changed.notify_all()
+                    if self.is_closed:  # only a fork waits for it
+                        self._changed.notify_all()
 
     def close(self) -> bool:
         """Close the crossing: return whether no call is under way. No call begins until `open`."""

@@ -2,7 +2,8 @@
 
 Run it with `python tests/bench/bench_jobs.py [--smoke]`. Ideal is the number of rounds of jobs in flight times the
 service's latency; all else is ours. Exits 2 if a limit is passed: 1.05 times the ideal, 5 ms of client CPU a job, or
-memory that grows with finished jobs. The CPU is that of this process, all threads; the emulator runs in another one.
+memory that grows with finished jobs (the smoke run has too few of them to tell). The CPU is that of this process, all
+threads; the emulator runs in another one.
 
 The jobs are takes of one recipe with a seed, so the service renders one clip and the two cores are left to the client;
 the clip is small (320x320), as this is about jobs and not about decoding the first frame of a video.
@@ -32,6 +33,8 @@ from service import emulator
 RATIO, CPU_MS, GROWTH_KB = 1.05, 5.0, 1.0
 SQLITE_CACHE_KB = 2000
 """SQLite keeps so much of the database in memory; with the first thousand jobs it fills up, and then stays."""
+ENOUGH_JOBS = 500
+"""With fewer jobs the memory says nothing: what the first two hundred leave in caches would be taken for growth."""
 RECIPE_PARAMS = {"seed": 7, "duration_s": 4, "width_px": 320, "height_px": 320, "audio": False}
 RECIPE = {"model": "leonardo/seedance-2.0", **RECIPE_PARAMS}
 
@@ -159,9 +162,11 @@ def main() -> int:
     print(f"  plain PyAV needs {kept:.2f} ms to keep and look at a clip, plain sqlite3 {rows:.2f} ms for rows:")
     alone = bare + kept + rows
     print(f"  so the libraries alone need {alone:.2f} ms, and the client {cpu_ms / alone:.2f} times that")
-    print(f"memory beyond SQLite's cache grew {found['growth_kb']:.1f} kB a job (at most {GROWTH_KB})")
-    within = ratio <= RATIO and cpu_ms <= CPU_MS and found["growth_kb"] <= GROWTH_KB
-    return 0 if within else 2
+    is_flat = True
+    if jobs >= ENOUGH_JOBS:
+        is_flat = found["growth_kb"] <= GROWTH_KB
+        print(f"memory beyond SQLite's cache grew {found['growth_kb']:.1f} kB a job (at most {GROWTH_KB})")
+    return 0 if ratio <= RATIO and cpu_ms <= CPU_MS and is_flat else 2
 
 
 if __name__ == "__main__":

@@ -247,6 +247,7 @@ class Engine:
                 raise
             await lane.limiter.accepted()
             job = await self._accepted(job, status)
+            self._recorder.replied(job)
             if status.state not in (State.DOWNLOADING, State.FAILED):
                 return job
             # A synchronous answer is the last poll too: later ones may know nothing of such a job.

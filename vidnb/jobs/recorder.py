@@ -38,6 +38,7 @@ class Recorder:
         self.store = store
         self.ledger = ledger
         self.on_change = on_change
+        self._replied: set[str] = set()
 
     async def move(self, job: Job, to: State, **columns: Any) -> Job:
         """Return the job's row in its new state, with these columns set.
@@ -47,13 +48,22 @@ class Recorder:
         """
         moved = await self.store.aside(self.store.move, job.id, to, **columns)
         log.debug("job %s: %s -> %s", job.id, job.state, to)
-        if columns.get("cost") is not None:
+        # An emulated job is booked at the catalogue's price, whatever the emulator says.
+        if columns.get("cost") is not None and not moved.emulated:
             await self.store.aside(self.ledger.look_at_charge, moved)
+        if moved.is_terminal:
+            self._replied.discard(moved.remote_id or "")
         self.on_change(moved)
         return moved
 
+    def replied(self, job: Job) -> None:
+        """Remember that the job's remote id came with the reply to its own submit, so that it is no guess."""
+        self._replied.add(job.remote_id or "")
+
     async def is_guess(self, job: Job) -> bool:
         """Return whether the job's remote id was found in a list, and may be another job's."""
+        if job.remote_id in self._replied:
+            return False
         notes = [event.note for event in await self.store.aside(self.store.events, job.id)]
         return (
             bool(notes) and FOUND in notes and not any(note.startswith(WRONG) for note in notes[notes.index(FOUND) :])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -151,7 +151,8 @@ class Leonardo(Provider):
         found = dig(listing.json, "generations")
         if not isinstance(found, list):
             raise self._unexpected(listing, "the answer holds no list of generations")
-        return [job for job in map(_remote_job, found) if job is not None]
+        known = {job.remote_id for job in jobs}
+        return [job for job in (_remote_job(item, known) for item in found) if job is not None]
 
     # -- upload
 
@@ -381,10 +382,13 @@ def _complete(job: Any, remote_id: str, word: str) -> Status:
     return Status(remote_id, State.DOWNLOADING, word, video_url=url, asset_id=asset_id, nsfw=flagged)
 
 
-def _remote_job(job: Any) -> RemoteJob | None:
+def _remote_job(job: Any, known: Collection[str | None] = ()) -> RemoteJob | None:
+    """An entry of the list; one whose id is known needs no description, which takes most of the time."""
     remote_id = id_at(job, "id")
     if remote_id is None:
         return None
+    if remote_id in known:
+        return RemoteJob(remote_id, "", None, status=_status(job, remote_id))
     seed, width, height = (whole_at(job, key) for key in ("seed", "imageWidth", "imageHeight"))
     created_at, status = time_at(job, "createdAt"), _status(job, remote_id)
     output = dig(job, "generated_images", 0)

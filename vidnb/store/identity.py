@@ -8,7 +8,6 @@ anything is written that could be paid for.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -31,6 +30,7 @@ class Identity:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
+        self._parts = {} if path is None else {part: path.with_name(path.name + part) for part in PARTS}
         self._marks: dict[str, Mark] = {}
         self._newest: tuple[int, str, str] | None = None
         self.check_files()
@@ -54,19 +54,22 @@ class Identity:
         Raises:
             DataMovedError: they are not.
         """
-        if self._path is None:
-            return
-        for part in PARTS:
-            known, mark = self._marks.get(part), _mark(self._path, part)
+        size = None
+        for part, path in self._parts.items():
+            try:
+                told = path.stat()
+            except FileNotFoundError:
+                told = None
+            known, mark = self._marks.get(part), told and (told.st_dev, told.st_ino)
+            size = told.st_size if told is not None and not part else size
             if known is None and mark is not None:
                 self._marks[part] = mark  # the log is made with the first transaction
             elif known is not None and mark is None:
                 raise self._moved("was removed")
             elif known != mark:
                 raise self._moved("was replaced by another one")
-        with suppress(FileNotFoundError):
-            if self._path.stat().st_size == 0 and self._newest is not None:
-                raise self._moved("was emptied")
+        if size == 0 and self._newest is not None:
+            raise self._moved("was emptied")
 
     def check_rows(self, connection: Connection) -> None:
         """Return where the newest step that this process wrote is there.
@@ -103,11 +106,3 @@ def check_beginning(path: Path) -> None:
             "copied without its vidnb.db-wal. What was paid for would be paid for again, so nothing is begun here. "
             "Put the history back, or move files/ away to begin anew"
         )
-
-
-def _mark(path: Path, part: str) -> Mark | None:
-    try:
-        told = path.with_name(path.name + part).stat()
-    except FileNotFoundError:
-        return None
-    return told.st_dev, told.st_ino

@@ -29,6 +29,7 @@ import httpx
 import pytest
 from damages import DAMAGED
 from decisions import DECIDED
+from litter import LITTERED
 from plugging import PLUGGED
 from purses import CAPPED
 from stranger import KEYS, LEONARDO, ONEMIN, Stranger, Work, film, lost
@@ -263,7 +264,7 @@ class _Silence(httpx.AsyncByteStream):
             yield b" "
 
 
-HARDSHIPS = DECIDED | CAPPED | DAMAGED | PLUGGED | hardships.HARDSHIPS
+HARDSHIPS = DECIDED | CAPPED | DAMAGED | LITTERED | PLUGGED | hardships.HARDSHIPS
 KINDS: dict[str, Kind] = {
     "A1 somebody else's work in the list": someone_elses,
     "A1 a guess that turns out wrong": wrong_guess,

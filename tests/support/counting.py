@@ -26,7 +26,7 @@ class CountingService:
         self.clip = clip
         self.prompts: list[str] = []
         self.before_reply: Callable[[str], None] = lambda prompt: None
-        service = self
+        service, counting = self, threading.Lock()
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -46,9 +46,11 @@ class CountingService:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or "{}")
                 prompt = str(body.get("prompt") or (body.get("parameters") or {}).get("prompt") or "")
-                service.prompts.append(prompt)
+                with counting:
+                    service.prompts.append(prompt)
+                    remote_id = f"gen-{len(service.prompts)}"
                 service.before_reply(prompt)
-                self.answer({"generate": {"generationId": f"gen-{len(service.prompts)}"}})
+                self.answer({"generate": {"generationId": remote_id}})
 
             def answer(self, body: Any, kind: str = "application/json") -> None:
                 content = body if isinstance(body, bytes) else json.dumps(body).encode()

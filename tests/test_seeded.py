@@ -32,6 +32,7 @@ from decisions import DECIDED
 from litter import LITTERED
 from plugging import PLUGGED
 from purses import CAPPED
+from settings import SET
 from stranger import KEYS, LEONARDO, ONEMIN, Stranger, Work, film, lost
 
 from vidnb.client.asynchronous import AsyncClient
@@ -264,7 +265,7 @@ class _Silence(httpx.AsyncByteStream):
             yield b" "
 
 
-HARDSHIPS = DECIDED | CAPPED | DAMAGED | LITTERED | PLUGGED | hardships.HARDSHIPS
+HARDSHIPS = DECIDED | CAPPED | DAMAGED | LITTERED | PLUGGED | SET | hardships.HARDSHIPS
 KINDS: dict[str, Kind] = {
     "A1 somebody else's work in the list": someone_elses,
     "A1 a guess that turns out wrong": wrong_guess,

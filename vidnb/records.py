@@ -39,6 +39,8 @@ class State(StrEnum):
 
 
 TERMINAL = frozenset({State.DONE, State.FAILED, State.CANCELLED})
+CAME_TO_NOTHING = frozenset({State.FAILED, State.CANCELLED})
+"""States that leave the take free: the same recipe and take may be sent anew."""
 
 TRANSITIONS: Mapping[State, frozenset[State]] = MappingProxyType(
     {

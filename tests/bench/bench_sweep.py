@@ -33,6 +33,7 @@ from vidnb.client.asynchronous import AsyncClient
 from vidnb.records import ClipInfo, Reservation, State
 from vidnb.store import Store
 from vidnb.store.pace import PaceRows
+from vidnb.store.search import Search
 from vidnb.store.sweeps import SweepRows
 from vidnb.store.tables import JOBS, job_row
 from vidnb.sweeps.outlook import Group
@@ -97,7 +98,7 @@ def again(smoke: bool, _: str | None) -> bool:
         started = time.process_time()
         rows = len(list(client.history(sweep=sweep.id, limit=None)._rows()))
         read = time.process_time() - started
-        jobs = len(client.store.ids())
+        jobs = client.store.count(Search())
         asyncio.run(client.aclose())
     print(f"running {count:,} finished jobs again: {ran:.2f} s, reading their {rows:,} rows {read:.2f} s, so "
           f"{ran / read:.2f} times (at most {AGAIN}); {jobs - count} sent")  # fmt: skip

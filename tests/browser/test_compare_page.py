@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from compared import FRAMES, LEAST, STEP, clip_of, grid_of, job, numbered, played_in_step
 from labharness import Browser
 from playwright.sync_api import Page, expect
+from waiting import until
 
 from vidnb.display.grid import pivot
 from vidnb.files import Files
@@ -51,14 +51,6 @@ def frames(page: Page) -> list[int]:
     return [round((grey - LEAST) / STEP) for grey in page.evaluate(script)]
 
 
-def until(page: Page, condition: Callable[[], Any]) -> None:
-    for _ in range(600):
-        if condition():
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError("it never came to that")
-
-
 def test_it_plays_the_same_frames_as_in_the_notebook_and_measures_itself(opened: Opened, tmp_path: Path) -> None:
     path = Compare(pivot(grid_of(tmp_path), cols="seed")).to_html(tmp_path / "x.html")
     page = opened(path)
@@ -66,7 +58,7 @@ def test_it_plays_the_same_frames_as_in_the_notebook_and_measures_itself(opened:
     expect(root).to_have_attribute("data-films", "4", timeout=60_000)
     for frame in (30, 7, FRAMES - 1):
         page.get_by_role("slider", name="Time").fill(str(frame))
-        until(page, lambda frame=frame: frames(page) == [frame] * 4)
+        until(lambda frame=frame: frames(page) == [frame] * 4, rest=lambda: page.wait_for_timeout(50))
     sums = played_in_step(root)
     assert (sums["same"], sums["clips"], sums["way"]) == (100, 4, "frames")
     expect(page.get_by_role("button", name="Winner")).to_be_hidden()  # nobody would keep it

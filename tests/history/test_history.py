@@ -5,14 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from databases import database, postgres_server
-from historyjobs import START as HOURS
-from historyjobs import a_job
+from historyjobs import START, a_job
 
 from vidnb.clip import Clip
 from vidnb.emulator.clips import Scene, render
@@ -27,7 +26,6 @@ from vidnb.store.search import Search
 
 __all__ = ["database", "postgres_server"]  # fixtures
 
-START = datetime(2026, 10, 8, 14, 0, tzinfo=UTC)
 SHA = "ab" * 32
 INFO = ClipInfo(SHA, 123_456, 848, 480, 23.976, 5.005, 120, "h264", True)
 
@@ -181,7 +179,7 @@ def test_the_frame_is_the_same_by_every_way_of_reading(
         fast = History(store, files).df
         pd.testing.assert_frame_equal(slow, fast)
         assert (fast["seed"].iloc[-1], fast["fps"].iloc[-1], fast["prompt"].iloc[-2]) == (2**40, 24, odd)
-        assert fast["created_at"].iloc[-1] == pd.Timestamp(HOURS)
+        assert fast["created_at"].iloc[-1] == pd.Timestamp(START)
         hostile = History(store, files, prompt="'quoted' \\ %", seed=MISSING)
         assert len(hostile.df) == len(hostile) == 1
         table = hostile.arrow()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -226,26 +227,28 @@ def test_a_quote_warns_of_nothing_and_refuses_what_submit_refuses(live: Client, 
         keyless.quote("x")
 
 
-def test_a_quote_looks_at_few_rows_of_a_long_history(live: Client, add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quote_looks_at_few_rows_of_a_long_history(live: Client, add: Add) -> None:
     """The search is in the index of models, and rows of other sizes are not even parsed."""
     for seed in range(30):
         add(cost=Cost(seed, "USD"), seed=seed, resolution="480p")
-    parsed: list[str] = []
-    original = quotes._same
-
-    def counted(*given: Any) -> bool:
-        parsed.append("")
-        return original(*given)
-
-    monkeypatch.setattr(quotes, "_same", counted)
+    store = live.asynchronous.store
+    assert store.charged_like(MOTION, {"resolution": "720p"}) == []
     assert live.quote("x", resolution="720p").cost is None
-    assert parsed == []
     assert live.quote("x", resolution="480p").cost == Cost(29, "USD")
-    assert len(parsed) == 1
-    with live.asynchronous.store.reading() as connection:
+    with store.reading() as connection:
         asked = "EXPLAIN QUERY PLAN SELECT id FROM jobs WHERE model = 'x' AND emulated IS 0 ORDER BY created_at DESC"
         plan = " ".join(row[-1] for row in connection.exec_driver_sql(asked))
     assert re.search(r"INDEX ix_jobs_model \(model=\?\)", plan), plan
+
+
+@pytest.mark.parametrize("name", ["camera_control", "audio"])
+def test_what_a_case_of_the_catalogues_price_names_tells_charges_apart(name: str) -> None:
+    model = catalog.find(MOTION)
+    cases = [{"when": {name: [True]}, "amount": 2.0}]
+    priced = replace(model, price={**model.price, "cases": cases})
+    assert name in priced.priced_params
+    assert set(catalog.PRICED_PARAMS) <= {*priced.priced_params}
+    assert len(set(priced.priced_params)) == len(priced.priced_params)
 
 
 # how long it takes

@@ -20,6 +20,7 @@ from databases import database, postgres_server
 from sqlalchemy import Connection, inspect, text
 
 from vidnb.errors import StoreError
+from vidnb.history.filters import terms
 from vidnb.records import ClipInfo, Cost, Job, RemoteMedia, State
 from vidnb.store import Store, columns
 from vidnb.store import database as opening
@@ -153,7 +154,7 @@ def test_rows_of_every_older_schema_survive(database: str, revision: str) -> Non
         assert store.woken("old1")
         store.update("old1", rating=4, tags=("old",), note="still good")  # what the third brought
         assert (store.get("old1").rating, store.get("old1").tags) == (4, ("old",))
-        assert [job.id for job in store.jobs(tag="old", rating=4)] == ["old1"]
+        assert [job.id for job in store.jobs(*terms(store, {"tag": "old", "rating": 4}))] == ["old1"]
     with connected(database) as connection:
         assert differences(connection) == []
 

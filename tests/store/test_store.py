@@ -21,9 +21,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidnb.errors import ConfigError, IllegalTransitionError, StoreError
+from vidnb.history.filters import terms
 from vidnb.records import TRANSITIONS, Booked, ClipInfo, Cost, Job, RemoteMedia, State
 from vidnb.store import Store
 from vidnb.store import database as opening
+from vidnb.store.search import Search
+from vidnb.store.sweeps import SweepRows
 
 __all__ = ["database", "postgres_server"]  # fixtures
 
@@ -103,7 +106,7 @@ def test_a_job_is_read_as_it_was_written(store: Store) -> None:
 def test_no_prompt_and_no_seed_is_refused(shared_store: Store, prompt: str, seed: int) -> None:
     job = added(shared_store, params={"prompt": prompt, "seed": seed})
     assert shared_store.get(job.id).params == {"prompt": prompt, "seed": seed}
-    assert job.id in ids(shared_store.jobs(prompt=prompt))
+    assert job.id in ids(shared_store.jobs(*terms(shared_store, {"prompt": prompt})))
 
 
 def test_text_that_no_database_takes_is_stored_with_marks(store: Store) -> None:
@@ -114,7 +117,7 @@ def test_text_that_no_database_takes_is_stored_with_marks(store: Store) -> None:
     assert failed.prompt == "nul \0 and half a pair \ud800"
     assert failed.wire_status == "ODD??"
     assert failed.error == {"message": "\0\ud800"}
-    assert ids(store.jobs(prompt="\0 and half a pair \ud800")) == [job.id]
+    assert ids(store.jobs(*terms(store, {"prompt": "\0 and half a pair \ud800"}))) == [job.id]
 
 
 def test_the_same_recipe_and_take_is_the_same_job(store: Store) -> None:
@@ -345,7 +348,6 @@ def test_unfinished_jobs_come_oldest_first(store: Store) -> None:
     ("filters", "expected"),
     [
         ({}, "cba"),
-        ({"newest_first": False}, "abc"),
         ({"limit": 2}, "cb"),
         ({"limit": 0}, ""),
         ({"state": State.DONE}, "b"),
@@ -368,7 +370,7 @@ def test_unfinished_jobs_come_oldest_first(store: Store) -> None:
         ({"prompt": ""}, "cba"),
     ],
 )
-def test_jobs_and_rows_are_filtered_alike(store: Store, filters: dict[str, Any], expected: str) -> None:
+def test_jobs_and_ids_and_their_number_are_filtered_alike(store: Store, filters: dict[str, Any], expected: str) -> None:
     minute = timedelta(minutes=1)
     added(store, id="a", params={"prompt": "a koala", "seed": 7})
     params = {"prompt": "the Koala is 100%_ happy", "seed": 8}
@@ -376,18 +378,16 @@ def test_jobs_and_rows_are_filtered_alike(store: Store, filters: dict[str, Any],
     params = {"prompt": "Straße äpfel"}
     more = {"provider": "1min", "model": "1min/luma", "state": State.FAILED, "emulated": True}
     added(store, id="c", created_at=START + 2 * minute, params=params, **more)
-    assert "".join(ids(store.jobs(**filters))) == expected
-    assert "".join(row["id"] for row in store.rows(**filters)) == expected
-
-
-def test_an_unknown_filter_is_refused(store: Store) -> None:
-    with pytest.raises(TypeError, match="promt"):
-        store.jobs(promt="koala")
+    limit = filters.get("limit")
+    found = terms(store, {name: value for name, value in filters.items() if name != "limit"})
+    assert "".join(ids(store.jobs(*found, limit=limit))) == expected
+    assert "".join(store.search(Search(found, limit=limit))) == expected
+    assert store.count(Search(found, limit=limit)) == len(expected)
 
 
 def test_rows_are_plain_values_under_the_names_of_the_columns(store: Store) -> None:
     job = added(store, state=State.DONE, clip=CLIP, cost=Cost(0.5, "USD"))
-    (row,) = store.rows()
+    (row,) = store.rows_of([job.id])
     assert row["params"] == job.params
     assert (row["actual_width_px"], row["actual_fps"], row["clip_sha256"]) == (848, 24.0, "c" * 64)
     assert (row["cost_amount"], row["cost_unit"], row["created_at"], row["state"]) == (0.5, "USD", START, "done")
@@ -396,7 +396,7 @@ def test_rows_are_plain_values_under_the_names_of_the_columns(store: Store) -> N
 
 def test_jobs_of_a_provider_that_is_gone_are_still_read(store: Store) -> None:
     job = added(store, provider="gone", model="gone/for_ever", params={"knob": [1, {"deep": None}]})
-    assert store.jobs(provider="gone") == [job]
+    assert store.jobs() == [job]
 
 
 def test_latencies_are_those_of_the_models_newest_clips(store: Store) -> None:
@@ -441,10 +441,10 @@ def test_what_a_person_said_is_stored_and_found(store: Store) -> None:
         job = added(store, tags=(tag, "all"), rating=rating, note=f"{tag}\0\ud800")
         assert (store.get(job.id).tags, store.get(job.id).note) == ((tag, "all"), f"{tag}??")
     for tag in said:
-        assert [job.tags[0] for job in store.jobs(tag=tag)] == [tag]
-    assert len(store.jobs(tag=["Cat", "ö", "none"])) == 2
-    assert len(store.jobs(tag="all", rating=3)) == 2
-    assert [row["tags"] for row in store.rows(rating=5)] == [["Cat", "all"]]
+        assert [job.tags[0] for job in store.jobs(*terms(store, {"tag": tag}))] == [tag]
+    assert len(store.jobs(*terms(store, {"tag": ["Cat", "ö", "none"]}))) == 2
+    assert len(store.jobs(*terms(store, {"tag": "all", "rating": 3}))) == 2
+    assert [job.tags for job in store.jobs(*terms(store, {"rating": 5}))] == [("Cat", "all")]
 
 
 def test_a_job_stands_for_its_take_until_it_comes_to_nothing(store: Store) -> None:
@@ -454,6 +454,32 @@ def test_a_job_stands_for_its_take_until_it_comes_to_nothing(store: Store) -> No
     assert store.standing(*key, 1) is None
     store.move(job.id, State.FAILED)
     assert store.standing(*key, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "stands"),
+    [
+        ({}, True),
+        ({"state": State.AMBIGUOUS}, True),
+        ({"state": State.FAILED}, False),
+        ({"purged_at": START}, False),
+        ({"imported": True}, False),
+        ({"imported": True, "replays": True}, True),
+        ({"imported": True, "replays": True, "trashed_at": START}, False),
+        ({"imported": True, "replays": True, "trashed_at": START, "purged_at": START}, False),
+    ],
+)
+def test_a_sweep_and_a_submit_agree_on_the_job_that_stands_for_a_take(
+    store: Store, fields: dict[str, Any], stands: bool
+) -> None:
+    job = a_job(**{"state": State.DONE, "clip": CLIP, **fields})
+    store.merge([job], {})
+    key = (job.base_url, job.recipe_hash, job.take)
+    assert (store.standing(*key) is not None) == stands
+    rows = SweepRows(store)
+    at_first, while_it_runs = rows.standings([key])[0], dict(rows.jobs([job.id])).get(key)
+    assert at_first == while_it_runs
+    assert (at_first is not None and at_first.is_live) == stands
 
 
 def test_money_is_added_up_by_unit_and_emulated_money_apart(store: Store) -> None:
@@ -504,7 +530,7 @@ def test_threads_share_a_store(store: Store) -> None:
         return store.get(job.id)
 
     assert {job.state for job in at_once(life, 12)} == {State.DONE}
-    assert len(store.jobs(state=State.DONE)) == 12
+    assert store.states() == {State.DONE: 12}
 
 
 def test_reading_does_not_wait_for_a_writer(tmp_path: Path) -> None:

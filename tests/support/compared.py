@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -15,6 +14,7 @@ from typing import Any
 import av
 import numpy as np
 from playwright.sync_api import Locator, expect
+from waiting import until
 from widgetpage import WidgetPage
 
 from vidnb.clip import Clip
@@ -27,7 +27,6 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 FPS, FRAMES = 24, 48
 LEAST, STEP, OWN = 20, 4, 30
 """Frame n of clip k is LEAST + STEP * n bright everywhere, and its right half is tinted by OWN * k in blue."""
-SETTLED_S = 60
 
 
 def numbered(
@@ -122,11 +121,12 @@ class ComparePage:
 
     def until(self, condition: Callable[[], Any]) -> Any:
         """Wait until the condition holds, while the two talk."""
-        end = time.monotonic() + SETTLED_S
-        while not (found := condition()):
-            assert time.monotonic() < end, "it never came to that"
+
+        def talk() -> None:
             self.pump()
             self.page.wait_for_timeout(20)
+
+        found = until(condition, rest=talk)
         self.pump()
         return found
 

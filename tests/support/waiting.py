@@ -11,10 +11,15 @@ PATIENCE_S = 60.0
 """Longer than the busiest machine takes."""
 
 
-def until(condition: Callable[[], T]) -> T:
-    """Return what the condition gives, once it is something; what it waits for happens on the background loop."""
+def until(condition: Callable[[], T], rest: Callable[[], object] = lambda: time.sleep(0.01)) -> T:
+    """Return what the condition gives, once it is something.
+
+    Args:
+        condition: looked at again and again.
+        rest: what to do between two looks: let the background loop go on, or hand messages to a page.
+    """
     end = time.monotonic() + PATIENCE_S
     while not (found := condition()):
         assert time.monotonic() < end, "it never came to that"
-        time.sleep(0.01)
+        rest()
     return found

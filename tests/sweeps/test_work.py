@@ -20,8 +20,9 @@ from sweeping import posts, quick, watched
 
 import vidnb
 from vidnb.client.asynchronous import AsyncClient
-from vidnb.records import Reservation
+from vidnb.records import Reservation, State
 from vidnb.store import Store
+from vidnb.store.search import Field, Term
 from vidnb.store.sweeps import SweepRows
 from vidnb.sweeps.outlook import Group
 from vidnb.sweeps.running import planned_of
@@ -30,6 +31,7 @@ from vidnb.sweeps.working import Worker
 __all__ = ["database", "postgres_server"]  # fixtures
 
 pytestmark = pytest.mark.anyio
+WORKED_ON = Term(Field("state"), "any", (State.RUNNING.value, State.QUEUED.value))
 FORK = multiprocessing.get_context("forkserver")
 
 
@@ -111,15 +113,15 @@ def test_a_killed_workers_jobs_are_taken_up_by_another_without_a_second_post(tmp
     first = command("work", "--at-once", "4")
     with closing(Store(tmp_path / "data")) as store:
         deadline = time.monotonic() + 60
-        while not store.jobs(state=["running", "queued"]) and time.monotonic() < deadline:
+        while not store.jobs(WORKED_ON) and time.monotonic() < deadline:
             time.sleep(0.02)
         first.send_signal(signal.SIGKILL)
         first.communicate()
-        left = {job.id: job.remote_id for job in store.jobs(state=["running", "queued"], limit=None)}
+        left = {job.id: job.remote_id for job in store.jobs(WORKED_ON)}
         assert left
         second = command("work", "--until-idle")
         said = second.communicate(timeout=120)[1]
-        jobs = store.jobs(limit=None)
+        jobs = store.jobs()
         assert second.returncode == 0, said
         assert {job.state.value for job in jobs} <= {"done", "ambiguous"}
         assert len({job.recipe_hash for job in jobs}) == len(jobs) == 12

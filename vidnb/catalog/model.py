@@ -18,6 +18,12 @@ DEFAULT_MODEL = "leonardo/motion_2.0"
 KINDS = ("text", "integer", "number", "boolean", "choice", "choices", "elements", "image", "images", "videos", "audios")
 MEDIA_KINDS = frozenset({"image", "images", "videos", "audios"})
 SIZE_PARAMS = ("resolution", "aspect_ratio", "width_px", "height_px")
+SHAPE_PARAMS = (*SIZE_PARAMS, "duration_s", "num_frames", "fps")
+"""Params that make a clip larger or longer."""
+PRICED_PARAMS = (
+    *SHAPE_PARAMS, "quality", "variant", "steps", "audio", "audio_setting", "frame_interpolation", "omni_edit",
+)  # fmt: skip
+"""Params on which a price mostly depends; a prompt, a seed or a style costs nothing more."""
 STATUSES = ("active", "retired", "unconfirmed")
 RATIOS = ("16:9", "9:16", "1:1", "4:3", "3:4", "3:2", "2:3", "5:4", "4:5", "21:9", "9:21", "2:1", "1:2")
 
@@ -181,6 +187,12 @@ class Model:
     def is_retired(self) -> bool:
         """True once the vendor took the model out of service."""
         return self.status == "retired"
+
+    @functools.cached_property
+    def priced_params(self) -> tuple[str, ...]:
+        """The params on which the price depends: the usual ones, and those that a case of this price names."""
+        named = (name for case in self.price.get("cases", ()) for name in case["when"])
+        return tuple(dict.fromkeys([*PRICED_PARAMS, *named]))
 
     def takes(self, param: str, mode: str | None = None) -> bool:
         """True where the model has the param, in that mode if one is named."""

@@ -8,7 +8,6 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 from vidnb.cli.folder import is_unused
 from vidnb.display.host import Host, host, shortcomings
 from vidnb.errors import ConfigError, StoreError, VidnbError
+from vidnb.records import TERMINAL, State
 
 Level = Literal["ok", "note", "problem"]
 LOW_BYTES = 500 * 2**20
@@ -184,8 +184,7 @@ def _database() -> Iterator[Finding]:
     try:
         store = Store()
         try:
-            states = Counter(str(row["state"]) for row in store.rows())
-            unfinished = len(store.unfinished())
+            states = store.states()
         finally:
             store.close()
     except (StoreError, ConfigError) as error:
@@ -193,7 +192,8 @@ def _database() -> Iterator[Finding]:
         yield Finding("database", "problem", shown, str(error).split(" (")[0])
         return
     yield Finding("database", "ok", shown)
-    value = f"{states.total()}, {states['done']} with a clip, {unfinished} unfinished"
+    unfinished = sum(count for state, count in states.items() if state not in TERMINAL)
+    value = f"{sum(states.values())}, {states.get(State.DONE, 0)} with a clip, {unfinished} unfinished"
     yield Finding("jobs", "note" if unfinished else "ok", value, "vidnb resume takes them up" if unfinished else "")
 
 

@@ -13,7 +13,6 @@ import os
 import threading
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -52,6 +51,7 @@ from vidnb.history.history import History
 from vidnb.history.times import moment
 from vidnb.jobs import quotes
 from vidnb.jobs.engine import Engine
+from vidnb.jobs.intended import intended
 from vidnb.jobs.lease import LEASE_S
 from vidnb.jobs.ledger import Ledger, refusal
 from vidnb.jobs.listing import converse
@@ -245,8 +245,8 @@ class AsyncClient:
                 if isinstance(item, MediaFile):
                     self.files.put(item.content, "." + item.extension)
         while True:
-            row = await self._aside(self._row, request, where, take, fresh)
-            row = engine.leases.with_lease(replace(row, purse=purse or self._purse))
+            row = await self._aside(self._row, request, where, take, fresh, purse or self._purse)
+            row = engine.leases.with_lease(row)
             reservation = await self._aside(self._reservation, row, accept_unknown_price)
             try:
                 job, is_new = await self._aside(self.store.intend, row, reservation)
@@ -262,18 +262,12 @@ class AsyncClient:
         own = (job.purse, self._private, PROCESS if of_process() is not None else None)
         return self.ledger.reservation(job, tuple(name for name in own if name), accepted=accepted)
 
-    def _row(self, request: params.Request, where: Target, take: int | None, fresh: bool) -> Job:
-        recipe = request.recipe
+    def _row(self, request: params.Request, where: Target, take: int | None, fresh: bool, purse: str | None) -> Job:
         if fresh:
-            take = self.store.next_take(where.base_url, recipe.recipe_hash)
-        seeded = params.drawn(request, take or 0, emulated=where.emulated)
-        return Job(
-            id=uuid.uuid4().hex, provider=request.model.provider, model=request.model.id,
-            recipe_hash=recipe.recipe_hash, seeded_hash=seeded.recipe.recipe_hash if seeded else None,
-            seed_drawn=seeded is not None, take=take or 0, state=State.INTENDED,
-            params=(seeded or request).params, images=recipe.images, dropped=request.dropped,
-            emulated=where.emulated, base_url=where.base_url, created_at=self.clock.utc(),
-        )  # fmt: skip
+            take = self.store.next_take(where.base_url, request.recipe.recipe_hash)
+        return intended(
+            request, take or 0, base_url=where.base_url, emulated=where.emulated, at=self.clock.utc(), purse=purse
+        )
 
     def _check_retired(self, entry: catalog.Model, where: Target) -> None:
         if entry.is_retired and not where.emulated:

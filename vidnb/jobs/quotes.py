@@ -7,21 +7,14 @@ to the catalogue. Where neither knows, the answer is "unknown", never a guess.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from vidnb import catalog
-from vidnb.catalog import MEDIA_KINDS, SIZE_PARAMS, Model, prices
+from vidnb.catalog import MEDIA_KINDS, PRICED_PARAMS, SHAPE_PARAMS, Model, prices
 from vidnb.errors import Problem
 from vidnb.records import Cost, Expectation, Job, Quote, State
 from vidnb.store import Store
-
-SHAPE = (*SIZE_PARAMS, "duration_s", "num_frames", "fps")
-"""Params that make a clip larger or longer."""
-PRICED = (
-    *SHAPE, "quality", "variant", "steps", "audio", "audio_setting", "frame_interpolation", "omni_edit",
-)  # fmt: skip
-"""Params on which a price depends; a prompt, a seed or a style costs nothing more."""
 
 NOTHING = Cost(0.0, "USD")
 EMULATED = Quote(NOTHING, "exact", "emulated: nothing is charged")
@@ -54,13 +47,13 @@ def price_of(store: Store, job: Job) -> Quote:
 
 def wrong(model: Model, problems: Iterable[Problem]) -> Problem | None:
     """Return the first problem that makes a price impossible: a wrong value on which the price depends."""
-    priced = {*PRICED, *(name for name, param in model.params.items() if param.kind in MEDIA_KINDS)}
+    priced = {*model.priced_params, *(name for name, param in model.params.items() if param.kind in MEDIA_KINDS)}
     return next((p for p in problems if p.given is not None and priced & {*p.field.split(", ")}), None)
 
 
 def expectation(store: Store, job: Job) -> Expectation | None:
     """How long other jobs of this model, size and duration took, emulated ones apart; None where there are none."""
-    wanted = {name: job.params.get(name) for name in SHAPE}
+    wanted = {name: job.params.get(name) for name in SHAPE_PARAMS}
     taken_s = store.took(job.model, wanted, emulated=job.emulated, but=job.id)
     if not taken_s:
         return None
@@ -75,26 +68,33 @@ def published_price(job: Job) -> Quote | None:
 
 def charges(store: Store, job: Job) -> list[Cost]:
     """Return what the newest jobs like this one were charged in this folder, newest first."""
-    wanted, files = {name: job.params.get(name) for name in PRICED}, _counts(job.images)
-    return [
-        other.cost
-        for other in store.charged_like(job.model, wanted)
-        if other.cost is not None and _same(other.params, wanted) and _counts(other.images) == files
-    ]
+    alike = _charged_like(store, job.model, job.params, _counts(job.images))
+    return [other.cost for other in alike if other.cost is not None]
 
 
 def priced(job: Job) -> list[Any]:
     """Return all of a job's recipe on which its price depends."""
-    return [[job.params.get(name) for name in PRICED], _counts(job.images)]
+    return [[job.params.get(name) for name in priced_params(job.model)], _counts(job.images)]
+
+
+def priced_params(model: str) -> tuple[str, ...]:
+    """Return the names of the params on which a model's price depends, also of a model that the catalogue lost."""
+    entry = catalog.load().get(model)
+    return PRICED_PARAMS if entry is None else entry.priced_params
 
 
 def _as_charged(store: Store, model: str, params: Mapping[str, Any], inputs: Mapping[str, int]) -> Quote | None:
-    wanted = {name: params.get(name) for name in PRICED}
     files = {name: count for name, count in inputs.items() if count}
+    job = next(_charged_like(store, model, params, files), None)
+    return None if job is None else Quote(job.cost, "estimate", f"as charged on {job.created_at.astimezone():%Y-%m-%d}")
+
+
+def _charged_like(store: Store, model: str, params: Mapping[str, Any], files: Mapping[str, int]) -> Iterator[Job]:
+    """Yield the newest jobs with the same model, priced params and number of files whose cost is known."""
+    wanted = {name: params.get(name) for name in priced_params(model)}
     for job in store.charged_like(model, wanted):
-        if _same(job.params, wanted) and _counts(job.images) == files:
-            return Quote(job.cost, "estimate", f"as charged on {job.created_at.astimezone():%Y-%m-%d}")
-    return None
+        if all(job.params.get(name) == value for name, value in wanted.items()) and _counts(job.images) == files:
+            yield job
 
 
 def as_published(model: Model, params: Mapping[str, Any]) -> Quote | None:
@@ -106,10 +106,6 @@ def as_published(model: Model, params: Mapping[str, Any]) -> Quote | None:
     scaled = f", {found.scaled}" if found.scaled else ""
     cost = Cost(found.amount, found.unit)
     return Quote(cost, "exact" if told == "exact" else "estimate", f"the catalogue's price ({told}){scaled}")
-
-
-def _same(params: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    return all(params.get(name) == value for name, value in wanted.items())
 
 
 def _counts(images: Mapping[str, Any]) -> dict[str, int]:

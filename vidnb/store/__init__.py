@@ -24,8 +24,8 @@ from vidnb.clock import Clock
 from vidnb.errors import IllegalTransitionError, StoreError
 from vidnb.forking import around_fork, in_child
 from vidnb.records import TERMINAL, Booked, Cost, Job, Purse, RemoteMedia, Reservation, State
-from vidnb.store import books, columns, measures, queries
-from vidnb.store import measures as measuring
+from vidnb.store import books, columns, queries
+from vidnb.store import measures as measures_
 from vidnb.store import scan as scanning
 from vidnb.store import votes as votes_
 from vidnb.store.aside import Aside
@@ -485,20 +485,16 @@ class Store:
         query = queries.JOB.where(UNFINISHED).order_by(JOBS.c.created_at, JOBS.c.id)
         return self._jobs(query if provider is None else query.where(JOBS.c.provider == provider))
 
-    def jobs(self, *, limit: int | None = None, newest_first: bool = True, **filters: Any) -> list[Job]:
-        """The jobs that pass every filter; see `matching` for the filters."""
-        return self._jobs(queries.listed(queries.JOB, limit, newest_first, filters))
-
-    def rows(self, *, limit: int | None = None, newest_first: bool = True, **filters: Any) -> list[dict[str, Any]]:
-        """The same as plain rows, one dict a job with the columns of the table: the quick way to a data frame."""
-        query = queries.listed(queries.ROW, limit, newest_first, filters)
+    def jobs(self, *terms: Term, limit: int | None = None) -> list[Job]:
+        """The jobs that meet all of these conditions, newest first; those in the trash are left out."""
         with self.reading() as connection:
-            return rows_of(connection.execute(query).all())
+            query = self._sql(connection).rows(queries.JOB, Search(terms, limit=limit))
+            return [job_of(row) for row in connection.execute(query)]
 
-    def ids(self, *, limit: int | None = None, newest_first: bool = True, **filters: Any) -> list[str]:
-        """The ids of the same jobs: the quick way to count them, and to read them a page at a time."""
+    def states(self) -> dict[State, int]:
+        """How many jobs are in each state; one in which none is has no entry."""
         with self.reading() as connection:
-            return list(connection.execute(queries.listed(queries.ID, limit, newest_first, filters)).scalars())
+            return {State(state): int(count) for state, count in connection.execute(queries.STATES)}
 
     def search(self, wanted: Search, start: int = 0, count: int | None = None) -> list[str]:
         """The ids of the jobs that are searched for, in order: all, or `count` of them from `start` on."""
@@ -581,11 +577,11 @@ class Store:
                     connection.execute(queries.SET_REPLAYS, {"job_id": job.id})
             known = {sha256 for sha256 in measures if not self._measured(connection, sha256)}
             for sha256 in known:
-                measuring.write(connection, self._insert, sha256, measures[sha256], self.clock.utc())
+                measures_.write(connection, self._insert, sha256, measures[sha256], self.clock.utc())
         return new
 
     def _measured(self, connection: Connection, sha256: str) -> bool:
-        return bool(measuring.read(connection, [sha256]))
+        return bool(measures_.read(connection, [sha256]))
 
     def trash(self, job_ids: Sequence[str], *, restore: bool = False) -> int:
         """Return how many of these jobs were put into the trash now, or taken out of it."""
@@ -730,15 +726,15 @@ class Store:
 
     # What was measured of clips
 
-    def measures(self, hashes: Iterable[str]) -> dict[str, measures.Values]:
+    def measures(self, hashes: Iterable[str]) -> dict[str, measures_.Values]:
         """Return what was measured of these files: by hash of the file, then by name; the newest of each measure."""
         with self.reading() as connection:
-            return measures.read(connection, hashes)
+            return measures_.read(connection, hashes)
 
     def measured_versions(self, hashes: Iterable[str]) -> dict[tuple[str, str, str], float | None]:
         """Return every value of these files that is kept, by hash, name and version of the measure."""
         with self.reading() as connection:
-            return measures.versions(connection, hashes)
+            return measures_.versions(connection, hashes)
 
     def measure_names(self) -> list[str]:
         """The names of all measures that any clip has."""
@@ -753,7 +749,7 @@ class Store:
             values: by name and version of the measure; None where the clip has no such value.
         """
         with self.writing() as connection:
-            measures.write(connection, self._insert, sha256, values, self.clock.utc())
+            measures_.write(connection, self._insert, sha256, values, self.clock.utc())
 
     def _jobs(self, query: Select[Any], values: Mapping[str, Any] | None = None) -> list[Job]:
         with self.reading() as connection:

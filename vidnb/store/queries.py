@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from functools import cache
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Select,
     Text,
     Update,
     and_,
@@ -31,13 +29,13 @@ from sqlalchemy import (
 
 from vidnb.records import TERMINAL, TRANSITIONS, State
 from vidnb.store.tables import (
+    ANSWERS,
     CELLS,
     CHARGED,
     EVENTS,
     JOB_COLUMNS,
     JOBS,
     LIVE,
-    REPLAYS,
     RESERVATIONS,
     ROW_COLUMNS,
     SAID,
@@ -49,7 +47,6 @@ from vidnb.store.tables import (
 
 TAKE = [JOBS.c.base_url, JOBS.c.recipe_hash, JOBS.c.take]
 JOB = select(*JOB_COLUMNS)
-ROW = select(*ROW_COLUMNS)
 ID = select(JOBS.c.id)
 NEWEST = (JOBS.c.created_at.desc(), JOBS.c.id.desc())
 ASCII_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
@@ -60,11 +57,10 @@ IS_REMOTE = and_(JOBS.c.provider == bindparam("provider_is"), JOBS.c.remote_id =
 GET = JOB.where(IS_JOB)
 BY_REMOTE = JOB.where(IS_REMOTE).order_by(*NEWEST).limit(1)
 STANDING = JOB.where(*(column == bindparam(column.name) for column in TAKE)).where(LIVE)
-ROWS_BY_ID = ROW.where(JOBS.c.id.in_(bindparam("job_ids", expanding=True)))
+ROWS_BY_ID = select(*ROW_COLUMNS).where(JOBS.c.id.in_(bindparam("job_ids", expanding=True)))
 NEWEST_AT = select(JOBS.c.created_at).order_by(JOBS.c.created_at.desc()).limit(1)
-# An imported job that replays stands for its recipe and take, whatever address it was sent to.
 REPLAYED = (
-    JOB.where(REPLAYS, JOBS.c.state == State.DONE.value, JOBS.c.trashed_at.is_(None), JOBS.c.purged_at.is_(None))
+    JOB.where(ANSWERS)
     .where(
         or_(
             and_(JOBS.c.recipe_hash == bindparam("recipe_hash"), JOBS.c.take == bindparam("take")),
@@ -90,6 +86,7 @@ NEXT_TAKE = select(
 NOTE = insert(EVENTS)
 STEP = select(EVENTS.c.job_id, EVENTS.c.state).where(EVENTS.c.id == bindparam("event_id"))
 ANY_JOB = select(JOBS.c.id).limit(1)
+STATES = select(JOBS.c.state, func.count()).group_by(JOBS.c.state)
 STEPS = (
     select(EVENTS.c.at, EVENTS.c.state, EVENTS.c.note)
     .where(EVENTS.c.job_id == bindparam("job_id"))
@@ -192,60 +189,6 @@ def move_of(to: State, expect: State | None, names: tuple[str, ...], conditions:
     return moved.where(*(JOBS.c[name] == bindparam(f"{name}_is") for name in conditions))
 
 
-def listed(query: Select[Any], limit: int | None, newest_first: bool, filters: dict[str, Any]) -> Select[Any]:
-    """The query with the filters of `matching`, in order."""
-    order = NEWEST if newest_first else (JOBS.c.created_at, JOBS.c.id)
-    return query.where(*matching(**filters)).order_by(*order).limit(limit)
-
-
-def matching(
-    *,
-    state: State | str | Iterable[str] | None = None,
-    model: str | Iterable[str] | None = None,
-    provider: str | Iterable[str] | None = None,
-    prompt: str | None = None,
-    words: str | None = None,
-    seed: int | Iterable[int] | None = None,
-    since: datetime | None = None,
-    emulated: bool | None = None,
-    rating: int | None = None,
-    tag: str | Iterable[str] | None = None,
-) -> list[ColumnElement[bool]]:
-    """The conditions for these filters; one that is None lets everything pass.
-
-    Args:
-        state: one or several.
-        model: one id or several, as `leonardo/motion_2.0`.
-        provider: one name or several.
-        prompt: a part of the prompt; upper and lower case are the same.
-        words: a part of the prompt or the note, or the beginning of a tag or of a word in it; case as above.
-        seed: one or several.
-        since: only jobs made then or later.
-        emulated: only emulated jobs, or only real ones.
-        rating: only jobs that were rated so, or better.
-        tag: one or several; a job that has any of them passes.
-    """
-    several = {JOBS.c.state: state, JOBS.c.model: model, JOBS.c.provider: provider}
-    found: list[ColumnElement[bool]] = [
-        column.in_(_texts(given)) for column, given in several.items() if given is not None
-    ]
-    if seed is not None:
-        found.append(JOBS.c.seed.in_([int(one) for one in (seed if isinstance(seed, Iterable) else [seed])]))
-    if prompt is not None:
-        found.append(in_prompt(prompt))
-    if words is not None:
-        found.append(worded(words))
-    if since is not None:
-        found.append(JOBS.c.created_at >= since)
-    if emulated is not None:
-        found.append(JOBS.c.emulated == emulated)
-    if rating is not None:
-        found.append(JOBS.c.rating >= int(rating))
-    if tag is not None:
-        found.append(or_(false(), *map(tagged, _texts(tag))))
-    return found
-
-
 def of_sweep(sweep_id: str) -> ColumnElement[bool]:
     """Whether a job belongs to a sweep; it starts from the sweep's cells, and not from every job there is."""
     own = JOBS.alias("of_sweep")
@@ -302,7 +245,3 @@ def worded(words: str) -> ColumnElement[bool]:
 def json_text(value: Any) -> str:
     """The value as `JsonText` stores it."""
     return json.dumps(value, separators=(",", ":"))
-
-
-def _texts(given: str | Iterable[str]) -> list[str]:
-    return [str(given)] if isinstance(given, str) else [str(one) for one in given]

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, and_, bindparam, func, select, update
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
-from vidnb.records import Job, Reservation, State
+from vidnb.records import CAME_TO_NOTHING, Job, Reservation, State
 from vidnb.store import columns, queries
-from vidnb.store.tables import CELLS, EVENTS, JOBS, SWEEPS, JsonText, UtcTime, job_of
+from vidnb.store.tables import ANSWERS, CELLS, EVENTS, JOBS, LIVE, OWN, SWEEPS, JsonText, UtcTime, job_of
 
 if TYPE_CHECKING:
     from vidnb.store import Store
@@ -51,14 +51,12 @@ _COLUMNS = (
 # the same for every job of a folder, and then the time grows with the square of the jobs.
 _STATES = (
     f"SELECT {_COLUMNS} FROM wanted JOIN jobs ON jobs.recipe_hash = wanted.recipe_hash "
-    "AND jobs.take = wanted.take AND jobs.base_url = wanted.base_url AND NOT jobs.imported AND jobs.purged_at IS NULL "
-    "UNION ALL "
+    f"AND jobs.take = wanted.take AND jobs.base_url = wanted.base_url AND {OWN.text} UNION ALL "
     f"SELECT {_COLUMNS} FROM wanted JOIN jobs ON jobs.recipe_hash = wanted.recipe_hash "
-    "AND jobs.take = wanted.take AND jobs.replays AND jobs.state || '' = 'done' UNION ALL "
+    f"AND jobs.take = wanted.take AND {ANSWERS.text} UNION ALL "
     # A job whose seed was drawn is the first take of the recipe that names this seed.
     f"SELECT {_COLUMNS} FROM wanted JOIN jobs ON jobs.seeded_hash = wanted.recipe_hash "
-    "AND wanted.take = 0 AND jobs.base_url || '' = wanted.base_url AND jobs.state NOT IN ('failed', 'cancelled') "
-    "AND NOT jobs.imported AND jobs.purged_at IS NULL"
+    f"AND wanted.take = 0 AND jobs.base_url || '' = wanted.base_url AND {LIVE.text}"
 )
 
 
@@ -78,7 +76,7 @@ class Standing:
     @property
     def is_live(self) -> bool:
         """Whether it occupies its take. A failed or cancelled job leaves the take free."""
-        return self.state not in (State.FAILED, State.CANCELLED)
+        return self.state not in CAME_TO_NOTHING
 
 
 class SweepRows:
@@ -132,14 +130,14 @@ class SweepRows:
             return int(connection.execute(select(func.coalesce(func.max(EVENTS.c.id), 0))).scalar_one())
 
     def jobs(self, ids: Sequence[str]) -> list[tuple[Key, Standing]]:
-        """Return how these jobs stand, each with its key."""
+        """Return how these jobs stand, each with its key; one that stands for no take here is left out."""
         found: list[tuple[Key, Standing]] = []
         chosen = (
             JOBS.c.id, JOBS.c.state, JOBS.c.error, JOBS.c.created_at, JOBS.c.cost_amount, JOBS.c.cost_unit,
             JOBS.c.clip_sha256, JOBS.c.rating, JOBS.c.base_url, JOBS.c.recipe_hash, JOBS.c.take, JOBS.c.seeded_hash,
         )  # fmt: skip
         for start in range(0, len(ids), 500):
-            query = select(*chosen).where(JOBS.c.id.in_(ids[start : start + 500]))
+            query = select(*chosen).where(JOBS.c.id.in_(ids[start : start + 500]), or_(OWN, ANSWERS))
             with self._store.reading() as connection:
                 rows = connection.execute(query).all()
             for row in rows:

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-from vidnb.records import TERMINAL, ClipInfo, Cost, Job, State
+from vidnb.records import CAME_TO_NOTHING, TERMINAL, ClipInfo, Cost, Job, State
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -137,17 +137,26 @@ JOBS = Table(
     Column("purged_at", UtcTime),
 )
 
-LIVE = text("state NOT IN ('failed', 'cancelled') AND NOT imported AND purged_at IS NULL")
+# In this order: SQLite takes an index only for the very words that it was made with.
+_GOES_ON = "state NOT IN ({})".format(", ".join(f"'{state}'" for state in sorted(CAME_TO_NOTHING, reverse=True)))
+OWN = text("NOT imported AND purged_at IS NULL")
+"""Rows of this folder's own jobs that still have their files."""
+LIVE = text(f"{_GOES_ON} AND {OWN.text}")
 """Rows that stand for their take; a failed or cancelled one leaves it free. Literal, as partial indexes need it."""
 
 UNFINISHED = text("state NOT IN ({})".format(", ".join(f"'{state}'" for state in sorted(TERMINAL))))
 
 REPLAYS = text("replays")
+ANSWERS = text("replays AND state || '' = 'done' AND trashed_at IS NULL AND purged_at IS NULL")
+"""Jobs of a bundle that stand for their recipe and take, whatever address they were sent to.
+
+The state is written so that SQLite does not begin with an index of states, where nearly every job is (see `sweeps`).
+"""
 TRASHED = text("trashed_at IS NOT NULL")
 SAID = text("(tags <> '[]' OR note <> '')")
 """Jobs of which a person said something; few."""
 
-CHARGED = text("cost_unit IS NOT NULL AND NOT emulated AND state NOT IN ('failed', 'cancelled')")
+CHARGED = text(f"cost_unit IS NOT NULL AND NOT emulated AND {_GOES_ON}")
 
 EVENTS = Table(
     "events",

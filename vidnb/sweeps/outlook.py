@@ -21,7 +21,8 @@ from vidnb.store.sweeps import Standing
 from vidnb.sweeps.plan import Plan, Planned
 
 OURS = frozenset({"key", "credit", "rate"})
-"""Kinds of errors that say nothing of the recipe: a sweep that is run again sends these jobs again."""
+"""Kinds of errors that say nothing of the recipe: the next job would fail as well, so a sweep stops instead of failing
+them all, and sends these jobs again when it is run again."""
 
 
 class Group(StrEnum):
@@ -204,7 +205,7 @@ def _kind(job: Planned) -> tuple[Any, ...]:
     """Return what jobs have in common that cost and take the same."""
     wanted = job.params
     return (
-        job.base_url, job.model, *(repr(wanted.get(name)) for name in quotes.PRICED),
+        job.base_url, job.model, *(repr(wanted.get(name)) for name in quotes.priced_params(job.model)),
         *((name, len(items)) for name, items in job.images.items()),
     )  # fmt: skip
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
-import uuid
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,9 +17,10 @@ from typing import Any, Literal
 from vidnb import catalog, params
 from vidnb.catalog import Model, Param
 from vidnb.errors import OlderFormWarning, Problem
+from vidnb.jobs.intended import intended
 from vidnb.net.target import Target
 from vidnb.params import Request
-from vidnb.records import Job, MediaFile, RemoteMedia, State
+from vidnb.records import Job, MediaFile, RemoteMedia
 from vidnb.sweeps import axes as axes_
 from vidnb.sweeps import templates
 from vidnb.sweeps.axes import Axis, Labelled
@@ -71,13 +71,7 @@ class Planned:
             at: the time now.
         """
         request = Request(catalog.find(self.model), self.params, _media(self.images), self.dropped)
-        seeded = params.drawn(request, self.take, emulated=self.emulated)
-        return Job(
-            id=uuid.uuid4().hex, provider=self.provider, model=self.model, recipe_hash=self.recipe_hash, take=self.take,
-            seeded_hash=seeded.recipe.recipe_hash if seeded else None, seed_drawn=seeded is not None,
-            state=State.INTENDED, params=(seeded or request).params, images=self.images, dropped=self.dropped,
-            emulated=self.emulated, base_url=self.base_url, created_at=at, purse=purse,
-        )  # fmt: skip
+        return intended(request, self.take, base_url=self.base_url, emulated=self.emulated, at=at, purse=purse)
 
 
 def _media(images: Mapping[str, Any]) -> dict[str, list[MediaFile | RemoteMedia]]:

@@ -20,15 +20,13 @@ from vidnb.errors import CapReachedError, ConfigError, TransportError, VidnbErro
 from vidnb.jobs.ledger import refusal
 from vidnb.records import Job, Reservation, State
 from vidnb.store.sweeps import PAUSE, STOP, Key, Standing, SweepRows
-from vidnb.sweeps.outlook import Group, group_of
+from vidnb.sweeps.outlook import OURS, Group, group_of
 from vidnb.sweeps.plan import Plan, Planned
 
 TICK_S = 0.25
 """How often the database is asked for news."""
 LONGEST_REST_S = 30.0
 """Longest wait, in seconds, before a lost connection is tried again; the waits begin at 1 s and double."""
-STANDSTILL = frozenset({"key", "credit", "rate"})
-"""Errors after which the next job would fail as well: the sweep stops and says so, instead of failing them all."""
 SPARE = 2
 """How many jobs are prepared beyond those that the service works on, so that a free place is used at once."""
 
@@ -181,7 +179,7 @@ class Run:
         if self.progress.word == "offline":
             self.progress.word, self.progress.why = "running", ""
         kind = (job.error or {}).get("kind")
-        if job.state is State.FAILED and kind in STANDSTILL:
+        if job.state is State.FAILED and kind in OURS:
             self._halt("halted", f"{(job.error or {}).get('message')}: {(job.error or {}).get('advice')}")
         return job
 

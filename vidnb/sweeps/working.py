@@ -17,13 +17,14 @@ from vidnb.errors import CapReachedError, ConfigError, TransportError, VidnbErro
 from vidnb.jobs.ledger import refusal
 from vidnb.records import Job, Reservation, State
 from vidnb.store.sweeps import SweepRows
-from vidnb.sweeps.running import LONGEST_REST_S, SPARE, STANDSTILL, planned_of
+from vidnb.sweeps.outlook import OURS
+from vidnb.sweeps.running import LONGEST_REST_S, SPARE, planned_of
 
 LOOK_S = 1.0
 """How often the database is asked for sweeps and for jobs that nobody works on."""
 CAP_REST_S = 5.0
 """A sweep whose purse is empty is looked at again after so long."""
-STANDSTILL_REST_S = 60.0
+REFUSED_REST_S = 60.0
 """A service that refuses every job is asked again after so long."""
 
 
@@ -124,7 +125,7 @@ class Worker:
             self._tell_once(job.base_url, str(error))
             return
         except VidnbError as error:
-            self._rest(job.base_url, STANDSTILL_REST_S)
+            self._rest(job.base_url, REFUSED_REST_S)
             self._say(f"job {job.id[:8]}: {error}")
             return
         self._told.discard(job.base_url)
@@ -133,8 +134,8 @@ class Worker:
         else:
             self.failed += 1
             self._say(f"job {job.id[:8]} ({job.model}) {job.state}: {(job.error or {}).get('message', '')}")
-            if job.state is State.FAILED and (job.error or {}).get("kind") in STANDSTILL:
-                self._rest(job.base_url, STANDSTILL_REST_S)
+            if job.state is State.FAILED and (job.error or {}).get("kind") in OURS:
+                self._rest(job.base_url, REFUSED_REST_S)
 
     def _row(self, cell: Any) -> tuple[Job, Reservation]:
         purse = self._rows.purse_of(cell["sweep_id"])

@@ -18,63 +18,28 @@ function render({ model, el }) {
   const { root, signal, hear, watch, announce } = part;
 
   const mine = annotations(part);
-  const {
-    video,
-    poster,
-    start,
-    cannot,
-    anyway,
-    warning,
-    stage,
-    scrub,
-    span,
-    play,
-    back,
-    forward,
-    time,
-    numbered,
-    setA,
-    setB,
-    unmark,
-    speed,
-    loop,
-    mute,
-    volume,
-    full,
-    download,
-    help,
-    keys,
-    transport,
-    screen,
-    quiet,
-    copy,
-    acts,
-    code,
-    about,
-    actions,
-    shownPart,
-    empty,
-  } = playerParts(mine.el);
-  root.append(empty, shownPart);
-  const tools = /** @type {HTMLElement} */ (transport.querySelector(".vidnb-tools"));
-  const stops = [roving(tools, signal), roving(actions, signal)];
+  const ui = playerParts(mine.el);
+  root.append(ui.empty, ui.shownPart);
+  const tools = /** @type {HTMLElement} */ (ui.transport.querySelector(".vidnb-tools"));
+  const stops = [roving(tools, signal), roving(ui.actions, signal)];
 
   // -- state
-  const head = playhead(part, video, draw);
-  const film = source(part, video, poster, (state, words) => {
+  const head = playhead(part, ui.video, draw);
+  const film = source(part, ui.video, ui.poster, (state, words) => {
     root.dataset.state = state;
     if (state === "loading") head.hold();
-    cannot.textContent = words;
-    cannot.hidden = !words;
-    for (const control of [scrub, back, play, forward, setA, setB]) control.disabled = state === "unplayable";
+    ui.cannot.textContent = words;
+    ui.cannot.hidden = !words;
+    for (const control of [ui.scrub, ui.back, ui.play, ui.forward, ui.setA, ui.setB])
+      control.disabled = state === "unplayable";
     if (state !== "loading") {
       draw();
       tryAutoplay();
     }
   });
   const tip = tips(part);
-  const aim = aimed(part, [actions, mine.el, download], (control) => tip.say(control, MISSED));
-  const engaged = engagement(part, [actions, mine.el], mine.boxes);
+  const aim = aimed(part, [ui.actions, mine.el, ui.download], (control) => tip.say(control, MISSED));
+  const engaged = engagement(part, [ui.actions, mine.el], mine.boxes);
   const unheard = new Set(); // actions that the kernel has not heard yet
   /** @type {?ShownClip} */
   let clip = null;
@@ -85,46 +50,46 @@ function render({ model, el }) {
     if (!clip) return;
     const { frame, marks } = head.state;
     const { measures } = clip;
-    const going = !video.paused && !video.ended;
-    if (play.dataset.going !== String(going)) {
-      play.replaceChildren(icon(going ? "pause" : "play"));
-      play.ariaLabel = play.title = going ? "Pause" : "Play";
-      play.dataset.going = String(going);
+    const going = !ui.video.paused && !ui.video.ended;
+    if (ui.play.dataset.going !== String(going)) {
+      ui.play.replaceChildren(icon(going ? "pause" : "play"));
+      ui.play.ariaLabel = ui.play.title = going ? "Pause" : "Play";
+      ui.play.dataset.going = String(going);
     }
-    scrub.value = String(frame);
-    scrub.style.setProperty("--at", String(frame / (measures.frames - 1 || 1)));
-    scrub.setAttribute("aria-valuetext", frameWords(frame, measures));
-    time.textContent = `${timeOf(frame, measures).toFixed(2)} / ${measures.duration_s.toFixed(2)} s`;
-    numbered.textContent = `frame ${frame + 1} of ${measures.frames}`;
+    ui.scrub.value = String(frame);
+    ui.scrub.style.setProperty("--at", String(frame / (measures.frames - 1 || 1)));
+    ui.scrub.setAttribute("aria-valuetext", frameWords(frame, measures));
+    ui.time.textContent = `${timeOf(frame, measures).toFixed(2)} / ${measures.duration_s.toFixed(2)} s`;
+    ui.numbered.textContent = `frame ${frame + 1} of ${measures.frames}`;
     drawMarks(marks, measures.frames - 1 || 1);
-    loop.setAttribute("aria-pressed", String(head.state.loop));
-    start.hidden = going || root.dataset.state !== "ready" || head.state.touched || frame > 0;
+    ui.loop.setAttribute("aria-pressed", String(head.state.loop));
+    ui.start.hidden = going || root.dataset.state !== "ready" || head.state.touched || frame > 0;
     const address = film.address();
-    download.hidden = !address;
-    if (address && download.getAttribute("href") !== address) download.href = address;
+    ui.download.hidden = !address;
+    if (address && ui.download.getAttribute("href") !== address) ui.download.href = address;
     drawSound();
   }
 
   function drawMarks({ a, b }, last) {
-    setA.setAttribute("aria-pressed", String(a !== null));
-    setB.setAttribute("aria-pressed", String(b !== null));
+    ui.setA.setAttribute("aria-pressed", String(a !== null));
+    ui.setB.setAttribute("aria-pressed", String(b !== null));
     const some = a !== null || b !== null;
-    unmark.hidden = span.hidden = !some;
-    span.style.setProperty("--from", String((a ?? 0) / last));
-    span.style.setProperty("--to", String((b ?? last) / last));
-    span.dataset.a = String(a !== null);
-    span.dataset.b = String(b !== null);
+    ui.unmark.hidden = ui.span.hidden = !some;
+    ui.span.style.setProperty("--from", String((a ?? 0) / last));
+    ui.span.style.setProperty("--to", String((b ?? last) / last));
+    ui.span.dataset.a = String(a !== null);
+    ui.span.dataset.b = String(b !== null);
   }
 
   function drawSound() {
-    const silent = video.muted || !video.volume;
-    if (mute.dataset.silent !== String(silent)) {
-      mute.replaceChildren(icon(silent ? "mute" : "sound"));
-      mute.ariaLabel = mute.title = silent ? "Sound on" : "Mute";
-      mute.dataset.silent = String(silent);
+    const silent = ui.video.muted || !ui.video.volume;
+    if (ui.mute.dataset.silent !== String(silent)) {
+      ui.mute.replaceChildren(icon(silent ? "mute" : "sound"));
+      ui.mute.ariaLabel = ui.mute.title = silent ? "Sound on" : "Mute";
+      ui.mute.dataset.silent = String(silent);
     }
-    volume.value = String(video.muted ? 0 : video.volume);
-    volume.style.setProperty("--at", volume.value);
+    ui.volume.value = String(ui.video.muted ? 0 : ui.video.volume);
+    ui.volume.style.setProperty("--at", ui.volume.value);
   }
 
   /** @param {boolean} first whether the view is new */
@@ -132,12 +97,12 @@ function render({ model, el }) {
     const next = model.get("_shown")?.id ? model.get("_shown") : null;
     const changed = next?.id !== clip?.id || first;
     clip = next;
-    empty.hidden = Boolean(clip);
-    shownPart.hidden = !clip;
+    ui.empty.hidden = Boolean(clip);
+    ui.shownPart.hidden = !clip;
     mine.show(clip);
     if (changed) changeClip(first);
     if (!clip) return;
-    about.replaceChildren(...caption(clip));
+    ui.about.replaceChildren(...caption(clip));
     drawActions();
     drawWarning();
     draw();
@@ -147,7 +112,7 @@ function render({ model, el }) {
     head.show(clip, first ? (model.get("time_s") ?? 0) : 0);
     aim.shows(clip?.id ?? null);
     tip.clear();
-    code.hidden = true;
+    ui.code.hidden = true;
     wantsPlay = false;
     film.show(clip, first);
     if (!clip) {
@@ -155,24 +120,24 @@ function render({ model, el }) {
       return;
     }
     const { width_px: wide, height_px: high, frames } = clip.measures;
-    screen.ariaLabel = `Player: ${clip.model}${clip.prompt ? `, ${clip.prompt}` : ""}`;
-    poster.alt = clip.prompt || clip.model;
-    stage.style.setProperty("--ratio", String(wide / high || 16 / 9));
-    scrub.max = String(frames - 1);
-    download.download = clip.name;
-    mute.hidden = volume.hidden = !clip.has_audio;
+    ui.screen.ariaLabel = `Player: ${clip.model}${clip.prompt ? `, ${clip.prompt}` : ""}`;
+    ui.poster.alt = clip.prompt || clip.model;
+    ui.stage.style.setProperty("--ratio", String(wide / high || 16 / 9));
+    ui.scrub.max = String(frames - 1);
+    ui.download.download = clip.name;
+    ui.mute.hidden = ui.volume.hidden = !clip.has_audio;
     const noSound = clip.has_audio && clip.host === "vscode";
-    quiet.textContent = noSound
+    ui.quiet.textContent = noSound
       ? "VS Code plays no AAC sound: the clip is silent here, the downloaded file is not."
       : "";
-    quiet.hidden = !noSound;
-    video.playbackRate = Number(speed.value);
+    ui.quiet.hidden = !noSound;
+    ui.video.playbackRate = Number(ui.speed.value);
   }
 
   function drawActions() {
     const offered = model.get("_actions") ?? [];
     const price = model.get("price") ?? "";
-    acts.forEach((act, at) => {
+    ui.acts.forEach((act, at) => {
       const { action } = act.dataset;
       act.hidden = !offered.includes(action);
       act.title = why(action) || ACTIONS[at][3];
@@ -181,9 +146,9 @@ function render({ model, el }) {
       act.querySelector(".vidnb-cost")?.remove();
       if (price && PAID.has(action)) act.append(h("span", { class: "vidnb-cost vidnb-muted" }, price));
     });
-    copy.disabled = !clip?.code;
+    ui.copy.disabled = !clip?.code;
     stops.forEach((check) => check());
-    copy.title = clip?.code
+    ui.copy.title = clip?.code
       ? "Copy the recipe as Python code"
       : "The recipe is too long to copy from here: vidnb.display.recipe_code(clip)";
   }
@@ -199,8 +164,8 @@ function render({ model, el }) {
   }
 
   function drawWarning() {
-    warning.hidden = flashes() !== true;
-    anyway.hidden = !video.paused || head.state.touched;
+    ui.warning.hidden = flashes() !== true;
+    ui.anyway.hidden = !ui.video.paused || head.state.touched;
   }
 
   // -- doing
@@ -211,8 +176,8 @@ function render({ model, el }) {
       head.toggle();
       return;
     }
-    if (!model.get("autoplay") || flashes() !== false || stillPlease() || !video.paused) return;
-    video.muted = true;
+    if (!model.get("autoplay") || flashes() !== false || stillPlease() || !ui.video.paused) return;
+    ui.video.muted = true;
     head.state.touched = true;
     head.play();
   }
@@ -225,20 +190,20 @@ function render({ model, el }) {
   }
 
   function setMuted(value) {
-    video.muted = value;
-    if (!value && !video.volume) video.volume = 1;
+    ui.video.muted = value;
+    if (!value && !ui.video.volume) ui.video.volume = 1;
     draw();
   }
 
   function toggleFull() {
     if (document.fullscreenElement) document.exitFullscreen();
-    else if (screen.requestFullscreen) screen.requestFullscreen().catch((error) => announce(error.message));
-    else video.webkitEnterFullscreen?.();
+    else if (ui.screen.requestFullscreen) ui.screen.requestFullscreen().catch((error) => announce(error.message));
+    else ui.video.webkitEnterFullscreen?.();
   }
 
   function toggleKeys() {
-    keys.hidden = !keys.hidden;
-    help.setAttribute("aria-expanded", String(!keys.hidden));
+    ui.keys.hidden = !ui.keys.hidden;
+    ui.help.setAttribute("aria-expanded", String(!ui.keys.hidden));
   }
 
   function setMark(name) {
@@ -259,20 +224,20 @@ function render({ model, el }) {
     forward: () => head.step(1),
     "second-back": () => head.go(head.state.frame - second()),
     "second-forward": () => head.go(head.state.frame + second()),
-    mute: () => clip?.has_audio && setMuted(!video.muted),
+    mute: () => clip?.has_audio && setMuted(!ui.video.muted),
     full: toggleFull,
     a: () => setMark("a"),
     b: () => setMark("b"),
     first: () => head.go(0),
     last: () => {
-      video.pause();
+      ui.video.pause();
       head.go(Infinity);
     },
     help: toggleKeys,
   };
 
   function keyed(event) {
-    const name = event.key === "Escape" && !keys.hidden ? "help" : keyAction(event);
+    const name = event.key === "Escape" && !ui.keys.hidden ? "help" : keyAction(event);
     const { target } = event;
     if (!clip || !name || target.matches("select") || (target.matches("button, a") && event.key === " ")) return;
     if (target.matches("input[type=range]") && /^(Arrow|Home|End)/.test(event.key)) return;
@@ -281,10 +246,10 @@ function render({ model, el }) {
   }
 
   async function copyRecipe() {
-    const copied = await copyText(clip?.code ?? "", code, announce);
+    const copied = await copyText(clip?.code ?? "", ui.code, announce);
     if (signal.aborted || !copied) return;
-    copy.replaceChildren(icon("check", 14), "Copied");
-    setTimeout(() => copy.replaceChildren(icon("copy", 14), "Copy recipe"), 1600);
+    ui.copy.replaceChildren(icon("check", 14), "Copied");
+    setTimeout(() => ui.copy.replaceChildren(icon("copy", 14), "Copy recipe"), 1600);
   }
 
   /** One click is one message: until the kernel has heard it, another would be paid for, too; the second click of a
@@ -308,43 +273,43 @@ function render({ model, el }) {
   // -- listening
   const on = (element, name, handler) => element.addEventListener(name, handler, { signal });
   for (const [element, name] of [
-    [play, "play"],
-    [back, "back"],
-    [forward, "forward"],
-    [setA, "a"],
-    [setB, "b"],
-    [full, "full"],
-    [help, "help"],
-    [anyway, "play"],
+    [ui.play, "play"],
+    [ui.back, "back"],
+    [ui.forward, "forward"],
+    [ui.setA, "a"],
+    [ui.setB, "b"],
+    [ui.full, "full"],
+    [ui.help, "help"],
+    [ui.anyway, "play"],
   ])
     on(element, "click", () => does[name]());
-  on(unmark, "click", () => {
+  on(ui.unmark, "click", () => {
     setMark(null);
-    setA.focus();
+    ui.setA.focus();
   });
-  on(stage, "click", (event) => {
+  on(ui.stage, "click", (event) => {
     if (!event.target.closest("button")) {
-      screen.focus({ preventScroll: true });
+      ui.screen.focus({ preventScroll: true });
       toggle();
     }
   });
-  on(screen, "keydown", keyed);
-  on(scrub, "input", () => {
+  on(ui.screen, "keydown", keyed);
+  on(ui.scrub, "input", () => {
     head.state.touched = true;
-    head.go(Number(scrub.value));
+    head.go(Number(ui.scrub.value));
   });
-  on(speed, "change", () => {
-    video.playbackRate = video.defaultPlaybackRate = Number(speed.value);
+  on(ui.speed, "change", () => {
+    ui.video.playbackRate = ui.video.defaultPlaybackRate = Number(ui.speed.value);
   });
-  on(loop, "click", () => head.setLoop(!head.state.loop));
-  on(mute, "click", () => setMuted(!video.muted));
-  on(volume, "input", () => {
-    video.volume = Number(volume.value);
-    video.muted = !video.volume;
+  on(ui.loop, "click", () => head.setLoop(!head.state.loop));
+  on(ui.mute, "click", () => setMuted(!ui.video.muted));
+  on(ui.volume, "input", () => {
+    ui.video.volume = Number(ui.volume.value);
+    ui.video.muted = !ui.video.volume;
     draw();
   });
-  on(copy, "click", copyRecipe);
-  acts.forEach((act) => on(act, "click", (event) => press(act, event)));
+  on(ui.copy, "click", copyRecipe);
+  ui.acts.forEach((act) => on(act, "click", (event) => press(act, event)));
   hear("heard", ({ name }) => {
     if (unheard.delete(name)) {
       drawActions();
@@ -352,7 +317,7 @@ function render({ model, el }) {
     }
   });
   for (const name of ["play", "pause", "volumechange"])
-    on(video, name, () => {
+    on(ui.video, name, () => {
       draw();
       drawWarning();
     });
@@ -366,8 +331,8 @@ function render({ model, el }) {
     drawWarning();
     tryAutoplay();
   });
-  speed.value = "1";
-  full.hidden = !(document.fullscreenEnabled || video.webkitEnterFullscreen);
+  ui.speed.value = "1";
+  ui.full.hidden = !(document.fullscreenEnabled || ui.video.webkitEnterFullscreen);
   head.setLoop(true);
   drawClip(true);
 

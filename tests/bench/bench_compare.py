@@ -50,7 +50,7 @@ SEEK = """async (beats) => {
         slider.value = beat;
         slider.dispatchEvent(new Event('input', { bubbles: true }));
         const small = performance.now() - start;
-        while (root.dataset.settled !== String(beat)) await new Promise(requestAnimationFrame);
+        while (root.dataset.rested !== String(beat)) await new Promise(requestAnimationFrame);
         found.push([small, performance.now() - start]);
         await new Promise((done) => setTimeout(done, 60));
     }
@@ -91,7 +91,7 @@ def opened(page: Page, path: Path, count: int) -> None:
     """Open an exported comparison and wait until all its clips can be decoded."""
     page.goto(path.as_uri())
     page.wait_for_function(f"() => document.querySelector('.vidnb-compare')?.dataset.films === '{count}'")
-    page.wait_for_function("() => document.querySelector('.vidnb-compare').dataset.settled === '0'")
+    page.wait_for_function("() => document.querySelector('.vidnb-compare').dataset.rested === '0'")
 
 
 def played(page: Page, seconds: float) -> dict[str, Any]:

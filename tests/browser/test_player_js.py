@@ -544,7 +544,7 @@ def other(clip: Clip, **changes: Any) -> dict[str, Any]:
 
 def settle(part: WidgetPage) -> None:
     """Wait until a clip that has just come counts as seen, by the page's own clock."""
-    expect(part.root).to_have_attribute("data-settled", "true")
+    expect(part.root).to_have_attribute("data-rested", "true")
 
 
 @pytest.mark.parametrize("selector", PRESSES)

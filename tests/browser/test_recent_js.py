@@ -72,7 +72,7 @@ def scroll_to(shown: WidgetPage, place: int) -> None:
     shown.root.get_by_role("listbox").evaluate(script, place * 172)
 
 
-def settled(shown: WidgetPage, kind: str, count: int) -> list[dict[str, Any]]:
+def at_rest(shown: WidgetPage, kind: str, count: int) -> list[dict[str, Any]]:
     return shown.wait_for_sent(kind, count)
 
 
@@ -81,24 +81,24 @@ def settled(shown: WidgetPage, kind: str, count: int) -> list[dict[str, Any]]:
 
 def test_ten_thousand_clips_are_a_dozen_tiles_and_few_messages(widget_page: Open) -> None:
     shown = widget_page(Recent, traits(10_000))
-    settled(shown, "posters", 1)
+    at_rest(shown, "posters", 1)
     assert tiles(shown).count() <= MOST_TILES
     assert shown.sent("page") == []
     expect(shown.root).to_contain_text("10,000 clips")
 
     scroll_to(shown, 5_000)
-    assert settled(shown, "page", 1) == [{"kind": "page", "start": 4_980}]
+    assert at_rest(shown, "page", 1) == [{"kind": "page", "start": 4_980}]
     answer(shown)
     expect(tile(shown, 5_000)).to_have_attribute("aria-label", "clip of Motion 2.0, seed 5000: a koala in meadow 5000")
     assert tiles(shown).count() <= MOST_TILES
-    wanted = settled(shown, "posters", 2)[1]["ids"]
+    wanted = at_rest(shown, "posters", 2)[1]["ids"]
     assert len(wanted) <= MOST_TILES
     assert all(abs(int(one, 16) - 5_000) < MOST_TILES for one in wanted)
 
 
 def test_passing_by_asks_for_nothing(widget_page: Open) -> None:
     shown = widget_page(Recent, traits(10_000))
-    settled(shown, "posters", 1)
+    at_rest(shown, "posters", 1)
     script = """async strip => {
         for (let left = 0; left < 1_600_000; left += 40_000) {
             strip.scrollTo({ left, behavior: "instant" });
@@ -106,35 +106,35 @@ def test_passing_by_asks_for_nothing(widget_page: Open) -> None:
         }
     }"""
     shown.root.get_by_role("listbox").evaluate(script)
-    settled(shown, "page", 1)
+    at_rest(shown, "page", 1)
     assert len(shown.sent("page")) <= 2
     assert tiles(shown).count() <= MOST_TILES
 
 
 def test_posters_that_are_far_away_are_given_back_and_asked_for_again(widget_page: Open) -> None:
     shown = widget_page(Recent, traits(10_000))
-    settled(shown, "posters", 1)
+    at_rest(shown, "posters", 1)
     answer(shown)
     for step in range(1, 26):
         before = len(shown.sent())
         scroll_to(shown, step * PAGE_CLIPS + 20)
-        settled(shown, "page", step)
+        at_rest(shown, "page", step)
         answer(shown, before)
-        settled(shown, "posters", step + 1)
+        at_rest(shown, "posters", step + 1)
         answer(shown, before + 1)
     assert shown.counts()["blobs"] <= POSTERS_KEPT
     scroll_to(shown, 0)
-    assert clip(0)["id"] in settled(shown, "posters", 27)[-1]["ids"]
+    assert clip(0)["id"] in at_rest(shown, "posters", 27)[-1]["ids"]
     assert len(shown.sent("page")) == 25, "what was told of a clip is kept"
 
 
 def test_an_answer_to_an_older_list_is_not_taken(widget_page: Open) -> None:
     shown = widget_page(Recent, traits(200))
     scroll_to(shown, 100)
-    settled(shown, "page", 1)
+    at_rest(shown, "page", 1)
     shown.say("page", {"list": 0, "start": 60, "facts": [clip(at, prompt="stale") for at in range(60, 120)]})
     expect(shown.root).not_to_contain_text("stale")
-    settled(shown, "page", 2)
+    at_rest(shown, "page", 2)
     answer(shown)
     expect(tile(shown, 100)).to_have_attribute("aria-label", "clip of Motion 2.0, seed 100: a koala in meadow 100")
 
@@ -452,7 +452,7 @@ def test_nothing_serious_is_found_by_the_audit_and_nothing_overflows(
     mark = {False: ["EMULATED"], True: []}
     told = [clip(at, marks=mark[at == 2], nsfw=at == 1, rating=at % 6, prompt=f"koala {at}") for at in range(24)]
     shown = widget_page(Recent, traits(128, _first=told, _chosen=clip(0)["id"]), width=width, theme=theme)
-    settled(shown, "posters", 1)
+    at_rest(shown, "posters", 1)
     answer(shown)
     shown.say("posters", {"ids": [clip(0)["id"], clip(1)["id"]]}, [_poster_of(video)] * 2)
     shown.shot(f"recent-{theme}-{width}")
@@ -484,7 +484,7 @@ def test_an_empty_folder_says_what_will_be_here(widget_page: Open) -> None:
 
 def test_the_end_leaves_nothing_behind(widget_page: Open, video: bytes) -> None:
     shown = widget_page(Recent, traits(200))
-    settled(shown, "posters", 1)
+    at_rest(shown, "posters", 1)
     answer(shown)
 
     def come_and_go() -> dict[str, int]:

@@ -65,7 +65,7 @@ def shown(notebook: NotebookPage, prompt: str) -> Locator:
     player = studio_of(notebook).locator(".vidnb-player.vidnb-root")
     expect(player.locator(".vidnb-about")).to_contain_text(prompt)
     expect(player).to_have_attribute("data-state", "ready")
-    expect(player).to_have_attribute("data-settled", "true")
+    expect(player).to_have_attribute("data-rested", "true")
     return player.locator("video")
 
 

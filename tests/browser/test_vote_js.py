@@ -55,7 +55,7 @@ def show_pair(shown: WidgetPage, number: int = 1, said: str = "", **changes: Any
     expect(shown.root).to_have_attribute("data-state", "ready")
 
 
-def settled(shown: WidgetPage) -> None:
+def at_rest(shown: WidgetPage) -> None:
     shown.page.wait_for_timeout(450)  # a press that comes sooner is not for this pair
 
 
@@ -84,14 +84,14 @@ def test_keys_answer_and_a_second_press_does_not_vote(widget_page: Open, video: 
     shown.root.focus()
     shown.page.keyboard.press("1")
     assert shown.sent("answer") == []
-    settled(shown)
+    at_rest(shown)
     shown.page.keyboard.press("1")
     shown.page.keyboard.press("2")
     assert shown.wait_for_sent("answer") == [{"kind": "answer", "number": 1, "answer": "1"}]
     for number, key in ((2, "2"), (3, "0")):
         show_pair(shown, number, "Noted.")
         expect(shown.root.get_by_text("Noted.").first).to_be_visible()
-        settled(shown)
+        at_rest(shown)
         shown.page.keyboard.press(key)
         assert shown.wait_for_sent("answer", number)[-1] == {"kind": "answer", "number": number, "answer": key}
     show_pair(shown, 4)
@@ -99,7 +99,7 @@ def test_keys_answer_and_a_second_press_does_not_vote(widget_page: Open, video: 
     shown.page.keyboard.press("s")
     assert len(shown.wait_for_sent("undo")) == 1
     assert len(shown.wait_for_sent("skip")) == 1
-    settled(shown)
+    at_rest(shown)
     shown.page.get_by_role("button", name="No difference").click()
     assert shown.wait_for_sent("answer", 4)[-1]["answer"] == "0"
 

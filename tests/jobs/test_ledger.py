@@ -511,9 +511,9 @@ def test_a_job_from_before_the_ledger_is_priced_once_and_no_other_with_it(store:
     with store.writing() as connection:
         connection.exec_driver_sql("UPDATE reservations SET expected = -1, unit = ''")
     assert {row.id for row in store.unpriced()} == {row.id for row in rows}
-    store.price(rows[0].id, Cost(0.5, "USD"))
+    store.expect_cost(rows[0].id, Cost(0.5, "USD"))
     assert [row.id for row in store.unpriced()] == [rows[1].id]
-    store.price(rows[0].id, Cost(9.0, "USD"))
+    store.expect_cost(rows[0].id, Cost(9.0, "USD"))
     assert sums(store) == (0.5, 0, 0)
 
 

@@ -143,7 +143,7 @@ async def test_places_at_the_service_are_counted_over_all_clients_and_freed_by_t
     store.move("job1", State.CANCELLED)
     await third
     there = live(Rates(1, 1, 1))
-    assert PaceRows(store).in_flight(f"{there.provider.name} https://cloud.leonardo.ai {there.account}") == 2
+    assert PaceRows(store).in_flight(there.lane) == 2
 
 
 @pytest.mark.anyio
@@ -165,11 +165,11 @@ async def test_a_refusal_pauses_the_whole_line_and_what_passes_ends_the_count(st
     await line.refused(first, refused)
     assert store.clock.now() - started == pytest.approx(7, abs=0.1)
     await other.may_submit(job(store, 2))
-    rows = PaceRows(store)
-    assert rows.look(other.account, "submit").refused == 1
+    rows, lane = PaceRows(store), live(Rates(2000, 60_000, 100)).lane
+    assert rows.look(lane, "submit").refused == 1
     await line.accepted()
     await other.may_submit(job(store, 3))
-    assert rows.look(other.account, "submit").refused == 0
+    assert rows.look(lane, "submit").refused == 0
 
 
 @pytest.mark.anyio
@@ -187,7 +187,7 @@ async def test_a_place_that_was_given_before_a_pause_moves_on_by_as_long(store: 
     await line.may_submit(job(store, 1))
     started = store.clock.now()
     waiting = asyncio.create_task(line.may_submit(job(store, 2)))
-    rows.refuse(line.account, "submit", 30.0)
+    rows.refuse(live(Rates(600, 6, 1)).lane, "submit", 30.0)
     await waiting
     assert store.clock.now() - started >= 30.0
 

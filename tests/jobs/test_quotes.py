@@ -158,9 +158,9 @@ def test_the_catalogues_price_grows_with_the_duration_and_is_an_estimate(live: C
 def test_only_the_catalogue_makes_a_price_exact(live: Client) -> None:
     price = {"amount": 0.4, "unit": "USD", "basis": "clip", "confidence": "exact"}
     model = Model("x/y", "x", "y", "v1", "Y", price=price, fixed_duration_s=8)
-    assert quotes.as_published(model, {}) == Quote(Cost(0.4, "USD"), "exact", "the catalogue's price (exact)")
+    assert quotes.published_for(model, {}) == Quote(Cost(0.4, "USD"), "exact", "the catalogue's price (exact)")
     five = Model("x/y", "x", "y", "v1", "Y", price=price | {"basis": "5s"}, fixed_duration_s=8)
-    assert quotes.as_published(five, {}) == Quote(
+    assert quotes.published_for(five, {}) == Quote(
         Cost(0.64, "USD"), "exact", "the catalogue's price (exact), scaled to 8 s"
     )
 

@@ -87,7 +87,7 @@ interface SyncClip {
   visible: boolean;
   /** The moment that it shows. */
   shown?: number;
-  settled?: number;
+  drawnAt?: number;
   late?: boolean;
   cell?: any;
   failed?: (error: Error) => void;

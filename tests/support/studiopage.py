@@ -50,7 +50,7 @@ class StudioPage:
         """Wait until the player has the clip of this prompt, ready to play."""
         expect(self.player.locator(".vidnb-prompt")).to_have_text(prompt)
         expect(self.player).to_have_attribute("data-state", "ready")
-        expect(self.player).to_have_attribute("data-settled", "true")
+        expect(self.player).to_have_attribute("data-rested", "true")
 
     def plays(self) -> str:
         """The address from which the player's clip plays; its own clock must advance."""

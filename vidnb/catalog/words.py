@@ -19,7 +19,7 @@ def param(name: str) -> str:
     }.get(name) or name.replace("_", " ")  # fmt: skip
 
 
-def price(table: Mapping[str, Any]) -> str:
+def price_line(table: Mapping[str, Any]) -> str:
     """Return a model's published price: "$0.45 a clip", "$0.112 to $0.196 a second (estimate)"; "" where none is known.
 
     Args:

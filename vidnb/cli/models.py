@@ -52,7 +52,7 @@ def _row(model: Model) -> tuple[str, ...]:
     status = f"retired {model.retired_on or ''}" if model.is_retired else model.status
     return (
         model.id, ", ".join(model.modes), status.strip(), _seconds(model), ", ".join(map(str, choices)), model.title,
-        words.price(model.price),
+        words.price_line(model.price),
     )  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def _facts(model: Model) -> dict[str, str]:
         "status": words.retirement(model) if model.is_retired else model.status,
         "made from": ", ".join(model.modes),
         "seconds": _seconds(model),
-        "price": words.price(model.price) or "none published",
+        "price": words.price_line(model.price) or "none published",
         "sizes": ", ".join(f"{size.width_px}x{size.height_px} ({size.resolution})" for size in model.sizes),
         "size note": model.size_note,
         "also called": ", ".join(model.aliases),

@@ -703,7 +703,7 @@ class AsyncClient:
         if (problem := quotes.wrong(entry, problems)) is not None:
             return Quote(None, "unknown", str(problem))
         inputs = {name: len(items) for name, items in request.media.items()}
-        return quotes.price(self.store, entry.id, request.params, inputs)
+        return quotes.quote(self.store, entry.id, request.params, inputs)
 
     def expect(self, job: Job | Clip | str) -> Expectation | None:
         """How long this data folder's other jobs of the same model, size and duration took; None where it has none.

@@ -56,7 +56,7 @@ class Connections:
         self._keys = {name: SecretStr(key) for name, key in (keys or {}).items()}
         self._given_emulator = emulator
         self._transport = transport
-        self._wires: dict[tuple[str, str, str], Wire] = {}
+        self._wires: dict[str, Wire] = {}
 
     @functools.cached_property
     def emulator(self) -> Emulator:
@@ -96,10 +96,9 @@ class Connections:
         self._wire(where)
 
     def _wire(self, where: Target) -> Wire:
-        slot = (where.provider.name, where.base_url, where.account)
-        if slot not in self._wires or self._wires[slot].target.emulated != where.emulated:
-            self._wires[slot] = Wire(where, self.emulator.transport() if where.in_process else self._transport)
-        return self._wires[slot]
+        if where.lane not in self._wires or self._wires[where.lane].target.emulated != where.emulated:
+            self._wires[where.lane] = Wire(where, self.emulator.transport() if where.in_process else self._transport)
+        return self._wires[where.lane]
 
     def wire_for(self, job: Job) -> Wire:
         """Return the connection over which a job was, or will be, submitted.

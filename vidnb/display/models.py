@@ -42,7 +42,7 @@ def model_html(model: Model) -> str:
         ("Duration", f"{model.fixed_duration_s:g} s, always" if model.fixed_duration_s else None),
         ("Sizes", _size_words(model)),
         ("Images", _image_words(model.image_limits)),
-        ("Price", f"{words.price(model.price) or 'not published'}; nothing where it is emulated"),
+        ("Price", f"{words.price_line(model.price) or 'not published'}; nothing where it is emulated"),
         ("Kept at the service", _kept(model)),
         ("Rules", join(map(words.rule, model.rules), tag("br"))),
         ("Notes", join(model.notes, tag("br"))),
@@ -169,7 +169,7 @@ def _model_row(model: Model) -> list[Any]:
         _presence(model.params.get("start_image")),
         _presence(model.params.get("end_image")),
         _range(model.params.get("motion_strength")),
-        words.price(model.price),
+        words.price_line(model.price),
         str(model.checked),
         model.confidence,
     ]

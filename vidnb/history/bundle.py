@@ -35,7 +35,7 @@ Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Words = Annotated[str, Field(max_length=200)]
 
 
-class Clip(BaseModel):
+class ClipEntry(BaseModel):
     """What was measured of a clip's file; measured again when it comes in."""
 
     model_config = ConfigDict(extra="forbid")
@@ -68,7 +68,7 @@ class Entry(BaseModel):
     cost: tuple[float, Words] | None = None
     nsfw: bool | None = None
     error: dict[str, Any] | None = None
-    clip: Clip | None = None
+    clip: ClipEntry | None = None
     rating: Annotated[int, Field(ge=1, le=5)] | None = None
     tags: Annotated[list[Annotated[str, Field(max_length=60)]], Field(max_length=50)] = []
     note: Annotated[str, Field(max_length=10_000)] = ""
@@ -143,7 +143,7 @@ def _entry(job: Job) -> Entry:
         images={name: [dict(item) for item in items] for name, items in job.images.items()},
         cost=(job.cost.amount, job.cost.unit) if job.cost else None,
         error=_unsigned(dict(job.error)) if job.error else None,
-        clip=Clip(sha256=job.clip.sha256, note=job.clip.note) if job.clip else None,
+        clip=ClipEntry(sha256=job.clip.sha256, note=job.clip.note) if job.clip else None,
     )  # fmt: skip
 
 

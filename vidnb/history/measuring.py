@@ -32,7 +32,7 @@ FEW = 4
 MOST_WORKERS = 8
 BAR = "Measured {done} of {total} clips"
 OWN_BAR = "Took {done} of {total} measures of your own"
-Key = tuple[str, str]
+Versioned = tuple[str, str]
 """Name and version of a measure."""
 Values = dict[str, float | None]
 
@@ -42,7 +42,7 @@ class _File:
     """One file to measure, and what to measure of it."""
 
     clip: Clip
-    missing: list[Key] = field(default_factory=list)
+    missing: list[Versioned] = field(default_factory=list)
 
     @property
     def sha256(self) -> str:
@@ -120,7 +120,7 @@ def _missing(
     return [file for file in files.values() if file.missing]
 
 
-def _keys(clip: Clip, names: Sequence[str], own: Sequence[OwnMeasure]) -> Iterator[Key]:
+def _keys(clip: Clip, names: Sequence[str], own: Sequence[OwnMeasure]) -> Iterator[Versioned]:
     """Name and version of each measure that this clip can have."""
     for name in names:
         version = MEASURES[name].version
@@ -168,7 +168,7 @@ def _plain_values(
     pool: concurrent.futures.Executor | None,
     failures: _Failures,
     stopped: threading.Event,
-) -> Iterator[tuple[_File, dict[Key, float | None]]]:
+) -> Iterator[tuple[_File, dict[Versioned, float | None]]]:
     """Take vidnb's own measures of the files, one after the other or in the pool, and yield them as they come."""
     for file, result in _results(files, pool, stopped):
         try:

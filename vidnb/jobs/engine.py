@@ -216,7 +216,7 @@ class Engine:
             try:
                 status = wire.target.provider.submitted(await wire.call(call, submit=True, gate=confirm))
             except NotSentError as error:
-                await self._take_back(job, str(error))
+                await self._record_unsent(job, str(error))
                 raise
             except TransportError as error:
                 if error.sent:
@@ -255,7 +255,7 @@ class Engine:
                 self._links[job.id] = Link(status.video_url)
             return await self._poller.heard(job, status)
 
-    async def _take_back(self, job: Job, why: str) -> None:
+    async def _record_unsent(self, job: Job, why: str) -> None:
         """Say in the job's row that nothing was sent; where it is still this process's, it may be sent again."""
         log.warning("job %s: %s", job.id[:8], why)
         try:

@@ -39,7 +39,7 @@ class Lanes:
         self._wire_for = wire_for
         self._in_flight = in_flight
         self._store = store
-        self._lanes: dict[tuple[str, str, str], Lane] = {}
+        self._lanes: dict[str, Lane] = {}
 
     def of(self, job: Job) -> Lane:
         """Return the lane that a job takes.
@@ -49,10 +49,9 @@ class Lanes:
         """
         wire = self._wire_for(job)
         target = wire.target
-        name = (target.provider.name, target.base_url, target.account)  # the emulator answers for all at one address
-        if name not in self._lanes:
+        if target.lane not in self._lanes:
             at_once = self._in_flight or target.provider.rates.in_flight
             limiter = Limiter(self._store, target, at_once)
             wire.may_read = limiter.may_read
-            self._lanes[name] = Lane(wire, asyncio.Semaphore(at_once), Listing(wire, self._store.clock), limiter)
-        return self._lanes[name]
+            self._lanes[target.lane] = Lane(wire, asyncio.Semaphore(at_once), Listing(wire, self._store.clock), limiter)
+        return self._lanes[target.lane]

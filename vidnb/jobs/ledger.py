@@ -46,8 +46,8 @@ class Ledger:
         self._prices: dict[str, tuple[float, Reservation]] = {}
         self._lock = threading.Lock()
         for job in store.unpriced():
-            cost = quotes.price_of(store, job).cost
-            store.price(job.id, None if cost is None else in_books(job, cost))
+            cost = quotes.quote_of(store, job).cost
+            store.expect_cost(job.id, None if cost is None else in_books(job, cost))
 
     def reservation(self, job: Job, purses: tuple[str, ...] = (), *, accepted: bool = False) -> Reservation:
         """Return what one POST of the job may cost, in the folder's purse and these.
@@ -75,7 +75,7 @@ class Ledger:
         """Return what a job like this one may cost, without purses."""
         book: Literal["real", "emulated"] = "emulated" if job.emulated else "real"
         charged = [] if job.emulated else quotes.charges(self._store, job)
-        published = quotes.published_price(job) or quotes.UNKNOWN
+        published = quotes.published(job) or quotes.UNKNOWN
         cost = charged[0] if charged else published.cost
         if cost is None:
             return Reservation(book=book)

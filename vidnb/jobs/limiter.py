@@ -34,9 +34,6 @@ class Limiter:
         store: the rows, which all processes share.
         target: the service and the account.
         at_once: jobs of the account to have at the service at once.
-
-    Attributes:
-        account: whose pace it is, and where, as the rows name it.
     """
 
     def __init__(self, store: Store, target: Target, at_once: int) -> None:
@@ -45,7 +42,7 @@ class Limiter:
         self._aside = store.aside
         self._clock = store.clock
         self._title = target.provider.title
-        self.account = f"{target.provider.name} {target.base_url} {target.account}"
+        self._lane = target.lane
         self._at_once = at_once
         self._limited = not target.emulated  # the emulator is asked as quickly as it answers
         self._submit = pace(rates.submits_per_minute, rates.in_flight) if self._limited else (0.0, 1)
@@ -57,7 +54,7 @@ class Limiter:
         """Return once the job has a place at the service and it is its turn."""
         async with self._turn:  # one of this process looks; the others come after it in their order
             while True:
-                place = await self._aside(self._rows.submit_turn, self.account, job.id, self._at_once, *self._submit)
+                place = await self._aside(self._rows.submit_turn, self._lane, job.id, self._at_once, *self._submit)
                 if place is not None:
                     break
                 await self._clock.sleep(random.uniform(*LOOK_S))
@@ -67,7 +64,7 @@ class Limiter:
     async def may_read(self) -> None:
         """Return once it is the turn of one more poll, or of another call that costs nothing."""
         if self._limited:
-            await self._wait(await self._aside(self._rows.turn, self.account, "read", *self._read), "read")
+            await self._wait(await self._aside(self._rows.turn, self._lane, "read", *self._read), "read")
 
     async def refused(self, job: Job, error: RateLimitError) -> None:
         """Return once a submit that the service refused may be sent again, in the job's own place.
@@ -76,7 +73,7 @@ class Limiter:
             RateLimitError: it has refused too often in a row, or wants a pause that nobody waits for.
         """
         pause_s = error.retry_after_s or min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._refused)
-        place = await self._aside(self._rows.refuse, self.account, "submit", pause_s)
+        place = await self._aside(self._rows.refuse, self._lane, "submit", pause_s)
         self._refused = place.refused
         if place.refused >= MANY:
             told = RateLimitError(
@@ -91,7 +88,7 @@ class Limiter:
         """Take note that the service took a submit; said to the others only after refusals."""
         if self._refused:
             self._refused = 0
-            await self._aside(self._rows.accept, self.account, "submit")
+            await self._aside(self._rows.accept, self._lane, "submit")
 
     async def _wait(self, place: Turn, kind: str) -> None:
         """Sleep until it is the place's turn; a pause that began meanwhile moves it on by as long."""
@@ -99,7 +96,7 @@ class Limiter:
         while wait_s > 0:
             await self._clock.sleep(wait_s)
             try:
-                now = await self._aside(self._rows.look, self.account, kind)
+                now = await self._aside(self._rows.look, self._lane, kind)
             except StoreError:
                 return  # a database that is busy must not hold up a call whose turn it is
             wait_s, paused_s = now.paused_s - paused_s, now.paused_s

@@ -48,7 +48,7 @@ class Listing:
         self._statuses: dict[str, Status] = {}
         self._read_at = self._quiet_until = float("-inf")
         self._took_s = 0.0
-        self._account: Reply | None = None
+        self._account_reply: Reply | None = None
 
     @contextmanager
     def following(self, job: Job) -> Iterator[None]:
@@ -98,7 +98,7 @@ class Listing:
         try:
             listed = [] if exchange is None else await converse(self._answer, exchange)
         except (ProviderError, TransportError):  # what it means for a job, that job's own read says
-            listed, self._account = [], None
+            listed, self._account_reply = [], None
         self._took_s = self._clock.monotonic() - self._read_at
         self._statuses = {job.remote_id: job.status for job in reversed(listed) if job.status is not None}
         if not self._statuses:
@@ -108,9 +108,9 @@ class Listing:
         """The reply. The one about the account is kept: a list needs only the account's id, which never changes."""
         if call != self._wire.target.provider.check():
             return await self._wire.call(call, once=True)
-        if self._account is None:
-            self._account = await self._wire.call(call, once=True)
-        return self._account
+        if self._account_reply is None:
+            self._account_reply = await self._wire.call(call, once=True)
+        return self._account_reply
 
 
 async def converse(answer: Callable[[Call], Awaitable[Reply]], exchange: Generator[Call, Reply, T]) -> T:

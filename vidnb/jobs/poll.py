@@ -63,9 +63,9 @@ class Poller:
             The job's row, and the clip's link once there is one.
         """
         with lane.listing.following(job):
-            return await self._settled(job, lane)
+            return await self._followed(job, lane)
 
-    async def _settled(self, job: Job, lane: Lane) -> tuple[Job, Link | None]:
+    async def _followed(self, job: Job, lane: Lane) -> tuple[Job, Link | None]:
         wire, listing = lane.wire, lane.listing
         remote_id, heard_at = job.remote_id or "", self._clock.monotonic()
         latencies = await self._latencies(job.model, job.emulated)
@@ -84,19 +84,19 @@ class Poller:
             if status.state in ENDS and await self._recorder.is_guess(job):
                 why = await self._unlike(job, wire, status)
                 if why:
-                    return await self._recorder.take_back(job, why), None
+                    return await self._recorder.detach(job, why), None
             if tired and status.word.startswith(UNKNOWN):
                 _check_account(job, wire)
             job = await self.heard(replace(job, polls=job.polls + 1), status)
             if job.is_terminal or (job.state is State.DOWNLOADING and status.video_url is not None):
                 return job, _link(status)
             if tired and await self._recorder.is_guess(job):
-                return await self._recorder.take_back(job, f"the service says {status.word!r} of it"), None
+                return await self._recorder.detach(job, f"the service says {status.word!r} of it"), None
             if tired:
                 return await self._recorder.ask_person(job, _puzzle(job, status, tired), wire_status=status.word), None
             together = listing.covers(remote_id)
             delay = schedule.delay(self._age_s(since), failures=failures, together=together)
-            quiet_s = self._not_before.get(wire.target.account, 0.0) - self._clock.monotonic()
+            quiet_s = self._not_before.get(wire.target.lane, 0.0) - self._clock.monotonic()
             delay = max(delay, listing.pace_s if together else 0.0, quiet_s)
             await self._rest(job, delay)
             patience.waited(delay)
@@ -140,7 +140,7 @@ class Poller:
             raise
         except (TransportError, ProviderError) as error:
             if isinstance(error, RateLimitError) and error.retry_after_s:
-                self._not_before[wire.target.account] = self._clock.monotonic() + error.retry_after_s
+                self._not_before[wire.target.lane] = self._clock.monotonic() + error.retry_after_s
             if isinstance(error, UnexpectedReplyError) and reply is not None and reply.json is not None:
                 return Status(remote_id, None, word=f"{ODD}: {error}"[:200], error=str(error))
             # Only the service itself can say that it does not know a job: not a gateway's page, nor an empty balance.
@@ -209,7 +209,7 @@ def _link(status: Status) -> Link | None:
 
 
 class _Patience:
-    """Counts how long a service has given the same answer that does not settle the job."""
+    """Counts how long a service has given the same answer that decides nothing."""
 
     def __init__(self, job: Job) -> None:
         self._factor = EMULATED_PATIENCE if job.emulated else 1.0
@@ -236,7 +236,7 @@ class _Patience:
 
 
 def _kind(status: Status) -> str:
-    """Return which kind of patience an answer needs; "" for one that settles something, or none at all."""
+    """Return which kind of patience an answer needs; "" for one that decides something, or none at all."""
     if status.word.startswith(NO_ANSWER):
         return "silent"  # the network may be away all night
     if status.ended:

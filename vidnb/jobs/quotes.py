@@ -26,7 +26,7 @@ def repeated(standing: Job) -> Quote:
     return Quote(NOTHING, "exact", "made before" if standing.state is State.DONE else "already on its way")
 
 
-def price(store: Store, model: str, params: Mapping[str, Any], inputs: Mapping[str, int]) -> Quote:
+def quote(store: Store, model: str, params: Mapping[str, Any], inputs: Mapping[str, int]) -> Quote:
     """What a job with these params would cost at the service: as charged here before, else as the catalogue says.
 
     Args:
@@ -36,13 +36,13 @@ def price(store: Store, model: str, params: Mapping[str, Any], inputs: Mapping[s
         inputs: how many files go along, by param.
     """
     entry = catalog.load().get(model)
-    published = as_published(entry, params) if entry is not None else None
-    return _as_charged(store, model, params, inputs) or published or UNKNOWN
+    in_catalogue = published_for(entry, params) if entry is not None else None
+    return _as_charged(store, model, params, inputs) or in_catalogue or UNKNOWN
 
 
-def price_of(store: Store, job: Job) -> Quote:
+def quote_of(store: Store, job: Job) -> Quote:
     """What a job that was not charged yet is expected to cost; an emulated one costs nothing."""
-    return EMULATED if job.emulated else price(store, job.model, job.params, _counts(job.images))
+    return EMULATED if job.emulated else quote(store, job.model, job.params, _counts(job.images))
 
 
 def wrong(model: Model, problems: Iterable[Problem]) -> Problem | None:
@@ -60,10 +60,10 @@ def expectation(store: Store, job: Job) -> Expectation | None:
     return Expectation(statistics.median(taken_s), ninth_decile(taken_s), len(taken_s))
 
 
-def published_price(job: Job) -> Quote | None:
+def published(job: Job) -> Quote | None:
     """Return the catalogue's price of a job; None where it has none."""
     entry = catalog.load().get(job.model)
-    return None if entry is None else as_published(entry, job.params)
+    return None if entry is None else published_for(entry, job.params)
 
 
 def charges(store: Store, job: Job) -> list[Cost]:
@@ -97,7 +97,7 @@ def _charged_like(store: Store, model: str, params: Mapping[str, Any], files: Ma
             yield job
 
 
-def as_published(model: Model, params: Mapping[str, Any]) -> Quote | None:
+def published_for(model: Model, params: Mapping[str, Any]) -> Quote | None:
     """Return the catalogue's price for these values of a model; None where it has none."""
     found = prices.price(model, params)
     if found is None:

@@ -74,7 +74,7 @@ class Recorder:
         notes = (event.note for event in await self.store.aside(self.store.events, job.id))
         return {note.removeprefix(WRONG).partition(" ")[0] for note in notes if note.startswith(WRONG)}
 
-    async def take_back(self, job: Job, why: str) -> Job:
+    async def detach(self, job: Job, why: str) -> Job:
         """Detach an entry of the list that turned out to be another job; return the row, ambiguous again."""
         log.warning("job %s: %s was taken for it, and is not: %s", job.id, job.remote_id, why)
         return await self.move(

@@ -41,7 +41,7 @@ class Flashes:
         self._red = Changes(RED_STEP)
 
     def see(self, picture: NDArray[Any], at_s: float) -> None:
-        """Take the next picture into account: HxWx3 bytes of sRGB."""
+        """Count the next picture in: HxWx3 bytes of sRGB."""
         linear = LINEAR[picture]
         red, green, blue = linear[..., 0], linear[..., 1], linear[..., 2]
         luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -77,6 +77,14 @@ class Target:
 
         return hashlib.sha256(b"vidnb account\0" + self.key.get_secret_value().encode()).hexdigest()[:12]
 
+    @functools.cached_property
+    def lane(self) -> str:
+        """Where calls go, and for which account: what shares a connection and a pace.
+
+        An account alone does not tell, as the emulator answers for all services with one key.
+        """
+        return f"{self.provider.name} {self.base_url} {self.account}"
+
 
 def target(provider: Provider, *, live: bool | None = None, key: str | None = None) -> Target:
     """Where to send this provider's requests, from the arguments and the environment.

@@ -1,7 +1,7 @@
 """Validation of a request before anything is sent, and the recipe that identifies it.
 
 `validate` takes what a person typed and a catalogue entry, and gives back a `Request`: canonical params, input media
-and what was dropped. All problems are reported at once. `_fields` checks each value by itself with a pydantic model
+and what was dropped. All problems are reported at once. `_fields` checks each value by itself with a pydantic class
 made from the entry, `_inputs` reads pictures, videos and sounds; `_sizes` and the entry's rules go across values.
 """
 

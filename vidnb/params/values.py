@@ -1,4 +1,4 @@
-"""One value at a time: a pydantic model made from a catalogue entry, and what it refuses in the catalogue's words."""
+"""One value at a time: a pydantic class made from a catalogue entry, and what it refuses in the catalogue's words."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def checked(model: Model, values: Mapping[str, Any], problems: list[Problem], ol
 
 
 def fields_of(model: Model) -> type[BaseModel]:
-    """A pydantic model with an optional field for each param that is not media: types, bounds and help of the entry."""
+    """A pydantic class with an optional field for each param that is not media: types, bounds and help of the entry."""
     made: dict[str, Any] = {
         name: (_annotation(param, model) | None, Field(default=None, description=param.help or None))
         for name, param in model.params.items()

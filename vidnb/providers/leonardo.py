@@ -143,10 +143,10 @@ class Leonardo(Provider):
 
     def recent(self, limit: int, jobs: Sequence[Job]) -> Generator[Call, Reply, list[RemoteJob]]:
         """The exchange that lists the newest jobs: first the account's id, then its generations."""
-        account = self._read((yield self.check()))
-        user_id = id_at(account.json, "user_details", 0, "user", "id")
+        reply = self._read((yield self.check()))
+        user_id = id_at(reply.json, "user_details", 0, "user", "id")
         if user_id is None:
-            raise self._unexpected(account, "the account's answer holds no user id")
+            raise self._unexpected(reply, "the account's answer holds no user id")
         listing = self._read((yield Call("GET", f"/v1/generations/user/{quote(user_id)}?offset=0&limit={limit}")))
         found = dig(listing.json, "generations")
         if not isinstance(found, list):

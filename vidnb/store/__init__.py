@@ -206,7 +206,7 @@ class Store:
         self._note(connection, job.id, job.state, "")
         return True
 
-    def _intend(self, chosen: Mapping[columns.Key, str]) -> Any:
+    def _intend(self, chosen: Mapping[columns.ParamKey, str]) -> Any:
         """The statement that writes a job with these columns of params, if its take is free."""
         names = tuple(sorted(chosen.values()))
         if names not in self._intents:
@@ -380,10 +380,10 @@ class Store:
         """Return the jobs from before there was a ledger of which nobody knows the cost."""
         return self._jobs(queries.UNPRICED_JOBS)
 
-    def price(self, job_id: str, cost: Cost | None) -> None:
+    def expect_cost(self, job_id: str, cost: Cost | None) -> None:
         """Book the likely cost of a job from before the ledger, once; None for an unknown cost."""
         with self.writing() as connection:
-            books.price(connection, job_id, cost)
+            books.expect_cost(connection, job_id, cost)
 
     # Who works on it
 

@@ -164,7 +164,7 @@ def overrun(connection: Connection, job_id: str) -> float | None:
     return float(row.charged - row.highest)
 
 
-def price(connection: Connection, job_id: str, cost: Cost | None) -> None:
+def expect_cost(connection: Connection, job_id: str, cost: Cost | None) -> None:
     """Book the likely cost of a job from before the ledger; None for an unknown cost."""
     row = connection.execute(_LATEST, {"job_is": job_id}).first()
     if row is None or row.expected >= 0:

@@ -31,7 +31,7 @@ TYPES: Mapping[Kind, type[TypeEngine[Any]]] = {
     "int": BigInteger, "real": Double, "bool": Boolean, "text": OutsideText, "json": OutsideText, "input": OutsideText,
 }  # fmt: skip
 """`json` holds lists and dicts as text, `input` the files of an input in a few letters each."""
-Key = tuple[str, Kind]
+ParamKey = tuple[str, Kind]
 
 LONGEST_INT = 2**63
 INDEXED = 64
@@ -49,9 +49,9 @@ COLUMNS = Table(
 )
 
 
-def cells(params: Mapping[str, Any], images: Mapping[str, Any]) -> dict[Key, Any]:
+def cells(params: Mapping[str, Any], images: Mapping[str, Any]) -> dict[ParamKey, Any]:
     """Return the values of a recipe by name and kind; what is None or NaN counts as not given."""
-    found: dict[Key, Any] = {}
+    found: dict[ParamKey, Any] = {}
     for name, value in params.items():
         kind = kind_of(value)
         if kind is not None:
@@ -87,7 +87,7 @@ def column_name(name: str, kind: Kind) -> str:
     return f"p_{name if plain else 'x' + hashlib.sha256(name.encode()).hexdigest()[:16]}_{kind}"
 
 
-def add(connection: Connection, keys: Iterable[Key]) -> dict[Key, str]:
+def add(connection: Connection, keys: Iterable[ParamKey]) -> dict[ParamKey, str]:
     """Return all columns, these among them: those that are missing are added with their indexes.
 
     Args:
@@ -118,7 +118,7 @@ def indexed(chosen: str, kind: Kind, dialect: str) -> str:
     return f"substr({chosen}, 1, {INDEXED})" if is_long else chosen
 
 
-def read(connection: Connection) -> dict[Key, str]:
+def read(connection: Connection) -> dict[ParamKey, str]:
     """Return the columns that there are, by name and kind of the param."""
     rows = connection.execute(select(COLUMNS.c.name, COLUMNS.c.kind, COLUMNS.c.column_name)).all()
     return {(name, kind): chosen for name, kind, chosen in rows if kind in KINDS}
@@ -135,10 +135,10 @@ class ParamColumns:
     def __init__(self, engine: Engine, busy_s: Callable[[], float | None] = lambda: BUSY_S) -> None:
         self._engine = engine
         self._busy_s = busy_s
-        self._known: dict[Key, str] = {}
+        self._known: dict[ParamKey, str] = {}
         self._lock = threading.Lock()
 
-    def names(self, keys: Iterable[Key], within: Connection | None = None) -> dict[Key, str]:
+    def names(self, keys: Iterable[ParamKey], within: Connection | None = None) -> dict[ParamKey, str]:
         """Return the columns for these values; those that are missing are added.
 
         Args:
@@ -168,7 +168,7 @@ class ParamColumns:
         finally:
             self._lock.release()
 
-    def _find(self, wanted: set[Key]) -> dict[Key, str]:
+    def _find(self, wanted: set[ParamKey]) -> dict[ParamKey, str]:
         with reading(self._engine, self._busy_s()) as connection:
             known = read(connection)
         if missing := wanted - known.keys():
@@ -178,10 +178,10 @@ class ParamColumns:
         return known
 
 
-TARGETS: dict[tuple[Key, ...], Any] = {}
+TARGETS: dict[tuple[ParamKey, ...], Any] = {}
 
 
-def target(chosen: Mapping[Key, str]) -> Any:
+def target(chosen: Mapping[ParamKey, str]) -> Any:
     """Return the table `jobs` with these columns beside its own, to write to."""
     keys = tuple(sorted(chosen))
     if keys not in TARGETS:

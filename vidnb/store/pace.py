@@ -25,6 +25,7 @@ FASTER = 1.02
 SLOWER = 1.5
 SLOWEST = 16.0
 
+# The column is called `account` and holds a lane: the account, and where its calls go.
 _IS = and_(LIMITS.c.account == bindparam("account_is"), LIMITS.c.kind == bindparam("kind_is"))
 _NOW: ColumnElement[float] = bindparam("now")
 _LATER = case((LIMITS.c.next_at > _NOW, LIMITS.c.next_at), else_=_NOW)
@@ -55,7 +56,7 @@ class Turn:
     wait_s: float
     """How long until it is this call's turn."""
     paused_s: float
-    """All pauses of the account so far."""
+    """All pauses of the lane so far."""
     refused: int
     """How often in a row the service refused."""
     at: float = 0.0
@@ -72,23 +73,23 @@ class PaceRows:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def turn(self, account: str, kind: str, step_s: float, burst: int = 1) -> Turn:
+    def turn(self, lane: str, kind: str, step_s: float, burst: int = 1) -> Turn:
         """Return the next free turn.
 
         Args:
-            account: whose calls, and where.
+            lane: whose calls, and where: `Target.lane`.
             kind: `submit` or `read`: they are counted apart.
             step_s: seconds between two calls; 0 for no limit.
             burst: so many calls may be made at once after a rest.
         """
         with self._store.writing() as connection:
-            return self._next(connection, account, kind, step_s, burst)
+            return self._next(connection, lane, kind, step_s, burst)
 
-    def submit_turn(self, account: str, job_id: str, at_once: int, step_s: float, burst: int = 1) -> Turn | None:
+    def submit_turn(self, lane: str, job_id: str, at_once: int, step_s: float, burst: int = 1) -> Turn | None:
         """Return the next free turn for a submit, with a place at the service; None where all of those are taken.
 
         Args:
-            account: whose submits, and where.
+            lane: whose submits, and where.
             job_id: of the job to send.
             at_once: places at the service.
             step_s: seconds between two submits; 0 for no limit.
@@ -96,38 +97,38 @@ class PaceRows:
         """
         lease_now = self._store.clock.utc()
         with self._store.writing() as connection:
-            values = {"account_is": account, "kind_is": "submit", "lease_now": lease_now}
+            values = {"account_is": lane, "kind_is": "submit", "lease_now": lease_now}
             if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
-                connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(account))))
+                connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(lane))))
             connection.execute(_FREE, values)
             held = set(connection.execute(_HELD, values).scalars())
             if len(held - {job_id}) >= at_once:
                 return None
             if job_id not in held:
                 make = self._store._insert(SLOTS).on_conflict_do_nothing()
-                connection.execute(make, {"job_id": job_id, "account": account})
-            return self._next(connection, account, "submit", step_s, burst)
+                connection.execute(make, {"job_id": job_id, "account": lane})
+            return self._next(connection, lane, "submit", step_s, burst)
 
-    def in_flight(self, account: str) -> int:
+    def in_flight(self, lane: str) -> int:
         """Return how many places at the service are taken."""
-        values = {"account_is": account, "lease_now": self._store.clock.utc()}
+        values = {"account_is": lane, "lease_now": self._store.clock.utc()}
         with self._store.reading() as connection:
             return int(connection.execute(_COUNT, values).scalar_one())
 
-    def refuse(self, account: str, kind: str, wait_s: float) -> Turn:
-        """Record that the service refused a call: later calls of the account wait for the pause it named, or a guess.
+    def refuse(self, lane: str, kind: str, wait_s: float) -> Turn:
+        """Record that the service refused a call: later calls on the lane wait for the pause it named, or a guess.
 
         Refusals of calls that were on their way together count as one.
 
         Args:
-            account: whose call, and where.
+            lane: whose call, and where.
             kind: `submit` or `read`.
             wait_s: how long from now.
         """
         with self._store.writing() as connection:
             now = self._now(connection)
-            self._open(connection, account, kind)
-            row = connection.execute(_READ, {"account_is": account, "kind_is": kind}).one()
+            self._open(connection, lane, kind)
+            row = connection.execute(_READ, {"account_is": lane, "kind_is": kind}).one()
             until = max(row.paused_until, now + wait_s)
             more = until - max(row.paused_until, now)
             in_a_row = row.refused + (row.paused_until <= now)
@@ -136,38 +137,38 @@ class PaceRows:
                 "next_at": max(row.next_at, now) + more, "paused_until": until, "paused_s": row.paused_s + more,
                 "refused": in_a_row, "slower": slower,
             }  # fmt: skip
-            connection.execute(update(LIMITS).where(_IS).values(values), {"account_is": account, "kind_is": kind})
+            connection.execute(update(LIMITS).where(_IS).values(values), {"account_is": lane, "kind_is": kind})
             return Turn(until - now, row.paused_s + more, in_a_row)
 
-    def look(self, account: str, kind: str) -> Turn:
+    def look(self, lane: str, kind: str) -> Turn:
         """Return how the line stands: how long it is paused still, all pauses so far, refusals in a row."""
         with self._store.reading() as connection:
-            row = connection.execute(_READ, {"account_is": account, "kind_is": kind}).first()
+            row = connection.execute(_READ, {"account_is": lane, "kind_is": kind}).first()
             now = self._now(connection)
         return Turn(0.0, 0.0, 0) if row is None else Turn(max(0.0, row.paused_until - now), row.paused_s, row.refused)
 
-    def accept(self, account: str, kind: str) -> None:
+    def accept(self, lane: str, kind: str) -> None:
         """Record that the service accepted a call after refusals."""
         with self._store.writing() as connection:
-            values = {"account_is": account, "kind_is": kind}
+            values = {"account_is": lane, "kind_is": kind}
             connection.execute(update(LIMITS).where(_IS).values(refused=0), values)
 
-    def _next(self, connection: Connection, account: str, kind: str, step_s: float, burst: int) -> Turn:
+    def _next(self, connection: Connection, lane: str, kind: str, step_s: float, burst: int) -> Turn:
         now = self._now(connection)
         # The line may run ahead of the clock by what a burst allows, so the clock is set back by as much.
-        values = {"account_is": account, "kind_is": kind, "now": now - (burst - 1) * step_s, "step": step_s}
+        values = {"account_is": lane, "kind_is": kind, "now": now - (burst - 1) * step_s, "step": step_s}
         row = connection.execute(_TAKE, values).first()
         if row is None:
-            self._open(connection, account, kind)
+            self._open(connection, lane, kind)
             row = connection.execute(_TAKE, values).one()
         step = step_s * (row.slower * FASTER if row.slower > 1 else 1.0)
         at = max(row.next_at - step, row.paused_until)
         return Turn(max(0.0, at - now), row.paused_s, row.refused, at)
 
-    def _open(self, connection: Connection, account: str, kind: str) -> None:
+    def _open(self, connection: Connection, lane: str, kind: str) -> None:
         zeros = dict.fromkeys(("next_at", "paused_until", "paused_s"), 0.0) | {"slower": 1.0, "refused": 0}
         make = self._store._insert(LIMITS).on_conflict_do_nothing()
-        connection.execute(make, {"account": account, "kind": kind} | zeros)
+        connection.execute(make, {"account": lane, "kind": kind} | zeros)
 
     def _now(self, connection: Connection) -> float:
         """Return the time by the clock that all processes share: the database's, on one machine the machine's own."""

@@ -22,7 +22,7 @@ from sqlalchemy.dialects import sqlite
 
 from vidnb.errors import StoreError
 from vidnb.store import columns as params
-from vidnb.store.columns import Key, Kind
+from vidnb.store.columns import Kind, ParamKey
 from vidnb.store.search import NUMBERS, Field, Search, Sql
 from vidnb.store.tables import JOBS
 
@@ -62,7 +62,7 @@ class Scan:
     """Params whose values are of kinds that no column holds together; they are read as text."""
 
 
-def scan(connection: Connection, wanted: Search, known: Mapping[Key, str], prefix: str) -> Scan:
+def scan(connection: Connection, wanted: Search, known: Mapping[ParamKey, str], prefix: str) -> Scan:
     """Return what is to be read of the jobs that are searched for.
 
     Args:
@@ -98,7 +98,7 @@ def scan(connection: Connection, wanted: Search, known: Mapping[Key, str], prefi
 
 
 def _own_kinds(
-    connection: Connection, sql: Sql, wanted: Search, known: Mapping[Key, str], name: str
+    connection: Connection, sql: Sql, wanted: Search, known: Mapping[ParamKey, str], name: str
 ) -> tuple[Kind, ...]:
     """The kinds of a param; where it has several that do not go together, those that these jobs have."""
     own: tuple[Kind, ...] = tuple(kind for kind in params.KINDS if (name, kind) in known)

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy import column as sql_column
 
 from vidnb.store import columns, queries
-from vidnb.store.columns import Key, Kind
+from vidnb.store.columns import Kind, ParamKey
 from vidnb.store.tables import JOBS, MEASURES, TRASHED, storable
 
 Test = Literal["any", "between", "part", "starts", "tag", "words"]
@@ -95,7 +95,7 @@ class Sql:
         by_index: False where another index is better; SQLite is then told not to use the indexes of params.
     """
 
-    def __init__(self, dialect: str, known: Mapping[Key, str], *, by_index: bool = True) -> None:
+    def __init__(self, dialect: str, known: Mapping[ParamKey, str], *, by_index: bool = True) -> None:
         self._dialect = dialect
         self._params: dict[str, dict[Kind, ColumnElement[Any]]] = {}
         self._indexes: dict[tuple[str, Kind], ColumnElement[Any]] = {}

@@ -232,7 +232,7 @@ class SweepRows:
                 standing = connection.execute(queries.STANDING, key).first()
             return (job if standing is None else job_of(standing)), False
 
-    def send_again(self, sweep_id: str, keys: Iterable[Key]) -> None:
+    def requeue(self, sweep_id: str, keys: Iterable[Key]) -> None:
         """Let these cells wait to be sent."""
         with self._store.writing() as connection:
             for base_url, recipe_hash, take in keys:

@@ -14,8 +14,8 @@ from typing import Any
 
 from vidnb.errors import ConfigError
 
-Cell = Mapping[str, Any]
-Condition = Callable[[Cell], bool]
+Values = Mapping[str, Any]
+Condition = Callable[[Values], bool]
 
 _COMPARE: Mapping[type, Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
@@ -63,7 +63,7 @@ def _check(node: ast.AST, where: str) -> None:
             )
 
 
-def _value(node: ast.AST, cell: Cell) -> Any:
+def _value(node: ast.AST, cell: Values) -> Any:
     match node:
         case ast.Constant(value=value):
             return value

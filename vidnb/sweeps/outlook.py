@@ -198,7 +198,7 @@ def of(plan: Plan, store: Store, standings: Sequence[Standing | None], at_once: 
 
 def _quote(store: Store, row: Job) -> Quote:
     """Return what one job costs: for an emulated one what the catalogue says that the real one would."""
-    return (quotes.published_price(row) or quotes.UNKNOWN) if row.emulated else quotes.price_of(store, row)
+    return (quotes.published(row) or quotes.UNKNOWN) if row.emulated else quotes.quote_of(store, row)
 
 
 def _kind(job: Planned) -> tuple[Any, ...]:

@@ -24,7 +24,7 @@ from vidnb.records import Job, MediaFile, RemoteMedia
 from vidnb.sweeps import axes as axes_
 from vidnb.sweeps import templates
 from vidnb.sweeps.axes import Axis, Labelled
-from vidnb.sweeps.conditions import Cell as Values
+from vidnb.sweeps.conditions import Values
 from vidnb.sweeps.seeds import PublishedSeed
 
 Unsupported = Literal["error", "drop", "skip"]

@@ -171,7 +171,7 @@ def next_step(sweep: Sweep) -> str:
     """Return what a person can do now."""
     outlook, plan = sweep.outlook, sweep.plan
     if plan.refused and sweep.unsupported != "skip":
-        return 'Nothing is sent until the refused ones are settled; unsupported="skip" leaves them out'
+        return 'Nothing is sent until the refused ones are put right; unsupported="skip" leaves them out'
     if not plan.jobs:
         return "No cells: there is nothing to run"
     if outlook.to_send or outlook.counts.get(Group.UNFINISHED):

@@ -75,8 +75,8 @@ def sweep(
         takes: how many takes of each recipe, for models without a seed.
         where: which combinations to keep: a function of the cell (a dict of its values), or text such as
             `'motion_control_weight > 0.3 or model == "leonardo/motion_2.0"'`.
-        unsupported: what becomes of combinations that a model does not take: `error` sends nothing until they are
-            settled, `skip` leaves them out, `drop` leaves out the params that a model lacks.
+        unsupported: what becomes of combinations that a model does not take: `error` sends nothing until none is
+            left, `skip` leaves them out, `drop` leaves out the params that a model lacks.
         order: `seeds` sends all recipes with the first seed before those with the second, so that an early look is
             fair; `given` sends them in the order of the lists; `random` shuffles them.
         purse: name of the purse that it is paid from; default one of its own.
@@ -397,7 +397,7 @@ class Sweep:
         keys = [self.plan.jobs[place].key for one in chosen for place in one.jobs]
         if not self.rows.is_registered(self.id):
             self.prepare()
-        self.rows.send_again(self.id, keys)
+        self.rows.requeue(self.id, keys)
         return len(keys)
 
     def budget(

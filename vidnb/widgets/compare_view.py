@@ -62,7 +62,7 @@ class Compare(Live, part="compare", main="chosen"):
         super().__init__(debug=debug)
         self._draw()
         if self._client is not None and any(cell.clip is None for cell in grid.cells):
-            self._spawn(self._price())
+            self._spawn(self._quote_gaps())
 
     @property
     def clips(self) -> list[Clip]:
@@ -88,7 +88,7 @@ class Compare(Live, part="compare", main="chosen"):
             cells = [facts.told(grid, at, plans, self._measures) for at in range(len(grid.cells))]
             self._grid = {**facts.head(grid), "cells": cells, "missing": facts.missing(plans)}
 
-    async def _price(self) -> None:
+    async def _quote_gaps(self) -> None:
         """Say what each gap would take, once it is known."""
         client = self._asynchronous()
         gaps = [(at, cell) for at, cell in enumerate(self.grid.cells) if cell.clip is None]

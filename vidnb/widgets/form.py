@@ -403,7 +403,7 @@ class Form(Live, part="form", main="params"):
         """Look at an input that a person added: one that the model does not take is not kept."""
         thing = self._inputs.get(key)
         problem = await asyncio.to_thread(self._refusal, field, thing)
-        refused = bool(problem) and self._take_back(field, thing, before)
+        refused = bool(problem) and self._put_back(field, thing, before)
         with self._lock:
             if refused:
                 text = f"{shortened(self._inputs.name(key), 60)} was not taken. {problem}"
@@ -421,7 +421,7 @@ class Form(Live, part="form", main="params"):
         _, problems = _params.draft(self._values.model, {field: [thing]})
         return " ".join(_said(problem) for problem in problems if problem.field == field and problem.given is not None)
 
-    def _take_back(self, field: str, thing: Any, before: Values) -> bool:
+    def _put_back(self, field: str, thing: Any, before: Values) -> bool:
         """True if the field held the thing; it holds what stood there before, or the others of its list."""
         with self._lock, self.hold_sync():
             value = self._values[field].get(field)

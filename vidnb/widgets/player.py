@@ -1,7 +1,7 @@
 """One clip to look at closely: step through its frames, loop a part, rate it, and go on from it.
 
 The page plays the file that the Jupyter server serves; where it cannot reach that, the kernel sends the bytes. The
-playhead lives in the page; what settles (a pause, a step, a seek) comes here.
+playhead lives in the page; what comes to rest (a pause, a step, a seek) comes here.
 """
 
 from __future__ import annotations
@@ -231,7 +231,7 @@ class Player(Live, part="player", main="clip"):
             self._spawn(self._send_video(clip) if content.get("what") == "video" else self._send_poster(clip))
 
     def heard_at(self, content: Mapping[str, Any], _: list[bytes]) -> None:
-        """The playhead settled, or playing began or ended."""
+        """The playhead came to rest, or playing began or ended."""
         clip = self.clip
         if clip is not None and content.get("id") == clip.job.id:
             self._told_s = within(clip, float(content["time_s"]))

@@ -237,21 +237,21 @@ class Progress(Live, part="progress", main="job"):
 
     async def _cancel(self, job: Job) -> None:
         await self._client.cancel(job)
-        self._settled(job)
+        self._decided(job)
 
     async def _reconcile(self, job: Job) -> None:
         self._note = ""
         await self._client.reconcile(job)
-        self._settled(job)
+        self._decided(job)
         if job.id == self.job.id and self.job.state is State.AMBIGUOUS:
             self._note = "The service's list does not settle it: no job in it, or more than one, can be this one."
 
     async def _settle(self, job: Job, how: Literal["send_again", "give_up"] | None, remote_id: str | None) -> None:
         self._note = ""
         await self._client.settle(job, how, remote_id=remote_id)
-        self._settled(job)
+        self._decided(job)
 
-    def _settled(self, job: Job) -> None:
+    def _decided(self, job: Job) -> None:
         """Go on from the newest row: what a verb returned may be older than what the line has heard since."""
         if job.id != self.job.id:  # the line shows another job by now
             return

@@ -45,7 +45,7 @@ class Showing:
     def picked(self, clip: Clip) -> None:
         """Show a clip that a person chose; it stays until they ask for another."""
         self._is_picked, self._waiting = True, None
-        self._take_note_back()
+        self._clear_note()
         self._player.autoplay = False
         self._player.clip = clip
 
@@ -56,13 +56,13 @@ class Showing:
         with self._lock:
             clip, self._waiting = self._waiting, None
         if clip is not None:
-            self._take_note_back()
+            self._clear_note()
             self._play(clip)
 
     def _play(self, clip: Clip) -> None:
         self._player.autoplay = True
         self._player.clip = clip
 
-    def _take_note_back(self) -> None:
+    def _clear_note(self) -> None:
         if self._bar.note == WAITING:
             self._bar.note = ""

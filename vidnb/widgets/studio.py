@@ -418,7 +418,7 @@ class Studio(widgets.VBox):
         self._spawn(self._for_line(job, self._send_unsent(job)))
 
     def _retry_pressed(self, job: Job) -> None:
-        self._spawn(self._for_line(job, self._send_again(job)))
+        self._spawn(self._for_line(job, self._make_anew(job)))
 
     async def _for_line(self, job: Job, work: Coroutine[Any, Any, Any]) -> None:
         """Do what was asked for on a job's line, and say there why it was not done."""
@@ -433,14 +433,14 @@ class Studio(widgets.VBox):
             if line is None:
                 raise
 
-    async def _send_again(self, job: Job, anyway: bool = False) -> None:
+    async def _make_anew(self, job: Job, anyway: bool = False) -> None:
         """Send a failed job's recipe again; a failed job leaves its take free."""
         self._prices.check_still_emulated(job)
         values = await asyncio.to_thread(self._client.request, job)
         try:
             await self._submit(Wanted(job.model, values, take=job.take), anyway=anyway)
         except UnknownPriceError:
-            self._ask_about(lambda: self._for_line(job, self._send_again(job, anyway=True)), of_form=False)
+            self._ask_about(lambda: self._for_line(job, self._make_anew(job, anyway=True)), of_form=False)
             raise
         self.jobs.forget(job)
 

@@ -118,7 +118,7 @@ def pivot(items: Iterable[Item], rows: Axis = None, cols: Axis = None, labels: L
     Raises:
         ConfigError: there is nothing to show, or no item has such a param.
     """
-    found = _settled(list(items))
+    found = _worth_showing(list(items))
     if not found:
         raise ConfigError("there is nothing to compare: no clip and no job was given")
     given = labels or {}
@@ -154,7 +154,7 @@ def _id(item: Item) -> str:
     return _job(item).id
 
 
-def _settled(items: list[Item]) -> list[Item]:
+def _worth_showing(items: list[Item]) -> list[Item]:
     """Each item once; a job that came to nothing is left out where the same recipe has a clip."""
     once = {_id(item): item for item in items}
     made = {_job(item).recipe_hash for item in once.values() if isinstance(item, Clip)}

@@ -2,7 +2,7 @@
 // it asks for nothing but what stands there, runs more than once without harm, and leaves plain videos where it is not
 // run.
 (() => {
-  const SETTLE_MS = 150;
+  const REST_MS = 150;
   const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
   /** @type {HTMLVideoElement | null} */
   let playing = null;
@@ -106,7 +106,7 @@
       }
       tile.addEventListener("pointerenter", (event) => {
         draw();
-        if (video && may() && event.pointerType !== "touch") timer = setTimeout(() => play(video), SETTLE_MS);
+        if (video && may() && event.pointerType !== "touch") timer = setTimeout(() => play(video), REST_MS);
       });
       tile.addEventListener("pointerleave", () => {
         clearTimeout(timer);

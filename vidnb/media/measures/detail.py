@@ -18,7 +18,7 @@ class Detail:
         self._sharpness: list[float] = []
 
     def see(self, frame: Frame) -> None:
-        """Take the next frame into account."""
+        """Count the next frame in."""
         edges = self._cv2.Laplacian(frame.mid, self._cv2.CV_16S, ksize=3)
         fine, whole = (float(self._cv2.meanStdDev(plane)[1].item()) for plane in (edges, frame.mid))
         self._sharpness.append(fine**2 / max(whole**2, 1.0))

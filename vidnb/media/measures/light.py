@@ -42,7 +42,7 @@ class Light:
         self._still: list[tuple[int, int]] = []
 
     def see(self, frame: Frame) -> None:
-        """Take the next frame into account."""
+        """Count the next frame in."""
         black, white = self._shape.range
         self._means.append(float(self._cv2.mean(frame.mid)[0]))
         inside = self._cv2.countNonZero(self._cv2.inRange(frame.mid, black + 1, white - 1))

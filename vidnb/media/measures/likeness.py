@@ -33,7 +33,7 @@ class Likeness:
         self._steps: list[float] = []
 
     def see(self, frame: Frame) -> None:
-        """Take the next frame into account."""
+        """Count the next frame in."""
         if self._last is not None and frame.index % self._every == 1 % self._every:
             self._steps.append(1 - ssim(self._last.small, frame.small))
         self._first, self._last = self._first or frame, frame

@@ -38,7 +38,7 @@ class Motion:
         """What movement does not explain of each step, in levels of 255."""
 
     def see(self, frame: Frame) -> None:
-        """Take the next frame into account."""
+        """Count the next frame in."""
         before, self._before = self._before, frame.small
         if before is None:
             height, width = frame.small.shape

@@ -63,7 +63,7 @@ class _Loudness:
         self._last: float | None = None
 
     def push(self, frame: Any) -> None:
-        """Take the next samples into account."""
+        """Count the next samples in."""
         if self._graph is None:
             self._graph = self._connected(frame)
         self._graph.push(frame)

@@ -16,7 +16,7 @@ const NAMES = ["waiting", "running", "done", "failed", "not clear", "not sent", 
 const TALLEST = 640;
 const POSTERS_KEPT = 800;
 const POSTERS_AT_ONCE = 24;
-const SETTLE_MS = 80;
+const REST_MS = 80;
 const HOVER_MS = 150;
 const KEYS = [
   ["Arrows", "choose a cell"],
@@ -43,7 +43,7 @@ function render({ model, el }) {
   let chosen = -1,
     over = -1,
     frame = 0,
-    settle = 0,
+    restTimer = 0,
     hover = 0,
     facts = /** @type {any} */ (null),
     asking = "";
@@ -352,8 +352,8 @@ function render({ model, el }) {
     if (chosen >= 0) drawFrame(pen, paint, left, top);
     pen.restore();
     drawHeads(pen, paint, first, last, left, top, wide);
-    clearTimeout(settle);
-    settle = setTimeout(askPosters, SETTLE_MS);
+    clearTimeout(restTimer);
+    restTimer = setTimeout(askPosters, REST_MS);
   }
 
   function drawCell(pen, paint, cell, x, y) {
@@ -487,7 +487,7 @@ function render({ model, el }) {
       if (states[cell] === DONE && !wanted.has(cell)) cells.push(cell);
     if (!cells.length) return;
     cells.forEach((cell) => wanted.add(cell));
-    if (send(model, "posters", { cells })) settle = setTimeout(askPosters, SETTLE_MS);
+    if (send(model, "posters", { cells })) restTimer = setTimeout(askPosters, REST_MS);
   }
 
   // -- a hand and keys
@@ -612,7 +612,7 @@ function render({ model, el }) {
     watching.disconnect();
     dark.disconnect();
     cancelAnimationFrame(frame);
-    clearTimeout(settle);
+    clearTimeout(restTimer);
     clearTimeout(hover);
     stopVideo();
     for (const bitmap of posters.values()) bitmap.close();

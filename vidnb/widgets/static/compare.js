@@ -63,8 +63,8 @@ export function render({ model, el }) {
   };
   for (const of of [wordsOf, cellsOf, arrivalsOf, seeingOf, paintingOf, runsOf, aroundOf, pairOf, doingOf])
     Object.assign(it, of(it));
-  const { poster, strip, film, gone, drawTransport: changed, drawn, small, presented, settled } = it;
-  it.conduct = conductor({ changed, drawn, small, presented, settled });
+  const { poster, strip, film, gone, drawTransport: changed, drawn, small, presented, rested } = it;
+  it.conduct = conductor({ changed, drawn, small, presented, rested });
   it.supply = supplies({ model, hear, signal }, () => it.cells, { poster, strip, film, gone });
   listen(it);
 

@@ -40,20 +40,20 @@ const KEYS = [
 
 /** The models to choose from, in groups: those of a provider by status, or those of all providers that take a param by
  * provider. Those out of service come only where they are asked for or chosen.
- * @param {Entry[]} models
+ * @param {Entry[]} entries
  * @param {{provider: string, takes?: string, withRetired?: boolean, chosen?: string, names?: object}} wish
  * @returns {[string, Entry[]][]} */
-export function grouped(models, { provider, takes = "", withRetired = false, chosen = "", names = {} }) {
-  /** @param {Entry} model */
-  const fits = (model) => (takes ? model.takes?.includes(takes) : model.provider === provider);
-  const shown = models.filter(
-    (model) => (fits(model) && (model.status !== "retired" || withRetired)) || model.id === chosen,
+export function grouped(entries, { provider, takes = "", withRetired = false, chosen = "", names = {} }) {
+  /** @param {Entry} entry */
+  const fits = (entry) => (takes ? entry.takes?.includes(takes) : entry.provider === provider);
+  const shown = entries.filter(
+    (entry) => (fits(entry) && (entry.status !== "retired" || withRetired)) || entry.id === chosen,
   );
   const inService = shown.filter(({ status }) => status === "active");
   const others = Object.keys(STATUS).filter((status) => status !== "active");
   /** @type {[string, Entry[]][]} */
   const groups = takes
-    ? Object.keys(names).map((name) => [names[name], inService.filter((model) => model.provider === name)])
+    ? Object.keys(names).map((name) => [names[name], inService.filter((entry) => entry.provider === name)])
     : [[STATUS.active, inService]];
   groups.push(
     ...others.map(

@@ -1,4 +1,4 @@
-/* One clip to look at closely. The playhead lives here; only what settles goes to the kernel. */
+/* One clip to look at closely. The playhead lives here; only what comes to rest goes to the kernel. */
 
 import { caption, copyText } from "./player/caption.js";
 import { aimed, engagement, roving, tips } from "./player/hand.js";

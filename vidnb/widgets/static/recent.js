@@ -17,7 +17,7 @@ import { makeSources } from "./recent/sources.js";
 
 const POSTERS_KEPT = 240;
 const NEAR = 12; // so many neighbours to each side are looked at for what differs
-const SETTLE_MS = 80;
+const REST_MS = 80;
 const TYPING_MS = 250;
 
 /** What is left of the motion of a pointer over a tile. */
@@ -38,7 +38,7 @@ function render({ model, el }) {
   let marked = model.get("_marked");
   let chosen = model.get("_chosen");
   let arrived = 0; // clips that came in while the view was elsewhere
-  let settle = 0,
+  let restTimer = 0,
     typing = 0,
     frame = 0;
   const preview = previews(
@@ -198,8 +198,8 @@ function render({ model, el }) {
     news.textContent = `${arrived} new`;
     news.setAttribute("aria-label", `${clipCount(arrived)} new: go to the newest`);
     root.dataset.state = list === 0 ? "starting" : "ready";
-    clearTimeout(settle);
-    settle = setTimeout(askForView, tiles.size && !facts.size ? 0 : SETTLE_MS);
+    clearTimeout(restTimer);
+    restTimer = setTimeout(askForView, tiles.size && !facts.size ? 0 : REST_MS);
   }
 
   const drawSoon = () => {
@@ -504,7 +504,7 @@ function render({ model, el }) {
   }
 
   signal.addEventListener("abort", () => {
-    [settle, typing].forEach(clearTimeout);
+    [restTimer, typing].forEach(clearTimeout);
     cancelAnimationFrame(frame);
     resized.disconnect();
     preview.stop();

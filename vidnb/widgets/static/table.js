@@ -2,7 +2,7 @@
 
 import { makeSources, unload } from "./recent/sources.js";
 
-const SETTLE_MS = 120;
+const REST_MS = 120;
 const CLIP = /^clip:(\d+)$/;
 
 /** The number of rows that are said to be selected. */
@@ -100,7 +100,7 @@ function render({ model, el }) {
     const start = () => {
       if (over) return;
       const mine = (over = new AbortController());
-      setTimeout(() => play(row, box, mine.signal), SETTLE_MS);
+      setTimeout(() => play(row, box, mine.signal), REST_MS);
     };
     const stop = () => {
       over?.abort();

@@ -33,7 +33,7 @@ def upgrade() -> None:
 
 def _fill(connection: sa.Connection, jobs: list[Any]) -> None:
     """Write the columns of these jobs, one statement for all that have the same params."""
-    groups: dict[tuple[columns.Key, ...], list[dict[str, Any]]] = defaultdict(list)
+    groups: dict[tuple[columns.ParamKey, ...], list[dict[str, Any]]] = defaultdict(list)
     for job_id, params, images in jobs:
         values = columns.cells(json.loads(params), json.loads(images))
         if values:

@@ -88,7 +88,7 @@ export function arrivalsOf(it) {
     }
     cell.url ??= URL.createObjectURL(new Blob([cell.bytes], { type: "video/mp4" }));
     cell.clip.reel = videoReel({ table: cell.ready, url: cell.url, place: quiet, failed: cell.clip.failed });
-    it.conduct.unsettle();
+    it.conduct.stir();
   }
 
   function gone(at) {

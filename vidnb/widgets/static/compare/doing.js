@@ -60,7 +60,7 @@ export function doingOf(it) {
     it.drawAll();
     it.seeAll();
     it.cells.forEach((cell) => {
-      if (cell.clip) cell.clip.settled = undefined;
+      if (cell.clip) cell.clip.drawnAt = undefined;
     });
     // What had the keyboard is gone now: without this no key would work any more.
     if (held) (it.isTwo() ? stage : it.cells[it.view.chosen]?.el)?.focus({ preventScroll: true });

@@ -59,8 +59,8 @@ export function paintingOf(it) {
   /** Paint a cell anew after its size or the zoom changed. */
   function repaint(cell) {
     if (cell.clip.shown === undefined && !cell.strip && cell.poster) paint(cell, cell.poster);
-    cell.clip.settled = undefined;
-    it.conduct.unsettle();
+    cell.clip.drawnAt = undefined;
+    it.conduct.stir();
   }
 
   function keep(cell, picture, source) {
@@ -75,8 +75,8 @@ export function paintingOf(it) {
     it.drawTime();
   }
 
-  function settled() {
-    it.root.dataset.settled = String(it.conduct.state.beat);
+  function rested() {
+    it.root.dataset.rested = String(it.conduct.state.beat);
   }
 
   /** Put the two clips on the stage, pixel by pixel of the same two frames. */
@@ -135,5 +135,5 @@ export function paintingOf(it) {
     context.globalCompositeOperation = "source-over";
   }
 
-  return { paintInto, paint, tileOf, drawn, small, repaint, keep, presented, settled, composite };
+  return { paintInto, paint, tileOf, drawn, small, repaint, keep, presented, rested, composite };
 }

@@ -13,7 +13,7 @@ export function seeingOf(it) {
         if (cell?.el === target) cell.inView = isIntersecting;
       }
       it.cells.forEach((cell) => cell.clip && see(cell));
-      it.conduct.unsettle();
+      it.conduct.stir();
       want();
       it.drawHead();
     },
@@ -46,7 +46,7 @@ export function seeingOf(it) {
 
   function seeAll() {
     for (const cell of it.cells) if (cell.clip) see(cell);
-    it.conduct.unsettle();
+    it.conduct.stir();
     want();
   }
 

@@ -1,7 +1,7 @@
 /* What a person's hand is at: which clip a press is meant for, who is busy, and a line above a control. */
 
 /** So long a clip must have been shown before a press counts for it: who presses sooner aimed at the one before. */
-export const SETTLED_MS = 500;
+export const RESTED_MS = 500;
 /** So long somebody counts as busy at the buttons after the last move of pointer or key there. */
 export const LINGER_MS = 10_000;
 export const TIP_MS = 6000;
@@ -40,7 +40,7 @@ export function aimed({ root, signal }, places, missed) {
   /** @type {any} */
   let begun = null; // the press that is under way
   let timer = 0;
-  const look = ({ timeStamp }) => ({ id: now.id, tooSoon: timeStamp - now.since < SETTLED_MS });
+  const look = ({ timeStamp }) => ({ id: now.id, tooSoon: timeStamp - now.since < RESTED_MS });
   const listen = (target, kinds, handler) =>
     kinds.forEach((kind) => target.addEventListener(kind, handler, { capture: true, signal }));
 
@@ -71,10 +71,10 @@ export function aimed({ root, signal }, places, missed) {
       const after = Boolean(now.id); // where no clip stood, nobody aimed at one
       now = { id, since: after ? performance.now() : -Infinity };
       clearTimeout(timer);
-      root.dataset.settled = String(!after);
+      root.dataset.rested = String(!after);
       timer = setTimeout(() => {
-        root.dataset.settled = "true";
-      }, SETTLED_MS + 10);
+        root.dataset.rested = "true";
+      }, RESTED_MS + 10);
     },
     end: () => clearTimeout(timer),
   };

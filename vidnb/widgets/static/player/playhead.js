@@ -2,9 +2,9 @@
 
 import { frameAt, marked, timeOf } from "./time.js";
 
-export const SETTLE_MS = 150;
+export const REST_MS = 150;
 
-/** The playhead: frames, marks and loops on a video element, and what is told to the kernel when it settles.
+/** The playhead: frames, marks and loops on a video element, and what is told to the kernel when it comes to rest.
  * @param {ModelPart} part
  * @param {HTMLVideoElement} video
  * @param {() => void} draw called at every change */
@@ -20,7 +20,7 @@ export function playhead({ model, signal }, video, draw) {
   const measures = () => state.clip.measures;
 
   /** Tell the kernel where the playhead is, once it rests. */
-  function tell(delay = SETTLE_MS) {
+  function tell(delay = REST_MS) {
     clearTimeout(timer);
     if (state.clip) timer = setTimeout(tellNow, delay);
   }

@@ -15,8 +15,8 @@ const ADRIFT_S = 0.1;
 /** Leads all clips: one clock, one loop of animation frames, and what is drawn when.
  *
  * @param {{changed: () => void, drawn: (clip: SyncClip, picture: any, frame: number) => void,
- *   small: (clip: SyncClip, frame: number) => void, presented: () => void, settled: () => void}} view `drawn` paints a
- *   clip's full frame, `small` its small one; `presented` is called after all of one moment, `settled` once all that is
+ *   small: (clip: SyncClip, frame: number) => void, presented: () => void, rested: () => void}} view `drawn` paints a
+ *   clip's full frame, `small` its small one; `presented` is called after all of one moment, `rested` once all that is
  *   in view is at rest */
 export function conductor(view) {
   /** @type {ConductorState} */
@@ -37,7 +37,7 @@ export function conductor(view) {
   let turn = 0;
   let last = 0;
   let frame = 0;
-  let settle = true;
+  let restless = true;
   let waited = 0;
 
   const first = () => (state.a !== null ? state.a : 0);
@@ -97,7 +97,7 @@ export function conductor(view) {
     if (now - last > ASLEEP_MS) anchored(now);
     last = now;
     if (state.playing) advance(now);
-    else if (settle) rest();
+    else if (restless) rest();
   }
 
   /** Draw the newest moment that all have and whose time has come; no clip runs ahead of another. */
@@ -238,26 +238,26 @@ export function conductor(view) {
       }
       const here = place(clip);
       clip.reel.seek(here, span(clip.film), true);
-      if (clip.settled === state.beat) continue;
+      if (clip.drawnAt === state.beat) continue;
       const picture = clip.reel.at(here);
       if (!picture) {
         open = true;
         continue;
       }
-      clip.shown = clip.settled = state.beat;
+      clip.shown = clip.drawnAt = state.beat;
       view.drawn(clip, picture, here.frame);
       drew = true;
     }
     if (drew) view.presented();
     if (!open) {
-      settle = false;
-      view.settled();
+      restless = false;
+      view.rested();
     }
   }
 
-  function unsettle() {
-    settle = true;
-    for (const clip of state.clips) clip.settled = undefined;
+  function stir() {
+    restless = true;
+    for (const clip of state.clips) clip.drawnAt = undefined;
   }
 
   function play() {
@@ -275,7 +275,7 @@ export function conductor(view) {
     state.playing = false;
     for (const { reel } of state.clips) reel?.video?.pause();
     follow();
-    unsettle();
+    stir();
     view.changed();
   }
 
@@ -293,7 +293,7 @@ export function conductor(view) {
     if (state.playing)
       for (const clip of active())
         if (clip.reel.video) clip.reel.video.currentTime = clip.reel.timeOf(line.frame(clip.film, aim));
-    unsettle();
+    stir();
     follow();
     view.changed();
   }
@@ -311,7 +311,7 @@ export function conductor(view) {
     turn += 1;
     state.beat = Math.max(0, Math.min(Math.floor(second * state.line.rate + 1e-6), state.line.count - 1));
     anchored();
-    unsettle();
+    stir();
     view.changed();
   }
 
@@ -363,7 +363,7 @@ export function conductor(view) {
     setLoop,
     mark,
     hear,
-    unsettle,
+    stir,
     active,
     toggle() {
       state.playing ? pause() : play();

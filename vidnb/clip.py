@@ -202,7 +202,7 @@ class Clip:
         return self._files.read(item["sha256"], f".{item['extension']}")
 
     def save(self, path: str | Path, *, recipe: bool = False) -> Path:
-        """The path to which a copy of the file was written; an existing file is not overwritten.
+        """Write a copy of the file, and return its path; an existing file is not overwritten.
 
         Args:
             path: of the copy.

@@ -68,7 +68,7 @@ def data_home() -> Path:
 
 
 def begin_home() -> Path:
-    """The data folder, from now on for the whole process."""
+    """Return the data folder; from now on this process keeps to it, whatever the working folder is."""
     return _begun.setdefault(os.environ.get("VIDNB_HOME") or "", data_home())
 
 
@@ -136,7 +136,7 @@ class Files:
     async def receive(
         self, chunks: AsyncIterable[bytes], suffix: str, check: Callable[[Path], T], announced: int | None = None
     ) -> tuple[str, T]:
-        """The hash of what came in and what `check` said of it; only then does the file exist under its name.
+        """Store what comes in; return its hash, and what `check` returned. Nobody sees the file before `check` passed.
 
         Args:
             chunks: the bytes; whatever it raises passes through, and nothing is kept.
@@ -165,7 +165,7 @@ class Files:
         return digest.hexdigest(), result
 
     def put(self, data: bytes, suffix: str) -> str:
-        """The hash under which the bytes now lie."""
+        """Store these bytes, and return their hash."""
         sha256 = hashlib.sha256(data).hexdigest()
         if not self.exists(sha256, suffix):  # one that is damaged is replaced
             with self._part() as (path, file):
@@ -426,9 +426,10 @@ class _Remote:
             return bool(self._filesystem.isfile(f"{self._root}/{name}"))
 
     def upload(self, path: Path, name: str, *, anew: bool = False) -> None:
-        """Under a passing name first: on some services a file is seen while it is still being written.
+        """Copy a file into the remote folder, first under a temporary name and then under its own.
 
-        All passing names lie in one folder, so that those of processes that were killed are found again.
+        On some services a file can be seen while it is still being written. All temporary names lie in one folder, so
+        that what a killed process left is found again.
         """
         with remote_errors(self):
             target, passing = f"{self._root}/{name}", f"{self._root}/.part/{uuid.uuid4().hex}.part"
@@ -445,7 +446,7 @@ class _Remote:
                 raise
 
     def delete(self, name: str) -> None:
-        """Nothing; the file is gone, if it was there."""
+        """Delete the file, if it is there."""
         with contextlib.suppress(FileNotFoundError):
             self._filesystem.rm(f"{self._root}/{name}")
 

@@ -39,7 +39,7 @@ _of_the_parent: list[Any] = []
 
 
 class Crossing:
-    """Lets a fork wait for calls that it must not cut in two, and these for the fork."""
+    """Keeps a fork out of the middle of certain calls: it waits until they end, and new ones wait until it is over."""
 
     def __init__(self, *, is_cut: bool = False) -> None:
         self.is_cut = is_cut

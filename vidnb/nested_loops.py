@@ -17,7 +17,7 @@ from typing import Any
 
 
 def allow_nested_loops(loop: asyncio.AbstractEventLoop | None = None) -> str:
-    """The name of the patch that now lets `asyncio.run(...)` and `run_until_complete` work in a cell.
+    """Let `asyncio.run(...)` and `run_until_complete` work in a cell; return the name of the patch that does it.
 
     Args:
         loop: the loop to patch; default the running one.

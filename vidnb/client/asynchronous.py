@@ -162,7 +162,7 @@ class AsyncClient:
         accept_unknown_price: bool = False,
         **values: Any,
     ) -> Clip:
-        """The clip for a prompt and params: made now, or the one that this recipe made before.
+        """Make a clip and return it; where the same recipe was made before, return that clip at no cost.
 
         Args:
             prompt: what to show; some models take none.
@@ -208,7 +208,7 @@ class AsyncClient:
         accept_unknown_price: bool = False,
         **values: Any,
     ) -> Job:
-        """The job for a prompt and params, on its way: like `generate`, without waiting for the clip.
+        """Send a job and return it at once: like `generate`, but without waiting for the clip.
 
         Args:
             prompt: what to show; some models take none.
@@ -395,7 +395,7 @@ class AsyncClient:
         )
 
     async def watch(self, job: Job | str) -> AsyncIterator[Job]:
-        """The job's row now and after every change, until its end.
+        """Yield the job's row now, and again after every change, until the job ends.
 
         Args:
             job: a job or its id.
@@ -413,7 +413,7 @@ class AsyncClient:
                 yield row
 
     async def stop_waiting(self, job: Job | str) -> Job:
-        """The job's row; this process no longer polls it. The job goes on, and `resume` takes it up again.
+        """Stop polling a job in this process, and return its row. The job itself goes on; `resume` polls it again.
 
         Args:
             job: a job or its id.
@@ -498,7 +498,7 @@ class AsyncClient:
     # -- take up again -----------------------------------------------------------------------------------------------
 
     async def resume(self, *, wait: bool = True, timeout_s: float | None = None) -> Jobs:
-        """All unfinished jobs of the data folder, taken up again, whichever process began them.
+        """Go on with every unfinished job of the data folder, whichever process began it, and return them.
 
         Args:
             wait: wait until each is at its end (or ambiguous); else return at once.
@@ -527,7 +527,7 @@ class AsyncClient:
         return Jobs([await self._newest(row) for row in rows])
 
     async def reconcile(self, job: Job | str | None = None) -> Jobs:
-        """The ambiguous jobs after a look into the provider's list of recent jobs; those found there go on.
+        """Look for ambiguous jobs in the provider's list of recent jobs, and return them; those that are found go on.
 
         Args:
             job: one job or its id; default all ambiguous ones.
@@ -553,7 +553,7 @@ class AsyncClient:
         remote_id: str | None = None,
         accept_unknown_price: bool = False,
     ) -> Job:
-        """The ambiguous job's row after a person's decision.
+        """Decide what becomes of a job whose submit got no reply, and return its row.
 
         Args:
             job: a job or its id.
@@ -632,7 +632,7 @@ class AsyncClient:
         tags: str | Iterable[str] | Keep | None = KEEP,
         note: str | Keep | None = KEEP,
     ) -> Job:
-        """The job's row with a person's rating, tags and note; what is not given stays. The recipe stays what it is.
+        """Set the rating, tags and note of a clip, and return its row; what is not given stays as it was.
 
         Args:
             job: a job, a clip, or an id.
@@ -803,7 +803,9 @@ class AsyncClient:
         return Clip(self.job(job), self.files)
 
     def request(self, job: Job | Clip | str | Path) -> dict[str, Any]:
-        """The recipe of any job as arguments, inputs and all, as `Clip.request` is of a done one.
+        """Return the arguments with which `generate` makes a job again: prompt, params and inputs.
+
+        It works for jobs without a clip, too; for a clip it is the same as `Clip.request`.
 
         Args:
             job: a job, its id, the first characters of it, or the `Path` of an MP4 that `clip.save(path, recipe=True)`

@@ -46,7 +46,7 @@ def escape(content: Content) -> Html:
 
 
 def tag(name: str, *children: Content, **attributes: str | int | bool | None) -> Html:
-    """One element; attributes that are None or False are left out, True is one without a value."""
+    """Return one HTML element. An attribute that is None or False is left out; one that is True has no value."""
     said = "".join(
         f" {key}" if value is True else f' {key}="{escape(value)}"'
         for key, value in attributes.items()

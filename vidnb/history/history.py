@@ -304,9 +304,9 @@ class History(Questions, Sequence[Clip | Job]):
         return shown.view("compare")(self, rows, cols, **options)
 
     def to_html(self, path: str | Path, *, rows: Any = None, cols: Any = None, **options: Any) -> Path:
-        """The path of one HTML file in which the clips play side by side, for somebody who has nothing installed.
+        """Write one HTML file in which the clips play side by side, and return its path.
 
-        Its size is said before it is written.
+        It is for somebody who has nothing installed. Its size is said before it is written.
 
         Args:
             path: of the file, ending in .html.

@@ -51,7 +51,7 @@ class OwnMeasure:
 
     @classmethod
     def of(cls, given: Any, taken: Iterable[str]) -> OwnMeasure:
-        """The measure that a callable is.
+        """Return the measure that a person's function stands for, with its name and version.
 
         Args:
             given: takes a clip and returns a number.

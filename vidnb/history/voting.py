@@ -103,7 +103,7 @@ class Ballot:
         return next(iter(self._prompts)) if len(self._prompts) == 1 else ""
 
     def draw(self) -> Pair | None:
-        """The next pair, from now on `pair`; None where all were skipped."""
+        """Choose the next pair, keep it as `pair`, and return it; None where every pair was skipped."""
         with self._lock:
             shown = [(vote.first, vote.second) for vote in self._votes()]
             found = ballot.next_pair(self._pairs, shown, self._chance, self._skipped)

@@ -29,7 +29,7 @@ from typer.testing import CliRunner
 
 from vidnb import catalog, errors
 from vidnb.cli import app
-from vidnb.cli.lab import _copied
+from vidnb.cli.lab import own_copy
 from vidnb.cli.terminal import console, exit_code, safe
 from vidnb.client.verbs import Client
 from vidnb.emulator import Emulator, VirtualClock, running
@@ -640,7 +640,7 @@ def test_lab_copies_no_scratch_files_of_a_checkout(tmp_path: Path, monkeypatch: 
     for name in ("01_first_clip.ipynb", "scratch.ipynb", "Untitled.ipynb", "images/a.png", "notes.txt"):
         (source / name).touch()
     monkeypatch.setattr("vidnb.cli.lab.shipped", lambda: source)
-    copied = _copied(tmp_path / "own")
+    copied = own_copy(tmp_path / "own")
     files = sorted(path.relative_to(copied).as_posix() for path in copied.rglob("*") if path.is_file())
     assert files == ["01_first_clip.ipynb", "images/a.png"]
 

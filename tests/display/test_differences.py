@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidnb.client.verbs import Client
-from vidnb.display.differences import _prompts, difference
+from vidnb.display.differences import difference, prompt_change
 from vidnb.emulator import Emulator
 from vidnb.files import Files
 from vidnb.records import State
@@ -82,6 +82,6 @@ def test_hostile_prompts_are_text() -> None:
 
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_a_prompts_difference_names_only_what_it_has(one: str, other: str) -> None:
-    said = _prompts(one, other)
+    said = prompt_change(one, other)
     if one.split() != other.split():
         assert "“" in said

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from vidnb.cli import checks
-from vidnb.cli.checks import Finding, _host
+from vidnb.cli.checks import Finding, host_findings
 
 hosts: Any = import_module("vidnb.display.host")  # `vidnb.display.host` is the function
 
@@ -91,7 +91,7 @@ def test_each_hosts_limit_is_said_and_doctor_says_it_too(
     monkeypatch.setattr(checks, "host", lambda: where)
     limits = hosts.shortcomings()
     assert said in limits[0]
-    assert [finding for finding in _host() if finding.level != "ok"] == [
+    assert [finding for finding in host_findings() if finding.level != "ok"] == [
         Finding("host", "note", limit) for limit in limits
     ]
 
@@ -110,7 +110,7 @@ def test_doctor_as_a_cells_own_process_knows_whose_page_it_is(
     for name, _, _ in checks.AROUND:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, value)
-    assert said in next(finding.value for finding in _host() if finding.level == "note")
+    assert said in next(finding.value for finding in host_findings() if finding.level == "note")
 
 
 @pytest.mark.parametrize("where", ["none", "ipython"])

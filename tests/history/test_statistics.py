@@ -110,8 +110,8 @@ def test_the_rank_interval_holds_the_centres_that_wilcoxons_test_allows(values: 
 
 def test_rank_interval_has_the_critical_values_of_the_tables() -> None:
     table = {6: 0, 7: 2, 8: 3, 9: 5, 10: 8, 12: 13, 15: 25, 20: 52, 25: 89}
-    assert {size: estimates._signed_rank_cut(size) for size in table} == table
-    assert estimates._signed_rank_cut(26) == pytest.approx(98, abs=1)
+    assert {size: estimates.signed_rank_cut(size) for size in table} == table
+    assert estimates.signed_rank_cut(26) == pytest.approx(98, abs=1)
     assert estimates.hodges_lehmann(np.ones(5)) is None
 
 

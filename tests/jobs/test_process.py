@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from vidnb.jobs import process
 from vidnb.jobs.process import is_alive, is_dead, process_name
 
 linux_only = pytest.mark.skipif(not Path("/proc/self/ns/pid").exists(), reason="needs /proc")
@@ -69,18 +68,13 @@ def test_on_windows_a_process_is_not_asked_after_as_that_would_end_it(monkeypatc
     asked: list[int] = []
     monkeypatch.setattr(os, "kill", lambda pid, signal: asked.append(pid))
     name = process_name()
-    monkeypatch.setattr(process.os, "name", "nt")
+    monkeypatch.setattr(os, "name", "nt")
     assert not is_dead(name)
     assert not asked
 
 
-def test_where_the_system_tells_nothing_host_and_number_decide(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(process, "PROC", tmp_path)
-    process._this.cache_clear()
-    try:
-        name = process_name()
-        assert name.split("/")[1:3] == ["-", "-"]
-        assert is_alive(name)
-        assert is_dead(other(name, pid="999999999"))
-    finally:
-        process._this.cache_clear()
+def test_where_the_system_tells_nothing_host_and_number_decide(tmp_path: Path) -> None:
+    name = process_name(tmp_path)
+    assert name.split("/")[1:3] == ["-", "-"]
+    assert is_alive(name, tmp_path)
+    assert is_dead(other(name, pid="999999999"), tmp_path)

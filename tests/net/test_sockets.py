@@ -124,7 +124,7 @@ async def test_https_goes_through_a_tunnel_and_a_proxy_that_refuses_it_costs_not
 def test_no_proxy_names_hosts_and_domains(rule: str, goes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", rule)
-    proxy = Sockets(1)._proxy_of(httpx.URL("https://api.example.com:443/x"))
+    proxy = Sockets(1).proxy_of(httpx.URL("https://api.example.com:443/x"))
     assert bool(proxy) is goes
 
 
@@ -132,9 +132,9 @@ def test_no_proxy_names_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "10.0.0.0/8, fd00::/8")
     found = Sockets(1)
-    assert not found._proxy_of(httpx.URL("http://10.1.2.3/"))
-    assert not found._proxy_of(httpx.URL("http://[fd00::1]/"))
-    assert found._proxy_of(httpx.URL("http://11.1.2.3/")) == "http://127.0.0.1:9"
+    assert not found.proxy_of(httpx.URL("http://10.1.2.3/"))
+    assert not found.proxy_of(httpx.URL("http://[fd00::1]/"))
+    assert found.proxy_of(httpx.URL("http://11.1.2.3/")) == "http://127.0.0.1:9"
 
 
 async def test_the_emulator_is_asked_without_a_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
 from typing import ClassVar
@@ -14,7 +15,6 @@ from fakes import CANARY, Scripted
 
 from vidnb import providers
 from vidnb.errors import ConfigError, TransportError
-from vidnb.net import wire
 from vidnb.net.target import target
 from vidnb.net.wire import AT_ONCE, Turns, Wire
 from vidnb.records import Call, Link, redact
@@ -158,9 +158,8 @@ def test_accounts_are_told_apart() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_few_transfers_begin_at_once_and_a_slow_one_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "TURN_S", 0.01)
-    turns, begun, end = Turns(), 0, asyncio.Event()
+async def test_a_few_transfers_begin_at_once_and_a_slow_one_stops_nobody() -> None:
+    turns, begun, end = Turns(turn_s=0.01), 0, asyncio.Event()
 
     async def transfer() -> None:
         nonlocal begun
@@ -177,17 +176,39 @@ async def test_a_few_transfers_begin_at_once_and_a_slow_one_stops_nobody(monkeyp
             await asyncio.sleep(0)
     end.set()
     await asyncio.gather(*tasks)
-    assert turns._free._value == AT_ONCE, "each gave its turn back once"
+
+
+async def begin_together(turns: Turns) -> int:
+    """How many of many requests begin before any of them ends."""
+    begun, end = 0, asyncio.Event()
+
+    async def request() -> None:
+        nonlocal begun
+        async with turns.turn():
+            begun += 1
+            await end.wait()
+
+    tasks = [asyncio.create_task(request()) for _ in range(3 * AT_ONCE)]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    found = begun
+    end.set()
+    await asyncio.gather(*tasks)
+    return found
 
 
 @pytest.mark.anyio
-async def test_a_turn_is_given_back_by_one_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fails", [False, True])
+async def test_each_turn_is_given_back_once_however_it_ends(fails: bool) -> None:
     turns = Turns()
     for _ in range(3 * AT_ONCE):
-        with pytest.raises(OSError, match="gone"):
-            async with turns.turn():
-                raise OSError("gone")
-    assert turns._free._value == AT_ONCE
+        with contextlib.suppress(OSError):
+            async with turns.turn() as end:
+                if fails:
+                    raise OSError("gone")
+                end()  # early, and once more at the end of the block
+    assert await begin_together(turns) == AT_ONCE
+    assert await begin_together(turns) == AT_ONCE
 
 
 class Hosted(type(LEONARDO)):  # type: ignore[misc]  # the class behind a provider that is looked up by name

@@ -171,14 +171,14 @@ def test_a_database_of_a_newer_vidnb_is_refused_untouched(database: str) -> None
 
 def test_a_migration_that_breaks_off_leaves_nothing_behind(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     fill_first_schema(database)
-    migrate = opening._migrate
+    upgrade = command.upgrade
 
-    def broken(connection: Connection) -> None:
-        migrate(connection)
+    def broken(config: Config, revision: str) -> None:
+        upgrade(config, revision)
         raise OSError("the power went out")
 
     with monkeypatch.context() as patch:
-        patch.setattr(opening, "_migrate", broken)
+        patch.setattr(command, "upgrade", broken)
         with pytest.raises(StoreError, match="the power went out"):
             Store(database)
     with connected(database) as connection:

@@ -70,7 +70,7 @@ AROUND: tuple[tuple[str, str, Host], ...] = (
 """Variable, what it tells people, and whose pages show the notebooks there."""
 
 
-def _host() -> Iterator[Finding]:
+def host_findings() -> Iterator[Finding]:
     told = host()
     found = [(words, around) for variable, words, around in AROUND if os.environ.get(variable)]
     if os.environ.get("TERM_PROGRAM") == "vscode" and ("inside VS Code", "vscode") not in found:
@@ -228,7 +228,7 @@ def _emulator() -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    _versions, _host, _services, _settings, _data_folder, _codecs, _emulator,
+    _versions, host_findings, _services, _settings, _data_folder, _codecs, _emulator,
 )  # fmt: skip
 
 

@@ -57,12 +57,12 @@ def _opened(folder: Path | None) -> Path:
     """The notebook or folder to open."""
     if folder is not None and not folder.exists():
         raise ConfigError(f"there is no folder or notebook {str(folder)!r}")
-    found = folder or (Path("notebooks") if any(Path("notebooks").glob("*.ipynb")) else _copied(Path(OWN_COPY)))
+    found = folder or (Path("notebooks") if any(Path("notebooks").glob("*.ipynb")) else own_copy(Path(OWN_COPY)))
     return found / FIRST if (found / FIRST).is_file() else found
 
 
-def _copied(target: Path) -> Path:
-    """The folder with a copy of the shipped notebooks; what is there already is not touched."""
+def own_copy(target: Path) -> Path:
+    """Copy the shipped notebooks into a folder, and return it; what is there already is not touched."""
     source = shipped()
     found = (path.relative_to(source) for form in SHIPPED for path in sorted(source.glob(form)) if path.is_file())
     fresh = [path for path in found if not (target / path).exists()]

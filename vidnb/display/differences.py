@@ -83,7 +83,7 @@ def _recipe(one: Job, other: Job) -> Iterator[str]:
         return
     titles = titles_of([one.model, other.model])
     if "prompt" in names:
-        yield _prompts(one.prompt, other.prompt)
+        yield prompt_change(one.prompt, other.prompt)
     changed = [
         f"{words(name, both[0].get(name), titles)} → {_after(name, both[1].get(name), titles)}"
         for name in names
@@ -101,7 +101,7 @@ def _after(name: str, value: Any, titles: Mapping[str, str]) -> str:
     return words(name, value, titles).value
 
 
-def _prompts(one: str, other: str) -> str:
+def prompt_change(one: str, other: str) -> str:
     """What one prompt says and the other does not."""
     before, after = one.split(), other.split()
     gone, come = [], []

@@ -33,30 +33,34 @@ class Process:
         return self.host, self.boot, self.namespace
 
 
-def process_name() -> str:
-    """Return a name for a worker in this process; each call gives another one."""
-    this = _this(os.getpid())
+def process_name(proc: Path = PROC) -> str:
+    """Return a name for a worker in this process; each call gives another one.
+
+    Args:
+        proc: where the system tells of its processes.
+    """
+    this = _this(os.getpid(), proc)
     return "/".join((*this.place, str(this.pid), this.started, uuid.uuid4().hex[:8]))
 
 
-def is_dead(name: str) -> bool:
+def is_dead(name: str, proc: Path = PROC) -> bool:
     """Return whether the process of that name has certainly ended.
 
     For a process on another machine or in another container, or a name in an older form, this cannot be known: its
     lease runs out.
     """
-    return _is_alive(name) is False
+    return _is_alive(name, proc) is False
 
 
-def is_alive(name: str) -> bool:
+def is_alive(name: str, proc: Path = PROC) -> bool:
     """Return whether the process of that name certainly exists, running or suspended."""
-    return _is_alive(name) is True
+    return _is_alive(name, proc) is True
 
 
-def _is_alive(name: str) -> bool | None:
+def _is_alive(name: str, proc: Path) -> bool | None:
     process = _parsed(name)
     # Without /proc a number may be another container's; and on Windows to ask after a process would end it.
-    if process is None or process.place != _this(os.getpid()).place or os.name != "posix":
+    if process is None or process.place != _this(os.getpid(), proc).place or os.name != "posix":
         return None
     try:
         os.kill(process.pid, 0)
@@ -64,7 +68,7 @@ def _is_alive(name: str) -> bool | None:
         return False
     except OSError:  # it lives and belongs to somebody else
         pass
-    state, started = _told(process.pid)
+    state, started = _told(process.pid, proc)
     if started != UNKNOWN and process.started not in (started, UNKNOWN):
         return False  # its number was given to another process
     return state != "Z"  # one that has ended, and that its parent did not look after
@@ -78,21 +82,21 @@ def _parsed(name: str) -> Process | None:
 
 
 @cache
-def _this(pid: int) -> Process:
+def _this(pid: int, proc: Path) -> Process:
     """Return what identifies this process; by its number, as a fork makes another one of it."""
     try:
-        boot = (PROC / "sys/kernel/random/boot_id").read_text().strip()
-        namespace = (PROC / "self/ns/pid").readlink().name.strip("pid:[]")
+        boot = (proc / "sys/kernel/random/boot_id").read_text().strip()
+        namespace = (proc / "self/ns/pid").readlink().name.strip("pid:[]")
     except OSError:
         boot = namespace = UNKNOWN
-    return Process(socket.gethostname(), boot, namespace, pid, _told(pid)[1])
+    return Process(socket.gethostname(), boot, namespace, pid, _told(pid, proc)[1])
 
 
-def _told(pid: int) -> tuple[str, str]:
+def _told(pid: int, proc: Path) -> tuple[str, str]:
     """Return the state of a process and when it began, as far as this system tells."""
     try:
         # The second field is the program's name in brackets, which may hold anything.
-        fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        fields = (proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
         return fields[0], fields[19]
     except (OSError, IndexError):
         return UNKNOWN, UNKNOWN

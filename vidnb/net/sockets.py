@@ -47,14 +47,14 @@ class Sockets(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request on its way."""
-        return await self._transports[self._proxy_of(request.url)].handle_async_request(request)
+        return await self._transports[self.proxy_of(request.url)].handle_async_request(request)
 
     async def aclose(self) -> None:
         """Close all connections."""
         for transport in self._transports.values():
             await transport.aclose()
 
-    def _proxy_of(self, url: httpx.URL) -> str:
+    def proxy_of(self, url: httpx.URL) -> str:
         """Return the proxy for an address, or "" for none."""
         proxy = self._proxies.get(url.scheme) or self._proxies.get("all") or ""
         port = url.port or (443 if url.scheme == "https" else 80)

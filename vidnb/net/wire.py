@@ -64,10 +64,14 @@ class Turns:
     """Lets requests begin a few at a time, so that quick ones share a few connections and slow ones stop nobody.
 
     Each connection costs a handshake, and httpcore looks through all of them at every request.
+
+    Args:
+        turn_s: the longest turn, in seconds; then the next request may begin beside it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, turn_s: float = TURN_S) -> None:
         self._free = asyncio.Semaphore(AT_ONCE)
+        self._turn_s = turn_s
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Callable[[], None]]:
@@ -79,7 +83,7 @@ class Turns:
             if held:
                 held.pop().release()
 
-        timer = asyncio.get_running_loop().call_later(TURN_S, end)
+        timer = asyncio.get_running_loop().call_later(self._turn_s, end)
         try:
             yield end
         finally:

@@ -72,11 +72,11 @@ def hodges_lehmann(values: Values) -> Interval | None:
         return None
     first, second = np.triu_indices(size)
     means = np.sort((values[first] + values[second]) / 2)
-    cut = _signed_rank_cut(size)
+    cut = signed_rank_cut(size)
     return Interval(float(np.median(means)), float(means[cut]), float(means[-1 - cut]))
 
 
-def _signed_rank_cut(size: int) -> int:
+def signed_rank_cut(size: int) -> int:
     """How many of the lowest means of two lie outside the interval: the exact count up to 25 values."""
     outside = (1 - CONFIDENCE) / 2
     if size > 25:

@@ -12,13 +12,13 @@ import time
 import uuid
 from collections import namedtuple
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 from anyio import to_thread
+from clocks import TestClock
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -178,6 +178,8 @@ def holder(folder: Path) -> tuple[subprocess.Popen[str], str]:
 
 
 def test_parts_of_killed_processes_go_and_those_of_living_ones_stay(tmp_path: Path) -> None:
+    clock = TestClock(time.time())
+    files = Files(tmp_path, clock=clock)
     (killed, dead), (living, alive) = holder(tmp_path), holder(tmp_path)
     try:
         killed.kill()
@@ -185,8 +187,15 @@ def test_parts_of_killed_processes_go_and_those_of_living_ones_stay(tmp_path: Pa
         parts = tmp_path / ".part"
         assert all_files(parts) == sorted([alive, dead])
         for name in (alive, dead):
-            os.utime(parts / name, (time.time() - 2 * module.LITTER_S,) * 2)
-        Files(tmp_path)
+            os.utime(parts / name, (clock.now(),) * 2)
+        clock.forward(module.LITTER_S - 1)
+        Files(tmp_path, clock=clock)
+        assert all_files(parts) == sorted([alive, dead]), "somebody may just have begun it"
+        clock.forward(2)
+        files.put(DATA, ".mp4")
+        assert all_files(parts) == sorted([alive, dead]), "the folder was looked through a moment ago"
+        clock.forward(module.SWEEP_EVERY_S)
+        files.put(DATA[::-1], ".mp4")
         assert all_files(parts) == [alive]
     finally:
         living.communicate("done\n")
@@ -200,19 +209,23 @@ def test_a_folder_without_locks_loses_its_litter_after_an_hour(tmp_path: Path, m
     monkeypatch.setattr("fcntl.flock", none)
     parts = tmp_path / ".part"
     parts.mkdir()
-    for name, age_s in (("dead", module.STALE_S + 60), ("alive", module.STALE_S - 60)):
+    clock = TestClock()
+    for name in ("dead", "alive"):
         (parts / f"{name}.part").touch()
-        os.utime(parts / f"{name}.part", (time.time() - age_s,) * 2)
-    Files(tmp_path)
+        os.utime(parts / f"{name}.part", (clock.now(),) * 2)
+        clock.forward(module.STALE_S - 60)
+    Files(tmp_path, clock=clock)
     assert all_files(parts) == ["alive.part"]
 
 
 def test_a_bucket_loses_its_litter_after_an_hour_too() -> None:
-    memory = _memory()
+    memory, clock = _memory(), TestClock()
+    files = Files("memory://littered", clock=clock)
     for name in ("old", "young"):
         memory.pipe_file(f"/littered/.part/{name}.part", b"half")
-    memory.store["/littered/.part/old.part"].modified -= timedelta(seconds=module.STALE_S + 60)
-    Files("memory://littered").put(DATA, "mp4")
+        memory.store[f"/littered/.part/{name}.part"].modified = clock.utc()
+        clock.forward(module.STALE_S - 60)
+    files.put(DATA, "mp4")
     assert memory.find("/littered") == ["/littered/.part/young.part", f"/littered/{SHA256[:2]}/{SHA256}.mp4"]
 
 

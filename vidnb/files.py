@@ -15,16 +15,16 @@ import os
 import re
 import shutil
 import stat
-import time
 import uuid
 from collections.abc import AsyncIterable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
+from vidnb.clock import Clock
 from vidnb.errors import ConfigError, StoreError, VidnbError
 from vidnb.records import redact
 
@@ -109,14 +109,20 @@ class Files:
         b'...'
     """
 
-    def __init__(self, url: str | Path | None = None) -> None:
-        """Opens the folder; without `url` it is VIDNB_FILES_URL, else `files` in the data folder."""
+    def __init__(self, url: str | Path | None = None, *, clock: Clock | None = None) -> None:
+        """Open the folder.
+
+        Args:
+            url: where it is; default VIDNB_FILES_URL, else `files` in the data folder.
+            clock: says how old a file is that nobody finished.
+        """
         given = url or os.environ.get("VIDNB_FILES_URL") or open_home() / "files"
         from pydantic import SecretStr  # here, as every command imports this module
 
         self._given = None if url is None else SecretStr(str(url))
         remote = isinstance(given, str) and "://" in given and not given.startswith("file://")
-        self._remote = _remote_folder(str(given)) if remote else None
+        self._clock = clock or Clock()
+        self._remote = _remote_folder(str(given), self._clock) if remote else None
         self.folder = (
             open_home() / "cache" if remote else Path(str(given).removeprefix("file://")).expanduser().resolve()
         )
@@ -335,13 +341,13 @@ class Files:
 
     def _sweep(self, parts: Path) -> None:
         """Remove what processes left that were killed: what none of those that live holds."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if now - self._swept_at < SWEEP_EVERY_S:
             return
         self._swept_at = now
         for path in parts.glob("*.part"):
             with suppress(OSError):  # another process was quicker, or it is open on a system that minds
-                age_s = time.time() - path.stat().st_mtime
+                age_s = self._clock.now() - path.stat().st_mtime
                 if age_s > LITTER_S and not _is_held(path, age_s):
                     path.unlink()
 
@@ -412,10 +418,11 @@ def publish(part: Path, path: Path) -> None:
 class _Remote:
     """A folder that fsspec reaches."""
 
-    def __init__(self, filesystem: Any, root: str, shown: str) -> None:
+    def __init__(self, filesystem: Any, root: str, shown: str, clock: Clock) -> None:
         self._filesystem = filesystem
         self._root = root.rstrip("/")
         self._shown = shown
+        self._clock = clock
         self._swept_at = float("-inf")
 
     def __str__(self) -> str:
@@ -456,7 +463,7 @@ class _Remote:
 
     def sweep(self) -> None:
         """Remove what processes left that were killed an hour ago or longer; what fails now, a later one does."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if now - self._swept_at < SWEEP_EVERY_S:
             return
         self._swept_at = now
@@ -464,11 +471,11 @@ class _Remote:
             for entry in self._filesystem.ls(f"{self._root}/.part", detail=True):
                 changed = self._filesystem.modified(entry["name"])
                 changed = changed.replace(tzinfo=UTC) if changed.tzinfo is None else changed
-                if entry["name"].endswith(".part") and (datetime.now(UTC) - changed).total_seconds() > STALE_S:
+                if entry["name"].endswith(".part") and (self._clock.utc() - changed).total_seconds() > STALE_S:
                     self._filesystem.rm_file(entry["name"])
 
 
-def _remote_folder(url: str) -> _Remote:
+def _remote_folder(url: str, clock: Clock) -> _Remote:
     """The folder behind an address; messages show it without user and query, which may hold a secret."""
     from fsspec.core import url_to_fs
 
@@ -483,7 +490,7 @@ def _remote_folder(url: str) -> _Remote:
         told = _in_words(error, url)
     if told:  # raised out here: the library's error may hold the address, password included
         raise ConfigError(f"VIDNB_FILES_URL={shown} cannot be opened: {told}")
-    return _Remote(filesystem, root, shown)
+    return _Remote(filesystem, root, shown, clock)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from vidnb.clock import Clock
 from vidnb.emulator import VirtualClock
 
 
@@ -31,6 +32,14 @@ class SkippingClock(TestClock):
         self.advance(seconds)
 
     wait = TestClock.sleep
+
+
+class ImpatientClock(Clock):
+    """The machine's clock, by which no look into a folder waits longer than a twentieth of a second."""
+
+    async def wait(self, seconds: float) -> None:
+        """Return after so many seconds, or a little earlier."""
+        await super().wait(min(seconds, 0.05))
 
 
 async def turns(count: int = 20) -> None:

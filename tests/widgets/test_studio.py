@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clocks import ImpatientClock
 from fakes import CANARY, LiveNames, short_rest
 from ipywidgets.widgets.widget import _instances
 from waiting import PATIENCE_S, until
@@ -430,9 +431,8 @@ def test_a_cap_that_is_reached_among_several_says_how_many_were_sent(paying: Cli
     until(lambda: posts(client) == sent)
 
 
-def test_a_clip_of_another_kernel_is_offered_here_too(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vidnb.widgets.news.LOOK_S", 0.05)
-    here, there = make_client(), make_client()
+def test_a_clip_of_another_kernel_is_offered_here_too(make_client: MakeClient) -> None:
+    here, there = make_client(clock=ImpatientClock()), make_client()
     studio = Studio(client=here)
     until(lambda: studio.recent._list > 0)
     clip = there.generate("a koala", seed=3)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,13 +12,13 @@ import typer
 from vidnb.cli.folder import is_unused, nothing_here
 from vidnb.cli.terminal import console, say, shortened, table
 from vidnb.errors import ConfigError, StoreError
+from vidnb.history.times import span
 from vidnb.records import State
 
 if TYPE_CHECKING:
     import pandas as pd
 
 HEAD = ("job", "state", "prompt", "model", "seed", "created", "size", "seconds", "cost", "waited")
-UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 class Format(StrEnum):
@@ -33,12 +32,10 @@ class Format(StrEnum):
 
 def _since(text: str) -> datetime:
     """The moment that a date, a time or an age ("2h", "7d") means; without a zone it is local time."""
-    if age := re.fullmatch(r"(\d{1,4})([mhdw])", text.strip()):
-        return datetime.now().astimezone() - timedelta(**{UNITS[age[2]]: int(age[1])})
     try:
-        return datetime.fromisoformat(text.strip()).astimezone()
-    except (ValueError, OverflowError):
-        raise typer.BadParameter(f"{text!r} is no date (2026-10-08T12:30) and no age (90m, 2h, 7d)") from None
+        return span("--since", text)[0]
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def history(

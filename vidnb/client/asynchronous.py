@@ -731,7 +731,7 @@ class AsyncClient:
         Example:
             >>> vidnb.spent(since="2026-11-01").get("USD", 0.0)
         """
-        return self.ledger.spent(moment(since))
+        return self.ledger.spent(moment(since, now=self.clock.utc()))
 
     def budget(
         self,

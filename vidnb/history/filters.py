@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from numbers import Integral, Real
 from typing import Any, Literal, Protocol
 
 from vidnb import catalog, providers
 from vidnb.catalog import MEDIA_KINDS, Model
+from vidnb.clock import Clock
 from vidnb.errors import ConfigError
 from vidnb.history.times import moment, span
 from vidnb.media.measures import MEASURES, not_yet
@@ -83,6 +85,9 @@ MOST_VALUES = 10_000
 
 class Known(Protocol):
     """What a store knows of its own rows."""
+
+    clock: Clock
+    """By which its rows are dated."""
 
     def known(self, column: str) -> list[str]:
         """The different values of a column."""
@@ -173,7 +178,7 @@ KIND_OF = {"integer": "int", "number": "real", "boolean": "bool", "choices": "js
 
 def _term(store: Known, kinds: _Kinds, name: str, value: Any) -> Term:
     if name in TIMES:
-        return _bound(name, value)
+        return _bound(name, value, store.clock.utc())
     if name not in FIELDS:
         field, found = _found(kinds, name)
         return _read(name, field, found, value)
@@ -318,8 +323,8 @@ def _each(value: Any, read: Callable[[Any], Any]) -> Any:
     return [one if one is MISSING or one is None else read(one) for one in several]
 
 
-def _bound(name: str, value: Any) -> Term:
-    time = moment(value, name, end=bool(TIMES[name]))
+def _bound(name: str, value: Any, now: datetime) -> Term:
+    time = moment(value, name, end=bool(TIMES[name]), now=now)
     return Term(Field("created_at"), "between", (time, None) if name == "since" else (None, time))
 
 

@@ -47,7 +47,10 @@ class FolderNews:
     async def _look(self) -> None:
         try:
             while self._listeners:
-                await asyncio.sleep(0 if self._known is None else LOOK_S)
+                if self._known is not None and (client := self._client()) is not None:
+                    clock = client.clock
+                    del client  # it may go while nobody looks
+                    await clock.wait(LOOK_S)
                 client = self._client()
                 if client is None or client.is_closed:
                     return

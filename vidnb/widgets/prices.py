@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any
 
 from vidnb import catalog
@@ -47,7 +46,7 @@ class Prices:
         self._spawn = spawn
         self._edits = 0
         self._said_emulated: set[str] = set()
-        self._since = datetime.now(UTC)
+        self._since = client.clock.utc()
 
     def look_up(self) -> None:
         """Look up what the form's values cost, once it is quiet; what an earlier look-up finds is void."""

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 import traitlets
@@ -308,7 +308,7 @@ class Progress(Live, part="progress", main="job"):
             "made_ms": _ms(job.created_at),
             "sent_ms": _ms(job.submitted_at),
             "ended_ms": _ms(job.done_at),
-            "told_ms": _ms(datetime.now(UTC)),
+            "told_ms": _ms(self._client.clock.utc()),
             "ahead": self._ahead if job.state is State.INTENDED else None,
             "expected": expected and {"median_s": expected.median_s, "p90_s": expected.p90_s, "count": expected.count},
             "card": _card(job),

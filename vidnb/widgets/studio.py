@@ -10,7 +10,6 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -353,7 +352,7 @@ class Studio(widgets.VBox):
         self._forget_notes()
         self._showing.expect()
         for at, one in enumerate(wanted):
-            begun = datetime.now(UTC)
+            begun = self._client.clock.utc()
             try:
                 one.check()
                 self._check_emulated(one.model)

@@ -16,7 +16,7 @@ from fakes import CANARY, ONEMIN, QUICK, Scripted, emulated, no_rest
 from vidnb import providers
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.emulator import Emulator, Fault
-from vidnb.jobs.listing import QUIET_S, SEVERAL, Listing
+from vidnb.jobs.listing import LONGEST, QUIET_S, SEVERAL, SPARE, Listing
 from vidnb.net.target import target
 from vidnb.net.wire import Wire
 from vidnb.providers.conformance import ProviderConformance
@@ -153,9 +153,48 @@ async def test_after_a_list_that_failed_jobs_are_read_by_themselves_for_a_while(
         assert service.asked.total() == 1
         service.broken = False
         service.clock.forward(QUIET_S - 1)
-        assert await service.status(IDS[0]) is None
+        assert await service.status(IDS[0], after=service.clock.monotonic()) is None
+        assert service.asked.total() == 1, "and none is tried meanwhile"
         service.clock.forward(1)
         assert await service.status(IDS[0], after=service.clock.monotonic()), "nobody counts as absent for that"
+
+
+async def test_an_empty_list_is_a_list_that_failed() -> None:
+    service = Service([])
+    with service.follow(*IDS):
+        assert await service.status(IDS[0]) is None
+        assert await service.status(IDS[1], after=service.clock.monotonic() + 1) is None
+    assert service.asked["list"] == 1
+
+
+async def test_jobs_that_are_over_no_longer_make_a_list_worth_its_while() -> None:
+    service = Service([entry(remote_id, "PENDING") for remote_id in IDS[:SEVERAL]])
+    with service.follow(*IDS[: SEVERAL - 1]):
+        with service.follow(*IDS[SEVERAL - 1 : SEVERAL]):
+            assert service.listing.covers(IDS[0])
+        assert not service.listing.covers(IDS[0])
+
+
+async def test_a_job_that_was_absent_and_is_followed_anew_is_looked_for_again() -> None:
+    service = Service([entry(remote_id, "PENDING") for remote_id in IDS[1:]])
+    with service.follow(*IDS[1:]):
+        with service.follow(IDS[0]):
+            await service.status(IDS[0])
+            assert not service.listing.covers(IDS[0])
+        with service.follow(IDS[0]):
+            assert service.listing.covers(IDS[0])
+
+
+async def test_the_list_is_as_long_as_the_most_jobs_at_once_and_never_too_long() -> None:
+    service = Service([entry(remote_id, "PENDING") for remote_id in IDS])
+    with service.follow(*IDS):
+        pass
+    with service.follow(*IDS[:SEVERAL]):
+        await service.status(IDS[0])
+    assert service.limits == [len(IDS) + SPARE]
+    with service.follow(*(f"1f1a06db-37cd-6c60-9cac-18271701{number:04}" for number in range(LONGEST + 1))):
+        await service.status(f"1f1a06db-37cd-6c60-9cac-18271701{0:04}", after=service.clock.monotonic() + 1)
+    assert service.limits[1] == LONGEST
 
 
 async def test_one_who_stops_asking_leaves_the_others_their_answer() -> None:

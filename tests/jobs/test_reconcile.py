@@ -1,0 +1,209 @@
+"""A lost submit is attached only where the service's list leaves no doubt whose entry it is."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from clocks import SkippingClock
+from fakes import CANARY, Scripted
+
+from vidnb import providers
+from vidnb.jobs.lanes import Lanes
+from vidnb.jobs.ledger import Ledger
+from vidnb.jobs.poll import Poller
+from vidnb.jobs.reconcile import LONGEST_APART, LOOK_AGAIN_S, Reconciler
+from vidnb.jobs.recorder import FOUND, Recorder
+from vidnb.net.target import target
+from vidnb.net.wire import Wire
+from vidnb.records import Job, State
+from vidnb.store import Store
+
+pytestmark = pytest.mark.anyio
+
+LEONARDO = providers.get("leonardo")
+A, B, C = (f"1f1a06db-37cd-6c60-9cac-18271700000{number}" for number in range(3))
+ME = {"user_details": [{"user": {"id": "0f5e1d2c-3b4a-4958-8676-a5b4c3d2e1f0"}}]}
+SOON = timedelta(seconds=2)
+
+
+class Place:
+    """A data folder and a service whose list holds `entries`: one list, or one for each reading."""
+
+    def __init__(self, home: Path) -> None:
+        self.clock = SkippingClock()
+        self.store = Store(home, clock=self.clock)
+        self.began = self.clock.utc()
+        self.lists: list[list[dict[str, Any]]] = [[]]
+        self.readings: list[float] = []
+        self.limits: list[str] = []
+        self.on_reading: Callable[[int], object] = lambda number: None
+        self.changed: list[Job] = []
+        wire = Wire(target(LEONARDO, key=CANARY), Scripted(self._answer), retries=False)
+        self.recorder = Recorder(self.store, Ledger(self.store), self.changed.append)
+        lanes = Lanes(lambda job: wire, self.store)
+        self.reconciler = Reconciler(self.recorder, lanes, Poller(self.recorder))
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/me"):
+            return httpx.Response(200, json=ME)
+        self.readings.append(self.clock.monotonic())
+        self.limits.append(request.url.params["limit"])
+        self.on_reading(len(self.readings))
+        return httpx.Response(200, json={"generations": self.lists[min(len(self.readings), len(self.lists)) - 1]})
+
+    def entry(self, remote_id: str, at: datetime | None = None, **told: Any) -> dict[str, Any]:
+        made = (at or self.began + SOON).isoformat()
+        return {"id": remote_id, "status": "PENDING", "prompt": "a koala", "createdAt": made, **told}
+
+    def job(self, state: State = State.AMBIGUOUS, **fields: Any) -> Job:
+        given: dict[str, Any] = {
+            "id": uuid.uuid4().hex, "recipe_hash": uuid.uuid4().hex, "take": 0, "submitted_at": self.began,
+            "params": {"prompt": "a koala", "seed": 7, "width_px": 832, "height_px": 480},
+        }  # fmt: skip
+        return self.store.intend(Job(
+            provider="leonardo", model="leonardo/motion_2.0", images={}, emulated=False, state=state,
+            base_url=LEONARDO.base_url, created_at=self.began, **given | fields,
+        ))[0]  # fmt: skip
+
+    async def reconciled(self, job: Job) -> tuple[State, str | None]:
+        """How the job stands after the look, for whoever asked and in the database."""
+        row = await self.reconciler.reconcile(job)
+        assert row == self.store.get(job.id)
+        return row.state, row.remote_id
+
+
+LOST: tuple[State, str | None] = (State.AMBIGUOUS, None)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    made = Place(tmp_path)
+    with closing(made.store):
+        yield made
+
+
+async def test_the_only_entry_that_fits_twice_in_a_row_is_the_job(place: Place) -> None:
+    job = place.job()
+    place.lists = [[place.entry(A), place.entry(B, prompt="a cat")]]
+    assert await place.reconciled(job) == (State.RUNNING, A)
+    assert len(place.readings) == 2
+    assert place.readings[1] - place.readings[0] >= LOOK_AGAIN_S[0]
+    assert set(place.limits) == {"100"}
+    assert [row.remote_id for row in place.changed] == [A]
+    assert place.store.events(job.id)[-1].note == FOUND
+
+
+async def test_an_entry_that_comes_late_is_waited_for(place: Place) -> None:
+    job = place.job()
+    place.lists = [[], [place.entry(A)], [place.entry(A)]]
+    assert await place.reconciled(job) == (State.RUNNING, A)
+    assert len(place.readings) == 3
+    assert place.readings[2] - place.readings[1] >= LOOK_AGAIN_S[1]
+
+
+@pytest.mark.parametrize("lists", ["", "A", "AB", "-A", "--A", "A-A", "AA"])
+async def test_a_list_that_changes_its_mind_is_not_believed(place: Place, lists: str) -> None:
+    job = place.job()
+    ids = {"A": A, "B": B}
+    place.lists = [[place.entry(ids[one])] if one in ids else [] for one in [*lists, "-"]]
+    expected = (State.RUNNING, A) if lists == "AA" else LOST
+    assert await place.reconciled(job) == expected
+
+
+async def test_more_entries_than_lost_jobs_are_left_to_a_person(place: Place) -> None:
+    job = place.job()
+    place.lists = [[place.entry(A), place.entry(B)]]
+    assert await place.reconciled(job) == LOST
+    assert len(place.readings) == 1, "another look would tell no more"
+
+
+async def test_an_entry_whose_time_is_not_told_is_not_sure(place: Place) -> None:
+    job = place.job()
+    place.lists = [[place.entry(A, createdAt=None)]]
+    assert await place.reconciled(job) == LOST
+
+
+async def test_takes_of_one_recipe_share_their_entries_by_the_time_of_their_submits(place: Place) -> None:
+    first = place.job(recipe_hash="r")
+    second = place.job(recipe_hash="r", take=1, submitted_at=place.began + 2 * SOON)
+    place.lists = [[place.entry(A, place.began), place.entry(B, place.began + 2.5 * SOON)]]
+    assert await place.reconciled(second) == (State.RUNNING, B)
+    assert await place.reconciled(first) == (State.RUNNING, A)
+
+
+async def test_two_takes_and_three_entries_are_left_to_a_person(place: Place) -> None:
+    first = place.job(recipe_hash="r")
+    place.job(recipe_hash="r", take=1)
+    place.lists = [[place.entry(one) for one in (A, B, C)]]
+    assert await place.reconciled(first) == LOST
+
+
+RIVALS: dict[str, tuple[dict[str, Any], bool]] = {
+    "lost": ({"state": State.AMBIGUOUS}, True),
+    "being sent": ({"state": State.SUBMITTING}, True),
+    "being sent, of the same recipe": ({"state": State.SUBMITTING, "recipe_hash": "r", "take": 1}, True),
+    "lost, of the same recipe": ({"state": State.AMBIGUOUS, "recipe_hash": "r", "take": 1}, False),
+    "lost ten minutes later": ({"submitted_at": LONGEST_APART}, True),
+    "lost more than ten minutes later": ({"submitted_at": LONGEST_APART + timedelta(seconds=1)}, False),
+    "lost more than ten minutes earlier": ({"submitted_at": -LONGEST_APART - timedelta(seconds=1)}, False),
+    "not sent yet": ({"state": State.INTENDED}, False),
+    "at the service": ({"state": State.RUNNING, "remote_id": C}, False),
+    "ambiguous with an id": ({"state": State.AMBIGUOUS, "remote_id": C}, False),
+    "of another prompt": ({"params": {"prompt": "a cat"}}, False),
+    "of another seed": ({"params": {"prompt": "a koala", "seed": 8, "width_px": 832, "height_px": 480}}, False),
+    "of another width": ({"params": {"prompt": "a koala", "seed": 7, "width_px": 480, "height_px": 480}}, False),
+    "of another height": ({"params": {"prompt": "a koala", "seed": 7, "width_px": 832, "height_px": 832}}, False),
+    "of another service": ({"provider": "1min"}, False),
+}
+
+
+@pytest.mark.parametrize("case", RIVALS)
+async def test_another_submit_that_the_entry_may_belong_to_forbids_a_guess(place: Place, case: str) -> None:
+    fields, is_rival = RIVALS[case]
+    job = place.job(recipe_hash="r")
+    if isinstance(fields.get("submitted_at"), timedelta):
+        fields = {**fields, "submitted_at": place.began + fields["submitted_at"]}
+    if "provider" in fields:
+        other = place.store.get(place.job(take=9, state=State.FAILED).id)
+        place.store.intend(Job(**{**vars(other), "id": "x", "take": 0, "state": State.AMBIGUOUS, **fields}))
+    else:
+        place.job(**fields)
+    place.lists = [[place.entry(A)]]
+    assert await place.reconciled(job) == (LOST if is_rival else (State.RUNNING, A))
+
+
+async def test_an_entry_that_is_another_jobs_or_was_a_wrong_guess_is_no_candidate(place: Place) -> None:
+    job = await place.recorder.detach(place.job(State.RUNNING, remote_id=B), "it failed")
+    place.job(State.RUNNING, remote_id=A, params={"prompt": "a cat"})
+    place.lists = [[place.entry(A), place.entry(B), place.entry(C)]]
+    assert await place.reconciled(job) == (State.RUNNING, C)
+
+
+@pytest.mark.parametrize("then", [State.CANCELLED, State.INTENDED])
+async def test_a_person_who_decides_while_the_list_is_read_was_first(place: Place, then: State) -> None:
+    job = place.job()
+    place.lists = [[place.entry(A)]]
+    place.on_reading = lambda number: number == 1 and place.store.move(job.id, then)
+    assert await place.reconciled(job) == (then, None)
+    assert len(place.readings) == 1
+
+
+async def test_a_person_who_decides_just_before_the_job_is_attached_was_first_too(place: Place) -> None:
+    job = place.job()
+    place.lists = [[place.entry(A)]]
+    place.on_reading = lambda number: number == 2 and place.store.move(job.id, State.CANCELLED)
+    assert await place.reconciled(job) == (State.CANCELLED, None)
+    assert place.changed == []
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.DONE, State.INTENDED])
+async def test_a_job_that_is_not_ambiguous_is_not_looked_for(place: Place, state: State) -> None:
+    assert await place.reconciled(place.job(state)) == (state, None)
+    assert place.readings == []

@@ -18,9 +18,9 @@ def make_client(tmp_path: Path) -> Iterator[Callable[..., Client]]:
     """`make_client(**settings)`: a client of one folder, with an emulator that has these settings."""
     made: list[Client] = []
 
-    def make(max_in_flight: int | None = None, clock: Clock | None = None, **settings: Any) -> Client:
+    def make(max_in_flight: int | None = None, client_clock: Clock | None = None, **settings: Any) -> Client:
         emulator = Emulator(tmp_path / "emulator", **{"latency_s": 0.05, **settings})
-        made.append(Client(tmp_path / "data", emulator=emulator, max_in_flight=max_in_flight, clock=clock))
+        made.append(Client(tmp_path / "data", emulator=emulator, max_in_flight=max_in_flight, clock=client_clock))
         return made[-1]
 
     yield make

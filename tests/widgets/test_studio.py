@@ -432,7 +432,7 @@ def test_a_cap_that_is_reached_among_several_says_how_many_were_sent(paying: Cli
 
 
 def test_a_clip_of_another_kernel_is_offered_here_too(make_client: MakeClient) -> None:
-    here, there = make_client(clock=ImpatientClock()), make_client()
+    here, there = make_client(client_clock=ImpatientClock()), make_client()
     studio = Studio(client=here)
     until(lambda: studio.recent._list > 0)
     clip = there.generate("a koala", seed=3)

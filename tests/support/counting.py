@@ -74,7 +74,8 @@ class CountingService:
         if not self.clip:
             return {"id": remote_id, "status": "PENDING", "generated_images": []}
         image = {"id": "i1", "nsfw": False, "motionMP4URL": f"{self.url}/files/{remote_id}.mp4"}
-        return {"id": remote_id, "status": "COMPLETE", "generated_images": [image]}
+        prompt = self.prompts[int(remote_id.removeprefix("gen-")) - 1]
+        return {"id": remote_id, "status": "COMPLETE", "prompt": prompt, "generated_images": [image]}
 
     @contextmanager
     def serving(self) -> Iterator[CountingService]:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ class Place:
         self.readings: list[float] = []
         self.limits: list[str] = []
         self.on_reading: Callable[[int], object] = lambda number: None
+        self.ahead: timedelta | None = None
+        """By how much the service's clock is ahead, as its answers tell; None where they do not."""
         self.changed: list[Job] = []
         wire = Wire(target(LEONARDO, key=CANARY), Scripted(self._answer), retries=False)
         self.recorder = Recorder(self.store, Ledger(self.store), self.changed.append)
@@ -56,7 +59,9 @@ class Place:
         self.readings.append(self.clock.monotonic())
         self.limits.append(request.url.params["limit"])
         self.on_reading(len(self.readings))
-        return httpx.Response(200, json={"generations": self.lists[min(len(self.readings), len(self.lists)) - 1]})
+        told = {} if self.ahead is None else {"date": format_datetime(self.clock.utc() + self.ahead, usegmt=True)}
+        entries = self.lists[min(len(self.readings), len(self.lists)) - 1]
+        return httpx.Response(200, json={"generations": entries}, headers=told)
 
     def entry(self, remote_id: str, at: datetime | None = None, **told: Any) -> dict[str, Any]:
         made = (at or self.began + SOON).isoformat()
@@ -145,6 +150,28 @@ async def test_two_takes_and_three_entries_are_left_to_a_person(place: Place) ->
     assert await place.reconciled(first) == LOST
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"recipe_hash": "r", "take": 1, "state": State.RUNNING, "remote_id": C},
+        {"params": {"prompt": "a cat"}},
+    ],
+)
+async def test_only_lost_jobs_of_the_same_recipe_explain_a_second_entry(place: Place, fields: dict[str, Any]) -> None:
+    job = place.job(recipe_hash="r")
+    place.job(**fields)
+    place.lists = [[place.entry(A), place.entry(B)]]
+    assert await place.reconciled(job) == LOST
+
+
+@pytest.mark.parametrize(("made_s", "fits"), [(92, True), (2, False)])
+async def test_the_services_own_clock_dates_its_entries(place: Place, made_s: int, fits: bool) -> None:
+    job = place.job()
+    place.ahead = timedelta(seconds=90)
+    place.lists = [[place.entry(A, place.began + timedelta(seconds=made_s))]]
+    assert await place.reconciled(job) == ((State.RUNNING, A) if fits else LOST)
+
+
 RIVALS: dict[str, tuple[dict[str, Any], bool]] = {
     "lost": ({"state": State.AMBIGUOUS}, True),
     "being sent": ({"state": State.SUBMITTING}, True),
@@ -156,7 +183,7 @@ RIVALS: dict[str, tuple[dict[str, Any], bool]] = {
     "not sent yet": ({"state": State.INTENDED}, False),
     "at the service": ({"state": State.RUNNING, "remote_id": C}, False),
     "ambiguous with an id": ({"state": State.AMBIGUOUS, "remote_id": C}, False),
-    "of another prompt": ({"params": {"prompt": "a cat"}}, False),
+    "of another prompt": ({"params": {"prompt": "a cat", "seed": 7, "width_px": 832, "height_px": 480}}, False),
     "of another seed": ({"params": {"prompt": "a koala", "seed": 8, "width_px": 832, "height_px": 480}}, False),
     "of another width": ({"params": {"prompt": "a koala", "seed": 7, "width_px": 480, "height_px": 480}}, False),
     "of another height": ({"params": {"prompt": "a koala", "seed": 7, "width_px": 832, "height_px": 832}}, False),

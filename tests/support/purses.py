@@ -19,7 +19,7 @@ import uuid
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -159,10 +159,10 @@ def _counted(home: Path) -> float:
     """How many POSTs the folder's own book has, read without vidnb."""
     if not (home / "vidnb.db").exists():
         return 0
-    with sqlite3.connect(home / "vidnb.db") as database:
-        sums = "SELECT settled + reserved + unclear FROM purses WHERE name = '' AND book = 'real' AND unit = 'JOBS'"
-        row = database.execute(sums).fetchone()
-    database.close()
+    sums = "SELECT settled + reserved + unclear FROM purses WHERE name = '' AND book = 'real' AND unit = 'JOBS'"
+    with closing(sqlite3.connect(home / "vidnb.db")) as database:
+        has_books = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'purses'").fetchone()
+        row = database.execute(sums).fetchone() if has_books else None  # it may be killed before it made the tables
     return float(row[0]) if row else 0
 
 

@@ -118,3 +118,29 @@ def test_a_plug_in_that_cannot_be_imported_is_named_and_all_else_works(how: str,
     told = os.environ | {"VIDNB_HOME": str(home), "PYTHONPATH": paths, "COLUMNS": "300"}
     report = subprocess.run(command, env=told, capture_output=True, text=True, cwd=home)
     assert said in " ".join(report.stdout.split()), report
+
+
+def test_threads_that_ask_for_plug_ins_at_once_all_get_them_and_the_output_is_put_back(tmp_path: Path) -> None:
+    site, home = tmp_path / "site", tmp_path / "data"
+    (site / "slow-1.0.dist-info").mkdir(parents=True)
+    home.mkdir()
+    for name in ("one", "two"):
+        slow = "import time\nprint('to nobody')\ntime.sleep(0.3)\nclass Slow: pass\n"
+        (site / f"slow_{name}.py").write_text(slow, encoding="utf-8")
+    entries = "[vidnb.emulated]\none = slow_one:Slow\ntwo = slow_two:Slow\n"
+    (site / "slow-1.0.dist-info/entry_points.txt").write_text(entries, encoding="utf-8")
+    (site / "slow-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: slow\nVersion: 1.0\n", "utf-8")
+    program = """
+    import os, sys, threading
+    from vidnb import plugins
+    before, found = (sys.stdout, os._exit, os.abort), []
+    ask = lambda name: found.append(plugins.load("vidnb.emulated", name).__module__)
+    threads = [threading.Thread(target=ask, args=(name,)) for name in ("one", "two") * 3]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    assert (sys.stdout, os._exit, os.abort) == before
+    print(sorted(found))
+    """
+    paths = os.pathsep.join([str(site), str(Path(__file__).parents[1])])
+    done = run(Path(sys.executable), home, program, PYTHONPATH=paths)
+    assert done.stdout.strip() == str(["slow_one"] * 3 + ["slow_two"] * 3), done.stderr

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from vidnb import catalog, shown
 from vidnb.catalog import MEDIA_KINDS
-from vidnb.errors import MediaError, StoreError
+from vidnb.errors import ConfigError, MediaError, StoreError
 from vidnb.files import Files
 from vidnb.records import ClipInfo, Cost, Job, RemoteMedia
 
@@ -275,7 +275,7 @@ def recipe_in(source: Path | io.BytesIO, name: str) -> tuple[dict[str, Any], lis
     what stands there for an input is left out.
 
     Raises:
-        MediaError: it is no video, or carries no recipe.
+        MediaError: it is no video, carries no recipe, or one of a model that nobody knows.
     """
     from vidnb.media import tagged
 
@@ -283,8 +283,13 @@ def recipe_in(source: Path | io.BytesIO, name: str) -> tuple[dict[str, Any], lis
     params = found.get("params") if found else None
     if not found or not isinstance(params, Mapping) or not isinstance(found.get("model"), str):
         raise MediaError(f"{name} carries no recipe; clip.save(path, recipe=True) writes one")
-    entry = catalog.load().get(found["model"])
-    inputs = {name for name, param in entry.params.items() if param.kind in MEDIA_KINDS} if entry else set()
+    try:
+        entry = catalog.find(found["model"])
+    except ConfigError as error:
+        raise MediaError(f"the recipe in {name} cannot be used: {error}") from error
+    inputs = {one for one, param in entry.params.items() if param.kind in MEDIA_KINDS}
+    # Nothing but values of this model: `generate` has arguments of other names, which accept a price or a second take.
+    values = {one: value for one, value in params.items() if one in entry.params and one not in inputs}
     had = found.get("inputs")
-    request = {"model": found["model"], **{name: value for name, value in params.items() if name not in inputs}}
-    return request, [name for name in had if name in inputs] if isinstance(had, list) else []
+    missing = [one for one in had if isinstance(one, str) and one in inputs] if isinstance(had, list) else []
+    return {"model": entry.id, **values}, missing

@@ -18,7 +18,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -56,7 +56,22 @@ BUILT_IN = {
 }
 _warned: set[str] = set()
 _attempts: dict[tuple[str, str], _Attempt] = {}
+_one_at_a_time = threading.Lock()
+_here = threading.local()
+"""Knows in a thread whether it imports a plug-in; that may ask for another one meanwhile."""
 _leave = os._exit
+
+
+def _begin_anew() -> object:
+    """Forget what the parent of a forked child was importing: its threads are not there."""
+    global _one_at_a_time
+    left = _one_at_a_time, dict(_attempts)
+    _one_at_a_time = threading.Lock()
+    _attempts.clear()
+    return left
+
+
+forking.call_in_child(_begin_anew)
 
 
 @cache
@@ -81,10 +96,11 @@ def load(group: str, name: str) -> Any:
     if name in BUILT_IN.get(group, {}):
         with forking.crossing.inside():  # a fork in the middle of an import leaves a child that waits for its lock
             return points(group)[name].load()
-    attempt = _attempts.get((group, name))
-    if attempt is None or attempt.is_over:  # one that raised may have been mended; one that hangs still does
-        attempt = _attempts[group, name] = _Attempt(points(group)[name])
-        attempt.wait()
+    with nullcontext() if getattr(_here, "is_importing", False) else _one_at_a_time:
+        attempt = _attempts.get((group, name))
+        if attempt is None or attempt.is_over:  # one that raised may have been mended; one that hangs still does
+            attempt = _attempts[group, name] = _Attempt(points(group)[name])
+            attempt.wait()
     if not attempt.is_over:
         raise ConfigError(f"{_title(group, name)} is broken: importing it did not end within {IMPORT_S:g} s")
     if attempt.error:
@@ -115,6 +131,7 @@ class _Attempt:
             self._thread.join(IMPORT_S)
 
     def _work(self) -> None:
+        _here.is_importing = True
         try:
             self.found = self._point.load()
         except BaseException as error:  # noqa: BLE001  # a plug-in may call sys.exit while it is imported
@@ -128,10 +145,10 @@ class _Attempt:
         """Let calls that would end the whole process at once end the import only."""
 
         def refusing(end: Callable[..., object]) -> Callable[..., object]:
-            def refused(*code: int) -> object:
+            def refused(*code: int, **more: int) -> object:
                 if threading.current_thread() is self._thread and os.getpid() == self._process:
                     raise SystemExit(*code)
-                return end(*code)
+                return end(*code, **more)
 
             return refused
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -13,6 +14,7 @@ from compared import LEAST, STEP, clip_of, grid_of, job, numbered
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vidnb import catalog
 from vidnb.clip import request_in
 from vidnb.display.grid import pictures, pivot
 from vidnb.errors import ConfigError, MediaError, StoreError
@@ -116,6 +118,28 @@ def test_a_recipe_in_a_file_names_no_file_of_this_machine(tmp_path: Path) -> Non
     (tmp_path / "plain.mp4").write_bytes(numbered(frames=4))
     tagged.write(tmp_path / "plain.mp4", tmp_path / "sent.mp4", told)
     assert request_in(tmp_path / "sent.mp4") == {"model": "1min/luma", "prompt": "a koala"}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"model": "motion_2.0", "params": {"prompt": "x", "start_image": "/etc/passwd"}, "inputs": [{}, 3, None]},
+        {"model": "1min/luma", "params": {"model": "leonardo/motion_2.0", "prompt": "x", "start_image": "/etc/passwd"}},
+        {"model": "1min/luma", "params": {"prompt": "x", "fresh": True, "accept_unknown_price": True, "take": 3}},
+    ],
+)
+def test_a_recipe_in_a_file_gives_nothing_but_values_of_its_model(tmp_path: Path, told: dict[str, Any]) -> None:
+    (tmp_path / "plain.mp4").write_bytes(numbered(frames=4))
+    tagged.write(tmp_path / "plain.mp4", tmp_path / "sent.mp4", told)
+    assert request_in(tmp_path / "sent.mp4") == {"model": catalog.find(told["model"]).id, "prompt": "x"}
+
+
+@pytest.mark.parametrize("model", ["nobody/knows", 3])
+def test_a_recipe_in_a_file_of_an_unknown_model_is_refused_in_words(tmp_path: Path, model: object) -> None:
+    (tmp_path / "plain.mp4").write_bytes(numbered(frames=4))
+    tagged.write(tmp_path / "plain.mp4", tmp_path / "sent.mp4", {"model": model, "params": {}})
+    with pytest.raises(MediaError, match="recipe"):
+        request_in(tmp_path / "sent.mp4")
 
 
 @pytest.mark.parametrize(

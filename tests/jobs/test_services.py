@@ -15,6 +15,7 @@ import anyio
 import httpx
 import pytest
 from fakes import CANARY, ONEMIN, EmulatorBehind, Recorder, Scripted, emulated, no_rest, picture, short_rest
+from sqlalchemy import text
 
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.emulator import Emulator, StreamingASGITransport
@@ -239,6 +240,34 @@ async def test_a_lost_reply_is_found_again_by_the_callback(
             assert (forged.status_code, client.job(job.id).state) == (401, State.AMBIGUOUS)
             await sender.post(target, content=request.content, headers=request.headers)
         assert (await client.wait(job)).job.state is State.DONE
+    assert made(emulator, service) == 1
+
+
+@with_callbacks
+async def test_a_callback_that_comes_before_the_reply_to_the_submit_is_not_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: Service
+) -> None:
+    """As where the process that sent the submit is killed: the row still says submitting when the callback comes."""
+    monkeypatch.setenv(f"{service.name.upper()}_WEBHOOK_URL", "https://me.example/hook")
+    hooks = _Hooks()
+    emulator = emulator_in(tmp_path, "lost_reply:submit:1", "500:list", webhook_transport=hooks, latency_s=0.3)
+    async with emulated(tmp_path, emulator) as client:
+        with pytest.raises(JobAmbiguousError):
+            await client.generate("a koala", **service.quick)
+        await _until(lambda: bool(hooks.requests))
+        [request], [job] = hooks.requests, client.jobs()
+        with client.store.writing() as connection:  # as it was when the process was killed
+            for change in ("reservations SET booked = 'reserved' WHERE job_", "jobs SET state = 'submitting' WHERE "):
+                connection.execute(text(f"UPDATE {change}id = :id"), {"id": job.id})
+        app = webhook_app(_secret(emulator, service), provider=service.name, store=client.store)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://me.example") as sender:
+            target = f"/?{request.url.query.decode()}"
+            await sender.post(target, content=request.content + b" ", headers=request.headers)
+            assert not any("callback" in event.note for event in client.store.events(job.id))
+            told = await sender.post(target, content=request.content, headers=request.headers)
+            assert (told.status_code, client.job(job.id).state) == (204, State.SUBMITTING)
+        await client.resume()
+        assert client.job(job.id).state is State.DONE
     assert made(emulator, service) == 1
 
 

@@ -272,6 +272,20 @@ async def test_submits_at_the_same_moment_share_one_question(
     await wire.aclose()
 
 
+async def test_a_delete_is_sent_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At Runway a second one would delete the clip of a task that ended meanwhile."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.method)
+        return httpx.Response(502)
+
+    wire = Wire(target(LEONARDO), httpx.MockTransport(answer))
+    assert (await wire.call(Call("DELETE", "/v1/generations/x"))).status_code == 502
+    await wire.aclose()
+    assert asked == ["DELETE"]
+
+
 def target_at(base: str):  # type: ignore[no-untyped-def]  # a Target
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LEONARDO_BASE_URL", f"{base}/api/rest")

@@ -114,7 +114,9 @@ class Poller:
             return job, None
         if status.state is State.FAILED:
             return await self.heard(job, status), None
-        return await self._recorder.move(job, status.state, wire_status=status.word, error=None), _link(status)
+        cost = {} if status.cost is None else {"cost": status.cost}
+        row = await self._recorder.move(job, status.state, wire_status=status.word, error=None, **cost)
+        return row, _link(status)
 
     async def _unlike(self, job: Job, wire: Wire, status: Status) -> str:
         """Return why a job that was found in a list is another one after all; "" where nothing says so."""

@@ -10,7 +10,7 @@ from vidnb.jobs.lanes import Lane, Lanes
 from vidnb.jobs.listing import converse
 from vidnb.jobs.matching import fits, is_sure, unlike
 from vidnb.jobs.poll import Poller
-from vidnb.jobs.recorder import FOUND, Recorder
+from vidnb.jobs.recorder import CALLED, FOUND, Recorder
 from vidnb.providers.replies import as_id, server_time
 from vidnb.records import Call, Job, RemoteJob, Reply, State
 
@@ -49,6 +49,8 @@ class Reconciler:
         lane = self._lanes.of(job)
         if job.remote_id is not None:
             return (await self._poller.look(job, lane))[0]
+        if (named := await self._recorder.called(job)) is not None:
+            return await self._attached(job, named, CALLED) or await self._newest(job)
         before: set[str] = set()
         for wait_s in (*(EMULATED_LOOK_AGAIN_S if job.emulated else LOOK_AGAIN_S), None):
             fitting, sure = await self._fitting(job, lane)
@@ -134,16 +136,22 @@ class Reconciler:
 
     async def _attach(self, job: Job, fitting: Sequence[RemoteJob]) -> Job:
         """Return the job's row, attached to the entry that was made nearest to its submit."""
-        store, began = self._recorder.store, job.submitted_at or job.created_at
+        began = job.submitted_at or job.created_at
         for remote in sorted(fitting, key=lambda remote: abs(((remote.created_at or began) - began).total_seconds())):
-            try:
-                attached = await store.aside(store.attach, job.id, remote.remote_id, FOUND)
-            except IllegalTransitionError:  # it was settled while the list was read
-                break
-            if attached is not None:
-                self._recorder.on_change(attached)
+            if (attached := await self._attached(job, remote.remote_id, FOUND)) is not None:
                 return attached
         return await self._newest(job)
+
+    async def _attached(self, job: Job, remote_id: str, note: str) -> Job | None:
+        """Return the job's row, attached to this id; None where another job has it, or it was settled meanwhile."""
+        store = self._recorder.store
+        try:
+            attached = await store.aside(store.attach, job.id, remote_id, note)
+        except IllegalTransitionError:
+            return None
+        if attached is not None:
+            self._recorder.on_change(attached)
+        return attached
 
 
 def _is_lost(job: Job) -> bool:

@@ -15,6 +15,8 @@ log = logging.getLogger("vidnb")
 
 FOUND = "found in the provider's list of recent jobs"
 """The note of a job whose remote id is a guess."""
+CALLED = "while it was being sent, the service's own callback named it: "
+"""Begins the note of a callback that came before the reply to the submit; the remote id follows."""
 WRONG = "in the list, but somebody else's: "
 """Begins the note of a guess that turned out wrong; the remote id follows."""
 WHY = {
@@ -73,6 +75,11 @@ class Recorder:
         """Return the remote ids that were taken for this job's and are not."""
         notes = (event.note for event in await self.store.aside(self.store.events, job.id))
         return {note.removeprefix(WRONG).partition(" ")[0] for note in notes if note.startswith(WRONG)}
+
+    async def called(self, job: Job) -> str | None:
+        """Return the remote id that a callback named for the job before the reply to its submit came, if any did."""
+        notes = [event.note for event in await self.store.aside(self.store.events, job.id)]
+        return next((note.removeprefix(CALLED) for note in reversed(notes) if note.startswith(CALLED)), None)
 
     async def detach(self, job: Job, why: str) -> Job:
         """Detach an entry of the list that turned out to be another job; return the row, ambiguous again."""

@@ -65,7 +65,7 @@ def read(path: Source) -> dict[str, Any] | None:
         return None
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return (
         {name: value for name, value in found.items() if name != MARK}

@@ -140,7 +140,7 @@ class Wire:
         # Jobs that are sent together share one question: hundreds of them would make a busy emulator late with it.
         now_s, asking = asyncio.get_running_loop().time(), self._asking
         if asking is not None and asking.done():
-            is_proof = not asking.cancelled() and asking.result()
+            is_proof = not asking.cancelled() and asking.exception() is None and asking.result()
             asking = asking if is_proof and now_s - self._asked_at < PROVED_S else None
         if asking is None:
             asking = asyncio.create_task(proves_itself(self.target.base_url, self._transfers))
@@ -172,6 +172,7 @@ class Wire:
         """Return the answer, or the error in our words: nothing is raised in here, where requests lie about."""
         upload = call.file is not None or call.method in ("POST", "PUT")
         polled = call.method == "GET"
+        once = once or call.method == "DELETE"  # at some services a second one deletes what was finished meanwhile
         retry = ONCE if once else SUBMIT if submit else UPLOAD if upload else READ
         longest_s = (
             answers.ONCE_S if once else answers.SUBMIT_S if submit else answers.UPLOAD_S if upload else answers.READ_S

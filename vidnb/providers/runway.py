@@ -142,7 +142,7 @@ class Runway(Provider):
             raise self.explain(reply)
         try:
             return self.polled((yield self.poll(job)), job)
-        except ProviderError:  # it is no longer known, as the docs say
+        except RejectedError:  # it is no longer known, as the docs say
             return Status(job.remote_id or "", State.CANCELLED, "CANCELLED")
 
     # -- account

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidnb import providers
-from vidnb.errors import ConfigError, IllegalTransitionError, StoreError
+from vidnb.errors import ConfigError, IllegalTransitionError
+from vidnb.jobs.recorder import CALLED
 from vidnb.records import JOB_QUERY, Callback, State
 from vidnb.store import Store
 
@@ -76,10 +77,18 @@ def webhook_app(
 
 
 def _attach(rows: Store, provider: str, job_id: str, remote_id: str) -> None:
-    """Give a job whose submit got no reply the id that a genuine callback names for it."""
-    with contextlib.suppress(StoreError, IllegalTransitionError):  # no such job, or it was settled meanwhile
-        job = rows.get(job_id)
-        if job.provider == provider and job.state is State.AMBIGUOUS and job.remote_id is None:
+    """Give a job whose submit got no reply the id that a genuine callback names for it.
+
+    A callback may come before the reply, or after whoever waited for that was killed: then it is noted, and read where
+    the job turns out to have got none. What the database cannot take goes up, so that the service sends it again.
+    """
+    job = rows.look_up(job_id)
+    if job is None or job.provider != provider or job.remote_id is not None:
+        return
+    if job.state is State.SUBMITTING:
+        rows.remark(job.id, CALLED + remote_id)
+    elif job.state is State.AMBIGUOUS:
+        with contextlib.suppress(IllegalTransitionError):  # it was settled meanwhile
             rows.attach(job.id, remote_id, "named by the service's own callback")
 
 

@@ -453,11 +453,16 @@ class Store:
         Raises:
             StoreError: there is none with this id.
         """
+        job = self.look_up(job_id)
+        if job is None:
+            raise StoreError(f"there is no job {job_id!r}")
+        return job
+
+    def look_up(self, job_id: str) -> Job | None:
+        """The job as it is now, or None where there is none with this id."""
         with self.reading() as connection:
             row = connection.execute(queries.GET, {"job_id": job_id}).first()
-        if row is None:
-            raise StoreError(f"there is no job {job_id!r}")
-        return job_of(row)
+        return None if row is None else job_of(row)
 
     def find(self, prefix: str) -> Job:
         """The one job whose id starts so.

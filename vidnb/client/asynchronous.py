@@ -459,7 +459,9 @@ class AsyncClient:
             row = await self._newest(row)
         if row.state is State.SUBMITTING:
             raise JobError(
-                f"job {row.id[:8]} is being sent at this moment; cancel it again once {row.provider} has answered", row
+                f"job {row.id[:8]} is being sent at this moment; cancel it again once {row.provider} has answered, or "
+                "after vidnb.resume() where the process that sent it has ended",
+                row,
             )
         if row.state is State.INTENDED:
             return await self._drop(row, booked=Booked.RETURNED)
@@ -479,8 +481,8 @@ class AsyncClient:
         status = await converse(wire.call, cancelling)
         if status.state is not State.CANCELLED:
             raise JobError(
-                f"job {row.id[:8]}: {wire.target.provider.title} was asked to cancel it and may still finish it, and "
-                f"charge for it; vidnb.job({row.id[:8]!r}) tells what became of it",
+                f"job {row.id[:8]} was not cancelled: {wire.target.provider.title} may still finish it, and charge for "
+                f"it; vidnb.job({row.id[:8]!r}) tells what became of it",
                 row,
             )
         row = await self.stop_waiting(row)

@@ -120,7 +120,8 @@ def estimate(connection: Connection, job_id: str, most: Cost) -> None:
     Args:
         connection: in the transaction in which the job moves.
         job_id: of the job.
-        most: the service's word; it replaces what was expected.
+        most: the service's word; it replaces what was expected. `highest` stays what was asked of the caps, so that a
+            charge above that is said.
     """
     row = connection.execute(_LATEST, {"job_is": job_id}).first()
     if row is None or row.booked != Booked.RESERVED or row.charged is not None:
@@ -129,7 +130,7 @@ def estimate(connection: Connection, job_id: str, most: Cost) -> None:
         return  # the second book is kept at the catalogue's prices
     _rebook(connection, row, Booked.RESERVED, most.unit, most.amount, None)
     found = and_(RESERVATIONS.c.job_id == job_id, RESERVATIONS.c.attempt == row.attempt)
-    connection.execute(update(RESERVATIONS).where(found).values(expected=most.amount, highest=most.amount))
+    connection.execute(update(RESERVATIONS).where(found).values(expected=most.amount))
 
 
 def _rebook(connection: Connection, row: Row[Any], to: Booked, unit: str, amount: float, said: float | None) -> None:

@@ -44,7 +44,8 @@ def row(now: int, state: str = "running", ago_s: float = 12, **changes: Any) -> 
     return {
         "id": JOB, "state": state, "state_words": STATES[State(state)], "word": "",
         "prompt": "a koala and a cat play in a sunlit meadow",
-        "model": "leonardo/motion_2.0", "seed": "7", "take": 0, "emulated": False, "made_ms": sent - 500,
+        "model": "leonardo/motion_2.0", "seed": "7", "take": 0, "emulated": False,
+        "marks": ["EMULATED"] if changes.get("emulated") else [], "made_ms": sent - 500,
         "sent_ms": None if state == "intended" else sent, "ended_ms": None, "told_ms": now, "ahead": None,
         "expected": EXPECTED, "card": None, "service": "Leonardo.AI", "can_cancel": state == "intended",
         "cancel_note": "" if state == "intended" else NOTE, "has_list": True, **changes,

@@ -74,8 +74,8 @@ class CountingService:
         if not self.clip:
             return {"id": remote_id, "status": "PENDING", "generated_images": []}
         image = {"id": "i1", "nsfw": False, "motionMP4URL": f"{self.url}/files/{remote_id}.mp4"}
-        prompt = self.prompts[int(remote_id.removeprefix("gen-")) - 1]
-        return {"id": remote_id, "status": "COMPLETE", "prompt": prompt, "generated_images": [image]}
+        numbered = {f"gen-{number}": prompt for number, prompt in enumerate(self.prompts, 1)}
+        return {"id": remote_id, "status": "COMPLETE", "prompt": numbered.get(remote_id), "generated_images": [image]}
 
     @contextmanager
     def serving(self) -> Iterator[CountingService]:

@@ -44,7 +44,12 @@ class CountingService:
                 return self.answer({"generations_by_pk": service.told(self.path.rsplit("/", 1)[1].partition("?")[0])})
 
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or "{}")
+                length = int(self.headers.get("content-length") or 0)
+                content = self.rfile.read(length)
+                if len(content) < length:  # whoever sent it was killed in the middle: there is nothing to do or to pay
+                    self.close_connection = True
+                    return
+                body = json.loads(content or "{}")
                 prompt = str(body.get("prompt") or (body.get("parameters") or {}).get("prompt") or "")
                 with counting:
                     service.prompts.append(prompt)

@@ -12,9 +12,11 @@ import warnings
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from counting import VALUES, CountingService
+from fsspec.implementations.local import LocalFileSystem
 from hardships import HANGS_AFTER_S, ended, no_rest, tried, within
 from stranger import film
 
@@ -49,9 +51,9 @@ def kills(seed: int) -> Counter[str]:
 
 def _kill_in_the_middle(child: int, parent: Path, dice: random.Random) -> None:
     """Kill the process at a random moment, or as soon as it writes to a part file."""
-    end, on_sight = time.monotonic() + dice.uniform(0.0, 1.5), dice.random() < 0.6
+    end, watched = time.monotonic() + dice.uniform(0.0, 1.5), dice.choice(["data", "bucket", "nothing"])
     while time.monotonic() < end:
-        if on_sight and any(path.stat().st_size for path in parent.rglob("?*.part") if _is_young(path)):
+        if any(_is_young(path) for path in (parent / watched).rglob("?*.part")):
             break
         if os.waitpid(child, os.WNOHANG)[0]:
             return
@@ -63,8 +65,19 @@ def _kill_in_the_middle(child: int, parent: Path, dice: random.Random) -> None:
 
 def _is_young(path: Path) -> bool:
     with suppress(FileNotFoundError):
-        return time.time() - path.stat().st_mtime < 0.05
+        found = path.stat()
+        return found.st_size > 0 and time.time() - found.st_mtime < 0.05
     return False
+
+
+def _put_slowly(self: LocalFileSystem, source: str, target: str, **options: Any) -> None:
+    """Copy a file as a bucket takes it: in pieces, with a moment between them."""
+    content = Path(source).read_bytes()
+    with Path(target).open("wb") as file:
+        for at in range(0, len(content), 2**20):
+            file.write(content[at : at + 2**20])
+            file.flush()
+            time.sleep(0.01)
 
 
 def _an_hour_later(parent: Path) -> None:
@@ -81,6 +94,7 @@ def _child(home: Path, files_url: str | None, prompts: list[str]) -> int:
         return pid
     with suppress(BaseException):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        LocalFileSystem.put_file = _put_slowly
         with vidnb.Client(home, files_url=files_url, sleep=no_rest) as client:
             for prompt in prompts:
                 client.submit(prompt, **VALUES)

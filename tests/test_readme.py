@@ -142,8 +142,13 @@ def test_the_entry_point_is_in_the_group_that_vidnb_reads() -> None:
 
 
 def test_it_counts_the_models_that_the_catalogue_has() -> None:
-    (count,) = re.findall(r"the catalogue of (\d+) models", README)
-    assert int(count) == len(catalog.load())
+    models = list(catalog.load().values())
+    active = [model for model in models if not model.is_retired]
+    with_seed = [model for model in active if "seed" in model.params]
+    assert f"Of the {len(active)} active models, {len(with_seed)} take a seed." in README
+    assert f"the catalogue of {len(models)} models" in README
+    strength = {model.id: model.is_retired for model in models if "motion_strength" in model.params}
+    assert strength == {"1min/leonardo-motion": False, "leonardo/SVD": True}  # as it says beside
 
 
 def test_the_screenshot_is_a_real_picture_and_small() -> None:

@@ -537,8 +537,9 @@ def test_a_wrong_file_is_named(own: Callable[[str], Catalogue], text: str, compl
     assert complaint in str(caught.value)
 
 
-def test_a_missing_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VIDNB_CATALOG", str(tmp_path / "nowhere.toml"))
+@pytest.mark.parametrize("name", ["nowhere.toml", "x" * 300 + "nowhere.toml"])
+def test_a_missing_file_is_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDNB_CATALOG", str(tmp_path / name))
     catalog.load.cache_clear()
     try:
         with pytest.raises(ConfigError, match=r"nowhere\.toml cannot be read"):

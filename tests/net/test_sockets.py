@@ -151,12 +151,12 @@ async def test_the_emulator_is_asked_without_a_proxy(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
-@pytest.mark.parametrize("content", [None, "no certificates"])
+@pytest.mark.parametrize("content", [None, "no certificates", "a name that is too long"])
 def test_certificates_that_cannot_be_used_are_named(
     name: str, content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "ca.pem"
-    if content is not None:
+    path = tmp_path / ("x" * 300 if content == "a name that is too long" else "ca.pem")
+    if content == "no certificates":
         path.write_text(content)
     monkeypatch.setenv(name, str(path))
     with pytest.raises(ConfigError, match=name):

@@ -628,6 +628,12 @@ def test_an_address_of_nothing_we_know_is_refused_without_repeating_it(url: str)
     assert "canary" not in str(caught.value)
 
 
+def test_another_driver_for_sqlite_is_not_asked_for(tmp_path: Path) -> None:
+    store = Store(f"sqlite+aiosqlite:///{tmp_path / 'vidnb.db'}")
+    assert store.unfinished() == []
+    store.close()
+
+
 def test_the_database_lies_in_the_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("VIDNB_HOME", str(tmp_path / "here"))
     Store().close()

@@ -12,6 +12,7 @@ import functools
 import ipaddress
 import os
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -109,11 +110,11 @@ def trusted() -> ssl.SSLContext:
 @functools.lru_cache(maxsize=8)
 def _context(name: str, file: str, folder: str) -> ssl.SSLContext:
     advice = "give it the path of a PEM file with certificates, or unset it"
-    if file and not Path(file).is_file():
-        if not Path(file).is_dir() or name == "SSL_CERT_FILE":
+    if file and not _is_there(file, Path.is_file):
+        if not _is_there(file, Path.is_dir) or name == "SSL_CERT_FILE":
             raise ConfigError(f"{name}={file!r}: there is no such file; {advice}")
         file, folder = "", file  # `requests` takes a folder here, too
-    if folder and not file and not any(Path(part).is_dir() for part in folder.split(os.pathsep)):
+    if folder and not file and not any(_is_there(part, Path.is_dir) for part in folder.split(os.pathsep)):
         raise ConfigError(f"{FOLDER}={folder!r}: there is no such folder; give it one with certificates, or unset it")
     try:
         if not file and not folder:
@@ -128,6 +129,14 @@ def _context(name: str, file: str, folder: str) -> ssl.SSLContext:
         raise ConfigError(
             f"{name or FOLDER}={file or folder!r} cannot be read as certificates ({error}); {advice}"
         ) from None
+
+
+def _is_there(path: str, what: Callable[[Path], bool]) -> bool:
+    """Whether the path is a file, or a folder; what no system takes for a path is neither."""
+    try:
+        return what(Path(path))
+    except (OSError, ValueError):
+        return False
 
 
 def shown(proxy: str) -> str:

@@ -79,7 +79,7 @@ def database_url(given: str | Path | None) -> URL:
     if backend in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
     if backend == "sqlite" and url.database not in (None, "", ":memory:"):
-        return url
+        return url.set(drivername="sqlite")  # another driver, as aiosqlite, is not the one that is used here
     del given, chosen
     raise ConfigError(f"the history cannot lie in {backend} {url.database!r}; use an SQLite file or PostgreSQL")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import threading
 import uuid
@@ -18,7 +19,7 @@ from vidnb.client.verbs import Client
 from vidnb.clip import Clip
 from vidnb.emulator import Emulator
 from vidnb.emulator.clips import Scene, render
-from vidnb.errors import ConfigError
+from vidnb.errors import ConfigError, StoreError
 from vidnb.records import ClipInfo, Job, State
 from vidnb.widgets import live
 from vidnb.widgets.recent import CLIPS_SAVED, FIRST_CLIPS, PAGE_CLIPS, POSTER_BYTES, SAVED_BYTES, Recent
@@ -365,3 +366,24 @@ def test_an_empty_folder_is_no_error(client: Client) -> None:
     recent = shown(client)
     assert (recent.count, recent._first) == (0, [])
     assert recent.saved_html()
+
+
+def test_a_folder_that_cannot_be_read_is_not_looked_at_without_a_pause(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+
+    def refuse(**_: Any) -> None:
+        looks.append("look")
+        raise StoreError("the database is locked")
+
+    async def wait(seconds: float) -> None:
+        looks.append("wait")
+        await asyncio.sleep(0.01)
+
+    monkeypatch.setattr(client.asynchronous, "jobs", refuse)
+    monkeypatch.setattr(client.asynchronous.clock, "wait", wait)
+    recent = Recent(client)
+    until(lambda: len(looks) > 6)
+    recent.close()
+    assert "look look" not in " ".join(looks)

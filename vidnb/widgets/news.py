@@ -46,11 +46,13 @@ class FolderNews:
 
     async def _look(self) -> None:
         try:
+            at_once = self._known is None
             while self._listeners:
-                if self._known is not None and (client := self._client()) is not None:
+                if not at_once and (client := self._client()) is not None:
                     clock = client.clock
                     del client  # it may go while nobody looks
                     await clock.wait(LOOK_S)
+                at_once = False
                 client = self._client()
                 if client is None or client.is_closed:
                     return

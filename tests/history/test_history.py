@@ -16,6 +16,7 @@ from historyjobs import START, a_job
 from vidnb.clip import Clip
 from vidnb.emulator.clips import Scene, render
 from vidnb.files import Files
+from vidnb.history import history as histories
 from vidnb.history.frame import FIRST, THEN, TYPES
 from vidnb.history.history import History
 from vidnb.media.video import probe
@@ -272,3 +273,16 @@ def test_a_failed_or_lost_clip_still_has_its_line(store: Store, files: Files, ad
     assert "1 failed" in html
     assert "no picture" in html
     assert "<img" not in html
+
+
+def test_a_large_history_says_once_how_it_is_read_faster_where_that_is_not_installed(
+    store: Store, files: Files, add: Callable[..., Job], monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    caplog.set_level("INFO", "vidnb")
+    monkeypatch.setattr(histories, "HINT_ROWS", 3)
+    for number, said in ((2, 0), (3, 1), (4, 1)):
+        while store.count(Search()) < number:
+            add(State.INTENDED, {"prompt": "a koala"})
+        assert len(History(store, files).df) == number
+        assert caplog.text.count("pip install 'vidnb[fast]'") == said

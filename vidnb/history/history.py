@@ -14,7 +14,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
-from vidnb import shown
+from vidnb import display, shown
 from vidnb.clip import Clip
 from vidnb.display.gallery import JOBS_READ, gallery_html
 from vidnb.errors import ConfigError
@@ -45,6 +45,8 @@ CODING = 2.0
 PAGE = 60
 """So many rows are read at once."""
 PAGES_KEPT = 50
+HINT_ROWS = 50_000
+"""From so many rows on it is worth a word that they can be read faster."""
 
 
 class History(Questions, Sequence[Clip | Job]):
@@ -164,7 +166,11 @@ class History(Questions, Sequence[Clip | Job]):
         Prompts are in it as they were written: for a spreadsheet take `to_csv` or `to_excel` of the history and not of
         the frame, as one that begins with "=" would run there as a formula.
         """
-        return with_measures(frame(*self._store.scan(self._looked_at, shown_folder(self._files.folder))), self._store)
+        scanned, read = self._store.scan(self._looked_at, shown_folder(self._files.folder))
+        found = frame(scanned, read)
+        if isinstance(read, list) and len(found) >= HINT_ROWS:
+            _hint()
+        return with_measures(found, self._store)
 
     def arrow(self) -> pa.Table:
         """The rows of `df` as an Arrow table (`vidnb[fast]`), from which polars and others read without a copy.
@@ -455,3 +461,9 @@ def _checked_limit(limit: Any) -> int | None:
     if limit is None or (isinstance(limit, Integral) and not isinstance(limit, bool) and int(limit) >= 0):
         return None if limit is None else int(limit)
     raise ConfigError(f"limit={limit!r}: give a whole number of jobs, or None for all")
+
+
+@functools.cache
+def _hint() -> None:
+    """Say once how a large history is read in less time."""
+    display.say(f"A history of over {HINT_ROWS:,} jobs is read faster after: pip install 'vidnb[fast]'")

@@ -346,6 +346,7 @@ class AsyncClient:
                 if not runner.cancelled() or _is_cancelled():
                     raise
                 # Somebody else in this process ended the job, stopped its polls, or closed the client.
+                await self._runners.decided(job.id)
                 job = job if self.is_closed else await self._newest(job)
                 if job.is_moving:
                     raise JobTimeoutError(
@@ -454,6 +455,10 @@ class AsyncClient:
         return await self._cancel(await self._newest(job))
 
     async def _cancel(self, row: Job) -> Job:
+        async with self._runners.deciding(row.id):
+            return await self._taken_back(row)
+
+    async def _taken_back(self, row: Job) -> Job:
         if row.state is State.INTENDED:
             await self.stop_waiting(row)
             row = await self._newest(row)

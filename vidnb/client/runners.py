@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 from vidnb import display
 from vidnb.jobs.engine import Engine
@@ -22,6 +22,7 @@ class Runners:
         self._engine = engine
         self._tasks: dict[str, asyncio.Task[Job]] = {}
         self._watchers: dict[str, list[asyncio.Queue[Job]]] = {}
+        self._decisions: dict[str, asyncio.Event] = {}
 
     def __contains__(self, job_id: str) -> bool:
         return job_id in self._tasks
@@ -47,6 +48,22 @@ class Runners:
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
+
+    @contextlib.asynccontextmanager
+    async def deciding(self, job_id: str) -> AsyncIterator[None]:
+        """Let whoever waits for the job hear of it once the block has written its decision, not when the job is stopped."""
+        decision = self._decisions[job_id] = asyncio.Event()
+        try:
+            yield
+        finally:
+            decision.set()
+            if self._decisions.get(job_id) is decision:
+                del self._decisions[job_id]
+
+    async def decided(self, job_id: str) -> None:
+        """Return once nobody decides about the job any more."""
+        while (decision := self._decisions.get(job_id)) is not None:
+            await decision.wait()
 
     async def stop_all(self) -> None:
         """End all tasks; the jobs go on."""

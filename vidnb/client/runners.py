@@ -51,7 +51,7 @@ class Runners:
 
     @contextlib.asynccontextmanager
     async def deciding(self, job_id: str) -> AsyncIterator[None]:
-        """Let whoever waits for the job hear of it once the block has written its decision, not when the job is stopped."""
+        """Let whoever waits for the job hear of it once the block has written its decision."""
         decision = self._decisions[job_id] = asyncio.Event()
         try:
             yield

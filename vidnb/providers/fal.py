@@ -45,6 +45,7 @@ from vidnb.providers.replies import (
     refused_upload,
     text_at,
     time_at,
+    unexpected,
     video_link,
     whole_at,
     word_at,
@@ -110,7 +111,7 @@ class Fal(Provider):
         reply = self._read((yield start))
         target, link = link_at(reply.json, "upload_url"), link_at(reply.json, "file_url")
         if target is None or link is None:
-            raise self._unexpected(reply, "the answer to the upload request holds no address")
+            raise unexpected(self, reply, "the answer to the upload request holds no address")
         done = yield Call("PUT", target, content=file.content, headers={"Content-Type": file.content_type})
         if not 200 <= done.status_code < 300:
             raise refused_upload(self, done, file)
@@ -129,7 +130,7 @@ class Fal(Provider):
         body = self._read(reply).json
         remote_id = id_at(body, "request_id")
         if remote_id is None:
-            raise self._unexpected(reply, "the answer to the submit holds no request id; it may have been charged")
+            raise unexpected(self, reply, "the answer to the submit holds no request id; it may have been charged")
         return _queued(body, remote_id)
 
     # -- read
@@ -143,9 +144,9 @@ class Fal(Provider):
         body, remote_id = self._read(reply).json, job.remote_id or ""
         word = word_at(body, "status")
         if not word:
-            raise self._unexpected(reply, "the answer to the status request holds no status")
+            raise unexpected(self, reply, "the answer to the status request holds no status")
         if not is_about(body, remote_id, "request_id"):
-            raise self._unexpected(reply, "the answer to the status request is about another job")
+            raise unexpected(self, reply, "the answer to the status request is about another job")
         if word == "IN_QUEUE":
             return _queued(body, remote_id)
         if word == "IN_PROGRESS":
@@ -189,7 +190,7 @@ class Fal(Provider):
         reply = self._read((yield Call("GET", f"/v1/models/requests/by-endpoint?{urlencode(query)}", host="api")))
         items = dig(reply.json, "items")
         if not isinstance(items, list):
-            raise self._unexpected(reply, "the answer holds no list of requests")
+            raise unexpected(self, reply, "the answer holds no list of requests")
         return [job for job in map(_remote_job, items) if job is not None]
 
     # -- cancel
@@ -255,9 +256,6 @@ class Fal(Provider):
         if not isinstance(reply.json, dict | list) or not 200 <= reply.status_code < 300:
             raise self.explain(reply)
         return reply
-
-    def _unexpected(self, reply: Reply, what: str) -> UnexpectedReplyError:
-        return error(self, UnexpectedReplyError, f"{what} (HTTP {reply.status_code})", reply)
 
 
 def _endpoint(job: Job) -> str:

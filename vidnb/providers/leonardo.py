@@ -42,6 +42,7 @@ from vidnb.providers.replies import (
     storage_reason,
     text_at,
     time_at,
+    unexpected,
     video_link,
     whole_at,
     word_at,
@@ -114,7 +115,7 @@ class Leonardo(Provider):
         if _failed(reply) and (remote_id is None or not 200 <= reply.status_code < 300):
             raise self.explain(reply)
         if remote_id is None:
-            raise self._unexpected(reply, "the answer to the submit holds no generation id; it may have been charged")
+            raise unexpected(self, reply, "the answer to the submit holds no generation id; it may have been charged")
         return Status(remote_id, State.RUNNING, cost=_cost(job))
 
     # -- read
@@ -128,13 +129,13 @@ class Leonardo(Provider):
         if _failed(reply):
             raise self.explain(reply)
         if not isinstance(reply.json, dict) or "generations_by_pk" not in reply.json:
-            raise self._unexpected(reply, "the answer to the status request holds no generation")
+            raise unexpected(self, reply, "the answer to the status request holds no generation")
         remote_id, generation = job.remote_id or "", reply.json["generations_by_pk"]
         if generation is None:
             said = f"Leonardo.AI knows no generation {remote_id}: it was deleted or belongs to another account"
             return Status(remote_id, None, word="null record", error=said)
         if not is_about(generation, remote_id, "id"):
-            raise self._unexpected(reply, "the answer to the status request is about another generation")
+            raise unexpected(self, reply, "the answer to the status request is about another generation")
         return _status(generation, remote_id)
 
     def described(self, reply: Reply, job: Job) -> RemoteJob | None:
@@ -146,11 +147,11 @@ class Leonardo(Provider):
         reply = self._read((yield self.check()))
         user_id = id_at(reply.json, "user_details", 0, "user", "id")
         if user_id is None:
-            raise self._unexpected(reply, "the account's answer holds no user id")
+            raise unexpected(self, reply, "the account's answer holds no user id")
         listing = self._read((yield Call("GET", f"/v1/generations/user/{quote(user_id)}?offset=0&limit={limit}")))
         found = dig(listing.json, "generations")
         if not isinstance(found, list):
-            raise self._unexpected(listing, "the answer holds no list of generations")
+            raise unexpected(self, listing, "the answer holds no list of generations")
         known = {job.remote_id for job in jobs}
         return [job for job in (_remote_job(item, known) for item in found) if job is not None]
 
@@ -165,7 +166,7 @@ class Leonardo(Provider):
             form = dig(reply.json, root)
             remote_id, url, fields = id_at(form, id_key), link_at(form, "url"), decoded(dig(form, "fields"))
             if remote_id is None or url is None or not isinstance(fields, dict):
-                raise self._unexpected(reply, "the answer to the upload request holds no presigned form")
+                raise unexpected(self, reply, "the answer to the upload request holds no presigned form")
             done = yield Call("POST", url, form={str(key): str(value) for key, value in fields.items()}, file=part)
             if 200 <= done.status_code < 300:
                 return RemoteMedia(self.name, remote_id, "UPLOADED")
@@ -183,7 +184,7 @@ class Leonardo(Provider):
         """Concurrency slots and balances in one line."""
         account = dig(self._read(reply).json, "user_details", 0)
         if not isinstance(account, dict):
-            raise self._unexpected(reply, "the account's answer holds no account")
+            raise unexpected(self, reply, "the account's answer holds no account")
         slots, paid, plan = (
             whole_at(account, key) for key in ("apiConcurrencySlots", "apiPaidTokens", "apiSubscriptionTokens")
         )
@@ -208,9 +209,6 @@ class Leonardo(Provider):
         if _failed(reply):
             raise self.explain(reply)
         return reply
-
-    def _unexpected(self, reply: Reply, what: str) -> UnexpectedReplyError:
-        return error(self, UnexpectedReplyError, f"{what} (HTTP {reply.status_code})", reply)
 
     def _refused_upload(self, reply: Reply, file: MediaFile) -> ProviderError:
         told = storage_reason(reply)

@@ -38,6 +38,7 @@ from vidnb.providers.replies import (
     is_page,
     link_at,
     text_at,
+    unexpected,
     video_link,
     whole_at,
     word_at,
@@ -88,7 +89,7 @@ class OneMin(Provider):
         reply = self._read(answer)
         path = text_at(reply.json, "fileContent", "path") or text_at(reply.json, "asset", "key")
         if not path:
-            raise self._unexpected(reply, "the answer to the upload holds no path")
+            raise unexpected(self, reply, "the answer to the upload holds no path")
         return RemoteMedia(self.name, path)
 
     def submit(self, model: Model, params: Mapping[str, Any], media: Mapping[str, list[RemoteMedia]]) -> Call:
@@ -109,7 +110,7 @@ class OneMin(Provider):
         if _refusal(record) is not None:
             raise self.explain(reply)
         if remote_id is None:
-            raise self._unexpected(reply, "the answer to the submit holds no record id; it may have been charged")
+            raise unexpected(self, reply, "the answer to the submit holds no record id; it may have been charged")
         return self._status(reply, remote_id)
 
     def poll(self, job: Job) -> Call:
@@ -120,11 +121,11 @@ class OneMin(Provider):
         """The status of the record; a null one is unknown, expired, or not written yet."""
         remote_id, body = job.remote_id or "", self._read(reply).json
         if not isinstance(body, dict) or "aiRecord" not in body:
-            raise self._unexpected(reply, "the answer to the status request holds no record")
+            raise unexpected(self, reply, "the answer to the status request holds no record")
         if body["aiRecord"] is None:
             return Status(remote_id, None, word="null record", error=f"1min.ai knows no record {remote_id}")
         if not is_about(body, remote_id, "aiRecord", "uuid"):
-            raise self._unexpected(reply, "the answer to the status request is about another record")
+            raise unexpected(self, reply, "the answer to the status request is about another record")
         return self._status(reply, remote_id)
 
     def check(self) -> Call:
@@ -134,7 +135,7 @@ class OneMin(Provider):
     def checked(self, reply: Reply) -> str:
         """That the key is good: the service has no call for the balance."""
         if "aiRecord" not in self._read(reply).json:
-            raise self._unexpected(reply, "the answer to the key check holds no record")
+            raise unexpected(self, reply, "the answer to the key check holds no record")
         return "the key is good; 1min.ai has no call for the balance"
 
     def explain(self, reply: Reply) -> ProviderError:
@@ -172,9 +173,6 @@ class OneMin(Provider):
         if not fine or body.get("errorCode") or body.get("error") or body.get("success") is False:
             raise self.explain(reply)
         return reply
-
-    def _unexpected(self, reply: Reply, what: str) -> UnexpectedReplyError:
-        return error(self, UnexpectedReplyError, f"{what} (HTTP {reply.status_code})", reply)
 
 
 def _record(uuid: str) -> Call:

@@ -40,6 +40,7 @@ from vidnb.providers.replies import (
     link_at,
     number_at,
     text_at,
+    unexpected,
     whole_at,
     word_at,
 )
@@ -97,7 +98,7 @@ class OpenRouter(Provider):
         body = self._read(reply).json
         remote_id = id_at(body, "id")
         if remote_id is None:
-            raise self._unexpected(reply, "the answer to the submit holds no job id; it may have been charged")
+            raise unexpected(self, reply, "the answer to the submit holds no job id; it may have been charged")
         return _status(body, remote_id)
 
     # -- read
@@ -110,9 +111,9 @@ class OpenRouter(Provider):
         """Return how the job stands."""
         body, remote_id = self._read(reply).json, job.remote_id or ""
         if not word_at(body, "status"):
-            raise self._unexpected(reply, "the answer to the status request holds no job")
+            raise unexpected(self, reply, "the answer to the status request holds no job")
         if not is_about(body, remote_id, "id"):
-            raise self._unexpected(reply, "the answer to the status request is about another job")
+            raise unexpected(self, reply, "the answer to the status request is about another job")
         return _status(body, remote_id)
 
     # -- account
@@ -126,7 +127,7 @@ class OpenRouter(Provider):
         body = self._read(reply).json
         used, left = number_at(body, "data", "usage"), number_at(body, "data", "limit_remaining")
         if used is None:
-            raise self._unexpected(reply, "the answer about the key holds no usage")
+            raise unexpected(self, reply, "the answer about the key holds no usage")
         limit = "no limit of its own" if left is None else f"{Cost(left, 'USD')} left of its own limit"
         return f"the key is good; {Cost(used, 'USD')} used with it, {limit}"
 
@@ -165,9 +166,6 @@ class OpenRouter(Provider):
         if not isinstance(reply.json, dict) or not 200 <= reply.status_code < 300:
             raise self.explain(reply)
         return reply
-
-    def _unexpected(self, reply: Reply, what: str) -> UnexpectedReplyError:
-        return error(self, UnexpectedReplyError, f"{what} (HTTP {reply.status_code})", reply)
 
 
 def _status(body: Any, remote_id: str) -> Status:

@@ -44,6 +44,7 @@ from vidnb.providers.replies import (
     number_at,
     text_at,
     time_at,
+    unexpected,
     video_link,
     whole_at,
     word_at,
@@ -111,7 +112,7 @@ class Replicate(Provider):
             raise error(self, RejectedError, f"the file is too large ({size}; HTTP 413); give it a smaller one", answer)
         link = link_at(self._read(answer).json, "urls", "get")
         if link is None:
-            raise self._unexpected(answer, "the answer to the upload holds no address")
+            raise unexpected(self, answer, "the answer to the upload holds no address")
         return RemoteMedia(self.name, link)
 
     def submit(self, model: Model, params: Mapping[str, Any], media: Mapping[str, list[RemoteMedia]]) -> Call:
@@ -128,7 +129,7 @@ class Replicate(Provider):
         prediction = self._read(reply).json
         remote_id = id_at(prediction, "id")
         if remote_id is None:
-            raise self._unexpected(reply, "the answer to the submit holds no prediction id; it may have been charged")
+            raise unexpected(self, reply, "the answer to the submit holds no prediction id; it may have been charged")
         return _status(prediction, remote_id)
 
     # -- read
@@ -141,9 +142,9 @@ class Replicate(Provider):
         """Return the status of the prediction."""
         prediction, remote_id = self._read(reply).json, job.remote_id or ""
         if not word_at(prediction, "status"):
-            raise self._unexpected(reply, "the answer to the status request holds no prediction")
+            raise unexpected(self, reply, "the answer to the status request holds no prediction")
         if not is_about(prediction, remote_id, "id"):
-            raise self._unexpected(reply, "the answer to the status request is about another prediction")
+            raise unexpected(self, reply, "the answer to the status request is about another prediction")
         return _status(prediction, remote_id)
 
     def described(self, reply: Reply, job: Job) -> RemoteJob | None:
@@ -157,7 +158,7 @@ class Replicate(Provider):
             reply = self._read((yield Call("GET", f"/v1/predictions{'?' if query else ''}{urlencode(query)}")))
             listed = dig(reply.json, "results")
             if not isinstance(listed, list):
-                raise self._unexpected(reply, "the answer holds no list of predictions")
+                raise unexpected(self, reply, "the answer holds no list of predictions")
             found += [job for job in map(_remote_job, listed) if job is not None]
             cursor = _cursor(text_at(reply.json, "next"))
             if cursor is None or len(found) >= limit:
@@ -180,7 +181,7 @@ class Replicate(Provider):
     def checked(self, reply: Reply) -> str:
         """Return that the key is good: the service has no call for the balance."""
         if not text_at(self._read(reply).json, "username"):
-            raise self._unexpected(reply, "the account's answer holds no account")
+            raise unexpected(self, reply, "the account's answer holds no account")
         return "the key is good; Replicate has no call for the balance"
 
     # -- webhooks
@@ -224,9 +225,6 @@ class Replicate(Provider):
         if not isinstance(reply.json, dict) or not 200 <= reply.status_code < 300:
             raise self.explain(reply)
         return reply
-
-    def _unexpected(self, reply: Reply, what: str) -> UnexpectedReplyError:
-        return error(self, UnexpectedReplyError, f"{what} (HTTP {reply.status_code})", reply)
 
 
 def _status(prediction: Any, remote_id: str) -> Status:

@@ -284,6 +284,11 @@ def error(provider: Provider, kind: type[SomeError], message: str, reply: Reply,
     return made
 
 
+def unexpected(provider: Provider, reply: Reply, what: str) -> UnexpectedReplyError:
+    """The error for an answer of a shape that nobody knows."""
+    return error(provider, UnexpectedReplyError, f"{what} (HTTP {reply.status_code})", reply)
+
+
 def advice(provider: Provider, kind: type[ProviderError]) -> str:
     """What an error of this kind means and what to do next, for a person."""
     return {

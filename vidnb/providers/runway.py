@@ -38,6 +38,7 @@ from vidnb.providers.replies import (
     number_at,
     refused_upload,
     text_at,
+    unexpected,
     video_link,
     word_at,
 )
@@ -80,7 +81,7 @@ class Runway(Provider):
         target, fields = link_at(reply.json, "uploadUrl"), dig(reply.json, "fields")
         handle = text_at(reply.json, "runwayUri")
         if target is None or not isinstance(fields, dict) or not handle.startswith("runway://"):
-            raise self._unexpected(reply, "the answer to the upload request holds no form")
+            raise unexpected(self, reply, "the answer to the upload request holds no form")
         form = {str(name): str(value) for name, value in fields.items()}
         part = FilePart("file", file.filename, file.content, file.content_type)
         done = yield Call("POST", target, form=form, file=part)
@@ -104,7 +105,7 @@ class Runway(Provider):
         body = self._read(reply).json
         remote_id = id_at(body, "id")
         if remote_id is None:
-            raise self._unexpected(reply, "the answer to the submit holds no task id; it may have been charged")
+            raise unexpected(self, reply, "the answer to the submit holds no task id; it may have been charged")
         return Status(remote_id, State.QUEUED, "PENDING", estimate=_credits(body, "estimatedCost"))
 
     # -- read
@@ -118,9 +119,9 @@ class Runway(Provider):
         task, remote_id = self._read(reply).json, job.remote_id or ""
         word = word_at(task, "status")
         if not word:
-            raise self._unexpected(reply, "the answer to the status request holds no task")
+            raise unexpected(self, reply, "the answer to the status request holds no task")
         if not is_about(task, remote_id, "id"):
-            raise self._unexpected(reply, "the answer to the status request is about another task")
+            raise unexpected(self, reply, "the answer to the status request is about another task")
         if word in STATES:
             done = number_at(task, "progress")
             return Status(remote_id, STATES[word], word, progress=None if done is None else min(max(done, 0.0), 1.0))
@@ -155,7 +156,7 @@ class Runway(Provider):
         """Return the balance."""
         balance = number_at(self._read(reply).json, "creditBalance")
         if balance is None:
-            raise self._unexpected(reply, "the organization's answer holds no balance")
+            raise unexpected(self, reply, "the organization's answer holds no balance")
         return f"the key is good; {balance:,.0f} credits are left"
 
     # -- errors
@@ -171,9 +172,6 @@ class Runway(Provider):
         if not isinstance(reply.json, dict) or not 200 <= reply.status_code < 300:
             raise self.explain(reply)
         return reply
-
-    def _unexpected(self, reply: Reply, what: str) -> UnexpectedReplyError:
-        return error(self, UnexpectedReplyError, f"{what} (HTTP {reply.status_code})", reply)
 
 
 def _inputs(model: Model, media: Mapping[str, list[RemoteMedia]]) -> dict[str, Any]:

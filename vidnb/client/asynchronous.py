@@ -360,7 +360,8 @@ class AsyncClient:
 
     async def _complete(self, job: Job) -> Job:
         """The done job's row, its file fetched again where somebody deleted it and the service still has it."""
-        if job.clip is None or await asyncio.to_thread(self.files.exists, job.clip.sha256, ".mp4"):
+        clips = [job.clip, *job.outputs] if job.clip is not None else []
+        if all([await asyncio.to_thread(self.files.exists, clip.sha256, ".mp4") for clip in clips]):
             return job
         try:
             return await self.engine.fetch_again(job)

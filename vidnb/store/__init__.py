@@ -608,10 +608,10 @@ class Store:
         with self.writing() as connection:
             for some in _batches(job_ids):
                 for row in connection.execute(queries.PURGE, {"job_ids": some, "now": self.clock.utc()}):
-                    files |= queries.files_of(row.clip_sha256, row.images)
+                    files |= _files_in(row)
             if files:
                 for row in connection.execute(queries.FILES_IN_USE).yield_per(1000):
-                    files -= queries.files_of(row.clip_sha256, row.images)
+                    files -= _files_in(row)
         return sorted(files)
 
     def events(self, job_id: str) -> list[Event]:
@@ -790,6 +790,11 @@ def in_books(job: Job, cost: Cost) -> Cost:
 
 def _prefixed(job_id: str, columns: dict[str, Any]) -> dict[str, Any]:
     return {"job_id": job_id} | {f"new_{name}": value for name, value in columns.items()}
+
+
+def _files_in(row: Row[Any]) -> set[tuple[str, str]]:
+    """The files of the job in a row."""
+    return queries.files_of([row.clip_sha256, *(output["sha256"] for output in row.outputs)], row.images)
 
 
 def _batches(job_ids: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:

@@ -9,6 +9,7 @@
         DataMovedError            another database lies where this process's own lay
         LockedError               another process held the database for too long
         NotSentError              the job was no longer this process's just before its POST; nothing was sent
+      NoJobError                no job has this id, or several begin like it
       MediaError (ValueError)     a file or value is not the picture, clip or sound that it should be
       BudgetError                 the job would cost more than the cap allows; nothing was sent
         UnknownPriceError         nobody knows the price, so the cap cannot be promised to hold
@@ -100,6 +101,10 @@ class LockedError(StoreError):
 
 class NotSentError(StoreError):
     """The job was no longer this process's just before its POST would have left; nothing was sent."""
+
+
+class NoJobError(StoreError):
+    """No job has this id, or several begin like it."""
 
 
 class MediaError(VidnbError, ValueError):

@@ -26,6 +26,7 @@ from vidnb.cli import (
     mcp,
     models,
     resume,
+    serve,
     settle,
     shrink,
     sweep,
@@ -110,6 +111,7 @@ app.command()(settle.settle)
 app.command()(settle.cancel)
 app.command()(budget.budget)
 app.command()(mcp.mcp)
+app.command()(serve.serve)
 app.command()(doctor.doctor)
 
 

@@ -16,6 +16,8 @@ from vidnb.catalog import MEDIA_KINDS, Model, Param
 from vidnb.errors import Problem
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+MOST = 1e300
+"""No number of any service comes near it, and a larger whole number cannot be held against a limit that is a float."""
 
 
 def checked(model: Model, values: Mapping[str, Any], problems: list[Problem], older: list[str]) -> dict[str, Any]:
@@ -102,7 +104,7 @@ def _text(value: Any) -> Any:
 
 def _number(value: Any) -> Any:
     value = _plain(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -MOST < value < MOST:
         raise ValueError("not a number")
     return value
 

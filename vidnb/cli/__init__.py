@@ -29,6 +29,7 @@ from vidnb.cli import (
     serve,
     settle,
     shrink,
+    skill,
     sweep,
     work,
 )
@@ -112,6 +113,7 @@ app.command()(settle.cancel)
 app.command()(budget.budget)
 app.command()(mcp.mcp)
 app.command()(serve.serve)
+app.add_typer(skill.skill, name="skill")
 app.command()(doctor.doctor)
 
 

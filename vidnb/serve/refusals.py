@@ -113,8 +113,8 @@ def malformed(error: ValidationError, model: type[BaseModel]) -> RefusedError:
     problems = [_malformed(told, model) for told in error.errors(include_url=False)]
     if any(told["type"] == "json_invalid" for told in error.errors(include_url=False)):
         return RefusedError(HTTPStatus.BAD_REQUEST, "params", "the body is no JSON", problems=problems)
-    lines = "; ".join(f"{problem.field}: {problem.advice or problem.allowed}" for problem in problems[:5])
-    return RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, "params", lines, problems=problems)
+    lines = [": ".join(filter(None, (one.field, one.advice, one.allowed))) for one in problems[:5]]
+    return RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, "params", "; ".join(lines), problems=problems)
 
 
 def _malformed(told: Any, model: type[BaseModel]) -> Fault:
@@ -122,8 +122,13 @@ def _malformed(told: Any, model: type[BaseModel]) -> Fault:
     given, allowed, advice = told["input"], str(told["msg"]), ""
     field = ".".join(map(str, told["loc"])) or "(all of it)"
     if told["type"] == "extra_forbidden":
-        names = nearest(str(told["loc"][-1]), model.model_fields)
-        allowed, advice = f"allowed: {', '.join(names)}", f"there is no {field[:60]!r}; did you mean {names[0]!r}?"
+        name = str(told["loc"][-1])
+        names = nearest(name, model.model_fields)
+        allowed = f"allowed: {', '.join(names) or 'nothing'}"
+        if difflib.get_close_matches(name[:60], names[:1]):
+            advice = f"did you mean {names[0]!r}?"
+        elif "params" in names:
+            advice = "a setting of the model goes into params"
     elif told["type"] in ("enum", "literal_error"):
         options = [option.strip("'") for option in re.split(r", | or ", told["ctx"]["expected"])]
         allowed = f"allowed: {', '.join(filter(None, nearest(str(given), options)))}"

@@ -13,6 +13,7 @@ import typer
 from vidnb.cli.terminal import say
 from vidnb.errors import ConfigError
 
+PORT = 8767
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 TRY = """
@@ -30,7 +31,7 @@ then POST {base}/jobs with {{"quote_token": "..."}}, and GET {base}/jobs/ID?wait
 
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8767,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = PORT,
     token_file: Annotated[
         Path | None, typer.Option(help="Where the token lies; made if it is missing. Default in the data folder.")
     ] = None,
@@ -38,12 +39,18 @@ def serve(
         list[str] | None, typer.Option(help="A name under which clients reach this, as me.example; repeatable.")
     ] = None,
     purse: Annotated[str, typer.Option(help="The purse that pays; cap it with vidnb budget.")] = "programs",
+    naftiko: Annotated[
+        bool, typer.Option("--naftiko", help="Experimental: print the capability file for Naftiko, and end.")
+    ] = False,
 ) -> None:
     """Serve models, quotes, jobs and clips over HTTP, for programs in any language; never pays twice or past a cap.
 
     Every request carries the token of the token file. Caps: vidnb budget programs --usd 5. Callbacks of services:
     POST /webhooks/SERVICE, with its secret in VIDNB_WEBHOOK_SECRET_SERVICE.
     """
+    if naftiko:
+        typer.echo(_capability(host, port), nl=False)
+        return
     import uvicorn
 
     from vidnb.files import begin_home, open_home
@@ -55,8 +62,7 @@ def serve(
     file = token_file.expanduser().absolute() if token_file else open_home(begin_home()) / TOKEN_FILE
     app = rest_app(token_of(file), purse=purse, hosts=allow_host or ())
     with _listening(host, port) as listener:
-        name = EVERYWHERE.get(host, f"[{host}]" if ":" in host else host)
-        base = f"http://{name}:{listener.getsockname()[1]}"
+        base = _address(host, listener.getsockname()[1])
         typer.echo(base)  # alone on stdout, so that a program that starts it can read where it is
         say(f"The token lies in {file}; whoever has it can spend up to the caps." + TRY.format(base=base, token=file))
         if host not in LOOPBACK:
@@ -71,6 +77,19 @@ def serve(
         )  # fmt: skip
         uvicorn.Server(config).run(sockets=[listener])
     say("Stopped. Jobs that were begun go on: vidnb resume takes them up.")
+
+
+def _address(host: str, port: int) -> str:
+    """How the server is reached from this machine."""
+    return f"http://{EVERYWHERE.get(host, f'[{host}]' if ':' in host else host)}:{port}"
+
+
+def _capability(host: str, port: int) -> str:
+    """The file in which Naftiko is told what this server can do."""
+    from importlib.resources import files
+
+    text = (files("vidnb.serve") / "naftiko.yaml").read_text(encoding="utf-8")
+    return text.replace(_address("127.0.0.1", PORT), _address(host, port))
 
 
 @contextlib.contextmanager

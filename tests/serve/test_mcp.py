@@ -132,6 +132,7 @@ async def test_a_cap_that_a_person_set_holds_and_no_tool_lifts_it(tmp_path: Path
         ({"model": "leonardo/motion", "prompt": "a koala"}, "did you mean"),
         ({"model": MODEL, "prompt": "a koala", "takes": 1000}, "allowed: 1 to 20"),
         ({"model": MODEL, "prompt": "a koala", "images": {"start_image": "/etc/passwd"}}, "or a file in"),
+        ({"model": MODEL, "prompt": "a koala", "params": {"start_image": "/etc/passwd"}}, "or a file in"),
         ({"model": MODEL, "prompt": "a koala", "images": {"picture": "a.png"}}, "takes files for"),
     ],
 )  # fmt: skip

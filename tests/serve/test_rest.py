@@ -22,6 +22,7 @@ import pytest
 from counting import CountingService
 from fakes import CANARY, EmulatorBehind, Recorder
 
+from vidnb import catalog
 from vidnb.client import addresses
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.emulator import Emulator, running
@@ -199,90 +200,107 @@ async def test_a_quote_made_before_a_key_was_set_is_refused(
 # -- refused
 
 
-@pytest.mark.parametrize(
-    ("body", "field", "said"),
-    [
-        ({"params": {"sed": 1}}, "sed", "Did you mean 'seed'?"),
-        ({"params": {"resolution": "481p"}}, "resolution", "one of 480p, 720p"),
-        ({"model": "leonardo/motion"}, "model", "did you mean"),
-        ({"takes": 1000}, "takes", "less than or equal to 20"),
-        ({"takes": "2"}, "takes", "valid integer"),
-        ({"parms": {}}, "parms", "did you mean 'params'?"),
-        ({"images": {"start_image": "/etc/passwd"}}, "start_image", "or a file in"),
-        ({"images": {"start_image": "../../../../etc/passwd"}}, "start_image", "or a file in"),
-        ({"images": {"start_image": "http://example.com/a.png"}}, "start_image", "begins with https://"),
-        ({"images": {"start_image": "https://127.0.0.1:1/a.png"}}, "start_image", "private network"),
-        ({"images": {"start_image": "https://169.254.169.254/latest"}}, "start_image", "private network"),
-        ({"images": {"start_image": "https://localhost/a.png"}}, "start_image", "private network"),
-        ({"params": {"seed": 10**4000}}, "seed", "0 to 2147483637"),
-    ],
-)  # fmt: skip
-async def test_a_wrong_value_is_refused_with_what_is_allowed(
-    tmp_path: Path, wires: list[Recorder], body: dict[str, Any], field: str, said: str
+WRONG: list[tuple[dict[str, Any], str, str]] = [
+    ({"params": {"sed": 1}}, "sed", "Did you mean 'seed'?"),
+    ({"params": {"resolution": "481p"}}, "resolution", "one of 480p, 720p"),
+    ({"model": "leonardo/motion"}, "model", "did you mean"),
+    ({"takes": 1000}, "takes", "less than or equal to 20"),
+    ({"takes": "2"}, "takes", "valid integer"),
+    ({"parms": {}}, "parms", "did you mean 'params'?"),
+    ({"images": {"start_image": "/etc/passwd"}}, "start_image", "or a file in"),
+    ({"images": {"start_image": "../../../../etc/passwd"}}, "start_image", "or a file in"),
+    ({"params": {"start_image": "/etc/passwd"}}, "start_image", "or a file in"),
+    ({"params": {"start_image": ["/etc/passwd"]}}, "start_image", "or a file in"),
+    ({"params": {"start_image": {"provider": "leonardo", "id": "x"}}}, "start_image", "or a file in"),
+    ({"params": {"prompt": "a cat"}}, "prompt", "given twice"),
+    ({"params": {"start_image": "a.png"}, "images": {"start_image": "b.png"}}, "start_image", "given twice"),
+    ({"images": {"start_image": "~nobody_of_that_name/a.png"}}, "start_image", "no path"),
+    ({"images": {"start_image": "a\0b.png"}}, "start_image", "no path"),
+    ({"images": {"start_image": ".serve-token"}}, "start_image", "not hidden"),
+    ({"images": {"start_image": "secret.txt"}}, "start_image", "the file is text"),
+    ({"images": {"start_image": "http://example.com/a.png"}}, "start_image", "an https address"),
+    ({"images": {"start_image": "https://no.such.host.invalid/a.png"}}, "start_image", "private network"),
+    ({"images": {"start_image": "https://127.0.0.1:1/a.png"}}, "start_image", "private network"),
+    ({"images": {"start_image": "https://169.254.169.254/latest"}}, "start_image", "private network"),
+    ({"images": {"start_image": "https://localhost/a.png"}}, "start_image", "private network"),
+    ({"params": {"seed": 10**4000}}, "seed", "0 to 2147483637"),
+]  # fmt: skip
+"""What a quote is asked with, the field that is wrong, and what is said of it."""
+
+
+async def test_wrong_values_are_refused_with_what_is_allowed(
+    tmp_path: Path, wires: list[Recorder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("secret.txt", ".serve-token"):
+        (tmp_path / name).write_text(CANARY)
     async with program(tmp_path, wires) as (http, _):
-        reply = await http.post("/quotes", json={"model": MODEL, "prompt": "a koala", **body})
-        problem = next(problem for problem in fault(reply, 422)["problems"] if problem["field"] == field)
-        assert said in problem["allowed"] + problem["advice"]
+        for body, field, said in WRONG:
+            reply = await http.post("/quotes", json={"model": MODEL, "prompt": "a koala", **body})
+            problem = next(problem for problem in fault(reply, 422)["problems"] if problem["field"] == field)
+            assert said in problem["allowed"] + problem["advice"]
+            assert CANARY[:8] not in reply.text
 
 
-async def test_a_name_that_stands_for_a_private_address_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def private(*_: Any) -> Any:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.7", 443))]
+@pytest.mark.parametrize(("found", "said"), [("10.0.0.7", "private network"), (None, "not known here")])
+async def test_a_name_that_stands_for_a_private_address_or_none_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch, found: str | None, said: str
+) -> None:
+    async def resolve(*_: Any) -> Any:
+        if found is None:
+            raise socket.gaierror(8, "no such name")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (found, 443))]
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", private)
-    from vidnb import catalog
-
-    with pytest.raises(ParamsError, match="private network"):
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    with pytest.raises(ParamsError, match=said):
         await addresses.fetched(catalog.find(MODEL), {"start_image": "https://me.example/a.png"}, public_only=True)
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "headers", "content", "status", "kind"),
-    [
-        ("GET", "/models", {"Authorization": ""}, b"", 401, "token"),
-        ("GET", "/models", {"Authorization": f"Bearer {TOKEN}x"}, b"", 401, "token"),
-        ("GET", "/models", {"Authorization": f"Basic {TOKEN}"}, b"", 401, "token"),
-        ("GET", "/models", {"Host": "evil.example"}, b"", 403, "host"),
-        ("GET", "/models", {"Host": "2130706433"}, b"", 403, "host"),
-        ("GET", "/openapi.json", {"Host": "evil.example:80"}, b"", 403, "host"),
-        ("GET", "/models", {"Origin": "http://evil.example"}, b"", 403, "origin"),
-        ("GET", "/models", {"Origin": "null"}, b"", 403, "origin"),
-        ("GET", "/models", {"Origin": "http://localhost:1"}, b"", 403, "origin"),
-        ("POST", "/quotes", {"Content-Type": "text/plain"}, b"{}", 415, "request"),
-        ("POST", "/quotes", {}, b"[" * 100_000, 400, "params"),
-        ("POST", "/quotes", {}, b'{"model": "\\ud800"}', 400, "params"),
-        ("POST", "/quotes", {}, b'{"model": "x", "takes": ' + b"9" * 5000 + b"}", 400, "params"),
-        ("POST", "/quotes", {}, b"x" * 1_000_001, 413, "size"),
-        ("POST", "/jobs", {}, b'{"quote_token": "unique-1"}', 404, "not_found"),
-        ("GET", "/jobs/..%2f..%2fetc%2fpasswd/clip", {}, b"", 404, "not_found"),
-        ("GET", "/jobs/%00", {}, b"", 404, "not_found"),
-        ("GET", "/models/../../x", {}, b"", 404, "not_found"),
-        ("GET", "/jobs?limit=0", {}, b"", 422, "params"),
-        ("GET", "/jobs?limit=1&limit=2", {}, b"", 422, "params"),
-        ("GET", "/jobs?state=don", {}, b"", 422, "params"),
-        ("GET", "/jobs?since=yesterdayish", {}, b"", 422, "params"),
-        ("GET", "/jobs?seed=99999999999999999999", {}, b"", 422, "params"),
-        ("PUT", "/budget", {}, b"{}", 405, "request"),
-        ("POST", "/budget", {}, b'{"usd": 1000}', 405, "request"),
-        ("GET", "/nothing", {}, b"", 404, "not_found"),
-        ("POST", "/webhooks/nobody", {}, b"{}", 404, "not_found"),
-    ],
-)  # fmt: skip
-async def test_what_nobody_may_ask_is_refused_in_the_one_shape(
-    tmp_path: Path, wires: list[Recorder], method: str, path: str, headers: dict[str, str], content: bytes,
-    status: int, kind: str,
-) -> None:  # fmt: skip
-    async with program(tmp_path, wires) as (http, _):
-        given = {"Content-Type": "application/json", **headers}
-        assert fault(await http.request(method, path, headers=given, content=content), status)["kind"] == kind
+REFUSED: list[tuple[str, str, dict[str, str], bytes, int, str]] = [
+    ("GET", "/models", {"Authorization": ""}, b"", 401, "token"),
+    ("GET", "/models", {"Authorization": f"Bearer {TOKEN}x"}, b"", 401, "token"),
+    ("GET", "/models", {"Authorization": f"Basic {TOKEN}"}, b"", 401, "token"),
+    ("GET", "/models", {"Host": "evil.example"}, b"", 403, "host"),
+    ("GET", "/models", {"Host": "2130706433"}, b"", 403, "host"),
+    ("GET", "/openapi.json", {"Host": "evil.example:80"}, b"", 403, "host"),
+    ("GET", "/models", {"Origin": "http://evil.example"}, b"", 403, "origin"),
+    ("GET", "/models", {"Origin": "null"}, b"", 403, "origin"),
+    ("GET", "/models", {"Origin": "http://localhost:1"}, b"", 403, "origin"),
+    ("POST", "/quotes", {"Content-Type": "text/plain"}, b"{}", 415, "request"),
+    ("POST", "/quotes", {}, b"[" * 100_000, 400, "params"),
+    ("POST", "/quotes", {}, b'{"model": "\\ud800"}', 400, "params"),
+    ("POST", "/quotes", {}, b'{"model": "x", "takes": ' + b"9" * 5000 + b"}", 400, "params"),
+    ("POST", "/quotes", {}, b"x" * 1_000_001, 413, "size"),
+    ("POST", "/jobs", {}, b'{"quote_token": "unique-1"}', 404, "not_found"),
+    ("GET", "/jobs/..%2f..%2fetc%2fpasswd/clip", {}, b"", 404, "not_found"),
+    ("GET", "/jobs/%00", {}, b"", 404, "not_found"),
+    ("GET", "/models/../../x", {}, b"", 404, "not_found"),
+    ("GET", "/jobs?limit=0", {}, b"", 422, "params"),
+    ("GET", "/jobs?limit=1&limit=2", {}, b"", 422, "params"),
+    ("GET", "/jobs?state=don", {}, b"", 422, "params"),
+    ("GET", "/jobs?since=yesterdayish", {}, b"", 422, "params"),
+    ("GET", "/jobs?seed=99999999999999999999", {}, b"", 422, "params"),
+    ("PUT", "/budget", {}, b"{}", 405, "request"),
+    ("POST", "/budget", {}, b'{"usd": 1000}', 405, "request"),
+    ("GET", "/nothing", {}, b"", 404, "not_found"),
+    ("POST", "/webhooks/nobody", {}, b"{}", 404, "not_found"),
+]  # fmt: skip
+"""What is asked, and the status and the kind of the refusal."""
 
 
-@pytest.mark.parametrize("host", ["localhost:99", "127.0.0.1", "[::1]:8767", "192.168.1.4", "ME.example"])
-async def test_names_of_this_server_are_known(tmp_path: Path, wires: list[Recorder], host: str) -> None:
+async def test_what_nobody_may_ask_is_refused_in_the_one_shape(tmp_path: Path, wires: list[Recorder]) -> None:
     async with program(tmp_path, wires) as (http, _):
-        headers = {"Host": host, "Origin": f"http://{host}"}
-        assert (await http.get("/budget", headers=headers)).status_code == 200
+        for method, path, headers, content, status, kind in REFUSED:
+            given = {"Content-Type": "application/json", **headers}
+            reply = await http.request(method, path, headers=given, content=content)
+            assert fault(reply, status)["kind"] == kind, (method, path)
+
+
+async def test_names_of_this_server_are_known(tmp_path: Path, wires: list[Recorder]) -> None:
+    async with program(tmp_path, wires) as (http, _):
+        for host in ("localhost:99", "127.0.0.1", "[::1]:8767", "192.168.1.4", "ME.example"):
+            headers = {"Host": host, "Origin": f"http://{host}"}
+            assert (await http.get("/budget", headers=headers)).status_code == 200, host
 
 
 async def test_a_body_that_drips_or_never_ends_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -302,6 +320,19 @@ async def test_a_body_that_drips_or_never_ends_is_cut_off(monkeypatch: pytest.Mo
         with pytest.raises(RefusedError) as refused:
             await body_of(Request({"type": "http", "headers": []}, receive), within_s=0.05)
         assert refused.value.status == status
+
+
+async def test_who_waits_for_a_job_does_not_hold_up_the_server(tmp_path: Path, wires: list[Recorder]) -> None:
+    async with program(tmp_path, wires, latency_s=1000) as (http, own):
+        [job] = await ordered(http, (await quoted(http))["quote_token"])
+        app = rest_app(TOKEN, own)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as other:
+            waiting = asyncio.create_task(other.get(f"/jobs/{job}", params={"wait_s": 25}, headers=BEARER))
+            await asyncio.sleep(0.1)
+            assert not waiting.done()
+            app.state.stopping.set()
+            async with asyncio.timeout(10):
+                assert (await waiting).json()["next_poll_s"] > 0
 
 
 async def test_a_fault_of_ours_tells_a_caller_nothing(

@@ -6,12 +6,17 @@ import contextlib
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vidnb.cli.terminal import say
 from vidnb.errors import ConfigError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    import uvicorn
 
 PORT = 8767
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -20,7 +25,7 @@ TRY = """
 Try it:
 
 TOKEN=$(cat {token})
-curl {base}/models?query=motion -H "Authorization: Bearer $TOKEN"
+curl "{base}/models?query=motion" -H "Authorization: Bearer $TOKEN"
 curl {base}/quotes -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
   -d '{{"model": "leonardo/motion_2.0", "prompt": "a koala in a meadow"}}'
 
@@ -75,8 +80,21 @@ def serve(
             app, log_level="warning", log_config=None, access_log=False, server_header=False, lifespan="on",
             timeout_graceful_shutdown=5,
         )  # fmt: skip
-        uvicorn.Server(config).run(sockets=[listener])
+        with contextlib.suppress(KeyboardInterrupt):  # how a server is stopped
+            _server(config).run(sockets=[listener])
     say("Stopped. Jobs that were begun go on: vidnb resume takes them up.")
+
+
+def _server(config: uvicorn.Config) -> uvicorn.Server:
+    """The server; it lets nobody wait for a job who would hold up its end."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            self.config.app.state.stopping.set()  # type: ignore[union-attr]  # it is the app of `rest`
+            super().handle_exit(sig, frame)
+
+    return Server(config)
 
 
 def _address(host: str, port: int) -> str:

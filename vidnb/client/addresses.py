@@ -125,5 +125,8 @@ async def _is_outside(url: httpx.URL, *, by_proxy: bool) -> bool:
         return False
     if by_proxy:
         return True
-    found = await asyncio.get_running_loop().getaddrinfo(url.host, url.port or 443)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(url.host, url.port or 443)
+    except OSError as error:
+        raise ValueError(f"{url.host} is not known here ({error.strerror or error})") from None
     return all(ipaddress.ip_address(str(place[0]).partition("%")[0]).is_global for *_, place in found)

@@ -65,7 +65,7 @@ class Desk:
         Args:
             query: words, or names of params that the model must take: "luma", "motion_strength".
             provider: only its models.
-            mode: "text" or "image": only models that start from it.
+            mode: "text" or "image": only models that start from it; "" or "any" for all.
         """
         words = query.lower().split()
         return [
@@ -79,7 +79,7 @@ class Desk:
             for model in catalog.load().values()
             if not model.is_retired
             and provider in ("", model.provider)
-            and (not mode or mode in model.modes)
+            and (mode in ("", "any") or mode in model.modes)
             and all(word in f"{model.id} {model.title} {' '.join(model.params)}".lower() for word in words)
         ]
 
@@ -126,7 +126,7 @@ class Desk:
         entry = _entry(model)
         if not 1 <= takes <= MOST_TAKES:
             raise ParamsError(entry.id, [Problem("takes", takes, f"allowed: 1 to {MOST_TAKES}")])
-        given = {**(values or {}), **({"prompt": prompt} if prompt else {}), **self._inputs(entry, images or {})}
+        given = _given(entry, prompt, values or {}, images or {})
         request = params.validate(entry, await addresses.fetched(entry, given, public_only=True))
         for item in (item for items in request.media.values() for item in items):
             if isinstance(item, MediaFile):
@@ -203,34 +203,6 @@ class Desk:
         if seeded and asked == 1:
             return 0
         return self.client.store.next_take(base_url, recipe_hash)
-
-    def _inputs(self, entry: Model, images: Mapping[str, str | Sequence[str]]) -> dict[str, Any]:
-        """The inputs of a quote, each path checked against the allowed folders."""
-        kinds = {name for name, param in entry.params.items() if param.kind in MEDIA_KINDS}
-        problems = [
-            Problem(name, value, f"this model takes files for: {', '.join(sorted(kinds)) or 'nothing'}")
-            for name, value in images.items()
-            if name not in kinds
-        ]
-        if problems:
-            raise ParamsError(entry.id, problems)
-
-        def checked(name: str, item: str) -> str | Path:
-            if item.lower().startswith("https://"):
-                return item
-            if "://" in item:
-                raise ParamsError(entry.id, [Problem(name, item, "an address begins with https://")])
-            path = Path(item).expanduser().resolve()
-            folders = allowed_folders()
-            if not any(path.is_relative_to(folder) for folder in folders):
-                allowed = f"an https address, or a file in {', '.join(map(str, folders))}"
-                raise ParamsError(entry.id, [Problem(name, item, allowed, f"{FOLDERS} names other folders")])
-            return path
-
-        return {
-            name: checked(name, value) if isinstance(value, str) else [checked(name, item) for item in value]
-            for name, value in images.items()
-        }
 
     def _arguments(self, entry: Model, values: Mapping[str, Any], images: Mapping[str, Any]) -> dict[str, Any]:
         """A recipe as arguments of `submit`: its inputs as the files that were kept of them."""
@@ -375,6 +347,63 @@ def _entry(model: str) -> Model:
         return catalog.find(model)
     except ConfigError as error:
         raise ParamsError(model, [Problem("model", model, str(error))]) from None
+
+
+def _given(entry: Model, prompt: str, values: Mapping[str, Any], images: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a quote in one, each path checked, wherever it was given.
+
+    Raises:
+        ParamsError: a name is given twice, or what should be a file is none that a program may name.
+    """
+    kinds = {name for name, param in entry.params.items() if param.kind in MEDIA_KINDS}
+    twice = {*images, *(["prompt"] if prompt else [])} & set(values)
+    problems = [Problem(name, values[name], "it is given twice: give it once") for name in sorted(twice)]
+    problems += [
+        Problem(name, value, f"this model takes files for: {', '.join(sorted(kinds)) or 'nothing'}")
+        for name, value in images.items()
+        if name not in kinds
+    ]
+    if problems:
+        raise ParamsError(entry.id, problems)
+    given = {**values, **images, **({"prompt": prompt} if prompt else {})}
+    for name in kinds & set(given):
+        value = given[name]
+        items = [_input(entry, name, item) for item in (value if isinstance(value, list | tuple) else [value])]
+        given[name] = items if isinstance(value, list | tuple) else items[0]
+    return given
+
+
+def _input(entry: Model, name: str, item: Any) -> Any:
+    """An https address, or the whole path of a file that a program may name.
+
+    Raises:
+        ParamsError: it is neither. What is text is refused here: whoever reads it as media would quote its beginning.
+    """
+    folders = allowed_folders()
+    if item is None or (isinstance(item, str) and item.lower().startswith("https://")):
+        return item
+    problem = Problem(
+        name, item, f"an https address, or a file in {', '.join(map(str, folders))} that is not hidden",
+        f"{FOLDERS} names other folders",
+    )  # fmt: skip
+    if isinstance(item, str) and "://" not in item:
+        try:
+            path = Path(item).expanduser().resolve()
+            inside = [path.relative_to(folder) for folder in folders if path.is_relative_to(folder)]
+            if inside and not any(part.startswith(".") for part in inside[0].parts):
+                if not (path.is_file() and _is_text(path)):
+                    return str(path)
+                problem = Problem(name, item, "the file is text, no picture, clip or sound")
+        except (OSError, RuntimeError, ValueError) as error:  # as of a user's home that nobody knows
+            problem = Problem(name, item, f"no path ({type(error).__name__}); {problem.allowed}")
+    raise ParamsError(entry.id, [problem])
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a file begins as no media do: without any of the characters that cannot be seen."""
+    with path.open("rb") as file:
+        start = file.read(64)
+    return bool(start) and not any(byte < 32 and byte not in b"\t\n\r" for byte in start)
 
 
 def _filter(value: Any) -> Any:

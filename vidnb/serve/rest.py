@@ -93,7 +93,13 @@ async def list_jobs(desk: Desk, request: Request) -> BaseModel:
 async def get_job(desk: Desk, request: Request) -> BaseModel:
     wanted, job = _asked(shapes.JobWanted, request), request.path_params["job"]
     if wanted.wait_s:
-        return _job(await desk.wait(job, wanted.wait_s))
+        waiting = asyncio.ensure_future(desk.wait(job, wanted.wait_s))
+        stopping = asyncio.ensure_future(request.app.state.stopping.wait())
+        await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if waiting.done():
+            return _job(waiting.result())
+        waiting.cancel()  # the job goes on
     [told] = await _aside(desk.status, [job])
     return _job(told)
 
@@ -236,7 +242,7 @@ def rest_app(
         return answer
 
     open_paths = tuple(one.path.partition("{")[0] for one in OPERATIONS if one.is_open)
-    return Starlette(
+    app = Starlette(
         routes=[
             # Ids of models hold slashes, which a client may or may not write as %2F.
             Route(one.path.replace("{model}", "{model:path}"), endpoint(one.handler), methods=[one.method])
@@ -246,6 +252,8 @@ def rest_app(
         exception_handlers={RefusedError: _refuse, HTTPException: _refuse_http, Exception: _apologise},
         lifespan=lifespan,
     )
+    app.state.stopping = asyncio.Event()  # set by who stops the server: whoever waits for a job is answered at once
+    return app
 
 
 async def _refuse(_: Request, error: Exception) -> Response:

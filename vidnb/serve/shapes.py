@@ -39,8 +39,8 @@ class ModelsWanted(InAddress):
     """Words of the id or title, or names of params that the model must take: "luma", "motion_strength"."""
     provider: Text = ""
     """Only models of this service, as leonardo."""
-    mode: Literal["", "text", "image"] = ""
-    """Only models that start from text, or from an image."""
+    mode: Literal["any", "text", "image"] = "any"
+    """What a model starts from."""
 
 
 class JobsWanted(InAddress):

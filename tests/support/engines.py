@@ -12,6 +12,7 @@ WebKitGTK has a WebDriver of its own, and needs a display, which Xvfb gives.
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import re
@@ -27,6 +28,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from labharness import launches
+from PIL import ImageGrab
 
 FIREFOX_NAMES = ("firefox-esr", "firefox")
 MINI_BROWSERS = "lib*/**/webkit2gtk-4.*/MiniBrowser"
@@ -275,14 +277,14 @@ class WebKitGTK(Engine):
         from selenium.webdriver.webkitgtk.service import Service
 
         self._actions = ActionBuilder
-        self._display, number = self._begin_display()
+        self._display, self._number = self._begin_display()
         options = Options()
         options.binary_location = executable
         options.add_argument("--automation")
         # The sandbox of its processes needs rights that a container seldom gives; without a graphics card the pages are
         # drawn by the processor, and then handed on quicker as plain memory: 23 frames a second instead of 4.
         quiet = {
-            "DISPLAY": f":{number}",
+            "DISPLAY": f":{self._number}",
             "WEBKIT_DISABLE_DMABUF_RENDERER": "1",
             "WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS": "1",
         }
@@ -345,7 +347,10 @@ class WebKitGTK(Engine):
         self._driver.set_window_size(width, height)
 
     def _picture(self) -> bytes:
-        return self._driver.get_screenshot_as_png()
+        # The driver's own picture never comes while a page keeps drawing; this is what stands on the display.
+        sink = io.BytesIO()
+        ImageGrab.grab(xdisplay=f":{self._number}").save(sink, "png")
+        return sink.getvalue()
 
     def close(self) -> None:
         """End the browser."""

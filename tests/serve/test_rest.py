@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import hmac
 import json
-import os
 import shutil
 import signal
 import socket
 import stat
 import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import httpx
 import pytest
 from counting import CountingService
 from fakes import CANARY, EmulatorBehind, Recorder
+from served import serving
 
 from vidnb import catalog
 from vidnb.client import addresses
@@ -380,6 +381,28 @@ async def test_a_genuine_callback_settles_a_lost_submit_and_a_forged_one_does_no
     assert posts(wires) == 1
 
 
+async def test_a_signature_is_over_the_bytes_and_the_moment(
+    tmp_path: Path, wires: list[Recorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = b"k" * 24
+    monkeypatch.setenv("VIDNB_WEBHOOK_SECRET_REPLICATE", "whsec_" + base64.b64encode(key).decode())
+    body = b'{"id": "p-1",  "status": "succeeded"}'
+
+    def signed(at: float) -> dict[str, str]:
+        mac = hmac.new(key, f"m-1.{at:.0f}.".encode() + body, "sha256").digest()
+        told = {"webhook-id": "m-1", "webhook-timestamp": f"{at:.0f}"}
+        return told | {"webhook-signature": f"v1,{base64.b64encode(mac).decode()}"}
+
+    async with program(tmp_path, wires) as (http, own):
+        now = own.clock.utc().timestamp()
+        for headers, content, status in (
+            (signed(now), body, 204), (signed(now), body + b" ", 401), (signed(now - 86400), body, 401),
+            ({}, body, 401),
+        ):  # fmt: skip
+            reply = await http.post("/webhooks/replicate", content=content, headers=headers)
+            assert reply.status_code == status
+
+
 # -- the token's file
 
 
@@ -404,25 +427,6 @@ def test_a_token_file_that_is_no_secret_is_refused(tmp_path: Path, text: str, mo
 # -- as a process
 
 
-@contextmanager
-def serving(home: Path, environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], str, list[str]]]:
-    """The process of `vidnb serve`, its address, and what curl needs to be let in."""
-    command = [sys.executable, "-m", "vidnb", "serve", "--port", "0"]
-    given = os.environ | {"VIDNB_HOME": str(home), "VIDNB_EMULATOR_SPEED": "1000"} | environment
-    with (
-        (home.parent / "said").open("a") as said,
-        subprocess.Popen(command, env=given, stdout=subprocess.PIPE, stderr=said, text=True) as process,
-    ):
-        assert process.stdout is not None
-        base = process.stdout.readline().strip()
-        try:
-            token = (home / ".serve-token").read_text().strip()
-            yield process, base, ["-H", f"Authorization: Bearer {token}"]
-        finally:
-            process.terminate()
-            process.wait(timeout=60)
-
-
 def curl(*arguments: str) -> bytes:
     """What curl prints; it tries for as long as the server is not up."""
     done = subprocess.run(["curl", "-sS", "--retry", "20", "--retry-connrefused", *arguments], capture_output=True)
@@ -434,7 +438,8 @@ def curl(*arguments: str) -> bytes:
 def test_curl_comes_from_a_quote_to_a_clip_and_the_token_is_told_nowhere(tmp_path: Path) -> None:
     with Emulator(tmp_path / "service", speed=1000.0) as emulator, running(emulator) as service:
         environment = {"LEONARDO_BASE_URL": f"{service}/api/rest"}
-        with serving(tmp_path / "data", environment) as (_, base, who):
+        with serving(tmp_path / "data", environment, "serve") as (_, base, bearer):
+            who = ["-H", f"Authorization: {bearer['Authorization']}"]
             kind = ["-H", "Content-Type: application/json"]
             wish = json.dumps({"model": MODEL, "prompt": "a koala in a meadow"})
             quote = json.loads(curl(f"{base}/quotes", *who, *kind, "-d", wish))
@@ -447,29 +452,27 @@ def test_curl_comes_from_a_quote_to_a_clip_and_the_token_is_told_nowhere(tmp_pat
             assert curl(f"{base}/jobs/{job}/clip", *who, "-r", "4-7") == b"ftyp"
             assert json.loads(curl(f"{base}/budget"))["error"]["kind"] == "token"
         said = (tmp_path / "said").read_text()
-        assert who[1].split()[-1] not in said
+        assert bearer["Authorization"].split()[-1] not in said
         assert ".serve-token" in said
         assert emulator.stats()["jobs"] == 1
 
 
 def test_a_server_killed_in_the_middle_of_a_submit_pays_once_for_the_token(tmp_path: Path) -> None:
-    service = CountingService()
-    options: dict[str, Any] = {"timeout": 30, "transport": httpx.HTTPTransport(retries=5)}
+    service, home = CountingService(), tmp_path / "data"
+
+    def asking(base: str, headers: dict[str, str]) -> httpx.Client:
+        transport = httpx.HTTPTransport(retries=5)
+        return httpx.Client(base_url=base, headers=headers, timeout=30, transport=transport)
+
     with service.serving():
-        with serving(tmp_path / "data", service.environment) as (process, base, who):
-            headers = {"Authorization": who[1].partition(": ")[2]}
-            with httpx.Client(base_url=base, headers=headers, **options) as http:
-                token = http.post("/quotes", json={"model": MODEL, "prompt": "a koala"}).json()["quote_token"]
-                service.before_reply = lambda prompt: process.send_signal(signal.SIGKILL)
-                with contextlib.suppress(httpx.HTTPError):  # it may have answered before it was killed
-                    http.post("/jobs", json={"quote_token": token})
-                process.wait(timeout=30)
+        with serving(home, service.environment, "serve") as (process, base, bearer), asking(base, bearer) as http:
+            token = http.post("/quotes", json={"model": MODEL, "prompt": "a koala"}).json()["quote_token"]
+            service.before_reply = lambda prompt: process.send_signal(signal.SIGKILL)
+            with contextlib.suppress(httpx.HTTPError):  # it may have answered before it was killed
+                http.post("/jobs", json={"quote_token": token})
+            process.wait(timeout=30)
         service.before_reply = lambda prompt: None
-        options["transport"] = httpx.HTTPTransport(retries=5)
-        with (
-            serving(tmp_path / "data", service.environment) as (_, base, _),
-            httpx.Client(base_url=base, headers=headers, **options) as http,
-        ):
+        with serving(home, service.environment, "serve") as (_, base, bearer), asking(base, bearer) as http:
             orders = [http.post("/jobs", json={"quote_token": token}).json()["jobs"] for _ in range(3)]
             assert orders[0] == orders[1] == orders[2]
             assert http.get(f"/jobs/{orders[0][0]}", params={"wait_s": 5}).json()["state"] == "ambiguous"

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from vidnb.cli.terminal import say
-from vidnb.errors import ConfigError
-
-if TYPE_CHECKING:
-    from types import FrameType
-
-    import uvicorn
+from vidnb.cli import listening
 
 PORT = 8767
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
-TRY = """
+TRY = """The token lies in {token}; whoever has it can spend up to the caps.
 Try it:
 
 TOKEN=$(cat {token})
@@ -35,15 +23,11 @@ then POST {base}/jobs with {{"quote_token": "..."}}, and GET {base}/jobs/ID?wait
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = PORT,
-    token_file: Annotated[
-        Path | None, typer.Option(help="Where the token lies; made if it is missing. Default in the data folder.")
-    ] = None,
-    allow_host: Annotated[
-        list[str] | None, typer.Option(help="A name under which clients reach this, as me.example; repeatable.")
-    ] = None,
-    purse: Annotated[str, typer.Option(help="The purse that pays; cap it with vidnb budget.")] = "programs",
+    host: listening.Host = "127.0.0.1",
+    port: listening.Port = PORT,
+    token_file: listening.TokenFile = None,
+    allow_host: listening.AllowHost = None,
+    purse: listening.Purse = "programs",
     naftiko: Annotated[
         bool, typer.Option("--naftiko", help="Experimental: print the capability file for Naftiko, and end.")
     ] = False,
@@ -56,50 +40,11 @@ def serve(
     if naftiko:
         typer.echo(_capability(host, port), nl=False)
         return
-    import uvicorn
-
-    from vidnb.files import begin_home, open_home
-    from vidnb.serve.guard import TOKEN_FILE, token_of
     from vidnb.serve.rest import rest_app
 
-    if not purse.strip():
-        raise ConfigError("--purse: give it a name, as programs")
-    file = token_file.expanduser().absolute() if token_file else open_home(begin_home()) / TOKEN_FILE
-    app = rest_app(token_of(file), purse=purse, hosts=allow_host or ())
-    with _listening(host, port) as listener:
-        base = _address(host, listener.getsockname()[1])
-        typer.echo(base)  # alone on stdout, so that a program that starts it can read where it is
-        say(f"The token lies in {file}; whoever has it can spend up to the caps." + TRY.format(base=base, token=file))
-        if host not in LOOPBACK:
-            say(
-                f"Whoever reaches {host} can try; token and clips travel in the clear. Put a proxy with TLS before it, "
-                "and name it with --allow-host.",
-                style="yellow",
-            )
-        config = uvicorn.Config(
-            app, log_level="warning", log_config=None, access_log=False, server_header=False, lifespan="on",
-            timeout_graceful_shutdown=5,
-        )  # fmt: skip
-        with contextlib.suppress(KeyboardInterrupt):  # how a server is stopped
-            _server(config).run(sockets=[listener])
-    say("Stopped. Jobs that were begun go on: vidnb resume takes them up.")
-
-
-def _server(config: uvicorn.Config) -> uvicorn.Server:
-    """The server; it lets nobody wait for a job who would hold up its end."""
-    import uvicorn
-
-    class Server(uvicorn.Server):
-        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            self.config.app.state.stopping.set()  # type: ignore[union-attr]  # it is the app of `rest`
-            super().handle_exit(sig, frame)
-
-    return Server(config)
-
-
-def _address(host: str, port: int) -> str:
-    """How the server is reached from this machine."""
-    return f"http://{EVERYWHERE.get(host, f'[{host}]' if ':' in host else host)}:{port}"
+    file, token = listening.token_in(token_file)
+    app = rest_app(token, purse=listening.checked_purse(purse), hosts=allow_host or ())
+    listening.run(app, host, port, lambda base: TRY.format(base=base, token=file), app.state.stopping.set)
 
 
 def _capability(host: str, port: int) -> str:
@@ -107,21 +52,4 @@ def _capability(host: str, port: int) -> str:
     from importlib.resources import files
 
     text = (files("vidnb.serve") / "naftiko.yaml").read_text(encoding="utf-8")
-    return text.replace(_address("127.0.0.1", PORT), _address(host, port))
-
-
-@contextlib.contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        # With protocol 0 asyncio does not set TCP_NODELAY on the connections: 44 ms a request.
-        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(128)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot listen on {host} port {port}: {error.strerror or error}; try --port 0"
-        ) from error
-    with listener:
-        yield listener
+    return text.replace(listening.address("127.0.0.1", PORT), listening.address(host, port))

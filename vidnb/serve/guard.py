@@ -47,6 +47,9 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or hand on."""
+        if scope["type"] == "websocket":  # nothing here speaks it
+            await send({"type": "websocket.close", "code": 1008})
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -55,7 +58,6 @@ class Guard:
         except RefusedError as error:
             await refusal(error)(scope, receive, send)
             return
-
         await self._app(scope, receive, send)
 
     def _check(self, headers: Headers, path: str) -> None:

@@ -54,6 +54,10 @@ class VidnbError(Exception):
         ...     print(error)
     """
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be pickled whatever the class takes to be made: a pool of processes hangs where an error cannot be read."""
+        return _unpickled, (type(self), self.args), vars(self)
+
     def _render_traceback_(self) -> list[str]:
         """The lines that IPython prints; it asks every exception for this method."""
         here = str(Path(__file__).parent)
@@ -61,6 +65,13 @@ class VidnbError(Exception):
         own = [f for f in frames if "site-packages" not in f.filename and f.line]
         where = [f"in line {own[-1].lineno}: {own[-1].line}"] if own else []
         return [*where, f"{type(self).__name__}: {self}"]
+
+
+def _unpickled(kind: type[VidnbError], args: tuple[Any, ...]) -> VidnbError:
+    """Return an error of this kind, its attributes still to come."""
+    error = kind.__new__(kind)
+    error.args = args
+    return error
 
 
 class ConfigError(VidnbError):
@@ -175,9 +186,6 @@ class ParamsError(VidnbError, ValueError):
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         super().__init__(f"{model}: {count}, nothing was sent\n{lines}")
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.model, self.problems)
-
 
 class ProviderError(VidnbError):
     """The service answered with an error.
@@ -253,9 +261,6 @@ class JobsError(VidnbError):
         super().__init__(message)
         self.results = list(results)
         self.errors = dict(errors)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (str(self), self.results, self.errors)
 
 
 class JobError(VidnbError):

@@ -79,11 +79,11 @@ def is_given(value: Any) -> bool:
         return False
     if isinstance(value, str):
         return not value or any(letter.isprintable() and not letter.isspace() for letter in value)
-    value = _plain(value)
+    value = plain(value)
     return not (isinstance(value, float) and math.isnan(value))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """The Python value of a numpy scalar; anything else as it is."""
     return value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
 
@@ -103,7 +103,7 @@ def _text(value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    value = _plain(value)
+    value = plain(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not -MOST < value < MOST:
         raise ValueError("not a number")
     return value
@@ -114,7 +114,7 @@ def _whole(value: float) -> float | int:
 
 
 def _boolean(value: Any) -> Any:
-    value = _plain(value)
+    value = plain(value)
     if not isinstance(value, bool):
         raise ValueError("not true or false")
     return value
@@ -159,7 +159,7 @@ def _one_of(param: Param, model: Model) -> Callable[[Any], Any]:
         by_key |= {_key(True): "on", _key(False): "off"}
 
     def check(value: Any) -> Any:
-        value = _plain(value)
+        value = plain(value)
         for key in (_key(value), f"{_key(value)}p", f"resolution_{_key(value)}".removesuffix("p")):
             if key in by_key:
                 return by_key[key]

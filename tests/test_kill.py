@@ -37,7 +37,8 @@ REPLICATE = {"model": "replicate/wan-video/wan-2.2-t2v-fast", "num_frames": 81, 
 FAL = {"model": "fal/fal-ai/pixverse/v6/text-to-video", "duration_s": 1, "resolution": "360p"}
 RUNWAY = {"model": "runway/gemini_omni_flash_1.1", "width_px": 640, "height_px": 360, "duration_s": 3}
 OPENROUTER = {"model": "openrouter/x-ai/grok-imagine-video", "resolution": "480p", "duration_s": 1}
-JOBS = (ONEMIN, LEONARDO, REPLICATE, FAL, RUNWAY, OPENROUTER)
+LOCAL = {"model": "local/ltx-video", "width_px": 128, "height_px": 64, "num_frames": 9}
+JOBS = (ONEMIN, LEONARDO, REPLICATE, FAL, RUNWAY, OPENROUTER, LOCAL)
 WITHOUT_LIST = ("1min", "runway", "openrouter")
 
 
@@ -124,6 +125,7 @@ def _addresses(base_url: str) -> dict[str, str]:
         "LEONARDO_BASE_URL": f"{base_url}/api/rest", "ONEMIN_BASE_URL": base_url, "REPLICATE_BASE_URL": base_url,
         "FAL_BASE_URL": base_url, "RUNWAYML_BASE_URL": base_url,
         "OPENROUTER_BASE_URL": f"{base_url}/api",
+        "VIDNB_GPU_URL": base_url,
     }  # fmt: skip
 
 

@@ -44,6 +44,7 @@ BUILT_IN = {
         "fal": "vidnb.providers.fal:Fal",
         "runway": "vidnb.providers.runway:Runway",
         "openrouter": "vidnb.providers.openrouter:OpenRouter",
+        "local": "vidnb.providers.local:Local",
     },
     EMULATED: {
         "leonardo": "vidnb.emulator.leonardo.service:Leonardo",
@@ -52,6 +53,7 @@ BUILT_IN = {
         "fal": "vidnb.emulator.fal.service:Fal",
         "runway": "vidnb.emulator.runway.service:Runway",
         "openrouter": "vidnb.emulator.openrouter.service:OpenRouter",
+        "local": "vidnb.emulator.local.service:Local",
     },
 }
 _warned: set[str] = set()

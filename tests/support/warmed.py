@@ -3,5 +3,5 @@
 from vidnb import catalog, providers
 
 catalog.load()
-for name in ("leonardo", "1min", "replicate", "fal", "runway", "openrouter"):
+for name in ("leonardo", "1min", "replicate", "fal", "runway", "openrouter", "local"):
     providers.get(name)

@@ -43,6 +43,8 @@ class Param:
     max: float | None = None
     integer: bool = False
     """For kind `number` with whole values only."""
+    step: int | None = None
+    """Only `min` and every so many above it: frames of a model that takes 5, 9, 13 ... have `min = 5, step = 4`."""
     min_length: int | None = None
     max_length: int | None = None
     max_items: int | None = None
@@ -74,6 +76,16 @@ class Param:
             return self.choices[self.wire_values.index(value)]
         return value
 
+    def on_step(self, value: float) -> bool:
+        """Return whether a number is one of those that the steps reach; true where there are none."""
+        return self.step is None or (value - (self.min or 0)) % self.step == 0
+
+    def nearest_step(self, value: float) -> int:
+        """Return the number that the steps reach closest to a value, inside the bounds."""
+        low, step = int(self.min or 0), self.step or 1
+        high = value if self.max is None else self.max
+        return low + round((min(max(value, low), high) - low) / step) * step
+
     @property
     def bounds(self) -> str:
         """What is allowed, in words: "1 to 10", "one of 5, 10", "at most 1000 characters"."""
@@ -83,7 +95,7 @@ class Param:
         if self.kind == "text":
             return f"at most {self.max_length} characters" if self.max_length else "text"
         if self.kind in ("integer", "number") and (self.min is not None or self.max is not None):
-            return span(self.min, self.max)
+            return span(self.min, self.max) + (f" in steps of {self.step}" if self.step else "")
         if self.kind in ("images", "videos", "audios", "elements") and self.max_items:
             return f"at most {self.max_items} {self.kind}"
         return {"boolean": "true or false", "integer": "a whole number", "number": "a number"}.get(self.kind, self.kind)
@@ -163,6 +175,8 @@ class Model:
     """Sizes outside the list are accepted too (the vendor lists none, or an older page allowed any)."""
     size_range: tuple[int, int] | None = None
     """Bounds of one side in pixels where sizes outside the list are accepted."""
+    size_step: int | None = None
+    """Both sides of such a size are multiples of it, and any such pair is known to be good; None where nobody knows."""
     size_note: str = ""
     fixed_duration_s: float | None = None
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -233,8 +247,6 @@ class Catalogue(Mapping[str, Model]):
         Raises:
             ConfigError: nothing has that id; the message names the closest ones.
         """
-        if not isinstance(model_id, str):
-            raise ConfigError(f"model={model_id!r:.80}: give the id of a model; vidnb.models() lists them all.")
         if model_id in self._models or model_id in self._aliases:
             return self[model_id]
         bare = [model for model in self._models.values() if model.name == model_id]

@@ -255,6 +255,8 @@ def _param_problems(model: Model, param: Param) -> Iterator[str]:
         yield f"the param {param.name!r}: wire_values and choices differ in length"
     if param.kind in ("choice", "choices") and not param.choices:
         yield f"the param {param.name!r} is a choice without choices"
+    if param.step is not None and (param.min is None or not (param.max is None or param.on_step(param.max))):
+        yield f"the param {param.name!r}: steps of {param.step} need a min, and a max that they reach"
     if unknown := set(param.modes) - set(model.modes):
         yield f"the param {param.name!r}: the model has no mode {', '.join(sorted(unknown))}"
     for key, value in (("default", param.default), ("service_default", param.service_default)):
@@ -271,7 +273,7 @@ def _allowed(param: Param, value: Any) -> bool:
         low, high = (-math.inf if param.min is None else param.min), (math.inf if param.max is None else param.max)
         whole = param.kind == "integer" or param.integer
         right = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-        return right and low <= value <= high
+        return right and low <= value <= high and param.on_step(value)
     return isinstance(value, str) and len(value) <= (param.max_length or len(value)) if param.kind == "text" else True
 
 

@@ -18,10 +18,15 @@ def side_bounds(model: Model) -> tuple[int, int]:
     return max(low, 2), high
 
 
+def side_step(model: Model) -> int:
+    """Return of which number both sides of a size outside the list are multiples."""
+    return model.size_step or 2
+
+
 def takes_unlisted(model: Model, width: Any, height: Any) -> bool:
-    """Return whether the model takes this pair although its list does not have it: both sides even and in bounds."""
+    """Return whether the model takes this pair that its list does not have: sides in bounds, and even or in steps."""
     low, high = side_bounds(model)
-    good = (isinstance(side, int) and low <= side <= high and side % 2 == 0 for side in (width, height))
+    good = (isinstance(side, int) and low <= side <= high and side % side_step(model) == 0 for side in (width, height))
     return model.size_any and all(good)
 
 

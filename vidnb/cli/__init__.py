@@ -21,15 +21,14 @@ from vidnb.cli import (
     doctor,
     emulate,
     generate,
+    gpu,
     history,
     lab,
     mcp,
     models,
     resume,
-    serve,
     settle,
     shrink,
-    skill,
     sweep,
     work,
 )
@@ -111,9 +110,8 @@ app.command()(resume.resume)
 app.command()(settle.settle)
 app.command()(settle.cancel)
 app.command()(budget.budget)
+app.command()(gpu.gpu)
 app.command()(mcp.mcp)
-app.command()(serve.serve)
-app.add_typer(skill.skill, name="skill")
 app.command()(doctor.doctor)
 
 

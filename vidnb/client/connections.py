@@ -152,7 +152,8 @@ def _notice(where: Target) -> None:
     name = where.provider.name
     if name not in _noticed:
         _noticed.add(name)
+        lacking = f"{where.provider.start} is not running" if where.provider.start else f"No {where.provider.key_env}"
         display.say(
-            f"No {where.provider.key_env}: the built-in emulator answers for {where.provider.title}. "
+            f"{lacking}: the built-in emulator answers for {where.provider.title}. "
             "Its clips cost nothing and say EMULATED."
         )

@@ -114,7 +114,8 @@ def _size_words(model: Model) -> Html:
     ]
     if model.size_any:
         low, high = model.size_range or (None, None)
-        lines.append("other sizes too" + (f", {low} to {high} px a side" if low else ""))
+        step = f", in multiples of {model.size_step}" if model.size_step else ""
+        lines.append("other sizes too" + (f", {low} to {high} px a side" if low else "") + step)
     lines.append('aspect_ratio="auto": follows the input' if model.size_auto else None)
     lines.append("without a size: {}×{}".format(*model.size_default) if model.size_default else None)
     lines.append(model.size_note or None)

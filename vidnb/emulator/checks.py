@@ -153,6 +153,8 @@ def _out_of_bounds(param: Param, value: Any) -> str:
         return f"must not be less than {param.min:g}"
     if param.max is not None and value > param.max:
         return f"must not be greater than {param.max:.15g}"
+    if not param.on_step(value):
+        return f"must be {param.bounds}"
     return ""
 
 
@@ -228,7 +230,8 @@ def _in_range(model: Model, width: int, height: int) -> bool:
     if model.size_range is None:
         return False
     low, high = model.size_range
-    return low <= width <= high and low <= height <= high
+    step = model.size_step or 1
+    return width % step == height % step == 0 and low <= width <= high and low <= height <= high
 
 
 def _pairs(model: Model) -> str:

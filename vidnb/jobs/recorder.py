@@ -21,8 +21,8 @@ WRONG = "in the list, but somebody else's: "
 """Begins the note of a guess that turned out wrong; the remote id follows."""
 WHY = {
     "moderation": "change the prompt or the picture: the same ones will be refused again",
-    "passing": "a fault of the service that may pass; another take is a new job, and is paid",
-    "gone": "the clip cannot be had any more; another take is a new job, and is paid",
+    "passing": "a fault of the service that may pass; another take is a new job, at its usual price",
+    "gone": "the clip cannot be had any more; another take is a new job, at its usual price",
 }
 """What to do where the service says why a job failed (`Status.why`)."""
 

@@ -14,9 +14,12 @@ from vidnb.media.upright import shown_image
 from vidnb.media.video import reading
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
 CRF = "20"
+AAC_SAMPLES = 1024
+LAYOUTS = {1: "mono", 2: "stereo"}
 GIF_COLOURS = 128
 WEBP_QUALITY = 75
 """Below it small changes from frame to frame are left out, and slow motion stands still."""
@@ -94,7 +97,19 @@ def _film(tile: Tile, stack: ExitStack) -> _Film:
     return _Film(tile, stream, frames)
 
 
-def write_mp4(path: Path, frames: Iterable[Image], fps: float, comment: str = "") -> None:
+@dataclass(frozen=True)
+class Sound:
+    """What a clip sounds like."""
+
+    samples: NDArray[Any]
+    """Channels by samples, from -1 to 1; one or two channels."""
+    rate: int
+    """Samples a second."""
+
+
+def write_mp4(
+    path: Path, frames: Iterable[Image], fps: float, comment: str = "", sound: Sound | None = None
+) -> None:
     """Write the pictures as an H.264 MP4 that starts before it is loaded.
 
     Args:
@@ -102,6 +117,7 @@ def write_mp4(path: Path, frames: Iterable[Image], fps: float, comment: str = ""
         frames: all of one size, with even sides.
         fps: how many a second.
         comment: what is kept in the file's own metadata.
+        sound: to be heard with it.
     """
     import av
 
@@ -109,16 +125,35 @@ def write_mp4(path: Path, frames: Iterable[Image], fps: float, comment: str = ""
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as out:
         if comment:
             out.metadata["comment"] = comment
+        heard = out.add_stream("aac", rate=sound.rate, layout=LAYOUTS[len(sound.samples)]) if sound else None
         stream = None
         for number, image in enumerate(frames):
             if stream is None:
                 stream = out.add_stream("libx264", rate=rate, options={"crf": CRF, "preset": "veryfast"})
                 stream.width, stream.height, stream.pix_fmt = image.width, image.height, "yuv420p"
-            picture = av.VideoFrame.from_image(image)
+            # Converted here: what the encoder converts by itself now and then comes out as other bytes.
+            picture = av.VideoFrame.from_image(image).reformat(format="yuv420p")
             picture.pts, picture.time_base = number, 1 / rate
             out.mux(stream.encode(picture))
         if stream is not None:
             out.mux(stream.encode())
+        if heard is not None and sound is not None:
+            for piece in _pieces(sound):
+                out.mux(heard.encode(piece))
+            out.mux(heard.encode())
+
+
+def _pieces(sound: Sound) -> Iterator[Any]:
+    """Yield the sound in pieces as large as the encoder takes."""
+    import av
+    import numpy as np
+
+    samples = np.clip(sound.samples, -1.0, 1.0).astype(np.float32)
+    for begin in range(0, samples.shape[1], AAC_SAMPLES):
+        cut = np.ascontiguousarray(samples[:, begin : begin + AAC_SAMPLES])
+        piece = av.AudioFrame.from_ndarray(cut, format="fltp", layout=LAYOUTS[len(samples)])
+        piece.sample_rate, piece.pts, piece.time_base = sound.rate, begin, Fraction(1, sound.rate)
+        yield piece
 
 
 def write_animation(path: Path, frames: Iterable[Image], fps: float) -> None:

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from vidnb import plugins
 from vidnb.errors import ConfigError
 from vidnb.net.handshake import is_emulator
+from vidnb.net.nearby import left_by
 from vidnb.providers import Provider
 
 EMULATOR_HOST = "emulator.vidnb.invalid"
@@ -101,17 +102,13 @@ def target(provider: Provider, *, live: bool | None = None, key: str | None = No
         return Target(provider, emulator_base_url(provider), SecretStr(EMULATOR_KEY), emulated=True)
     live = os.environ.get("VIDNB_LIVE", "").lower() in ("1", "true", "yes") if live is None else live
     key = given_key(provider, key)
-    own_url = os.environ.get(provider.base_url_env, "").strip()
+    own_url = os.environ.get(provider.base_url_env, "").strip() or (left_by(provider)[0] if key else "")
     if not key and live:
         raise ConfigError(
-            f"no key for {provider.title}: set {provider.key_env}"
-            + (f" ({provider.key_page})" if provider.key_page else "")
-            + "; without live=True (or VIDNB_LIVE) the built-in emulator answers instead"
+            f"{_no_key(provider)}; without live=True (or VIDNB_LIVE) the built-in emulator answers instead"
         )
     if not key and not own_url and not has_emulator(provider.name):
-        raise ConfigError(
-            f"no key for {provider.title}: set {provider.key_env}; no emulated service of that name is installed"
-        )
+        raise ConfigError(f"{_no_key(provider)}; no emulated service of that name is installed")
     base_url = (own_url or (provider.base_url if key else emulator_base_url(provider))).rstrip("/")
     parts = _parts(base_url)
     versioned = parts is not None and (not parts.fragment or _VERSION.fullmatch(f"/{parts.fragment}"))
@@ -127,8 +124,16 @@ def target(provider: Provider, *, live: bool | None = None, key: str | None = No
             f"no key for {provider.title}: {provider.base_url_env} names a server that does not answer as vidnb's "
             f"emulator; start that (vidnb emulate), or set {provider.key_env} if it is another service"
         )
-    # What proved itself may still be a router that sends other paths to the service: there no key of a person pays.
-    return Target(provider, base_url, SecretStr(EMULATOR_KEY if emulated else key), emulated)
+    return Target(provider, base_url, SecretStr(key or EMULATOR_KEY), emulated)
+
+
+def _no_key(provider: Provider) -> str:
+    """Return that there is no key, and what to do about it."""
+    if provider.start:
+        return f"no {provider.title} is running for you on this machine: start it in a terminal ({provider.start})"
+    return f"no key for {provider.title}: set {provider.key_env}" + (
+        f" ({provider.key_page})" if provider.key_page else ""
+    )
 
 
 def has_emulator(provider: str) -> bool:
@@ -147,12 +152,12 @@ def _parts(base_url: str) -> SplitResult | None:
 
 
 def given_key(provider: Provider, key: str | None = None) -> str:
-    """The key of the arguments or the environment, or "" where there is none.
+    """The key of the arguments, the environment or a server on this machine, or "" where there is none.
 
     Raises:
         ConfigError: it holds what no key has; sent as it is, it would end up in the messages of other libraries.
     """
-    key = (key or os.environ.get(provider.key_env) or "").strip()
+    key = (key or os.environ.get(provider.key_env) or left_by(provider)[1]).strip()
     if key and not _KEY.fullmatch(key):
         raise ConfigError(
             f"{provider.key_env}: the key holds a space, a quote, a line break or a character that is not ASCII; "

@@ -46,7 +46,7 @@ def _check_pair(
             )
         )
         return
-    if "resolution" not in listed and model.sizes:
+    if "resolution" not in listed and model.sizes and model.size_step is None:
         listed_now = f"is not among the sizes listed now ({_offer(model)}). {model.size_note}"
         older.append(f"{model.id}: {width}x{height} {listed_now}")
     for name in ("resolution", "aspect_ratio"):
@@ -74,6 +74,9 @@ def _labelled(model: Model, width: int, height: int) -> dict[str, Any]:
 
 def _offer(model: Model) -> str:
     pairs = [f"{size.width_px}x{size.height_px}" for size in model.sizes] + (["0x0 (auto)"] if model.size_auto else [])
+    if model.size_any and model.size_step is not None:
+        low, high = sizes.side_bounds(model)
+        pairs.append(f"other sides in multiples of {model.size_step} from {low} to {high}")
     return ", ".join(pairs) or "any even width and height"
 
 

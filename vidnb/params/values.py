@@ -16,8 +16,6 @@ from vidnb.catalog import MEDIA_KINDS, Model, Param
 from vidnb.errors import Problem
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
-MOST = 1e300
-"""No number of any service comes near it, and a larger whole number cannot be held against a limit that is a float."""
 
 
 def checked(model: Model, values: Mapping[str, Any], problems: list[Problem], older: list[str]) -> dict[str, Any]:
@@ -61,6 +59,7 @@ def _annotation(param: Param, model: Model) -> Any:
         whole = param.kind == "integer" or param.integer
         bounds = [Field(ge=param.min, le=param.max)] if param.min is not None or param.max is not None else []
         listed = [AfterValidator(_one_of(param, model))] if param.choices else []
+        listed += [AfterValidator(_on_step(param))] if param.step else []
         return Annotated[(int if whole else float, BeforeValidator(_number), *bounds, AfterValidator(_whole), *listed)]  # type: ignore[return-value]
     if param.kind == "boolean":
         return Annotated[bool, BeforeValidator(_boolean)]
@@ -79,11 +78,11 @@ def is_given(value: Any) -> bool:
         return False
     if isinstance(value, str):
         return not value or any(letter.isprintable() and not letter.isspace() for letter in value)
-    value = plain(value)
+    value = _plain(value)
     return not (isinstance(value, float) and math.isnan(value))
 
 
-def plain(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     """The Python value of a numpy scalar; anything else as it is."""
     return value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
 
@@ -103,8 +102,8 @@ def _text(value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    value = plain(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -MOST < value < MOST:
+    value = _plain(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError("not a number")
     return value
 
@@ -114,7 +113,7 @@ def _whole(value: float) -> float | int:
 
 
 def _boolean(value: Any) -> Any:
-    value = plain(value)
+    value = _plain(value)
     if not isinstance(value, bool):
         raise ValueError("not true or false")
     return value
@@ -159,13 +158,24 @@ def _one_of(param: Param, model: Model) -> Callable[[Any], Any]:
         by_key |= {_key(True): "on", _key(False): "off"}
 
     def check(value: Any) -> Any:
-        value = plain(value)
+        value = _plain(value)
         for key in (_key(value), f"{_key(value)}p", f"resolution_{_key(value)}".removesuffix("p")):
             if key in by_key:
                 return by_key[key]
         if param.names and isinstance(value, str) and _UUID.fullmatch(value):
             return value.lower()  # a new entry of the vendor's list that the catalogue does not have yet
         raise ValueError("not one of the choices")
+
+    return check
+
+
+def _on_step(param: Param) -> Callable[[Any], Any]:
+    """A check that lets a number pass which the param's steps reach."""
+
+    def check(value: Any) -> Any:
+        if not param.on_step(value):
+            raise ValueError("between two steps")
+        return value
 
     return check
 
@@ -190,6 +200,8 @@ def _refused(param: Param, value: Any, error: ValidationError) -> Problem:
         advice = f"Did you mean {close[0]!r}?" if close else ""
     elif details and details[0]["type"] == "value_error" and param.kind == "elements":
         advice = details[0]["msg"].removeprefix("Value error, ")
+    elif param.step and isinstance(value, int | float) and math.isfinite(value):
+        advice = f"The nearest is {param.nearest_step(value)}"
     whole = param.kind == "integer" or param.integer
     kind = "a whole number, " if whole else "a number, " if param.kind == "number" else ""
     bounds = (

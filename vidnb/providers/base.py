@@ -45,6 +45,12 @@ class Provider(ABC):
     """The environment variable that holds the key."""
     key_page: ClassVar[str] = ""
     """Where a person gets a key."""
+    server_file: ClassVar[tuple[str, str] | None] = None
+    """For a server that runs on the user's own machine: the environment variable that names its folder, and the folder
+    below the user's home where that is not set. The server leaves a file `server.json` there that only the user may
+    read, with `url` and `token`; they are taken where the environment has no address and no key."""
+    start: ClassVar[str] = ""
+    """How such a server is started: a command line."""
     rates: ClassVar[Rates]
     """The published limits; guess low where none are published."""
     uploads_live_s: ClassVar[float | None] = None

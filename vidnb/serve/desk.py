@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +35,6 @@ FOLDERS = "VIDNB_INPUT_FOLDERS"
 """Folders from which a program may name pictures, as in PATH; default the working directory."""
 
 
-class NoQuoteError(ConfigError):
-    """There is no quote with this token."""
-
-
-class StaleQuoteError(ConfigError):
-    """What the quote said no longer holds; a new one is needed."""
-
-
 class Desk:
     """One data folder, as programs see it.
 
@@ -52,7 +44,7 @@ class Desk:
     """
 
     def __init__(self, client: AsyncClient, purse: str = "programs") -> None:
-        self.client = client
+        self._client = client
         self._purse = purse
         self._quotes = QuoteRows(client.store)
         self._submitting = asyncio.Lock()
@@ -65,7 +57,7 @@ class Desk:
         Args:
             query: words, or names of params that the model must take: "luma", "motion_strength".
             provider: only its models.
-            mode: "text" or "image": only models that start from it; "" or "any" for all.
+            mode: "text" or "image": only models that start from it.
         """
         words = query.lower().split()
         return [
@@ -74,12 +66,12 @@ class Desk:
                 "title": model.title,
                 "modes": list(model.modes),
                 "takes": list(model.params),
-                "emulated": self.client.target(model.provider).emulated,
+                "emulated": self._client.target(model.provider).emulated,
             }
             for model in catalog.load().values()
             if not model.is_retired
             and provider in ("", model.provider)
-            and (mode in ("", "any") or mode in model.modes)
+            and (not mode or mode in model.modes)
             and all(word in f"{model.id} {model.title} {' '.join(model.params)}".lower() for word in words)
         ]
 
@@ -123,25 +115,25 @@ class Desk:
         Raises:
             ParamsError: values that the model does not take, with what is allowed.
         """
-        entry = _entry(model)
+        entry = catalog.find(model)
         if not 1 <= takes <= MOST_TAKES:
             raise ParamsError(entry.id, [Problem("takes", takes, f"allowed: 1 to {MOST_TAKES}")])
-        given = _given(entry, prompt, values or {}, images or {})
-        request = params.validate(entry, await addresses.fetched(entry, given, public_only=True))
+        given = {**(values or {}), **({"prompt": prompt} if prompt else {}), **self._inputs(entry, images or {})}
+        request = params.validate(entry, await addresses.fetched(entry, given))
         for item in (item for items in request.media.values() for item in items):
             if isinstance(item, MediaFile):
-                self.client.files.put(item.content, "." + item.extension)
+                self._client.files.put(item.content, "." + item.extension)
         recipe = request.recipe
-        where = self.client.target(entry.provider)
+        where = self._client.target(entry.provider)
         first = self._first_take(where.base_url, recipe.recipe_hash, asked=takes, seeded="seed" in recipe.params)
         quotes = [
-            self.client.quote(model=entry.id, take=first + n, **self._arguments(entry, recipe.params, recipe.images))
+            self._client.quote(model=entry.id, take=first + n, **self._arguments(entry, recipe.params, recipe.images))
             for n in range(takes)
         ]
         token = secrets.token_urlsafe(18)
         body = {
             "model": entry.id, "params": dict(recipe.params), "images": dict(recipe.images), "first": first,
-            "takes": takes, "base_url": where.base_url, "recipe_hash": recipe.recipe_hash, "emulated": where.emulated,
+            "takes": takes, "base_url": where.base_url, "emulated": where.emulated,
         }  # fmt: skip
         self._quotes.add(token, body)
         known = [quote.cost for quote in quotes if quote.cost is not None]
@@ -163,8 +155,7 @@ class Desk:
         """Return the jobs of a quote, which are on their way from now on; the same token again gives the same jobs.
 
         Raises:
-            NoQuoteError: there is no such quote.
-            StaleQuoteError: a key was set since, so that it would cost money now, or an input was deleted.
+            ConfigError: there is no such quote, or a key was set since, so that it would cost money now.
             BudgetError: it could pass a cap; nothing more was sent.
         """
         # A caller that hangs up must not stop what it has begun half-way.
@@ -174,27 +165,23 @@ class Desk:
         async with self._submitting:
             kept = self._quotes.get(token)
             if kept is None:
-                raise NoQuoteError(f"there is no quote {token!r}; ask for one first, and submit its quote_token")
-            repeated = len(kept.job_ids) == kept.body["takes"]
-            if not repeated:
+                raise ConfigError(f"there is no quote {token!r}; ask for one first, and submit its quote_token")
+            if len(kept.job_ids) < kept.body["takes"]:
                 kept = await self._order(kept)
-        after = f"wait(job) or status(), again in {NEXT_POLL_S} s"
-        return {"jobs": list(kept.job_ids), "repeated": repeated, "next": after}
+        return {"jobs": list(kept.job_ids), "next": f"wait(job) or status(), again in {NEXT_POLL_S} s"}
 
     async def _order(self, kept: KeptQuote) -> KeptQuote:
         """Make the jobs of a quote that are not made yet, and write each down at once."""
         body = kept.body
         entry = catalog.find(body["model"])
-        where = self.client.target(entry.provider)
+        where = self._client.target(entry.provider)
         if where.emulated != body["emulated"]:
-            raise StaleQuoteError("a key was set or removed since that quote, so its price may be another: quote again")
+            raise ConfigError("a key was set or removed since that quote, so its price no longer holds: quote again")
         values = self._arguments(entry, body["params"], body["images"])
         made = list(kept.job_ids)
         for take in range(body["first"] + len(made), body["first"] + body["takes"]):
-            known = self._quotes.made(kept, take)
-            if known is None:
-                known = (await self.client.submit(model=entry.id, take=take, purse=self._purse, **values)).id
-            made.append(known)  # and written down before anything else runs, so before the job is sent
+            job = await self._client.submit(model=entry.id, take=take, purse=self._purse, **values)
+            made.append(job.id)
             self._quotes.sent(kept.token, made)
         return KeptQuote(kept.token, body, tuple(made), kept.created_at)
 
@@ -202,7 +189,33 @@ class Desk:
         """The take that a quote begins with: the one that is there for a given seed, else new ones."""
         if seeded and asked == 1:
             return 0
-        return self.client.store.next_take(base_url, recipe_hash)
+        return self._client.store.next_take(base_url, recipe_hash)
+
+    def _inputs(self, entry: Model, images: Mapping[str, str | Sequence[str]]) -> dict[str, Any]:
+        """The inputs of a quote, each path checked against the allowed folders."""
+        kinds = {name for name, param in entry.params.items() if param.kind in MEDIA_KINDS}
+        problems = [
+            Problem(name, value, f"this model takes files for: {', '.join(sorted(kinds)) or 'nothing'}")
+            for name, value in images.items()
+            if name not in kinds
+        ]
+        if problems:
+            raise ParamsError(entry.id, problems)
+
+        def checked(name: str, item: str) -> str | Path:
+            if item.lower().startswith("https://"):
+                return item
+            path = Path(item).expanduser().resolve()
+            folders = allowed_folders()
+            if not any(path.is_relative_to(folder) for folder in folders):
+                allowed = f"an https address, or a file in {', '.join(map(str, folders))}"
+                raise ParamsError(entry.id, [Problem(name, item, allowed, f"{FOLDERS} names other folders")])
+            return path
+
+        return {
+            name: checked(name, value) if isinstance(value, str) else [checked(name, item) for item in value]
+            for name, value in images.items()
+        }
 
     def _arguments(self, entry: Model, values: Mapping[str, Any], images: Mapping[str, Any]) -> dict[str, Any]:
         """A recipe as arguments of `submit`: its inputs as the files that were kept of them."""
@@ -210,9 +223,9 @@ class Desk:
         def stored(item: Mapping[str, Any]) -> Path | RemoteMedia:
             if "sha256" not in item:
                 return RemoteMedia(**item)
-            path = self.client.files.path(item["sha256"], f".{item['extension']}")
+            path = self._client.files.path(item["sha256"], f".{item['extension']}")
             if path is None:
-                raise StaleQuoteError("an input of that quote is no longer in the data folder: quote again")
+                raise ConfigError("an input of that quote is no longer in the data folder: quote again")
             return path
 
         found: dict[str, Any] = dict(values)
@@ -225,20 +238,20 @@ class Desk:
 
     def status(self, jobs: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """Return how these jobs stand; without ids all that are not at their end."""
-        rows = [self.client.job(one) for one in jobs] if jobs else self.client.store.unfinished()
+        rows = [self._client.job(one) for one in jobs] if jobs else self._client.store.unfinished()
         return [self._told(row) for row in rows]
 
     async def wait(self, job: str, max_s: float = LONGEST_WAIT_S) -> dict[str, Any]:
         """Return how a job stands once it is at its end, or after this many seconds, at most 25."""
-        row = self.client.job(job)
+        row = self._client.job(job)
         if row.is_moving:
             with suppress(VidnbError):
-                await self.client.wait(row, min(max(0.0, max_s), LONGEST_WAIT_S), quiet=True)
-        return self._told(self.client.job(row.id))
+                await self._client.wait(row, min(max(0.0, max_s), LONGEST_WAIT_S), quiet=True)
+        return self._told(self._client.job(row.id))
 
     def clip(self, job: str) -> dict[str, Any]:
         """Return where a finished clip and its poster lie on this machine, and what was measured of it."""
-        clip = self.client.clip(job)
+        clip = self._client.clip(job)
         info = clip.info
         return {
             "job": clip.job.id, "path": str(clip.path), "poster": str(self._poster(clip)), "width_px": info.width_px,
@@ -248,7 +261,7 @@ class Desk:
 
     def poster(self, job: str) -> bytes:
         """Return a small WebP of the clip's first frame."""
-        return self.client.clip(job).poster
+        return self._client.clip(job).poster
 
     async def cancel(self, job: str) -> dict[str, Any]:
         """Ask the service to cancel a job, and return its row.
@@ -256,17 +269,17 @@ class Desk:
         Raises:
             JobError: the service cannot cancel it; it goes on, and its cost counts.
         """
-        return self._told(await self.client.cancel(self.client.job(job)))
+        return self._told(await self._client.cancel(self._client.job(job)))
 
     def history(self, filters: Mapping[str, Any] | None = None, limit: int = 20) -> dict[str, Any]:
         """Return the newest jobs that the filters of `vidnb.history` leave, and how many there are in all."""
-        found = self.client.history(**{name: _filter(value) for name, value in (filters or {}).items()})
+        found = self._client.history(**{name: _filter(value) for name, value in (filters or {}).items()})
         return {"all": len(found), "jobs": [self._told(job) for job in found.newest(min(limit, MOST_ROWS)).jobs]}
 
     def compare(self, jobs: Iterable[str]) -> dict[str, Any]:
         """Return the path of a picture with a frame of each clip beside the others, labelled by what differs."""
-        clips = [self.client.clip(job) for job in jobs]
-        folder = Path(self.client.home) / "sheets"
+        clips = [self._client.clip(job) for job in jobs]
+        folder = Path(self._client.home) / "sheets"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{'-'.join(sorted(clip.job.id[:8] for clip in clips))[:80]}.png"
         return {"path": str(pictures.save(pivot(clips), path, overwrite=True)), "clips": len(clips)}
@@ -275,7 +288,7 @@ class Desk:
 
     def budget(self) -> dict[str, Any]:
         """Return the caps of the folder and of the purse of programs, and what counts against them."""
-        rows = self.client.budget().rows()
+        rows = self._client.budget().rows()
         names = ("purse", "book", "cap", "spent", "reserved", "unclear", "left")
         return {
             "purse": self._purse,
@@ -285,7 +298,7 @@ class Desk:
 
     async def reconcile(self) -> dict[str, Any]:
         """Look for submits whose reply was lost in the service's own list; return what only a person can decide."""
-        rows = await self.client.reconcile()
+        rows = await self._client.reconcile()
         open_ = [row for row in rows if row.state is State.AMBIGUOUS]
         return {
             "found": [self._told(row) for row in rows if row.state is not State.AMBIGUOUS],
@@ -306,9 +319,9 @@ class Desk:
             "cost": None if job.cost is None else str(job.cost), "created_at": job.created_at.isoformat(),
         }  # fmt: skip
         if job.is_moving:
-            expected = self.client.expect(job)
+            expected = self._client.expect(job)
             told |= {
-                "waited_s": round((self.client.store.clock.utc() - job.created_at).total_seconds(), 1),
+                "waited_s": round((self._client.store.clock.utc() - job.created_at).total_seconds(), 1),
                 "expected_s": None if expected is None else round(expected.median_s, 1),
                 "next_poll_s": NEXT_POLL_S,
             }
@@ -318,92 +331,13 @@ class Desk:
 
     def _poster(self, clip: Clip) -> Path:
         clip.poster  # noqa: B018  made and kept beside the clip
-        return self.client.files.derived_path(clip.info.sha256, "poster.webp")
-
-
-@asynccontextmanager
-async def opened(client: AsyncClient | None, purse: str) -> AsyncIterator[Desk]:
-    """The desk of a client; without one that of a client of its own, on the folder in force, which is closed again."""
-    if client is not None:
-        yield Desk(client, purse)
-        return
-    async with AsyncClient() as own:
-        await own.resume(wait=False)  # what an earlier server left on its way
-        try:
-            yield Desk(own, purse)
-        finally:
-            await own.leave()  # a submit that was begun has its reply
+        return self._client.files.derived_path(clip.info.sha256, "poster.webp")
 
 
 def allowed_folders() -> list[Path]:
     """Return the folders from which a program may name files."""
     named = [part for part in os.environ.get(FOLDERS, "").split(os.pathsep) if part]
     return [Path(part).expanduser().resolve() for part in named or ["."]]
-
-
-def _entry(model: str) -> Model:
-    """The model of this id; the error names the nearest ones."""
-    try:
-        return catalog.find(model)
-    except ConfigError as error:
-        raise ParamsError(model, [Problem("model", model, str(error))]) from None
-
-
-def _given(entry: Model, prompt: str, values: Mapping[str, Any], images: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a quote in one, each path checked, wherever it was given.
-
-    Raises:
-        ParamsError: a name is given twice, or what should be a file is none that a program may name.
-    """
-    kinds = {name for name, param in entry.params.items() if param.kind in MEDIA_KINDS}
-    twice = {*images, *(["prompt"] if prompt else [])} & set(values)
-    problems = [Problem(name, values[name], "it is given twice: give it once") for name in sorted(twice)]
-    problems += [
-        Problem(name, value, f"this model takes files for: {', '.join(sorted(kinds)) or 'nothing'}")
-        for name, value in images.items()
-        if name not in kinds
-    ]
-    if problems:
-        raise ParamsError(entry.id, problems)
-    given = {**values, **images, **({"prompt": prompt} if prompt else {})}
-    for name in kinds & set(given):
-        value = given[name]
-        items = [_input(entry, name, item) for item in (value if isinstance(value, list | tuple) else [value])]
-        given[name] = items if isinstance(value, list | tuple) else items[0]
-    return given
-
-
-def _input(entry: Model, name: str, item: Any) -> Any:
-    """An https address, or the whole path of a file that a program may name.
-
-    Raises:
-        ParamsError: it is neither. What is text is refused here: whoever reads it as media would quote its beginning.
-    """
-    folders = allowed_folders()
-    if item is None or (isinstance(item, str) and item.lower().startswith("https://")):
-        return item
-    problem = Problem(
-        name, item, f"an https address, or a file in {', '.join(map(str, folders))} that is not hidden",
-        f"{FOLDERS} names other folders",
-    )  # fmt: skip
-    if isinstance(item, str) and "://" not in item:
-        try:
-            path = Path(item).expanduser().resolve()
-            inside = [path.relative_to(folder) for folder in folders if path.is_relative_to(folder)]
-            if inside and not any(part.startswith(".") for part in inside[0].parts):
-                if not (path.is_file() and _is_text(path)):
-                    return str(path)
-                problem = Problem(name, item, "the file is text, no picture, clip or sound")
-        except (OSError, RuntimeError, ValueError) as error:  # as of a user's home that nobody knows
-            problem = Problem(name, item, f"no path ({type(error).__name__}); {problem.allowed}")
-    raise ParamsError(entry.id, [problem])
-
-
-def _is_text(path: Path) -> bool:
-    """Whether a file begins as no media do: without any of the characters that cannot be seen."""
-    with path.open("rb") as file:
-        start = file.read(64)
-    return bool(start) and not any(byte < 32 and byte not in b"\t\n\r" for byte in start)
 
 
 def _filter(value: Any) -> Any:

@@ -134,7 +134,7 @@ def _bounds(param: Param) -> Spec:
     whole = param.kind == "integer" or param.integer
     slider = param.min is not None and param.max is not None
     slider = slider and not (whole and param.max - param.min > WIDEST_SLIDER)  # type: ignore[operator]  # both are there
-    step = 1 if whole else 0.1 if not slider or param.max - param.min > 1 else 0.05  # type: ignore[operator]  # as above
+    step = param.step or 1 if whole else 0.1 if not slider or param.max - param.min > 1 else 0.05  # type: ignore[operator]  # as above
     return {
         "min": plain(param.min),
         "max": plain(param.max),
@@ -188,6 +188,7 @@ def size_field(model: Model, names: list[str]) -> Spec:
         "sizes": [[size.width_px, size.height_px, size.resolution, size.aspect_ratio] for size in model.sizes],
         "any": "width_px" in names and (model.size_any or not model.sizes),
         "range": list(sizes.side_bounds(model)),
+        "step": sizes.side_step(model),
         "auto": model.size_auto,
         "auto_resolution": "resolution" in names and model.params["resolution"].wire is not None,
     }

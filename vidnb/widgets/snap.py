@@ -54,7 +54,9 @@ def _nearest_number(param: Param, value: Any) -> Any:
     low, high = param.min, param.max
     if low is not None and value < low:
         return _tidy(low)
-    return _tidy(high) if high is not None and value > high else value
+    if high is not None and value > high:
+        return _tidy(high)
+    return value if param.on_step(value) else param.nearest_step(value)
 
 
 def _listed(param: Param, model: Model, value: Any) -> bool:

@@ -79,8 +79,9 @@ export function withPart(json, name, value) {
 export function sidesProblem(field, sides) {
   const [low, high] = field.range;
   const good = sides.every(
-    (side) => /^\d+$/.test(side) && Number(side) >= low && Number(side) <= high && Number(side) % 2 === 0,
+    (side) => /^\d+$/.test(side) && Number(side) >= low && Number(side) <= high && Number(side) % field.step === 0,
   );
   const listed = field.sizes.some((size) => String(size[0]) === sides[0] && String(size[1]) === sides[1]);
-  return good || listed ? "" : `Allowed: even numbers, ${low} to ${high}.`;
+  const kind = field.step === 2 ? "even numbers" : `multiples of ${field.step}`;
+  return good || listed ? "" : `Allowed: ${kind}, ${low} to ${high}.`;
 }

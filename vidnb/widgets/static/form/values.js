@@ -18,7 +18,7 @@ export function lengthOf(text) {
 }
 
 /** What is wrong with a typed number; "" for nothing. Whole numbers are compared exactly, however long they are.
- * @param {{whole: boolean, min: ?string, max: ?string, bounds: string}} field */
+ * @param {{whole: boolean, min: ?string, max: ?string, step: number, bounds: string}} field */
 export function numberProblem(field, text) {
   if (text === null || text === undefined || text === "") return "";
   const kind = field.whole && !/^(a |one )/.test(field.bounds) ? "a whole number, " : "";
@@ -27,7 +27,8 @@ export function numberProblem(field, text) {
   if (field.whole && /^[+-]?\d+$/.test(trimmed)) {
     const value = BigInt(trimmed.replace("+", ""));
     const out = (field.min !== null && value < BigInt(field.min)) || (field.max !== null && value > BigInt(field.max));
-    return out ? allowed : "";
+    const off = field.step > 1 && (value - BigInt(field.min ?? 0)) % BigInt(field.step) !== 0n;
+    return out || off ? allowed : "";
   }
   if (field.whole || !/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(trimmed)) return allowed;
   const value = Number(trimmed);
@@ -41,7 +42,7 @@ export function stepped(field, text, direction) {
   const start = text || field.rest || field.min || "0";
   if (field.whole) {
     if (!/^[+-]?\d+$/.test(start)) return text;
-    const value = BigInt(start) + BigInt(direction);
+    const value = BigInt(start) + BigInt(direction * (field.step ?? 1));
     if (field.min !== null && value < BigInt(field.min)) return field.min;
     return field.max !== null && value > BigInt(field.max) ? field.max : String(value);
   }

@@ -8,7 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 # Each must be there at least once: a folder that vanished from checkout and wheel alike would go unnoticed otherwise.
-REQUIRED = ("py.typed", "catalog/*.toml", "widgets/static/*", "**/migrations/**/*.py", "_notebooks/*.ipynb")
+REQUIRED = (
+    "py.typed", "catalog/*.toml", "widgets/static/*", "**/migrations/**/*.py", "_notebooks/*.ipynb",
+    "serve/naftiko.yaml", "serve/skill/SKILL.md", "serve/skill/references/*.md", "serve/skill/scripts/*.py",
+)  # fmt: skip
 
 
 def package_files(folder: Path) -> Iterator[str]:

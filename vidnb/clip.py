@@ -6,6 +6,7 @@ import functools
 import io
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -97,6 +98,14 @@ class Clip:
         """What was measured of the file: pixels, frames a second, seconds, codec."""
         assert self.job.clip is not None
         return self.job.clip
+
+    @property
+    def outputs(self) -> list[Clip]:
+        """Further clips that the service made for the same job, in its order; nearly always none.
+
+        vidnb asks for one clip a job; what a service gives beside it was paid for, and is kept.
+        """
+        return [Clip(replace(self.job, clip=info, outputs=()), self._files) for info in self.job.outputs]
 
     @property
     def path(self) -> Path:

@@ -9,6 +9,7 @@
         DataMovedError            another database lies where this process's own lay
         LockedError               another process held the database for too long
         NotSentError              the job was no longer this process's just before its POST; nothing was sent
+      NoJobError                no job has this id, or several begin like it
       MediaError (ValueError)     a file or value is not the picture, clip or sound that it should be
       BudgetError                 the job would cost more than the cap allows; nothing was sent
         UnknownPriceError         nobody knows the price, so the cap cannot be promised to hold
@@ -53,6 +54,10 @@ class VidnbError(Exception):
         ...     print(error)
     """
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be pickled whatever the class takes to be made: a pool of processes hangs where an error cannot be read."""
+        return _unpickled, (type(self), self.args), vars(self)
+
     def _render_traceback_(self) -> list[str]:
         """The lines that IPython prints; it asks every exception for this method."""
         here = str(Path(__file__).parent)
@@ -60,6 +65,13 @@ class VidnbError(Exception):
         own = [f for f in frames if "site-packages" not in f.filename and f.line]
         where = [f"in line {own[-1].lineno}: {own[-1].line}"] if own else []
         return [*where, f"{type(self).__name__}: {self}"]
+
+
+def _unpickled(kind: type[VidnbError], args: tuple[Any, ...]) -> VidnbError:
+    """Return an error of this kind, its attributes still to come."""
+    error = kind.__new__(kind)
+    error.args = args
+    return error
 
 
 class ConfigError(VidnbError):
@@ -100,6 +112,10 @@ class LockedError(StoreError):
 
 class NotSentError(StoreError):
     """The job was no longer this process's just before its POST would have left; nothing was sent."""
+
+
+class NoJobError(StoreError):
+    """No job has this id, or several begin like it."""
 
 
 class MediaError(VidnbError, ValueError):
@@ -169,9 +185,6 @@ class ParamsError(VidnbError, ValueError):
         lines = "\n".join(f"  - {problem}" for problem in self.problems)
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         super().__init__(f"{model}: {count}, nothing was sent\n{lines}")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.model, self.problems)
 
 
 class ProviderError(VidnbError):
@@ -248,9 +261,6 @@ class JobsError(VidnbError):
         super().__init__(message)
         self.results = list(results)
         self.errors = dict(errors)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (str(self), self.results, self.errors)
 
 
 class JobError(VidnbError):

@@ -6,7 +6,7 @@ Everything here is frozen and imports nothing of vidnb but `shown`, so that ever
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
@@ -282,11 +282,13 @@ def redact(text: str) -> str:
 class Link:
     """An address that may be signed: it shows itself without its query, so that no traceback gives it away."""
 
-    __slots__ = ("whole",)
+    __slots__ = ("more", "whole")
 
-    def __init__(self, whole: str) -> None:
+    def __init__(self, whole: str, more: Sequence[str] = ()) -> None:
         self.whole = whole
         """The address as it came."""
+        self.more = tuple(more)
+        """Where the further clips of the same job lie, as they came."""
 
     def __repr__(self) -> str:
         return f"<Link {redact(self.whole)}>"
@@ -429,6 +431,12 @@ class Status:
     """Where the clip lies: an address that is fetched without the key, or a path on the provider's own host, which
     is fetched with it (a redirect from there is followed without it)."""
     asset_id: str | None = None
+    more_urls: tuple[str, ...] = field(default=(), repr=False)
+    """Where further clips of the same job lie: vidnb asks for one, and keeps what came with it."""
+    used_seed: int | None = None
+    """The seed that the service says it used."""
+    used_prompt: str | None = None
+    """The prompt that the service says it used, where it rewrote the one that was sent."""
     cost: Cost | None = None
     """What the job was charged; 0 where the service says that it was not. An estimate is no cost: see `estimate`."""
     estimate: Cost | None = None
@@ -542,6 +550,12 @@ class Job:
     nsfw: bool | None = None
     error: Mapping[str, Any] | None = None
     clip: ClipInfo | None = None
+    outputs: tuple[ClipInfo, ...] = ()
+    """Further clips that the service made for the same job; `Clip.outputs` plays them."""
+    used_seed: int | None = None
+    """The seed that the service says it used; None where it does not tell."""
+    used_prompt: str | None = None
+    """The prompt that the service says it used, where that is another one than was sent."""
     video_url: str | None = field(default=None, repr=False)
     rating: int | None = None
     """A person's, from 1 to 5."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -129,6 +130,66 @@ def test_what_moves_the_work_is_asked_of_the_kernel(widget_page: Open) -> None:
     shown.root.get_by_role("button", name="Retry 144").click()
     assert [len(shown.sent(kind)) for kind in ("pause", "stop")] == [1, 1]
     assert shown.sent("retry") == [{"kind": "retry", "cause": "service"}]
+
+
+def test_cells_are_marked_by_key_and_mouse_and_compared(widget_page: Open) -> None:
+    shown = widget_page(Board, traits(4, 16, 8, 2), width=900)
+    fill(shown, 4, 16)
+    done = int(shown.root.get_by_role("button", name="done").locator("b").inner_text())
+    shown.root.get_by_role("button", name=f"Compare {done}").click()
+    assert shown.sent("compare") == [{"kind": "compare", "cells": []}]  # all that are done
+    canvas = shown.page.locator("canvas")
+    canvas.focus()
+    for key in ("ArrowDown", "x", "ArrowRight", "x"):
+        shown.page.keyboard.press(key)
+    shown.page.keyboard.press("c")
+    assert shown.sent("compare")[-1] == {"kind": "compare", "cells": [0, 1]}
+    shown.page.keyboard.press("Shift+ArrowDown")
+    expect(shown.root.get_by_role("button", name="Compare 3")).to_be_enabled()
+    shown.page.keyboard.press("Escape")
+    expect(shown.root.get_by_role("button", name=f"Compare {done}")).to_be_visible()
+    corner, far = {"x": 190, "y": 35}, {"x": 280, "y": 60}
+    canvas.click(position=corner)
+    canvas.click(position=far, modifiers=["Shift"])
+    shown.root.get_by_role("button", name=re.compile(r"^Compare \d")).click()
+    cells = shown.sent("compare")[-1]["cells"]
+    assert len(cells) >= 4
+    assert {cell // 16 for cell in cells} == {0, 1}  # a rectangle of two rows
+    shown.say("facts", {"cell": cells[-1], "title": "koala", "words": "Done.", "rating": 0}, [])
+    shown.root.get_by_role("button", name="Marked").click()  # by touch, too
+    shown.root.get_by_role("button", name=f"Compare {len(cells) - 1}").click()
+    shown.say("compared", {"code": "vidnb.compare(['ab', 'cd'])"}, [])  # this host shows no part inside another
+    expect(shown.root.get_by_text("vidnb.compare(['ab', 'cd'])")).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1100, "light"), (360, "dark")])
+def test_the_budget_is_changed_by_keys_and_a_refusal_says_why(widget_page: Open, width: int, theme: Any) -> None:
+    shown = widget_page(Board, traits(2, 4, 4, 1), width=width, theme=theme)
+    fill(shown, 2, 4)
+    shown.page.locator("canvas").focus()
+    shown.page.keyboard.press("b")
+    assert shown.sent("caps") == [{"kind": "caps"}]
+    caps = [{"unit": "USD", "name": "US dollars", "text": "20.00", "used": "$3.95"},
+            {"unit": "JOBS", "name": "jobs", "text": "", "used": "12 jobs"}]  # fmt: skip
+    shown.say("caps", {"caps": caps}, [])
+    expect(shown.root.get_by_label("US dollars")).to_be_focused()
+    shown.page.keyboard.type("2")
+    shown.page.keyboard.press("Enter")
+    assert shown.sent("budget") == [{"kind": "budget", "caps": {"USD": "2", "JOBS": ""}}]
+    why = "$2.00 is less than what is spent or held already: $3.95."
+    shown.say("capped", {"words": why, "refused": True}, [])
+    expect(shown.root.get_by_role("alert").filter(has_text=why)).to_be_visible()
+    expect(shown.root.get_by_label("US dollars")).to_have_attribute("aria-invalid", "true")
+    expect(shown.root.get_by_label("Jobs")).to_have_attribute("aria-invalid", "false")
+    assert shown.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth + 1")
+    shown.shot(f"board-budget-{width}-{theme}")
+    assert shown.audit() == []
+    shown.root.get_by_label("US dollars").fill("30")
+    shown.root.get_by_role("button", name="Set").click()
+    shown.say("capped", {"words": "At most $30.00 now instead of $20.00; $26.05 left.", "refused": False}, [])
+    expect(shown.root.get_by_label("US dollars")).to_be_hidden()
+    expect(shown.root.locator(".b-note")).to_have_text("At most $30.00 now instead of $20.00; $26.05 left.")
+    expect(shown.root.get_by_role("button", name="change the budget")).to_be_focused()
 
 
 def test_a_cell_is_rated_by_key(widget_page: Open) -> None:

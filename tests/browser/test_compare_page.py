@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from compared import FRAMES, LEAST, STEP, clip_of, grid_of, job, numbered, played_in_step
-from labharness import Browser
+from labharness import Browser, browser_mb
 from playwright.sync_api import Page, expect
 from waiting import until
 
@@ -108,3 +108,22 @@ def test_pictures_only_is_a_small_page_without_scripts(opened: Opened, tmp_path:
     expect(page.locator("img")).to_have_count(4)
     expect(page.locator("th").first).to_have_text("seed 1")
     assert page.evaluate("() => [...document.images].every((one) => one.naturalWidth > 0)")
+
+
+@pytest.mark.long
+def test_sixty_four_clips_take_less_than_two_gigabytes_and_no_more_after_twenty_turns(
+    opened: Opened, tmp_path: Path
+) -> None:
+    files, video = Files(tmp_path), numbered(frames=24)
+    square = [{"prompt": "a lighthouse", "seed": at // 8, "motion_strength": at % 8 + 1} for at in range(64)]
+    clips = [clip_of(files, video, at, params=given) for at, given in enumerate(square)]
+    page = opened(Compare(pivot(clips, "seed", "motion_strength")).to_html(tmp_path / "x.html"))
+    root = page.locator(".vidnb-compare")
+    expect(root).to_have_attribute("data-films", "16", timeout=60_000)  # those in view, and of these as many as may
+    sums = played_in_step(root)
+    assert sums["clips"] == 16
+    early = browser_mb()
+    page.wait_for_timeout(20_000)  # a turn is a second
+    late = browser_mb()
+    assert late < 2000
+    assert late < 1.3 * early + 100  # a frame that is never closed would have been 180 kB, 300 times a second

@@ -8,6 +8,11 @@ interface Model {
   on(event: string, handler: (...given: any[]) => void): void;
   off(event: string, handler: (...given: any[]) => void): void;
   send(content: object, callbacks?: object, buffers?: (ArrayBuffer | DataView)[]): void;
+  /** Of hosts that can show one widget inside another, as Jupyter's. */
+  widget_manager?: {
+    get_model(id: string): Promise<object>;
+    create_view(model: object): Promise<{ el: HTMLElement; remove(): void }>;
+  };
 }
 
 /** What every part gets from `begin`. */

@@ -15,6 +15,7 @@ import httpx
 import pytest
 from clocks import TestClock
 from fakes import CANARY
+from stranger import KEYS
 
 from vidnb import providers
 from vidnb.client import addresses
@@ -87,7 +88,7 @@ async def test_every_connection_takes_the_proxy(monkeypatch: pytest.MonkeyPatch)
         await wire.call(Call("POST", "http://127.0.0.1:9/bucket", form={"a": "b"}, file=FilePart("file", "a", b"")))
         async with wire.download("http://127.0.0.1:9/clip.mp4") as body:
             assert b"".join([chunk async for chunk in body]) == proxy.hello
-        await addresses._get("http://127.0.0.1:9/picture.png")
+        await addresses._get("http://127.0.0.1:9/picture.png", public_only=False)
         await wire.aclose()
         base = "http://127.0.0.1:9"
         assert proxy.lines == [
@@ -245,6 +246,17 @@ async def test_an_emulated_job_is_not_sent_to_a_server_that_took_the_emulators_p
     await wire.aclose()
     assert not caught.value.sent
     assert port
+
+
+def test_no_key_of_a_person_goes_to_what_proves_to_be_an_emulator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEONARDO_API_KEY", KEYS["leonardo"])
+    with Emulator(tmp_path / "e") as emulator, running(emulator) as base:
+        where = target_at(base)
+    # A router may answer the handshake by the emulator, and send the submits to the service, where this key would pay.
+    assert where.emulated
+    assert where.key.get_secret_value() != KEYS["leonardo"]
 
 
 @pytest.mark.parametrize(("held_s", "asked"), [(0.0, 2), (1000.0, 1)])

@@ -240,3 +240,9 @@ def test_canonical_json_is_stable_over_releases() -> None:
     )
     assert recipe.canonical() == text
     assert recipe.recipe_hash == "ef02fc0f52819a490919d56c836a868bd6c5a4ce50c6f951286358c04a963213"
+
+
+@pytest.mark.parametrize("number", [10**4000, -(10**400), float("inf")])
+def test_a_number_that_no_float_can_hold_is_refused_like_any_other(number: float) -> None:
+    with pytest.raises(ParamsError, match="seed"):
+        params.validate(catalog.find("leonardo/motion_2.0"), {"prompt": "x", "seed": number})

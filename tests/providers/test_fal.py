@@ -56,7 +56,9 @@ POLLED: dict[str, Status] = {
 }
 RESULTS: dict[str, Status] = {
     "fal-result": Status(JOB, State.DOWNLOADING, "COMPLETED", LINK),
-    "fal-result-seed": Status(JOB, State.DOWNLOADING, "COMPLETED", LINK),
+    "fal-result-seed": Status(
+        JOB, State.DOWNLOADING, "COMPLETED", LINK, used_seed=424242, used_prompt="a koala, in detail"
+    ),
     "fal-result-no-video": Status(
         JOB, None, "COMPLETED without link", error="fal reported the end of the job without a link to the clip",
         ended=True,

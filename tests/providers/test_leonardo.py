@@ -65,8 +65,8 @@ CREATED = {
 }
 POLLED = {
     "leonardo-get-pending": Status(JOB, State.RUNNING, "PENDING"),
-    "leonardo-get-complete": Status(JOB, State.DOWNLOADING, "COMPLETE", CLIP, ASSET, nsfw=False),
-    "leonardo-get-complete-nsfw": Status(JOB, State.DOWNLOADING, "COMPLETE", CLIP, ASSET, nsfw=True),
+    "leonardo-get-complete": Status(JOB, State.DOWNLOADING, "COMPLETE", CLIP, ASSET, nsfw=False, used_seed=123),
+    "leonardo-get-complete-nsfw": Status(JOB, State.DOWNLOADING, "COMPLETE", CLIP, ASSET, nsfw=True, used_seed=123),
     "leonardo-get-complete-no-output": Status(
         JOB,
         None,

@@ -10,9 +10,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from fakes import EmulatorBehind, Recorder, picture
 from mcp import Client, StdioServerParameters
+from mcp.client.streamable_http import streamable_http_client
+from served import serving
 
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.serve.mcp import mcp_server
@@ -103,7 +106,7 @@ async def test_a_token_holds_after_a_restart_and_for_another_server(tmp_path: Pa
         first = await call("submit", quote_token=token)
         await call("wait", job=first["jobs"][0])
     async with agent(tmp_path, wires) as (call, _):
-        assert await call("submit", quote_token=token) == first
+        assert await call("submit", quote_token=token) == first | {"repeated": True}
     assert posts(wires) == 1
 
 
@@ -132,6 +135,7 @@ async def test_a_cap_that_a_person_set_holds_and_no_tool_lifts_it(tmp_path: Path
         ({"model": "leonardo/motion", "prompt": "a koala"}, "did you mean"),
         ({"model": MODEL, "prompt": "a koala", "takes": 1000}, "allowed: 1 to 20"),
         ({"model": MODEL, "prompt": "a koala", "images": {"start_image": "/etc/passwd"}}, "or a file in"),
+        ({"model": MODEL, "prompt": "a koala", "params": {"start_image": "/etc/passwd"}}, "or a file in"),
         ({"model": MODEL, "prompt": "a koala", "images": {"picture": "a.png"}}, "takes files for"),
     ],
 )  # fmt: skip
@@ -188,3 +192,20 @@ async def test_over_stdio_nothing_but_the_protocol_is_on_stdout_and_a_killed_ser
         assert (await call("submit", quote_token=token))["jobs"] == [job]
         assert (await call("wait", job=job))["state"] == "done"
         assert (await call("history"))["all"] == 1
+
+
+@pytest.mark.long
+async def test_over_http_only_who_has_the_token_may_ask(tmp_path: Path) -> None:
+    with serving(tmp_path / "data", {}, "mcp", "--http") as (_, base, bearer):
+        url = base + "/mcp"
+        async with httpx2.AsyncClient(timeout=60) as http:
+            for headers, status in (
+                ({}, 401), (bearer | {"Origin": "http://evil.example"}, 403), (bearer | {"Host": "evil.example"}, 403),
+            ):  # fmt: skip
+                assert (await http.post(url, json={}, headers=headers)).status_code == status
+            http.headers.update(bearer)
+            async with Client(streamable_http_client(url, http_client=http)) as client:
+                call = Agent(client)
+                token = (await call("quote", model=MODEL, prompt="a koala"))["quote_token"]
+                [job] = (await call("submit", quote_token=token))["jobs"]
+                assert (await call("wait", job=job))["state"] == "done"

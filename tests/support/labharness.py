@@ -32,6 +32,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 import nbformat
+import psutil
 from playwright.sync_api import Locator, Page, Route, ViewportSize, expect, sync_playwright
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -109,6 +110,25 @@ def candidates() -> Iterator[str]:
 def find_browser() -> str | None:
     """The first Chromium that launches, or None."""
     return next(filter(launches, candidates()), None)
+
+
+def browser_processes() -> list[psutil.Process]:
+    """The processes of every Chromium that this process has started."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if "chrom" in process.name():
+                found.append(process)
+    return found
+
+
+def browser_mb() -> float:
+    """The memory that these processes have for themselves, in MB."""
+    total = 0
+    for process in browser_processes():
+        with suppress(psutil.Error):
+            total += process.memory_full_info().uss
+    return total / 1e6
 
 
 def free_port() -> int:

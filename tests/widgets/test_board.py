@@ -112,3 +112,60 @@ def test_run_and_retry_are_pressed_in_the_board(tmp_path: Path) -> None:
         board.heard_retry({"cause": cause["name"]}, [])
         board._run.result(60)
         assert (board._now["causes"], board.problem) == ([], "")
+
+
+def test_a_budget_that_is_used_up_is_raised_on_the_board_and_the_sweep_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator = Emulator(tmp_path / "emulator", speed=1000.0)
+    with Client(tmp_path, emulator=emulator) as client:
+        sweep = vidnb.sweep("a {animal}", animal=["koala", "heron", "fox"], **QUICK, budget_jobs=1, client=client)
+        board = Board(sweep)
+        said = heard(board, monkeypatch)
+        board.heard_run({}, [])
+        assert board._run is not None
+        board._run.result(60)
+        assert [step["kind"] for step in board._now["steps"]] == ["caps", "run"]
+        board.heard_caps({}, [])
+        assert [(cap["unit"], cap["text"]) for cap in said[-1][1]["caps"]] == [("USD", ""), ("JOBS", "1")]
+        for wrong, why in (
+            ("0", "less than what is spent or held already: 1 job"),
+            ("1,5", "'1,5' is no cap in jobs: write a number such as 30"),
+            ("1.5", "is no cap in jobs"), ("nan", "is no cap in jobs"), ("", "without any nothing would end"),
+        ):  # fmt: skip
+            board.heard_budget({"caps": {"USD": "", "JOBS": wrong}}, [])
+            kind, told, _ = said[-1]
+            assert (kind, told["refused"], why in told["words"]) == ("capped", True, True), told
+        assert client.asynchronous.ledger.purse_caps(sweep.purse) == {"JOBS": 1.0}
+        board.heard_budget({"caps": {"USD": "$5", "JOBS": "3"}}, [])
+        (words,) = [told["words"] for kind, told, _ in said if kind == "capped" and not told["refused"]]
+        assert client.asynchronous.ledger.purse_caps(sweep.purse) == {"JOBS": 3.0, "USD": 5.0}
+        assert words.endswith(
+            "At most 3 jobs now instead of 1 job; 2 jobs left. The code says budget_jobs, which sets 1 job when it "
+            "is run again: change that, too. It goes on."
+        )
+        board._run.result(60)
+        assert (board._now["heading"], len(sweep.history.where(state="done"))) == ("Done", 3)
+
+
+async def test_clips_of_marked_cells_are_compared_in_the_board_and_their_stars_reach_its_cells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with emulated(tmp_path) as client:
+        sweep = vidnb.sweep("a {animal}", animal=["koala", "heron", "fox"], **QUICK, client=client)
+        await sweep.run_async()
+        board = Board(sweep)
+        said = heard(board, monkeypatch)
+        board._received(None, {"kind": "compare", "cells": [0]}, [])
+        assert board.problem == "Two clips that are done are needed to compare."
+        board._received(None, {"kind": "compare", "cells": [0, 2]}, [])
+        comparison = board._comparison
+        assert [clip.prompt for clip in comparison.clips] == ["a koala", "a fox"]
+        assert said[-1][1]["code"] == f"vidnb.compare({[clip.job.id[:8] for clip in comparison.clips]})"
+        cells = comparison.grid.cells
+        await comparison._rate(next(n for n, cell in enumerate(cells) if cell.clip is comparison.clips[1]), 5)
+        assert comparison.annotated.job.rating == 5
+        await board._renew(comparison.annotated.job.id)  # what its own task does, which nobody can wait for
+        assert ("cells", {}, [struct.pack("<1I", 2), bytes([DONE, 5])]) in said
+        comparison.heard_close({}, [])
+        assert (board._comparison, comparison.is_open) == (None, False)

@@ -247,6 +247,8 @@ class Catalogue(Mapping[str, Model]):
         Raises:
             ConfigError: nothing has that id; the message names the closest ones.
         """
+        if not isinstance(model_id, str):
+            raise ConfigError(f"model={model_id!r:.80}: give the id of a model; vidnb.models() lists them all.")
         if model_id in self._models or model_id in self._aliases:
             return self[model_id]
         bare = [model for model in self._models.values() if model.name == model_id]

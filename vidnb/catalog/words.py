@@ -36,6 +36,22 @@ def price_line(table: Mapping[str, Any]) -> str:
     return f"{low if low == high else f'{low} to {high}'} {per}{sure}"
 
 
+def seconds(model: Model) -> str:
+    """Return how long a model's clips are: "5", "5, 10", "2 to 15"; "" where nobody knows."""
+    duration = model.params.get("duration_s")
+    if duration is None:
+        return "" if model.fixed_duration_s is None else f"{model.fixed_duration_s:g}"
+    return duration.bounds.removeprefix("one of ")
+
+
+def resolutions(model: Model) -> list[str]:
+    """Return the size classes of a model."""
+    resolution = model.params.get("resolution")
+    if resolution is not None and resolution.choices:
+        return list(map(str, resolution.choices))
+    return list(dict.fromkeys(size.resolution for size in model.sizes))
+
+
 def _amount(amount: float, unit: str) -> str:
     return f"${amount:g}" if unit == "USD" else f"{amount:,} {unit.lower()}"
 

@@ -27,8 +27,10 @@ from vidnb.cli import (
     mcp,
     models,
     resume,
+    serve,
     settle,
     shrink,
+    skill,
     sweep,
     work,
 )
@@ -112,6 +114,8 @@ app.command()(settle.cancel)
 app.command()(budget.budget)
 app.command()(gpu.gpu)
 app.command()(mcp.mcp)
+app.command()(serve.serve)
+app.add_typer(skill.skill, name="skill")
 app.command()(doctor.doctor)
 
 

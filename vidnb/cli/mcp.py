@@ -6,24 +6,34 @@ from typing import Annotated
 
 import typer
 
-from vidnb.errors import ConfigError
+from vidnb.cli import listening
+
+ABOUT = """Register {base}/mcp with the agent, with the header Authorization: Bearer TOKEN.
+The token lies in {token}; whoever has it can spend up to the caps."""
 
 
 def mcp(
     http: Annotated[bool, typer.Option("--http", help="Serve over HTTP on this machine instead of stdin.")] = False,
-    port: Annotated[int, typer.Option(help="The port for --http.")] = 8766,
-    purse: Annotated[str, typer.Option(help="The purse that pays; cap it with vidnb budget.")] = "programs",
+    host: listening.Host = "127.0.0.1",
+    port: listening.Port = 8766,
+    token_file: listening.TokenFile = None,
+    allow_host: listening.AllowHost = None,
+    purse: listening.Purse = "programs",
 ) -> None:
     """Give an agent (Claude, Cursor, any MCP client) tools that make clips, without ever paying twice or past a cap.
 
-    Register it with the agent as the command vidnb with the argument mcp. Caps: vidnb budget programs --usd 5.
+    Register it with the agent as the command vidnb with the argument mcp. Caps: vidnb budget programs --usd 5. All
+    options but --purse are for --http, where every request carries the token of the token file.
     """
     from vidnb.serve.mcp import mcp_server
 
-    if not purse.strip():
-        raise ConfigError("--purse: give it a name, as programs")
-    server = mcp_server(purse=purse)
-    if http:
-        server.run("streamable-http", host="127.0.0.1", port=port)
-    else:
+    server = mcp_server(purse=listening.checked_purse(purse))
+    if not http:
         server.run("stdio")
+        return
+    from vidnb.serve.guard import Guard
+
+    file, token = listening.token_in(token_file)
+    # The SDK knows the names of this machine only; the guard knows those that were given, too.
+    app = Guard(server.streamable_http_app(host=""), token=token, open_paths=(), hosts=allow_host or ())
+    listening.run(app, host, port, lambda base: ABOUT.format(base=base, token=file))

@@ -46,21 +46,11 @@ def models(
 
 
 def _row(model: Model) -> tuple[str, ...]:
-    resolutions = dict.fromkeys(size.resolution for size in model.sizes)
-    resolution = model.params.get("resolution")
-    choices = resolution.choices if resolution is not None and resolution.choices else tuple(resolutions)
     status = f"retired {model.retired_on or ''}" if model.is_retired else model.status
     return (
-        model.id, ", ".join(model.modes), status.strip(), _seconds(model), ", ".join(map(str, choices)), model.title,
-        words.price_line(model.price),
+        model.id, ", ".join(model.modes), status.strip(), words.seconds(model), ", ".join(words.resolutions(model)),
+        model.title, words.price_line(model.price),
     )  # fmt: skip
-
-
-def _seconds(model: Model) -> str:
-    duration = model.params.get("duration_s")
-    if duration is None:
-        return "" if model.fixed_duration_s is None else f"{model.fixed_duration_s:g}"
-    return duration.bounds.removeprefix("one of ")
 
 
 def _explain(model: Model, as_json: bool) -> None:
@@ -90,7 +80,7 @@ def _facts(model: Model) -> dict[str, str]:
         "title": model.title,
         "status": words.retirement(model) if model.is_retired else model.status,
         "made from": ", ".join(model.modes),
-        "seconds": _seconds(model),
+        "seconds": words.seconds(model),
         "price": words.price_line(model.price) or "none published",
         "sizes": ", ".join(f"{size.width_px}x{size.height_px} ({size.resolution})" for size in model.sizes),
         "size note": model.size_note,

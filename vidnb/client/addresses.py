@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,8 +23,15 @@ LONGEST_S = 300.0
 """An address that drips would hold the call for ever: each byte begins the time-out of httpx anew."""
 
 
-async def fetched(entry: catalog.Model, values: Mapping[str, Any]) -> dict[str, Any]:
+async def fetched(
+    entry: catalog.Model, values: Mapping[str, Any], *, public_only: bool = False
+) -> dict[str, Any]:  # fmt: skip
     """The values with every media URL replaced by its bytes, and every clip by its file.
+
+    Args:
+        entry: the model.
+        values: what was given for it.
+        public_only: fetch nothing from this machine or a private network, for addresses that no person typed.
 
     Raises:
         ParamsError: an address cannot be read; the message says which.
@@ -32,7 +40,10 @@ async def fetched(entry: catalog.Model, values: Mapping[str, Any]) -> dict[str, 
     for name in _media(entry) & set(values):
         value, problem = values[name], None
         try:
-            found[name] = [await _one(item) for item in value] if isinstance(value, list | tuple) else await _one(value)
+            if isinstance(value, list | tuple):
+                found[name] = [await _one(item, public_only) for item in value]
+            else:
+                found[name] = await _one(value, public_only)
         except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             allowed = f"the address cannot be read ({type(error).__name__})"
             said = str(error) or f"it took over {LONGEST_S:.0f} s"
@@ -72,23 +83,26 @@ def is_address(item: Any) -> bool:
     return isinstance(item, str) and item.lower().startswith(("http://", "https://"))
 
 
-async def _one(item: Any) -> Any:
+async def _one(item: Any, public_only: bool) -> Any:
     if isinstance(item, Clip):
         return item.path
-    return await _get(item) if is_address(item) else item
+    return await _get(item, public_only) if is_address(item) else item
 
 
-async def _get(url: str) -> bytes:
+async def _get(url: str, public_only: bool) -> bytes:
     """The bytes behind a URL that the user gave as an input; at most 50 MB."""
+    sockets = Sockets(4)
 
     async def stay_outside(request: httpx.Request) -> None:
+        if public_only and not await _is_outside(request.url, by_proxy=bool(sockets.proxy_of(request.url))):
+            raise ValueError("it leads to this machine, into a private network, or away from https")
         if is_public(urlsplit(url).hostname or "") and not is_public(request.url.host):
             raise ValueError("it redirects into a private network")
 
     # Not compressed: a small answer could unfold into gigabytes.
     client = httpx.AsyncClient(
         follow_redirects=True, timeout=30.0, event_hooks={"request": [stay_outside]},
-        headers={"Accept-Encoding": "identity"}, transport=Sockets(4), trust_env=False,
+        headers={"Accept-Encoding": "identity"}, transport=sockets, trust_env=False,
     )  # fmt: skip
     async with asyncio.timeout(LONGEST_S), client, client.stream("GET", url) as response:
         response.raise_for_status()
@@ -100,3 +114,19 @@ async def _get(url: str) -> bytes:
     if is_page(bytes(content[:512])):
         raise ValueError("a web page lies there: give the address of the picture, clip or sound itself")
     return bytes(content)
+
+
+async def _is_outside(url: httpx.URL, *, by_proxy: bool) -> bool:
+    """Whether an https address leads to the internet, by its name and by what its name stands for here.
+
+    Behind a proxy a name may mean nothing on this machine, and what it stands for is the proxy's business.
+    """
+    if url.scheme != "https" or not is_public(url.host):
+        return False
+    if by_proxy:
+        return True
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(url.host, url.port or 443)
+    except OSError as error:
+        raise ValueError(f"{url.host} is not known here ({error.strerror or error})") from None
+    return all(ipaddress.ip_address(str(place[0]).partition("%")[0]).is_global for *_, place in found)

@@ -23,7 +23,7 @@ from pydantic import SecretStr
 
 from vidnb import catalog, display, params, providers
 from vidnb.catalog import DEFAULT_MODEL, words
-from vidnb.client import addresses
+from vidnb.client import addresses, arguments
 from vidnb.client.budget import PROCESS, Budget, caps, checked_name, of_process
 from vidnb.client.connections import Connections
 from vidnb.client.home import home_of, whole_path
@@ -189,11 +189,12 @@ class AsyncClient:
         Example:
             >>> vidnb.generate("a koala and a cat in a meadow", model="leonardo/motion_2.0", seed=7)
         """
+        wait_s = arguments.seconds(timeout_s)
         job = await self.submit(
             prompt, model=model, take=take, fresh=fresh, unsupported=unsupported, purse=purse,
             accept_unknown_price=accept_unknown_price, **values,
         )  # fmt: skip
-        return await self.wait(job, timeout_s)
+        return await self.wait(job, wait_s)
 
     async def submit(
         self,
@@ -232,7 +233,10 @@ class AsyncClient:
             >>> jobs = [vidnb.submit("a koala in a meadow", seed=seed) for seed in range(3)]
             >>> clips = [vidnb.wait(job) for job in jobs]
         """
-        entry = catalog.find(model)
+        entry = catalog.find(arguments.name_of(model) or DEFAULT_MODEL)
+        take, fresh = arguments.take_of(take), arguments.flag("fresh", fresh)
+        accepted = arguments.flag("accept_unknown_price", accept_unknown_price)
+        purse = checked_name(arguments.name_of(purse) or None) or self._purse
         if prompt is not None:
             values["prompt"] = prompt
         request = params.validate(entry, await addresses.fetched(entry, values), unsupported=unsupported)
@@ -245,9 +249,9 @@ class AsyncClient:
                 if isinstance(item, MediaFile):
                     self.files.put(item.content, "." + item.extension)
         while True:
-            row = await self._aside(self._row, request, where, take, fresh, purse or self._purse)
+            row = await self._aside(self._row, request, where, take, fresh, purse)
             row = engine.leases.with_lease(row)
-            reservation = await self._aside(self._reservation, row, accept_unknown_price)
+            reservation = await self._aside(self._reservation, row, accepted)
             try:
                 job, is_new = await self._aside(self.store.intend, row, reservation)
             except CapReachedError as error:
@@ -302,6 +306,7 @@ class AsyncClient:
             >>> vidnb.wait("3f2a91c0")          # an id, or the first characters of one
             >>> vidnb.wait([vidnb.submit("a koala in a meadow", seed=seed) for seed in range(3)])
         """
+        timeout_s = arguments.seconds(timeout_s)
         if not isinstance(job, Job | Clip | str):
             return await self._wait_for_all(listed(job), timeout_s, quiet)
         row = await self._newest(job)
@@ -360,7 +365,8 @@ class AsyncClient:
 
     async def _complete(self, job: Job) -> Job:
         """The done job's row, its file fetched again where somebody deleted it and the service still has it."""
-        if job.clip is None or await asyncio.to_thread(self.files.exists, job.clip.sha256, ".mp4"):
+        clips = [job.clip, *job.outputs] if job.clip is not None else []
+        if all([await asyncio.to_thread(self.files.exists, clip.sha256, ".mp4") for clip in clips]):
             return job
         try:
             return await self.engine.fetch_again(job)
@@ -517,7 +523,7 @@ class AsyncClient:
         Example:
             >>> vidnb.resume(wait=False)        # after a restart of the kernel
         """
-        rows, runners = [], []
+        timeout_s, rows, runners = arguments.seconds(timeout_s), [], []
         for row in await self._aside(self.store.unfinished):
             try:
                 self._connections.wire_for(row)
@@ -612,7 +618,8 @@ class AsyncClient:
                 row,
             )
         if how == "send_again":
-            reservation = await self._aside(self._reservation, row, accept_unknown_price)
+            accepted = arguments.flag("accept_unknown_price", accept_unknown_price)
+            reservation = await self._aside(self._reservation, row, accepted)
             try:
                 row = await self._aside(
                     self.store.move, row.id, State.INTENDED, expect=State.AMBIGUOUS, sent_at=row.submitted_at,
@@ -694,7 +701,8 @@ class AsyncClient:
         Example:
             >>> vidnb.quote("a koala in a meadow", model="1min/kling", duration_s=10)
         """
-        entry = catalog.find(model)
+        entry = catalog.find(arguments.name_of(model) or DEFAULT_MODEL)
+        take, fresh = arguments.take_of(take), arguments.flag("fresh", fresh)
         where = self.target(entry.provider)
         if prompt is not None:
             values["prompt"] = prompt
@@ -792,7 +800,8 @@ class AsyncClient:
         Example:
             >>> vidnb.job("3f2a91c0").state
         """
-        known = job.job if isinstance(job, Clip) else job
+        given = arguments.one_job(job)
+        known = given.job if isinstance(given, Clip) else given
         return self.store.get(known.id) if isinstance(known, Job) else self.store.find(known)
 
     def clip(self, job: Job | Clip | str) -> Clip:

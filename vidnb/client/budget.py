@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import uuid
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,8 @@ from vidnb.jobs.ledger import PRIVATE
 from vidnb.records import JOBS_UNIT, KEEP, Cost, Keep, Purse
 
 Credits = Mapping[str, float | None]
+LARGEST_CAP = 1e15
+"""Above it a sum of cents is no longer exact."""
 PROCESS = f"process:{uuid.uuid4().hex[:12]}"
 """The purse of `VIDNB_BUDGET_USD`, which all clients of a process share."""
 
@@ -79,8 +80,7 @@ def caps(
 def _checked(name: str, cap: Any) -> float | None:
     if cap is None:
         return None
-    good = isinstance(cap, int | float) and not isinstance(cap, bool) and math.isfinite(cap) and cap >= 0
-    if not good:
+    if isinstance(cap, bool) or not isinstance(cap, int | float) or not 0 <= cap <= LARGEST_CAP:
         raise ConfigError(f"{name}={cap!r}: give a number of 0 or more, or None")
     return float(cap)
 
@@ -93,7 +93,8 @@ def checked_name(purse: str | None) -> str | None:
     """
     if purse is None:
         return None
-    if not isinstance(purse, str) or not purse.strip() or len(purse) > 100 or purse.startswith(PRIVATE):
+    good = isinstance(purse, str) and bool(purse.strip()) and purse.isprintable() and len(purse) <= 100
+    if not good or purse.startswith(PRIVATE):
         raise ConfigError(f"purse={purse!r}: give a name of 1 to 100 characters, not client:... or process:...")
     return purse
 

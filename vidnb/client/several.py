@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
+from vidnb.client.arguments import one_job
 from vidnb.clip import Clip
 from vidnb.errors import ConfigError, JobsError, VidnbError
 from vidnb.records import Job
@@ -23,11 +24,9 @@ def listed(given: Several) -> list[One]:
     Raises:
         ConfigError: something among them is no job.
     """
-    jobs: list[One] = list(given)
-    for job in jobs:
-        if not isinstance(job, Job | Clip | str):
-            raise ConfigError(f"{job!r} is no job: give jobs, clips, or ids of jobs")
-    return jobs
+    if not isinstance(given, Iterable):
+        raise ConfigError(f"{given!r:.80} is no job: give jobs, clips, or ids of jobs")
+    return [one_job(job) for job in given]
 
 
 async def each(jobs: list[Job], verb: Callable[[Job], Coroutine[Any, Any, T]], failed: str) -> list[T]:

@@ -156,7 +156,7 @@ def clip_html(clip: Clip, *, embed: bool | None = None, preload: Literal["metada
         # The message of the error names a folder of this machine, which nobody wants in a shared notebook.
         way = Route("poster", note="The video cannot be read: its file is not in the data folder")
     notes = (_note(clip.info.note), _note(way.note))
-    caption = (_prompt(clip.job), _chips(clip.job), _outcome(clip), *notes, _code(clip))
+    caption = (_prompt(clip.job), _chips(clip.job), _outcome(clip), *notes, _used_prompt(clip.job), _code(clip))
     return block(_picture(clip, way, preload), *caption, style=f"max-width:{WIDE_PX}px;margin:2px 0 10px")
 
 
@@ -277,7 +277,19 @@ def _prompt(job: Job) -> Html | None:
         return shown
     text = job.prompt[:PROMPT_SAVED] + ("…" if len(job.prompt) > PROMPT_SAVED else "")
     count = f"whole prompt, {len(job.prompt):,} characters"
-    return join([shown, details(count, tag("div", text, dir="auto", style="white-space:pre-wrap;margin:2px 0 4px"))])
+    return join([shown, _folded(count, text)])
+
+
+def _folded(summary: str, text: str) -> Html:
+    return details(summary, tag("div", text, dir="auto", style="white-space:pre-wrap;margin:2px 0 4px"))
+
+
+def _used_prompt(job: Job) -> Html | None:
+    """The prompt that the service says it used, where that is another one."""
+    used = (job.used_prompt or "")[:PROMPT_SAVED]
+    if not used or " ".join(used.split()) == " ".join(job.prompt.split()):
+        return None
+    return _folded("prompt as the service rewrote it", used)
 
 
 def _chips(job: Job) -> Html:
@@ -348,6 +360,8 @@ def outcome_words(clip: Clip) -> list[str]:
         f"{info.fps:.4g} fps" if info.fps else None,
         "sound" if info.has_audio else None,
         size(info.size_bytes),
+        f"the service used seed {job.used_seed}" if job.used_seed not in (None, job.params.get("seed")) else None,
+        f"{len(job.outputs)} more of the same job: clip.outputs" if job.outputs else None,
     ]
     return [word for word in words if word]
 

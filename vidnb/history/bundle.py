@@ -69,6 +69,9 @@ class Entry(BaseModel):
     nsfw: bool | None = None
     error: dict[str, Any] | None = None
     clip: ClipEntry | None = None
+    outputs: Annotated[list[ClipEntry], Field(max_length=20)] = []
+    used_seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
+    used_prompt: Annotated[str, Field(max_length=20_000)] | None = None
     rating: Annotated[int, Field(ge=1, le=5)] | None = None
     tags: Annotated[list[Annotated[str, Field(max_length=60)]], Field(max_length=50)] = []
     note: Annotated[str, Field(max_length=10_000)] = ""
@@ -113,7 +116,7 @@ def _write(store: Store, files: Files, jobs: Iterable[Job], part: Path) -> tuple
     lines, written, left_out = [], set[tuple[str, str]](), 0
     with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         for job in jobs:
-            wanted = {*files_of(job.clip.sha256 if job.clip else None, job.images)}
+            wanted = _files(job)
             if job.state not in TERMINAL or not all(files.exists(*one) for one in wanted):
                 left_out += 1
                 continue
@@ -136,6 +139,7 @@ def _entry(job: Job) -> Entry:
     names = (
         "id", "provider", "model", "recipe_hash", "seeded_hash", "seed_drawn", "take", "state", "emulated",
         "created_at", "submitted_at", "finished_at", "done_at", "nsfw", "rating", "note",
+        "used_seed", "used_prompt",
     )  # fmt: skip
     return Entry.model_construct(
         **{name: getattr(job, name) for name in names},
@@ -144,6 +148,7 @@ def _entry(job: Job) -> Entry:
         cost=(job.cost.amount, job.cost.unit) if job.cost else None,
         error=_unsigned(dict(job.error)) if job.error else None,
         clip=ClipEntry(sha256=job.clip.sha256, note=job.clip.note) if job.clip else None,
+        outputs=[ClipEntry(sha256=one.sha256, note=one.note) for one in job.outputs],
     )  # fmt: skip
 
 
@@ -244,19 +249,21 @@ def _look(data: bytes, sha256: str, refused: Refuse) -> ClipInfo:
 
 
 def _files(job: Job) -> set[tuple[str, str]]:
-    return files_of(job.clip.sha256 if job.clip else None, job.images)
+    return files_of([clip.sha256 for clip in (job.clip, *job.outputs) if clip], job.images)
 
 
 def _job(
     entry: Entry, clips: Mapping[str, ClipInfo], there: set[tuple[str, str]], replay: bool, refused: Refuse
 ) -> Job:
-    fields = entry.model_dump(exclude={"clip", "cost", "tags"})
+    fields = entry.model_dump(exclude={"clip", "cost", "tags", "outputs"})
     clip = clips.get(entry.clip.sha256) if entry.clip else None
+    outputs = tuple(clips[one.sha256] for one in entry.outputs if one.sha256 in clips)
     job = Job(
-        **fields, base_url=ADDRESS, imported=True, clip=clip, tags=tuple(entry.tags),
+        **fields, base_url=ADDRESS, imported=True, clip=clip, outputs=outputs, tags=tuple(entry.tags),
         cost=Cost(*entry.cost) if entry.cost else None,
     )  # fmt: skip
-    if (entry.clip is not None and clip is None) or not _files(job) <= there:
+    missing = (entry.clip is not None and clip is None) or len(outputs) < len(entry.outputs)
+    if missing or not _files(job) <= there:
         raise refused(f"a file of job {entry.id[:8]} is missing in it")
     return replace(job, replays=replay and job.state is State.DONE and _is_its_recipe(job))
 

@@ -73,6 +73,8 @@ FIELDS: Mapping[str, tuple[str, Kind]] = {
     "clip_sha256": ("clip_sha256", "id"),
     "purse": ("purse", "text"),
     "seed_drawn": ("seed_drawn", "bool"),
+    "used_seed": ("used_seed", "int"),
+    "used_prompt": ("used_prompt", "part"),
     "imported": ("imported", "bool"),
     "replayed": ("replays", "bool"),
     "sweep": ("sweep", "text"),

@@ -38,6 +38,8 @@ TYPES = {
     "note": "string",
     "provider": "category",
     "seed_drawn": "boolean",
+    "used_seed": "Int64",
+    "used_prompt": "string",
     "imported": "boolean",
     "replayed": "boolean",
     "cost_usd": "Float64",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from dataclasses import replace
 
 from vidnb.errors import MediaError, StoreError, TransportError
@@ -14,7 +15,11 @@ from vidnb.media import video
 from vidnb.net.wire import Wire
 from vidnb.records import ClipInfo, Job, Link, State
 
+log = logging.getLogger("vidnb")
+
 TRIES = 5
+MOST_OUTPUTS = 16
+"""So many further clips of one job are fetched: no service makes more at once, and a list may be endless."""
 
 
 class Downloader:
@@ -38,12 +43,17 @@ class Downloader:
         Raises:
             TransportError, MediaError: no try brought the clip; the job stays as it is.
         """
+        clip = None
         for attempt in range(TRIES):
+            last = attempt == TRIES - 1
             try:
-                clip = await self._fetched(lane.wire, link)
-                return await self._recorder.move(job, State.DONE, done_at=self._clock.utc(), clip=clip)
+                clip = clip or await self._fetched(lane.wire, link)
+                outputs, note = await self._further(job, lane.wire, link, must_end=last)
+                return await self._recorder.move(
+                    job, State.DONE, done_at=self._clock.utc(), clip=clip, outputs=outputs, note=note
+                )
             except (TransportError, MediaError):
-                if attempt == TRIES - 1:
+                if last:
                     # The service still has the clip: the job stays as it is, and the next call or `resume` fetches it.
                     raise
             await self._clock.sleep(min(8.0, 0.25 * 2**attempt) if job.emulated else min(30.0, 1.0 * 2**attempt))
@@ -63,10 +73,38 @@ class Downloader:
         store, status = self._recorder.store, await self._poller.ask(job, lane.wire)
         if status.video_url is None:
             raise StoreError(f"the file of job {job.id[:8]} was deleted, and {job.provider} gives no link to it now")
-        info = await self._fetched(lane.wire, Link(status.video_url))
+        link = Link(status.video_url, status.more_urls)
+        info = await self._fetched(lane.wire, link)
         if job.clip is None or info.sha256 != job.clip.sha256:  # the service may have encoded it anew
             await store.aside(store.update, job.id, clip=info)
+        if job.outputs:
+            outputs, _ = await self._further(job, lane.wire, link, must_end=True)
+            if len(outputs) == len(job.outputs):
+                await store.aside(store.update, job.id, outputs=outputs)
         return await store.aside(store.get, job.id)
+
+    async def _further(
+        self, job: Job, wire: Wire, link: Link, *, must_end: bool
+    ) -> tuple[tuple[ClipInfo, ...], str]:
+        """Return the job's further clips, and a note for its events where one cannot be had.
+
+        Raises:
+            TransportError, MediaError: one did not come, and `must_end` is False.
+        """
+        found: dict[str, ClipInfo] = {}
+        missing = ""
+        for url in link.more[:MOST_OUTPUTS]:
+            try:
+                info = await self._fetched(wire, Link(url))
+            except (TransportError, MediaError) as error:
+                if not must_end:
+                    raise
+                # The clip that was asked for is there: one that came beside it must not hold the job up for ever.
+                missing = f"a further clip of this job could not be fetched: {error}"
+                log.warning("job %s: %s", job.id[:8], missing)
+            else:
+                found[info.sha256] = info
+        return tuple(found.values()), missing
 
     async def _fetched(self, wire: Wire, link: Link) -> ClipInfo:
         """Return what was measured of the clip behind a link, once it lies in the data folder."""

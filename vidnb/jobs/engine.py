@@ -252,7 +252,7 @@ class Engine:
                 return job
             # A synchronous answer is the last poll too: later ones may know nothing of such a job.
             if status.video_url:
-                self._links[job.id] = Link(status.video_url)
+                self._links[job.id] = Link(status.video_url, status.more_urls)
             return await self._poller.heard(job, status)
 
     async def _record_unsent(self, job: Job, why: str) -> None:

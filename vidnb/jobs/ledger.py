@@ -113,15 +113,21 @@ class Ledger:
                 "It is booked; the caps count it, and what would pass them is not sent."
             )
 
-    def cap(self, name: str, caps: Mapping[str, float | None]) -> None:
-        """Give a purse caps by unit; None takes one away. Says so where the purse had another."""
+    def cap(self, name: str, caps: Mapping[str, float | None], *, silent: bool = False) -> None:
+        """Give a purse caps by unit; None takes one away. Says so where the purse had another.
+
+        Args:
+            name: of the purse.
+            caps: by unit.
+            silent: whoever asks for it says so.
+        """
         before = {purse.unit: purse.cap for purse in self._store.purses([name]) if purse.book == "real"}
         for unit, cap in caps.items():
             old = before.get(unit)
             if cap == old and unit in before:
                 continue
             self._store.set_cap(name, unit, cap)
-            if old is not None and not name.startswith(PRIVATE):
+            if old is not None and not silent and not name.startswith(PRIVATE):
                 now = "none" if cap is None else str(Cost(cap, unit))
                 self._say(f"The cap of {purse_words(name)} was {Cost(old, unit)} and is {now} now.")
 

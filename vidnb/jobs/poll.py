@@ -39,6 +39,8 @@ NO_ANSWER = "no answer"
 ODD = "odd answer"
 UNKNOWN = "unknown to the service"
 ENDS = (State.DOWNLOADING, State.FAILED)
+HEARD = ("asset_id", "cost", "nsfw", "used_seed", "used_prompt")
+"""What a status may tell that is kept in the job's row, beside its state."""
 
 
 class Poller:
@@ -153,7 +155,7 @@ class Poller:
     async def heard(self, job: Job, status: Status) -> Job:
         """Return the job's row after what the service said; the row is written only where something changed."""
         told: dict[str, Any] = {"wire_status": status.words, "polls": job.polls}
-        told |= {name: value for name in ("asset_id", "cost", "nsfw") if (value := getattr(status, name)) is not None}
+        told |= {name: value for name in HEARD if (value := getattr(status, name)) is not None}
         if status.state is State.FAILED:
             return await self._recorder.fail(job, _failure(job, status), **told)
         if status.state is State.DOWNLOADING and job.state is State.DOWNLOADING:
@@ -207,7 +209,7 @@ def _failure(job: Job, status: Status) -> ProviderError:
 
 
 def _link(status: Status) -> Link | None:
-    return Link(status.video_url) if status.video_url is not None else None
+    return Link(status.video_url, status.more_urls) if status.video_url is not None else None
 
 
 class _Patience:

@@ -124,7 +124,8 @@ def target(provider: Provider, *, live: bool | None = None, key: str | None = No
             f"no key for {provider.title}: {provider.base_url_env} names a server that does not answer as vidnb's "
             f"emulator; start that (vidnb emulate), or set {provider.key_env} if it is another service"
         )
-    return Target(provider, base_url, SecretStr(key or EMULATOR_KEY), emulated)
+    # What proved itself may still be a router that sends other paths to the service: there no key of a person pays.
+    return Target(provider, base_url, SecretStr(EMULATOR_KEY if emulated else key), emulated)
 
 
 def _no_key(provider: Provider) -> str:

@@ -16,6 +16,8 @@ from vidnb.catalog import MEDIA_KINDS, Model, Param
 from vidnb.errors import Problem
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+MOST = 1e300
+"""No number of any service comes near it, and a larger whole number cannot be held against a limit that is a float."""
 
 
 def checked(model: Model, values: Mapping[str, Any], problems: list[Problem], older: list[str]) -> dict[str, Any]:
@@ -78,11 +80,11 @@ def is_given(value: Any) -> bool:
         return False
     if isinstance(value, str):
         return not value or any(letter.isprintable() and not letter.isspace() for letter in value)
-    value = _plain(value)
+    value = plain(value)
     return not (isinstance(value, float) and math.isnan(value))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """The Python value of a numpy scalar; anything else as it is."""
     return value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
 
@@ -102,8 +104,8 @@ def _text(value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    value = _plain(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    value = plain(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -MOST < value < MOST:
         raise ValueError("not a number")
     return value
 
@@ -113,7 +115,7 @@ def _whole(value: float) -> float | int:
 
 
 def _boolean(value: Any) -> Any:
-    value = _plain(value)
+    value = plain(value)
     if not isinstance(value, bool):
         raise ValueError("not true or false")
     return value
@@ -158,7 +160,7 @@ def _one_of(param: Param, model: Model) -> Callable[[Any], Any]:
         by_key |= {_key(True): "on", _key(False): "off"}
 
     def check(value: Any) -> Any:
-        value = _plain(value)
+        value = plain(value)
         for key in (_key(value), f"{_key(value)}p", f"resolution_{_key(value)}".removesuffix("p")):
             if key in by_key:
                 return by_key[key]

@@ -43,6 +43,7 @@ from vidnb.providers.replies import (
     is_page,
     link_at,
     refused_upload,
+    seed_at,
     text_at,
     time_at,
     unexpected,
@@ -169,7 +170,14 @@ class Fal(Provider):
         if 200 <= status < 300 and isinstance(reply.json, dict):
             link = link_at(reply.json, "video", "url") or video_link(reply.json)
             if link is not None:
-                return Status(remote_id, State.DOWNLOADING, "COMPLETED", video_url=link)
+                several = dig(reply.json, "videos")
+                files = several if isinstance(several, list) else []
+                more = dict.fromkeys(url for file in files if (url := link_at(file, "url")) not in (None, link))
+                prompt = text_at(reply.json, "actual_prompt")
+                return Status(
+                    remote_id, State.DOWNLOADING, "COMPLETED", video_url=link, more_urls=tuple(more),
+                    used_seed=seed_at(reply.json, "seed"), used_prompt=prompt or None,
+                )  # fmt: skip
             said = "fal reported the end of the job without a link to the clip"
             return Status(remote_id, None, "COMPLETED without link", error=said, ended=True)
         text, kind = _complaint(reply)

@@ -39,6 +39,7 @@ from vidnb.providers.replies import (
     is_page,
     link_at,
     number_at,
+    seed_at,
     storage_reason,
     text_at,
     time_at,
@@ -377,7 +378,11 @@ def _complete(job: Any, remote_id: str, word: str) -> Status:
         said = "Leonardo.AI reported COMPLETE without a clip: the output was moderated or lost"
         no_clip = f"{word} without a clip"
         return Status(remote_id, None, no_clip, asset_id=asset_id, error=said, nsfw=flagged, ended=True)
-    return Status(remote_id, State.DOWNLOADING, word, video_url=url, asset_id=asset_id, nsfw=flagged)
+    more = dict.fromkeys(link for item in entries if (link := link_at(item, "motionMP4URL")) not in (None, url))
+    return Status(
+        remote_id, State.DOWNLOADING, word, video_url=url, more_urls=tuple(more), asset_id=asset_id, nsfw=flagged,
+        used_seed=seed_at(job, "seed"),
+    )  # fmt: skip
 
 
 def _remote_job(job: Any, known: Collection[str | None] = ()) -> RemoteJob | None:

@@ -37,7 +37,7 @@ from vidnb.providers.replies import (
     id_at,
     is_about,
     is_page,
-    link_at,
+    links_at,
     number_at,
     text_at,
     unexpected,
@@ -193,11 +193,13 @@ def _finished(body: Any, remote_id: str, cost: Cost | None) -> Status:
 
     The plain links in the answer are not followed: a path on the service's own host cannot lead the key elsewhere.
     """
-    link = link_at(body, "urls", 0)
-    if link is None and text_at(body, "unsigned_urls", 0):
-        link = f"/v1/videos/{quote(remote_id, safe='')}/content?index=0"
-    if link is not None:
-        return Status(remote_id, State.DOWNLOADING, "completed", video_url=link, cost=cost)
+    links, unsigned = links_at(body, "urls"), dig(body, "unsigned_urls")
+    if not links and isinstance(unsigned, list):
+        content = f"/v1/videos/{quote(remote_id, safe='')}/content"
+        links = [f"{content}?index={index}" for index, one in enumerate(unsigned) if isinstance(one, str) and one]
+    if links:
+        more = tuple(links[1:])
+        return Status(remote_id, State.DOWNLOADING, "completed", video_url=links[0], more_urls=more, cost=cost)
     said = "OpenRouter reported the end of the job without a link to the clip"
     return Status(remote_id, None, "completed without link", error=said, cost=cost, ended=True)
 

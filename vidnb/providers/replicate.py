@@ -41,6 +41,7 @@ from vidnb.providers.replies import (
     is_about,
     is_page,
     link_at,
+    links_at,
     number_at,
     text_at,
     time_at,
@@ -77,6 +78,9 @@ WEBHOOK_AGE_S = 300.0
 
 _PERCENT = re.compile(r"(\d{1,3})%\|")
 """A line of a progress bar in the logs, as Replicate's own JavaScript client reads it: ` 34%|███▍      | 17/50`."""
+_SEED = re.compile(r"\b[Uu]sing seed:? (\d{1,18})\b")
+"""A line that open models write into the logs where nobody gave them a seed (inferred: a habit of those who pack them).
+"""
 _MODERATED = re.compile(r"\bE005\b|flagged as sensitive", re.IGNORECASE)
 _PASSING = re.compile(r"\b(E003|E6716|E9825)\b|code: PA\b", re.IGNORECASE)
 
@@ -251,9 +255,14 @@ def _status(prediction: Any, remote_id: str) -> Status:
 def _finished(prediction: Any, remote_id: str) -> Status:
     """Return the clip's link, or that it is gone: the output is a link, a list of them, or an object with some."""
     output = dig(prediction, "output")
-    link = link_at([output], 0) or link_at(output, 0) or link_at(output, "video") or video_link({"video": output})
+    links = links_at([output], 0) or links_at([link_at([output], 0) or link_at(output, "video")])
+    link = links[0] if links else video_link({"video": output})
     if link is not None:
-        return Status(remote_id, State.DOWNLOADING, "succeeded", video_url=link)
+        seeds = _SEED.findall(text_at(prediction, "logs"))
+        return Status(
+            remote_id, State.DOWNLOADING, "succeeded", video_url=link, more_urls=tuple(links[1:]),
+            used_seed=int(seeds[-1]) if seeds else None,
+        )  # fmt: skip
     if dig(prediction, "data_removed") is True:
         said = (
             "Replicate made the clip and deleted it since: it keeps results for one hour. Keep a kernel open until a "

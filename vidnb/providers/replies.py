@@ -91,6 +91,12 @@ def whole_at(value: Any, *path: str | int) -> int | None:
     return int(found) if found is not None and found.is_integer() else None
 
 
+def seed_at(value: Any, *path: str | int) -> int | None:
+    """The seed at the path, or None where there is none: services write -1, too, for one that nobody gave."""
+    found = whole_at(value, *path)
+    return found if found is not None and 0 <= found < 2**63 else None
+
+
 def id_at(value: Any, *path: str | int) -> str | None:
     """The id at the path, or None where there is none that can safely be part of a URL's path."""
     found = dig(value, *path)
@@ -107,6 +113,13 @@ def link_at(value: Any, *path: str | int) -> str | None:
     found = text_at(value, *path).strip().replace(" ", "%20")  # services forget to escape file names
     found = f"https:{found}" if re.match(r"//[^/]", found) else found
     return found if found.lower().startswith(("https://", "http://")) and not re.search(r"\s", found) else None
+
+
+def links_at(value: Any, *path: str | int) -> list[str]:
+    """The http(s) links in the list at the path, each once, but for pictures, sounds and texts; [] without a list."""
+    found = dig(value, *path)
+    links = [link_at([one], 0) for one in found] if isinstance(found, list) else []
+    return list(dict.fromkeys(link for link in links if link and not _STILL_PATH.search(_path_of(link))))
 
 
 def video_link(value: Any) -> str | None:
@@ -149,7 +162,11 @@ def _links(value: Any, name: str, depth: int) -> Iterator[tuple[int | None, str]
         for inner in value:
             yield from _links(inner, name, depth + 1)
     elif isinstance(value, str) and (link := link_at([value], 0)) is not None:
-        yield _rank(name.lower(), link.partition("?")[0].partition("#")[0]), link
+        yield _rank(name.lower(), _path_of(link)), link
+
+
+def _path_of(link: str) -> str:
+    return link.partition("?")[0].partition("#")[0]
 
 
 def _rank(name: str, path: str) -> int | None:

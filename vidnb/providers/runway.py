@@ -35,6 +35,7 @@ from vidnb.providers.replies import (
     is_about,
     is_page,
     link_at,
+    links_at,
     number_at,
     refused_upload,
     text_at,
@@ -199,9 +200,10 @@ def _credits(value: Any, name: str) -> Cost | None:
 def _ended(task: Any, remote_id: str, word: str, cost: Cost | None) -> Status:
     """Return how a task ended, or that its word is not documented."""
     if word == "SUCCEEDED":
-        link = link_at(task, "output", 0) or video_link({"video": dig(task, "output")})
+        links = links_at(task, "output")
+        link = links[0] if links else video_link({"video": dig(task, "output")})
         if link is not None:
-            return Status(remote_id, State.DOWNLOADING, word, video_url=link, cost=cost)
+            return Status(remote_id, State.DOWNLOADING, word, video_url=link, more_urls=tuple(links[1:]), cost=cost)
         said = "Runway reported success without a link to the clip"
         return Status(remote_id, None, "SUCCEEDED without link", error=said, cost=cost, ended=True)
     if word == "FAILED":

@@ -1,1 +1,1 @@
-"""What other programs call: the receiver of webhooks."""
+"""What other programs call: the desk behind MCP and HTTP, and the receiver of webhooks."""

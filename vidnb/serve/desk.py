@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,14 @@ FOLDERS = "VIDNB_INPUT_FOLDERS"
 """Folders from which a program may name pictures, as in PATH; default the working directory."""
 
 
+class NoQuoteError(ConfigError):
+    """There is no quote with this token."""
+
+
+class StaleQuoteError(ConfigError):
+    """What the quote said no longer holds; a new one is needed."""
+
+
 class Desk:
     """One data folder, as programs see it.
 
@@ -44,7 +52,7 @@ class Desk:
     """
 
     def __init__(self, client: AsyncClient, purse: str = "programs") -> None:
-        self._client = client
+        self.client = client
         self._purse = purse
         self._quotes = QuoteRows(client.store)
         self._submitting = asyncio.Lock()
@@ -57,7 +65,7 @@ class Desk:
         Args:
             query: words, or names of params that the model must take: "luma", "motion_strength".
             provider: only its models.
-            mode: "text" or "image": only models that start from it.
+            mode: "text" or "image": only models that start from it; "" or "any" for all.
         """
         words = query.lower().split()
         return [
@@ -66,12 +74,12 @@ class Desk:
                 "title": model.title,
                 "modes": list(model.modes),
                 "takes": list(model.params),
-                "emulated": self._client.target(model.provider).emulated,
+                "emulated": self.client.target(model.provider).emulated,
             }
             for model in catalog.load().values()
             if not model.is_retired
             and provider in ("", model.provider)
-            and (not mode or mode in model.modes)
+            and (mode in ("", "any") or mode in model.modes)
             and all(word in f"{model.id} {model.title} {' '.join(model.params)}".lower() for word in words)
         ]
 
@@ -115,25 +123,25 @@ class Desk:
         Raises:
             ParamsError: values that the model does not take, with what is allowed.
         """
-        entry = catalog.find(model)
+        entry = _entry(model)
         if not 1 <= takes <= MOST_TAKES:
             raise ParamsError(entry.id, [Problem("takes", takes, f"allowed: 1 to {MOST_TAKES}")])
-        given = {**(values or {}), **({"prompt": prompt} if prompt else {}), **self._inputs(entry, images or {})}
-        request = params.validate(entry, await addresses.fetched(entry, given))
+        given = _given(entry, prompt, values or {}, images or {})
+        request = params.validate(entry, await addresses.fetched(entry, given, public_only=True))
         for item in (item for items in request.media.values() for item in items):
             if isinstance(item, MediaFile):
-                self._client.files.put(item.content, "." + item.extension)
+                self.client.files.put(item.content, "." + item.extension)
         recipe = request.recipe
-        where = self._client.target(entry.provider)
+        where = self.client.target(entry.provider)
         first = self._first_take(where.base_url, recipe.recipe_hash, asked=takes, seeded="seed" in recipe.params)
         quotes = [
-            self._client.quote(model=entry.id, take=first + n, **self._arguments(entry, recipe.params, recipe.images))
+            self.client.quote(model=entry.id, take=first + n, **self._arguments(entry, recipe.params, recipe.images))
             for n in range(takes)
         ]
         token = secrets.token_urlsafe(18)
         body = {
             "model": entry.id, "params": dict(recipe.params), "images": dict(recipe.images), "first": first,
-            "takes": takes, "base_url": where.base_url, "emulated": where.emulated,
+            "takes": takes, "base_url": where.base_url, "recipe_hash": recipe.recipe_hash, "emulated": where.emulated,
         }  # fmt: skip
         self._quotes.add(token, body)
         known = [quote.cost for quote in quotes if quote.cost is not None]
@@ -155,7 +163,8 @@ class Desk:
         """Return the jobs of a quote, which are on their way from now on; the same token again gives the same jobs.
 
         Raises:
-            ConfigError: there is no such quote, or a key was set since, so that it would cost money now.
+            NoQuoteError: there is no such quote.
+            StaleQuoteError: a key was set since, so that it would cost money now, or an input was deleted.
             BudgetError: it could pass a cap; nothing more was sent.
         """
         # A caller that hangs up must not stop what it has begun half-way.
@@ -165,23 +174,27 @@ class Desk:
         async with self._submitting:
             kept = self._quotes.get(token)
             if kept is None:
-                raise ConfigError(f"there is no quote {token!r}; ask for one first, and submit its quote_token")
-            if len(kept.job_ids) < kept.body["takes"]:
+                raise NoQuoteError(f"there is no quote {token!r}; ask for one first, and submit its quote_token")
+            repeated = len(kept.job_ids) == kept.body["takes"]
+            if not repeated:
                 kept = await self._order(kept)
-        return {"jobs": list(kept.job_ids), "next": f"wait(job) or status(), again in {NEXT_POLL_S} s"}
+        after = f"wait(job) or status(), again in {NEXT_POLL_S} s"
+        return {"jobs": list(kept.job_ids), "repeated": repeated, "next": after}
 
     async def _order(self, kept: KeptQuote) -> KeptQuote:
         """Make the jobs of a quote that are not made yet, and write each down at once."""
         body = kept.body
         entry = catalog.find(body["model"])
-        where = self._client.target(entry.provider)
+        where = self.client.target(entry.provider)
         if where.emulated != body["emulated"]:
-            raise ConfigError("a key was set or removed since that quote, so its price no longer holds: quote again")
+            raise StaleQuoteError("a key was set or removed since that quote, so its price may be another: quote again")
         values = self._arguments(entry, body["params"], body["images"])
         made = list(kept.job_ids)
         for take in range(body["first"] + len(made), body["first"] + body["takes"]):
-            job = await self._client.submit(model=entry.id, take=take, purse=self._purse, **values)
-            made.append(job.id)
+            known = self._quotes.made(kept, take)
+            if known is None:
+                known = (await self.client.submit(model=entry.id, take=take, purse=self._purse, **values)).id
+            made.append(known)  # and written down before anything else runs, so before the job is sent
             self._quotes.sent(kept.token, made)
         return KeptQuote(kept.token, body, tuple(made), kept.created_at)
 
@@ -189,33 +202,7 @@ class Desk:
         """The take that a quote begins with: the one that is there for a given seed, else new ones."""
         if seeded and asked == 1:
             return 0
-        return self._client.store.next_take(base_url, recipe_hash)
-
-    def _inputs(self, entry: Model, images: Mapping[str, str | Sequence[str]]) -> dict[str, Any]:
-        """The inputs of a quote, each path checked against the allowed folders."""
-        kinds = {name for name, param in entry.params.items() if param.kind in MEDIA_KINDS}
-        problems = [
-            Problem(name, value, f"this model takes files for: {', '.join(sorted(kinds)) or 'nothing'}")
-            for name, value in images.items()
-            if name not in kinds
-        ]
-        if problems:
-            raise ParamsError(entry.id, problems)
-
-        def checked(name: str, item: str) -> str | Path:
-            if item.lower().startswith("https://"):
-                return item
-            path = Path(item).expanduser().resolve()
-            folders = allowed_folders()
-            if not any(path.is_relative_to(folder) for folder in folders):
-                allowed = f"an https address, or a file in {', '.join(map(str, folders))}"
-                raise ParamsError(entry.id, [Problem(name, item, allowed, f"{FOLDERS} names other folders")])
-            return path
-
-        return {
-            name: checked(name, value) if isinstance(value, str) else [checked(name, item) for item in value]
-            for name, value in images.items()
-        }
+        return self.client.store.next_take(base_url, recipe_hash)
 
     def _arguments(self, entry: Model, values: Mapping[str, Any], images: Mapping[str, Any]) -> dict[str, Any]:
         """A recipe as arguments of `submit`: its inputs as the files that were kept of them."""
@@ -223,9 +210,9 @@ class Desk:
         def stored(item: Mapping[str, Any]) -> Path | RemoteMedia:
             if "sha256" not in item:
                 return RemoteMedia(**item)
-            path = self._client.files.path(item["sha256"], f".{item['extension']}")
+            path = self.client.files.path(item["sha256"], f".{item['extension']}")
             if path is None:
-                raise ConfigError("an input of that quote is no longer in the data folder: quote again")
+                raise StaleQuoteError("an input of that quote is no longer in the data folder: quote again")
             return path
 
         found: dict[str, Any] = dict(values)
@@ -238,20 +225,20 @@ class Desk:
 
     def status(self, jobs: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """Return how these jobs stand; without ids all that are not at their end."""
-        rows = [self._client.job(one) for one in jobs] if jobs else self._client.store.unfinished()
+        rows = [self.client.job(one) for one in jobs] if jobs else self.client.store.unfinished()
         return [self._told(row) for row in rows]
 
     async def wait(self, job: str, max_s: float = LONGEST_WAIT_S) -> dict[str, Any]:
         """Return how a job stands once it is at its end, or after this many seconds, at most 25."""
-        row = self._client.job(job)
+        row = self.client.job(job)
         if row.is_moving:
             with suppress(VidnbError):
-                await self._client.wait(row, min(max(0.0, max_s), LONGEST_WAIT_S), quiet=True)
-        return self._told(self._client.job(row.id))
+                await self.client.wait(row, min(max(0.0, max_s), LONGEST_WAIT_S), quiet=True)
+        return self._told(self.client.job(row.id))
 
     def clip(self, job: str) -> dict[str, Any]:
         """Return where a finished clip and its poster lie on this machine, and what was measured of it."""
-        clip = self._client.clip(job)
+        clip = self.client.clip(job)
         info = clip.info
         return {
             "job": clip.job.id, "path": str(clip.path), "poster": str(self._poster(clip)), "width_px": info.width_px,
@@ -261,7 +248,7 @@ class Desk:
 
     def poster(self, job: str) -> bytes:
         """Return a small WebP of the clip's first frame."""
-        return self._client.clip(job).poster
+        return self.client.clip(job).poster
 
     async def cancel(self, job: str) -> dict[str, Any]:
         """Ask the service to cancel a job, and return its row.
@@ -269,17 +256,17 @@ class Desk:
         Raises:
             JobError: the service cannot cancel it; it goes on, and its cost counts.
         """
-        return self._told(await self._client.cancel(self._client.job(job)))
+        return self._told(await self.client.cancel(self.client.job(job)))
 
     def history(self, filters: Mapping[str, Any] | None = None, limit: int = 20) -> dict[str, Any]:
         """Return the newest jobs that the filters of `vidnb.history` leave, and how many there are in all."""
-        found = self._client.history(**{name: _filter(value) for name, value in (filters or {}).items()})
+        found = self.client.history(**{name: _filter(value) for name, value in (filters or {}).items()})
         return {"all": len(found), "jobs": [self._told(job) for job in found.newest(min(limit, MOST_ROWS)).jobs]}
 
     def compare(self, jobs: Iterable[str]) -> dict[str, Any]:
         """Return the path of a picture with a frame of each clip beside the others, labelled by what differs."""
-        clips = [self._client.clip(job) for job in jobs]
-        folder = Path(self._client.home) / "sheets"
+        clips = [self.client.clip(job) for job in jobs]
+        folder = Path(self.client.home) / "sheets"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{'-'.join(sorted(clip.job.id[:8] for clip in clips))[:80]}.png"
         return {"path": str(pictures.save(pivot(clips), path, overwrite=True)), "clips": len(clips)}
@@ -288,7 +275,7 @@ class Desk:
 
     def budget(self) -> dict[str, Any]:
         """Return the caps of the folder and of the purse of programs, and what counts against them."""
-        rows = self._client.budget().rows()
+        rows = self.client.budget().rows()
         names = ("purse", "book", "cap", "spent", "reserved", "unclear", "left")
         return {
             "purse": self._purse,
@@ -298,7 +285,7 @@ class Desk:
 
     async def reconcile(self) -> dict[str, Any]:
         """Look for submits whose reply was lost in the service's own list; return what only a person can decide."""
-        rows = await self._client.reconcile()
+        rows = await self.client.reconcile()
         open_ = [row for row in rows if row.state is State.AMBIGUOUS]
         return {
             "found": [self._told(row) for row in rows if row.state is not State.AMBIGUOUS],
@@ -319,9 +306,9 @@ class Desk:
             "cost": None if job.cost is None else str(job.cost), "created_at": job.created_at.isoformat(),
         }  # fmt: skip
         if job.is_moving:
-            expected = self._client.expect(job)
+            expected = self.client.expect(job)
             told |= {
-                "waited_s": round((self._client.store.clock.utc() - job.created_at).total_seconds(), 1),
+                "waited_s": round((self.client.store.clock.utc() - job.created_at).total_seconds(), 1),
                 "expected_s": None if expected is None else round(expected.median_s, 1),
                 "next_poll_s": NEXT_POLL_S,
             }
@@ -331,13 +318,92 @@ class Desk:
 
     def _poster(self, clip: Clip) -> Path:
         clip.poster  # noqa: B018  made and kept beside the clip
-        return self._client.files.derived_path(clip.info.sha256, "poster.webp")
+        return self.client.files.derived_path(clip.info.sha256, "poster.webp")
+
+
+@asynccontextmanager
+async def opened(client: AsyncClient | None, purse: str) -> AsyncIterator[Desk]:
+    """The desk of a client; without one that of a client of its own, on the folder in force, which is closed again."""
+    if client is not None:
+        yield Desk(client, purse)
+        return
+    async with AsyncClient() as own:
+        await own.resume(wait=False)  # what an earlier server left on its way
+        try:
+            yield Desk(own, purse)
+        finally:
+            await own.leave()  # a submit that was begun has its reply
 
 
 def allowed_folders() -> list[Path]:
     """Return the folders from which a program may name files."""
     named = [part for part in os.environ.get(FOLDERS, "").split(os.pathsep) if part]
     return [Path(part).expanduser().resolve() for part in named or ["."]]
+
+
+def _entry(model: str) -> Model:
+    """The model of this id; the error names the nearest ones."""
+    try:
+        return catalog.find(model)
+    except ConfigError as error:
+        raise ParamsError(model, [Problem("model", model, str(error))]) from None
+
+
+def _given(entry: Model, prompt: str, values: Mapping[str, Any], images: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a quote in one, each path checked, wherever it was given.
+
+    Raises:
+        ParamsError: a name is given twice, or what should be a file is none that a program may name.
+    """
+    kinds = {name for name, param in entry.params.items() if param.kind in MEDIA_KINDS}
+    twice = {*images, *(["prompt"] if prompt else [])} & set(values)
+    problems = [Problem(name, values[name], "it is given twice: give it once") for name in sorted(twice)]
+    problems += [
+        Problem(name, value, f"this model takes files for: {', '.join(sorted(kinds)) or 'nothing'}")
+        for name, value in images.items()
+        if name not in kinds
+    ]
+    if problems:
+        raise ParamsError(entry.id, problems)
+    given = {**values, **images, **({"prompt": prompt} if prompt else {})}
+    for name in kinds & set(given):
+        value = given[name]
+        items = [_input(entry, name, item) for item in (value if isinstance(value, list | tuple) else [value])]
+        given[name] = items if isinstance(value, list | tuple) else items[0]
+    return given
+
+
+def _input(entry: Model, name: str, item: Any) -> Any:
+    """An https address, or the whole path of a file that a program may name.
+
+    Raises:
+        ParamsError: it is neither. What is text is refused here: whoever reads it as media would quote its beginning.
+    """
+    folders = allowed_folders()
+    if item is None or (isinstance(item, str) and item.lower().startswith("https://")):
+        return item
+    problem = Problem(
+        name, item, f"an https address, or a file in {', '.join(map(str, folders))} that is not hidden",
+        f"{FOLDERS} names other folders",
+    )  # fmt: skip
+    if isinstance(item, str) and "://" not in item:
+        try:
+            path = Path(item).expanduser().resolve()
+            inside = [path.relative_to(folder) for folder in folders if path.is_relative_to(folder)]
+            if inside and not any(part.startswith(".") for part in inside[0].parts):
+                if not (path.is_file() and _is_text(path)):
+                    return str(path)
+                problem = Problem(name, item, "the file is text, no picture, clip or sound")
+        except (OSError, RuntimeError, ValueError) as error:  # as of a user's home that nobody knows
+            problem = Problem(name, item, f"no path ({type(error).__name__}); {problem.allowed}")
+    raise ParamsError(entry.id, [problem])
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a file begins as no media do: without any of the characters that cannot be seen."""
+    with path.open("rb") as file:
+        start = file.read(64)
+    return bool(start) and not any(byte < 32 and byte not in b"\t\n\r" for byte in start)
 
 
 def _filter(value: Any) -> Any:

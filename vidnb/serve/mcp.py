@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vidnb import __version__
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.errors import ConfigError, VidnbError
-from vidnb.serve.desk import LONGEST_WAIT_S, Desk
+from vidnb.serve.desk import LONGEST_WAIT_S, Desk, opened
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
@@ -52,17 +52,9 @@ def mcp_server(client: AsyncClient | None = None, *, purse: str = "programs") ->
 
     @asynccontextmanager
     async def lifespan(_: MCPServer) -> AsyncIterator[None]:
-        if client is not None:
-            desks.append(Desk(client, purse))
+        async with opened(client, purse) as one:
+            desks.append(one)
             yield
-            return
-        async with AsyncClient() as own:
-            desks.append(Desk(own, purse))
-            await own.resume(wait=False)  # what an earlier server left on its way
-            try:
-                yield
-            finally:
-                await own.leave()  # a submit that was begun has its reply
 
     server = MCPServer("vidnb", title="vidnb", version=__version__, instructions=ABOUT, lifespan=lifespan)
     reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidnb import providers
 from vidnb.errors import ConfigError, IllegalTransitionError
 from vidnb.jobs.recorder import CALLED
+from vidnb.providers import Provider
 from vidnb.records import JOB_QUERY, Callback, State
 from vidnb.store import Store
 
@@ -60,20 +62,44 @@ def webhook_app(
     translator = providers.get(provider)
 
     async def called(request: Request) -> Response:
-        callback = await _callback(request, rows.clock.utc)
-        if callback is None:
-            return Response(status_code=413)
-        if not translator.is_genuine(callback, secret):
-            return Response(status_code=401)
-        remote_id = None if callback.json is None else translator.webhook_id(callback)
-        if remote_id is None:
-            return Response(status_code=400)
-        _attach(rows, provider, request.query_params.get(JOB_QUERY, ""), remote_id)
-        rows.wake(provider, remote_id)
-        # 204 also for a job nobody knows: the sender learns nothing, and has no reason to try again.
-        return Response(status_code=204)
+        body = await _body(request)
+        if body is None:
+            return Response(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        callback = callback_of(request.headers, body, rows.clock.utc())
+        job_id = request.query_params.get(JOB_QUERY, "")
+        return Response(status_code=take(callback, rows, translator, secret, job_id))
 
     return Starlette(routes=[Route("/", called, methods=["POST"])])
+
+
+def take(callback: Callback, rows: Store, translator: Provider, secret: str, job_id: str) -> HTTPStatus:
+    """Wake the job that a callback names, and return what the sender is answered.
+
+    Args:
+        callback: what was sent.
+        rows: the store.
+        translator: the provider that it is said to come from.
+        secret: what proves that it does.
+        job_id: our own id of the job, from the address that was called.
+    """
+    if not translator.is_genuine(callback, secret):
+        return HTTPStatus.UNAUTHORIZED
+    remote_id = None if callback.json is None else translator.webhook_id(callback)
+    if remote_id is None:
+        return HTTPStatus.BAD_REQUEST
+    _attach(rows, translator.name, job_id, remote_id)
+    rows.wake(translator.name, remote_id)
+    # The same for a job nobody knows: the sender learns nothing, and has no reason to try again.
+    return HTTPStatus.NO_CONTENT
+
+
+def callback_of(headers: Mapping[str, str], body: bytes, now: datetime) -> Callback:
+    """Return what was sent, as providers read it."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        value = None
+    return Callback({name.lower(): text for name, text in headers.items()}, body, value, received_at=now)
 
 
 def _attach(rows: Store, provider: str, job_id: str, remote_id: str) -> None:
@@ -92,16 +118,11 @@ def _attach(rows: Store, provider: str, job_id: str, remote_id: str) -> None:
             rows.attach(job.id, remote_id, "named by the service's own callback")
 
 
-async def _callback(request: Request, now: Callable[[], datetime]) -> Callback | None:
+async def _body(request: Request) -> bytes | None:
     """Return what was sent; None where it is too large."""
     received = bytearray()
     async for chunk in request.stream():
         received += chunk
         if len(received) > MAX_BODY_BYTES:
             return None
-    body, headers = bytes(received), {name.lower(): value for name, value in request.headers.items()}
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        value = None
-    return Callback(headers, body, value, received_at=now())
+    return bytes(received)

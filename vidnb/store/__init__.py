@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Row, Select, func, select
 
 from vidnb import forking
 from vidnb.clock import Clock
-from vidnb.errors import IllegalTransitionError, StoreError
+from vidnb.errors import IllegalTransitionError, NoJobError, StoreError
 from vidnb.forking import around_fork, in_child
 from vidnb.records import TERMINAL, Booked, Cost, Job, Purse, RemoteMedia, Reservation, State
 from vidnb.store import books, columns, queries
@@ -301,7 +301,7 @@ class Store:
         news = flat(fields)
         with self.writing() as connection:
             if connection.execute(queries.update_of(tuple(news)), _prefixed(job_id, news)).rowcount == 0:
-                raise StoreError(f"there is no job {job_id!r}")
+                raise NoJobError(f"there is no job {job_id!r}")
             if (cost := fields.get("cost")) is not None:
                 job = job_of(connection.execute(queries.GET, {"job_id": job_id}).one())
                 books.book(connection, job_id, Booked.SETTLED, in_books(job, cost))
@@ -323,7 +323,7 @@ class Store:
     def _refuse(self, connection: Connection, job_id: str, to: State) -> NoReturn:
         state = connection.execute(queries.STATE, {"job_id": job_id}).scalar()
         if state is None:
-            raise StoreError(f"there is no job {job_id!r}")
+            raise NoJobError(f"there is no job {job_id!r}")
         raise IllegalTransitionError(f"job {job_id!r} is {state}, so it cannot become {to} now")
 
     def _note(self, connection: Connection, job_id: str, state: State, note: str) -> None:
@@ -455,7 +455,7 @@ class Store:
         """
         job = self.look_up(job_id)
         if job is None:
-            raise StoreError(f"there is no job {job_id!r}")
+            raise NoJobError(f"there is no job {job_id!r}")
         return job
 
     def look_up(self, job_id: str) -> Job | None:
@@ -475,7 +475,7 @@ class Store:
         if len(found) == 1 or (found and found[0].id == prefix):
             return found[0]
         several = ", ".join(job.id for job in found)
-        raise StoreError(
+        raise NoJobError(
             f"several jobs start with {prefix!r}: {several}" if found else f"no job starts with {prefix!r}"
         )
 
@@ -608,10 +608,10 @@ class Store:
         with self.writing() as connection:
             for some in _batches(job_ids):
                 for row in connection.execute(queries.PURGE, {"job_ids": some, "now": self.clock.utc()}):
-                    files |= queries.files_of(row.clip_sha256, row.images)
+                    files |= _files_in(row)
             if files:
                 for row in connection.execute(queries.FILES_IN_USE).yield_per(1000):
-                    files -= queries.files_of(row.clip_sha256, row.images)
+                    files -= _files_in(row)
         return sorted(files)
 
     def events(self, job_id: str) -> list[Event]:
@@ -790,6 +790,11 @@ def in_books(job: Job, cost: Cost) -> Cost:
 
 def _prefixed(job_id: str, columns: dict[str, Any]) -> dict[str, Any]:
     return {"job_id": job_id} | {f"new_{name}": value for name, value in columns.items()}
+
+
+def _files_in(row: Row[Any]) -> set[tuple[str, str]]:
+    """The files of the job in a row."""
+    return queries.files_of([row.clip_sha256, *(output["sha256"] for output in row.outputs)], row.images)
 
 
 def _batches(job_ids: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:

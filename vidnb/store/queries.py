@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any
@@ -159,16 +159,16 @@ PURGE = (
     update(JOBS)
     .where(_THESE, JOBS.c.trashed_at.is_not(None), JOBS.c.purged_at.is_(None), JOBS.c.state.in_(ENDED))
     .values(purged_at=bindparam("now"))
-    .returning(JOBS.c.clip_sha256, JOBS.c.images)
+    .returning(JOBS.c.clip_sha256, JOBS.c.outputs, JOBS.c.images)
 )
-FILES_IN_USE = select(JOBS.c.clip_sha256, JOBS.c.images).where(
+FILES_IN_USE = select(JOBS.c.clip_sha256, JOBS.c.outputs, JOBS.c.images).where(
     JOBS.c.purged_at.is_(None), or_(JOBS.c.clip_sha256.is_not(None), type_coerce(JOBS.c.images, Text) != "{}")
 )
 
 
-def files_of(clip_sha256: str | None, images: Mapping[str, Any]) -> set[tuple[str, str]]:
-    """The files of a job, each by hash and suffix."""
-    found = {(clip_sha256, ".mp4")} if clip_sha256 is not None else set()
+def files_of(clips: Iterable[str | None], images: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """The files of a job, each by hash and suffix; `clips` are the hashes of its clips."""
+    found = {(sha256, ".mp4") for sha256 in clips if sha256 is not None}
     items = (item for several in images.values() for item in several if isinstance(item, Mapping))
     return found | {(item["sha256"], f".{item['extension']}") for item in items if {"sha256", "extension"} <= {*item}}
 

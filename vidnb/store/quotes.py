@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
-from vidnb.store.tables import QUOTES
+from vidnb.store.tables import JOBS, QUOTES
 
 if TYPE_CHECKING:
     from vidnb.store import Store
@@ -58,3 +58,19 @@ class QuoteRows:
         """Write down the jobs that were made from a quote."""
         with self._store.writing() as connection:
             connection.execute(update(QUOTES).where(QUOTES.c.token == token).values(job_ids=list(job_ids)))
+
+    def made(self, quote: KeptQuote, take: int) -> str | None:
+        """Return the job that was made of a take since the quote was given; None where there is none.
+
+        A process that was killed may have made it and not written it down. One that failed meanwhile counts, too: it
+        may have been charged, so the same token must not send another.
+        """
+        body = quote.body
+        query = select(JOBS.c.id).where(
+            JOBS.c.base_url == body["base_url"],
+            JOBS.c.recipe_hash == body.get("recipe_hash"),
+            JOBS.c.take == take,
+            JOBS.c.created_at >= quote.created_at,
+        )
+        with self._store.reading() as connection:
+            return connection.execute(query.order_by(JOBS.c.created_at.desc()).limit(1)).scalar()

@@ -38,6 +38,7 @@ DRIVERS = {"sqlite": "adbc_driver_sqlite", "postgresql": "adbc_driver_postgresql
 PLAIN: Mapping[str, Of] = {
     "model": "text", "rating": "int", "cost_amount": "real", "cost_unit": "text", "created_at": "time", "state": "text",
     "emulated": "bool", "take": "int", "tags": "text", "note": "text", "provider": "text", "seed_drawn": "bool",
+    "used_seed": "int", "used_prompt": "text",
     "imported": "bool", "replays": "bool", "submitted_at": "time", "finished_at": "time", "done_at": "time",
     "actual_width_px": "int", "actual_height_px": "int", "actual_fps": "real", "actual_duration_s": "real",
     "actual_frames": "int", "size_bytes": "int", "has_audio": "bool", "codec": "text", "clip_note": "text",

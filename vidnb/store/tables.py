@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -135,6 +136,10 @@ JOBS = Table(
     Column("replays", Boolean, nullable=False, server_default=false()),
     Column("trashed_at", UtcTime),
     Column("purged_at", UtcTime),
+    # Further clips of the same job, each what was measured of its file; nearly always none.
+    Column("outputs", JsonText, nullable=False, server_default="[]"),
+    Column("used_seed", BigInteger),
+    Column("used_prompt", OutsideText),
 )
 
 # In this order: SQLite takes an index only for the very words that it was made with.
@@ -333,6 +338,8 @@ def flat(fields: Mapping[str, Any]) -> dict[str, Any]:
             columns["cost_amount"], columns["cost_unit"] = (value.amount, value.unit) if value else (None, None)
         elif name == "clip":
             columns |= {column: getattr(value, field, None) for column, field in CLIP_COLUMNS.items()}
+        elif name == "outputs":
+            columns[name] = [asdict(output) for output in value]
         elif name in PLAIN:
             columns[name] = value
         else:
@@ -360,7 +367,8 @@ def job_in(values: Mapping[str, Any]) -> Job:
     """The job in a dict of its columns; one of `rows_of` has no lease."""
     unit, sha256 = values["cost_unit"], values["clip_sha256"]
     return Job(
-        **{name: values[name] for name in PLAIN if name in values} | {"tags": tuple(values["tags"])},
+        **{name: values[name] for name in PLAIN if name in values}
+        | {"tags": tuple(values["tags"]), "outputs": tuple(ClipInfo(**output) for output in values["outputs"])},
         state=State(values["state"]),
         cost=None if unit is None else Cost(values["cost_amount"], unit),
         clip=None if sha256 is None else ClipInfo(**{to: values[name] for name, to in CLIP_COLUMNS.items()}),

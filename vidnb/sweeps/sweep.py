@@ -21,7 +21,7 @@ from vidnb.clip import Clip
 from vidnb.errors import ConfigError, ParamsError, Problem
 from vidnb.history.history import History
 from vidnb.media.measures import MEASURES
-from vidnb.records import JOBS_UNIT, KEEP, Cost, Keep, State
+from vidnb.records import JOBS_UNIT, KEEP, Cost, Job, Keep, State
 from vidnb.store.sweeps import GO, PAUSE, STOP, Standing, SweepRows
 from vidnb.sweeps import axes as axes_
 from vidnb.sweeps import outlook as outlook_
@@ -144,18 +144,14 @@ class Sweep:
         self.unsupported: Unsupported = given["unsupported"]
         self.order: Order = given["order"]
         checked_name(given["purse"])
-        self._caps = caps(
-            **{
-                name: given[f"budget_{name}"]
-                for name in ("usd", "credits", "jobs")
-                if given[f"budget_{name}"] is not None
-            }
-        )
+        self._caps = _given_caps(given)
         self._keeps = condition(given["where"])
         self._axes, self._fixed = axes_.read(
             given["prompt"], given["linked"], given["model"], given["seeds"], given["takes"], self._values
         )
         self._progress: RunProgress | None = None
+        self.accepts_unknown_price = False
+        """Whether a person accepted, for a run of it, jobs whose price nobody knows."""
 
     # -- the plan ----------------------------------------------------------------------------------------------------
 
@@ -277,6 +273,7 @@ class Sweep:
             on_change: called with the progress and the places in `plan.jobs` of the jobs that changed.
         """
         self.prepare()
+        self.accepts_unknown_price = accept_unknown_price
         run = Run(
             self.client, self.id, self.purse, self.plan, accept_unknown_price=accept_unknown_price, on_change=on_change
         )
@@ -344,13 +341,28 @@ class Sweep:
         return {JOBS_UNIT: float(DEFAULT_CAP)} if not mine and not self.client.ledger.purse_caps("") else {}
 
     @property
+    def held_caps(self) -> dict[str, float]:
+        """The caps of its purse by unit, those that the next run sets included."""
+        held = {**self.client.ledger.purse_caps(self.purse), **self._purse_caps()}
+        return {unit: cap for unit, cap in held.items() if cap is not None}
+
+    @property
+    def written_caps(self) -> dict[str, float | None]:
+        """The caps by unit that its code gave it, which a run of the same code would set again."""
+        return _given_caps(self._given)
+
+    def set_caps(self, changed: dict[str, float | None]) -> None:
+        """Give its purse these caps by unit, without a word about it; None takes one away."""
+        self.client.ledger.cap(self.purse, changed, silent=True)
+        self._caps = self._caps | changed
+
+    @property
     def budget_words(self) -> str:
         """What it may cost, in words."""
-        ledger = self.client.ledger
-        held = {**ledger.purse_caps(self.purse), **self._purse_caps()}
-        words = [str(Cost(cap, unit)) for unit, cap in held.items() if cap is not None]
+        held = self.held_caps
+        words = [str(Cost(cap, unit)) for unit, cap in held.items()]
         if not words:
-            return "the folder's own caps" if ledger.purse_caps("") else "none"
+            return "the folder's own caps" if self.client.ledger.purse_caps("") else "none"
         count = len(self.plan.jobs)
         default = not self._caps and held == {JOBS_UNIT: float(DEFAULT_CAP)}
         lift = " by default" if default else ""
@@ -524,10 +536,13 @@ class Sweep:
             **options: as for `vidnb.compare`.
         """
         history = self.history
+        return history.compare(rows, cols, labels=self.labels_of(history.jobs), **options)
+
+    def labels_of(self, jobs: Iterable[Job]) -> dict[str, dict[str, str]]:
+        """Return by the id of each job what the parts of its prompt are, as `{"animal": "koala"}`."""
         params = {name for model in catalog.load().values() for name in model.params}
         labels = self._labels(self._parts(params))
-        known = {job.id: labels.get((job.recipe_hash, job.take), {}) for job in history.jobs}
-        return history.compare(rows, cols, labels=known, **options)
+        return {job.id: labels.get((job.recipe_hash, job.take), {}) for job in jobs}
 
     def effect(self, knob: str, **options: Any) -> Any:
         """What a knob does to a measure, beyond seed noise: `History.effect` of its history.
@@ -662,6 +677,11 @@ class Sweep:
     def _say_end(self) -> None:
         if self._progress is not None and self._is_cut_short():
             display.say(showing.progress_text(self._progress), warn=True)
+
+
+def _given_caps(given: Mapping[str, Any]) -> dict[str, float | None]:
+    names = [name for name in ("usd", "credits", "jobs") if given[f"budget_{name}"] is not None]
+    return caps(**{name: given[f"budget_{name}"] for name in names})
 
 
 def _refusal(plan: Plan) -> ParamsError:

@@ -14,8 +14,11 @@ from concurrent.futures import Future
 from datetime import datetime, timedelta
 from typing import Any
 
+import ipywidgets
 import traitlets
 
+from vidnb.clip import Clip
+from vidnb.display.grid.pivot import MOST_CELLS
 from vidnb.display.host import server_path
 from vidnb.display.page import (
     BLUE,
@@ -34,13 +37,14 @@ from vidnb.display.page import (
     shortened,
     tag,
 )
-from vidnb.errors import VidnbError
-from vidnb.records import JOBS_UNIT, Cost, State
-from vidnb.sweeps import outlook, showing
+from vidnb.errors import ConfigError, VidnbError
+from vidnb.records import JOBS_UNIT, Cost, State, money
+from vidnb.sweeps import capping, outlook, showing
 from vidnb.sweeps.grid import cell_words, laid_out
 from vidnb.sweeps.outlook import Group, group_of
 from vidnb.sweeps.running import RunProgress
 from vidnb.sweeps.sweep import Sweep
+from vidnb.widgets.compare_view import Compare, compare
 from vidnb.widgets.live import Live
 from vidnb.widgets.recent import poster_bytes
 
@@ -70,6 +74,8 @@ class Board(Live, part="board"):
 
     _plan: Any = traitlets.Dict().tag(sync=True)
     _now: Any = traitlets.Dict().tag(sync=True)
+    _comparison: Any = traitlets.Instance(Compare, allow_none=True).tag(sync=True, **ipywidgets.widget_serialization)
+    """What stands in the place of the grid while clips are compared."""
 
     def __init__(self, sweep: Sweep) -> None:
         self._sweep = sweep
@@ -79,6 +85,7 @@ class Board(Live, part="board"):
         for number, cell in enumerate(plan.cells):
             if cell.job is not None:
                 self._first.setdefault(cell.job, number)
+        self._number_of = {job.key: number for number, job in enumerate(plan.jobs)}
         self._cell_at = {place: number for number, place in self._grid.places.items()}
         self._lock, self._summing = threading.RLock(), threading.RLock()
         self._progress = RunProgress(sweep._standings(), word="plan", clock=sweep.client.clock)
@@ -90,7 +97,7 @@ class Board(Live, part="board"):
             _plan={
                 "id": sweep.id, "title": showing.title(plan), "size": showing.size_words(plan),
                 "cells": len(plan.cells), "rows": [list(names) for names in self._grid.rows],
-                "blocks": list(self._grid.blocks),
+                "blocks": list(self._grid.blocks), "most": MOST_CELLS,
                 "marks": ["EMULATED"] if plan.jobs and all(job.emulated for job in plan.jobs) else [],
                 "grid": {
                     "rows": len(self._grid.rows), "cols": self._grid.cols, "block": self._grid.block,
@@ -188,8 +195,8 @@ class Board(Live, part="board"):
                 yield ["Held for those running", str(Cost(purse.reserved, purse.unit)), False]
             if purse.unclear:
                 yield ["Not clear", str(Cost(purse.unclear, purse.unit)), False]
-        for name, words in showing.cost_words(found.money, found.to_send) if found.to_send else ():
-            yield [f"Still to run, {found.to_send:,}", words if name == "cost" else f"{name} {words}", False]
+        if found.to_send:
+            yield [f"Still to run, {found.to_send:,}", " + ".join(_rest(found.money)), False]
         for purse in self._sweep.money:
             if purse.cap is not None and purse.left is not None:
                 yield [f"Left of {Cost(purse.cap, purse.unit)} now", str(Cost(purse.left, purse.unit)), True]
@@ -231,6 +238,8 @@ class Board(Live, part="board"):
             sums = found.money.exact | found.money.estimate
             price = " + ".join(str(Cost(amount, unit)) for unit, amount in sums.items()) or "price unknown"
             text = f"Run {found.to_send:,}" if found.to_send else "Go on"
+            if word == "budget":
+                yield {"kind": "caps", "text": "Change the budget"}
             yield {"kind": "run", "text": text, "price": "free" if emulated else price}
 
     def _causes(self, found: outlook.Outlook) -> Iterator[dict[str, Any]]:
@@ -285,6 +294,78 @@ class Board(Live, part="board"):
         """The failed jobs of one cause are to be sent again."""
         self._sweep.retry(str(content["cause"]))
         self.start()
+
+    # -- side by side ------------------------------------------------------------------------------------------------
+
+    def heard_compare(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """The clips of some cells are to be seen side by side; of all that are done, where no cell is named."""
+        cells = [int(cell) for cell in content.get("cells", [])] or sorted(self._cell_at)
+        clips: list[Clip] = []
+        for clip in map(self._clip_of, cells):
+            if clip is not None and len(clips) < MOST_CELLS:
+                clips.append(clip)
+        if len(clips) < 2:
+            raise ConfigError("Two clips that are done are needed to compare.")
+        labels = self._sweep.labels_of([clip.job for clip in clips])
+        made = compare(clips, client=self._sweep.client, labels=labels)
+        made.on_close(self.end_comparison)
+        made.observe(self._take_verdict, "annotated")
+        self._put_comparison(made)
+        self.say("compared", {"code": f"vidnb.compare({[clip.job.id[:8] for clip in clips]})"})
+
+    def heard_uncompare(self, _: Mapping[str, Any], __: list[bytes]) -> None:
+        """The comparison was left."""
+        self.end_comparison()
+
+    def end_comparison(self) -> None:
+        """Show the grid again."""
+        self._put_comparison(None)
+
+    def _put_comparison(self, made: Compare | None) -> None:
+        with self._lock:
+            before, self._comparison = self._comparison, made
+        if before is not None:
+            before.close()
+
+    def _take_verdict(self, change: Any) -> None:
+        """A clip was rated in the comparison: its cell shows the stars."""
+        self._spawn(self._renew(change["new"].job.id))
+
+    async def _renew(self, job_id: str) -> None:
+        """Read anew how a job stands, its rating included, and tell the page."""
+        for key, standing in await asyncio.to_thread(self._sweep.rows.jobs, [job_id]):
+            if (job := self._number_of.get(key)) is not None:
+                with self._lock:
+                    self._progress.standings[job] = standing
+                self._say_cells([job])
+
+    def close(self) -> None:
+        """Take the board off every page, and what is compared in it."""
+        self.end_comparison()
+        super().close()
+
+    # -- the budget --------------------------------------------------------------------------------------------------
+
+    def heard_caps(self, _: Mapping[str, Any], __: list[bytes]) -> None:
+        """The caps are to be changed: what they are, and what is used of each."""
+        caps = [
+            {"unit": cap.unit, "name": cap.name, "text": cap.text, "used": str(Cost(cap.used, cap.unit))}
+            for cap in capping.caps_of(self._sweep)
+        ]
+        self.say("caps", {"caps": caps})
+
+    def heard_budget(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """New caps were written; a sweep that stood still for them goes on by itself."""
+        try:
+            words = capping.change(self._sweep, {str(unit): str(text) for unit, text in content["caps"].items()})
+        except ConfigError as error:
+            self.say("capped", {"words": str(error), "refused": True})
+            return
+        if self._progress.word == "budget":
+            self.start(self._sweep.accepts_unknown_price)
+            words += " It goes on."
+        self.say("capped", {"words": words, "refused": False})
+        self._spawn(asyncio.to_thread(self._sum_up))
 
     def start(self, accept_unknown_price: bool = False) -> None:
         """Run the sweep in the background, if this process does not run it yet; returns at once.
@@ -369,10 +450,7 @@ class Board(Live, part="board"):
             return
         async with self._in_turn:
             row = await self._sweep.client.annotate(standing.job_id, rating=rating or None)
-            fresh = dict(await asyncio.to_thread(self._sweep.rows.jobs, [row.id]))
-            with self._lock:
-                self._progress.standings[job] = fresh[self._sweep.plan.jobs[job].key]
-        self._say_cells([job])
+            await self._renew(row.id)
         await self._say_facts(place)
 
     # -- what a notebook saves ---------------------------------------------------------------------------------------
@@ -423,6 +501,18 @@ class Board(Live, part="board"):
         size = "width:88px;height:50px" if left > 0 else "width:14px;height:9px"
         look = f"{size};border-radius:2px;background:{colour}"
         return tag("div", style=look, title=title, role="img", **{"aria-label": f"{title}: {NAMES[state]}"}), 0
+
+
+def _rest(sums: outlook.Money) -> Iterator[str]:
+    """Yield what the rest costs, in as few words as a column has room for."""
+    if sums.exact:
+        yield money(sums.exact)
+    if sums.estimate:
+        yield f"≈ {money(sums.estimate)}"
+    if sums.unknown:
+        yield f"unknown for {showing.many(sums.unknown, 'job')}"
+    if sums.emulated or sums.emulated_unknown:
+        yield "free, emulated"
 
 
 NAMES = ("waiting", "running", "done", "failed", "not clear", "not sent", "refused", "the same clip as another")

@@ -1,5 +1,7 @@
 /* A sweep as a grid of cells on one canvas: what is done, running, waiting and failed, and why. */
 
+import { budgetOf } from "./board/budget.js";
+import { between, compareWords, insideOf } from "./board/comparing.js";
 import { HEAD_HIGH, SIZES, cellAt, firstSize, leftOf, measured, moved, rowsInView, topOf } from "./board/layout.js";
 
 const WAITING = 0,
@@ -18,10 +20,16 @@ const POSTERS_KEPT = 800;
 const POSTERS_AT_ONCE = 24;
 const REST_MS = 80;
 const HOVER_MS = 150;
+const PATIENCE_MS = 1500;
+const BUSY = "The kernel is busy with a cell; this comes when that has ended.";
 const KEYS = [
   ["Arrows", "choose a cell"],
   ["Enter", "see it large"],
+  ["X", "mark it, or click with Ctrl; Shift marks all between"],
+  ["C", "compare those that are marked, or all that are done"],
+  ["Esc", "take all marks away"],
   ["N", "next that failed"],
+  ["B", "change the budget"],
   ["+ -", "size of the cells"],
   ["P", "pause, go on"],
   ["1-5, 0", "rate, take the rating away"],
@@ -29,7 +37,8 @@ const KEYS = [
 ];
 
 function render({ model, el }) {
-  const { root, signal, hear, watch, announce, end } = begin({ model, el }, "board");
+  const part = begin({ model, el }, "board");
+  const { root, signal, hear, watch, announce, end } = part;
   const plan = model.get("_plan");
   const grid = plan.grid;
   const count = grid.rows * grid.cols;
@@ -38,6 +47,8 @@ function render({ model, el }) {
   const posters = new Map(); // cell -> ImageBitmap, the oldest first
   const wanted = new Set();
   const shownStates = new Set(); // filter: empty for all
+  /** @type {Set<number>} */
+  const marked = new Set(); // to be compared
   let size = firstSize(plan.cells);
   let by = measured(grid, size, 800);
   let chosen = -1,
@@ -45,6 +56,8 @@ function render({ model, el }) {
     frame = 0,
     restTimer = 0,
     hover = 0,
+    patience = 0,
+    isComparing = false,
     facts = /** @type {any} */ (null),
     asking = "";
   /** @type {?HTMLVideoElement} */
@@ -67,7 +80,9 @@ function render({ model, el }) {
     h("div", { class: "vidnb-row" }, now, steps),
   );
   const why = h("p", { class: "b-why", hidden: true });
+  const note = h("p", { class: "b-note", hidden: true });
   const sums = h("div", { class: "b-sums" });
+  const change = h("button", { type: "button", class: "b-change", onclick: () => act("caps") }, "change the budget");
   const legend = h("div", { class: "b-states", role: "group", "aria-label": "Show only" });
   const sizes = h("fieldset", { class: "b-sizes", "aria-label": "Size of the cells" });
   const radios = SIZES.map((name) => {
@@ -95,12 +110,24 @@ function render({ model, el }) {
     stars.append(button);
     return button;
   });
-  const read = h("div", { class: "b-read" }, line, stars);
+  const markButton = h(
+    "button",
+    { type: "button", class: "vidnb-small", hidden: true, "aria-pressed": "false", onclick: () => mark(chosen) },
+    "Mark",
+  );
+  const read = h("div", { class: "b-read" }, line, stars, markButton);
+  const bar = h("div", { class: "vidnb-row b-bar" }, legend, sizes, help);
+  const compared = h("div", { class: "b-compared", hidden: true });
+  const budget = budgetOf(part, model, {
+    asked: () => beginWaiting(),
+    closed: () => change.focus(),
+    capped: (words) => tell(words),
+  });
   const causes = h("div", { class: "b-causes", role: "group", "aria-label": "Not done, by cause", hidden: true });
   const swatches = new Map(
     STATES.map((state) => [state, h("span", { class: "b-key", dataset: { s: KEYS_OF_STATES[state] ?? "not" } })]),
   );
-  root.append(head, why, sums, h("div", { class: "vidnb-row b-bar" }, legend, sizes, help), keys, box, read, causes);
+  root.append(head, why, sums, budget.form, note, bar, keys, box, read, compared, causes);
 
   // -- the kernel's news
 
@@ -110,6 +137,7 @@ function render({ model, el }) {
     root.dataset.state = model.get("_now").word ?? "plan";
     if (chosen < 0) read.firstChild.lastChild.textContent = "Arrows or pointer: what is in a cell.";
     drawLegend();
+    drawSteps(model.get("_now"));
     redraw();
   });
   hear("cells", (_, [places, values]) => {
@@ -150,7 +178,8 @@ function render({ model, el }) {
       h("strong", { dir: "auto" }, content.title),
       h("span", { class: "vidnb-muted" }, content.words),
     );
-    stars.hidden = states[chosen] !== DONE;
+    stars.hidden = markButton.hidden = states[chosen] !== DONE;
+    drawMark();
     starButtons.forEach((button, n) => {
       button.setAttribute("aria-pressed", String(n < content.rating));
       button.firstChild.setAttribute("fill", n < content.rating ? "currentColor" : "none");
@@ -159,22 +188,28 @@ function render({ model, el }) {
   });
   hear("video", ({ cell, path, flashes }) => cell === over && play(path, flashes));
   watch("_now", () => drawNow());
+  hear("caps", () => tell(""));
+  hear("capped", ({ refused }) => refused && tell(""));
+  hear("compared", ({ code }) => tell(inside.canShow ? "" : `To see them side by side, run in a cell: ${code}`));
+  watch("problem", () => tell(""));
 
   // -- what stands around the grid
 
   function drawNow() {
     const told = model.get("_now");
+    if (told.word === "done" && root.dataset.state !== "done") tell(""); // "It goes on." is true no more
     root.dataset.state = told.word ?? "plan";
     word.textContent = told.heading ?? "";
     now.dataset.moving = String(told.word === "running");
     why.textContent = told.why ?? "";
     why.hidden = !told.why;
+    const isAtBudget = focused() === change;
     sums.replaceChildren(
       ...(told.sums ?? []).map(([name, rows]) =>
         h(
           "div",
           {},
-          h("h4", {}, name),
+          h("h4", {}, name, name === "Money" && change),
           h(
             "dl",
             {},
@@ -186,12 +221,19 @@ function render({ model, el }) {
         ),
       ),
     );
+    if (isAtBudget) change.focus();
     drawSteps(told);
     drawCauses(told.causes ?? []);
   }
 
+  /** What has the keyboard, also inside a shadow root, as marimo has. */
+  function focused() {
+    return /** @type {Document} */ (root.getRootNode()).activeElement;
+  }
+
   function drawSteps(told) {
-    const kept = document.activeElement?.closest?.(".b-steps") && document.activeElement.textContent;
+    const active = focused();
+    const kept = active?.closest(".b-steps") && active.textContent;
     const made = [];
     if (asking === "stop") {
       made.push(h("span", {}, told.stop ?? "Stop?"));
@@ -203,9 +245,93 @@ function render({ model, el }) {
         if (price) button.append(h("span", { class: "vidnb-price" }, ` ${price}`));
         made.push(button);
       }
+      made.push(...comparingSteps(made.length === 0));
     }
     steps.replaceChildren(...made);
     if (kept) [...steps.querySelectorAll("button")].find((one) => one.textContent === kept)?.focus();
+  }
+
+  /** The buttons that lead into a comparison, or out of it. */
+  function comparingSteps(isFirst) {
+    if (isComparing)
+      return [h("button", { type: "button", onclick: () => send(model, "uncompare") }, "Back to the grid")];
+    const count = marked.size ? marked.size : states.reduce((sum, state) => sum + Number(state === DONE), 0);
+    if (count < 2 && !marked.size) return [];
+    const text = count < 2 ? "1 marked" : compareWords(count, plan.most ?? 64);
+    const made = [
+      h(
+        "button",
+        { type: "button", class: isFirst ? "vidnb-primary" : null, disabled: count < 2, onclick: () => compare() },
+        text,
+      ),
+    ];
+    if (marked.size) made.push(iconButton("close", "Take all marks away", () => unmark()));
+    return made;
+  }
+
+  function compare() {
+    const cells = [...marked].sort((one, other) => one - other);
+    if (send(model, "compare", { cells })) beginWaiting();
+  }
+
+  function drawMark() {
+    const isMarked = marked.has(chosen);
+    markButton.setAttribute("aria-pressed", String(isMarked));
+    markButton.textContent = isMarked ? "Marked" : "Mark";
+    drawSteps(model.get("_now"));
+    redraw();
+  }
+
+  /** Mark cells whose clips are done, or take the mark of one away. */
+  function mark(...cells) {
+    const [only] = cells;
+    if (cells.length === 1 && marked.delete(only)) announce("mark taken away");
+    else {
+      for (const cell of cells) if (states[cell] === DONE) marked.add(cell);
+      announce(`${marked.size} marked`);
+    }
+    drawMark();
+  }
+
+  function unmark() {
+    marked.clear();
+    drawMark();
+    canvas.focus();
+  }
+
+  /** Say something below the sums; "" for nothing. */
+  function tell(words) {
+    clearTimeout(patience);
+    note.textContent = words;
+    note.hidden = !words;
+  }
+
+  /** Say so where the kernel takes its time: while a cell runs, most kernels hear nothing. */
+  function beginWaiting() {
+    tell("");
+    patience = setTimeout(() => tell(BUSY), PATIENCE_MS);
+  }
+
+  function showComparison(isOpen) {
+    if (isOpen === isComparing) return;
+    isComparing = isOpen;
+    stopVideo();
+    for (const element of [bar, box, read]) element.hidden = isOpen;
+    keys.hidden = true;
+    compared.hidden = !isOpen;
+    drawSteps(model.get("_now"));
+    if (isOpen) enter(40);
+    else {
+      measure();
+      canvas.focus();
+    }
+  }
+
+  /** Give the keyboard to the comparison once it is drawn. */
+  function enter(tries) {
+    const first = /** @type {?HTMLElement} */ (compared.querySelector(".vidnb-cell[tabindex='0']"));
+    if (first) first.focus();
+    else if (tries && isComparing) setTimeout(() => enter(tries - 1), 50);
   }
 
   function step(text, kind, style = "") {
@@ -214,6 +340,7 @@ function render({ model, el }) {
 
   function act(kind) {
     if (kind === "ask_stop") asking = "stop";
+    else if (kind === "caps") budget.ask();
     else {
       asking = "";
       if (kind) send(model, kind);
@@ -318,6 +445,7 @@ function render({ model, el }) {
       soft: of("--b-soft"),
       odd: of("--b-odd"),
       focus: of("--b-run"),
+      mark: of("--vidnb-accent"),
     };
   }
 
@@ -397,6 +525,30 @@ function render({ model, el }) {
     }
     if (ratings[cell] && size !== "pixels" && wide > 34) star(pen, paint, cell, x, y);
     pen.globalAlpha = 1;
+    if (marked.has(cell)) drawTick(pen, paint, x, y);
+  }
+
+  /** A mark is a frame inside the cell, and a tick where there is room. */
+  function drawTick(pen, paint, x, y) {
+    const { wide, high } = by;
+    if (size === "pixels") {
+      pen.fillStyle = paint.ink;
+      pen.fillRect(x, y, wide, high);
+      return;
+    }
+    pen.strokeStyle = paint.mark;
+    pen.lineWidth = 3;
+    pen.strokeRect(x + 1.5, y + 1.5, wide - 3, high - 3);
+    const edge = Math.min(18, high / 2);
+    pen.fillStyle = paint.mark;
+    pen.fillRect(x + wide - edge, y, edge, edge);
+    pen.strokeStyle = "#fff";
+    pen.lineWidth = Math.max(1.5, edge / 9);
+    pen.beginPath();
+    pen.moveTo(x + wide - edge * 0.76, y + edge * 0.52);
+    pen.lineTo(x + wide - edge * 0.56, y + edge * 0.72);
+    pen.lineTo(x + wide - edge * 0.24, y + edge * 0.3);
+    pen.stroke();
   }
 
   function cross(pen, x, y, half, isOdd) {
@@ -523,11 +675,13 @@ function render({ model, el }) {
   function pressed(event) {
     const { key } = event;
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const others = ["n", "p", "+", "-", "?", "Enter"];
+    const others = ["n", "p", "x", "c", "b", "+", "-", "?", "enter", "escape"];
     if (key.startsWith("Arrow") && key.length > 6) {
+      const before = chosen;
       choose(chosen < 0 ? states.findIndex((state) => state !== NONE) : moved(grid, exists, chosen, key));
+      if (event.shiftKey && before >= 0 && chosen !== before) mark(before, chosen);
     } else if (/^[0-5]$/.test(key)) rate(Number(key));
-    else if (others.includes(key) || others.includes(key.toLowerCase())) act2(key.toLowerCase());
+    else if (others.includes(key.toLowerCase())) act2(key.toLowerCase());
     else return;
     event.preventDefault();
   }
@@ -539,7 +693,12 @@ function render({ model, el }) {
     } else if (key === "p") {
       const step_ = (model.get("_now").steps ?? []).find(({ kind }) => kind === "pause" || kind === "go_on");
       if (step_) act(step_.kind);
-    } else if (key === "?") showKeys();
+    } else if (key === "x") {
+      if (chosen >= 0) mark(chosen);
+    } else if (key === "c") compare();
+    else if (key === "b") act("caps");
+    else if (key === "escape") unmark();
+    else if (key === "?") showKeys();
     else if (key === "enter") resize("large");
     else {
       const at = SIZES.indexOf(size) + (key === "+" ? -1 : 1);
@@ -551,8 +710,17 @@ function render({ model, el }) {
     const edge = canvas.getBoundingClientRect();
     return cellAt(grid, by, event.clientX - edge.left + box.scrollLeft, event.clientY - edge.top + box.scrollTop);
   };
+
+  function clicked(event) {
+    const cell = placeOf(event);
+    if (cell === null || !exists(cell)) return;
+    if (event.shiftKey && chosen >= 0 && chosen !== cell) mark(...between(grid, chosen, cell));
+    else if (event.ctrlKey || event.metaKey) mark(cell);
+    choose(cell, false);
+  }
+
   canvas.addEventListener("keydown", pressed, { signal });
-  canvas.addEventListener("click", (event) => choose(placeOf(event), false), { signal });
+  canvas.addEventListener("click", clicked, { signal });
   canvas.addEventListener(
     "pointermove",
     (event) => {
@@ -604,6 +772,7 @@ function render({ model, el }) {
   watching.observe(box);
   const dark = new MutationObserver(redraw);
   dark.observe(document.body, { attributes: true });
+  const inside = insideOf(part, model, compared, showComparison);
   drawNow();
   measure();
   send(model, "ready");
@@ -614,6 +783,8 @@ function render({ model, el }) {
     cancelAnimationFrame(frame);
     clearTimeout(restTimer);
     clearTimeout(hover);
+    clearTimeout(patience);
+    inside.end();
     stopVideo();
     for (const bitmap of posters.values()) bitmap.close();
     end();

@@ -49,6 +49,7 @@ def test_a_history_is_compared_in_the_folder_that_it_is_of(client: Client, clips
     part = client.history().compare(rows="seed", cols="model")
     assert isinstance(part, Compare)
     assert [cell["state"] for cell in cells(part)] == ["clip", "clip", "clip", "not run"]
+    assert str(part) == "<Compare: 3 of 4 clips in 2 rows and 2 columns, 'a lighthouse'>"
     assert [head["words"] for head in part._grid["rows"]] == [[{"label": "seed", "value": str(n)}] for n in (1, 2)]
     page_says(part, "rate", at=0, id=part.clips[0].job.id, rating=5)
     until(lambda: client.clip(part.clips[0]).rating == 5 and cells(part)[0]["rating"] == 5)

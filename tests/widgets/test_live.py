@@ -35,6 +35,12 @@ def test_an_array_as_start_image_is_a_value_like_any_other() -> None:
     assert form.value["motion_strength"] == 4
 
 
+def test_print_says_what_a_part_shows() -> None:
+    form = Form("leonardo/motion_2.0", {"prompt": "a koala"})
+    assert str(form).startswith("<Form: leonardo/motion_2.0, params {'prompt': 'a koala'")
+    assert repr(ModelPicker()) == "<ModelPicker>"
+
+
 def test_the_value_of_a_picker_is_its_model() -> None:
     picker = ModelPicker()
     picker.value = "1min/luma"

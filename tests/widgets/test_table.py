@@ -59,6 +59,7 @@ def test_what_is_selected_are_clips_and_is_handed_on(history: History, monkeypat
         table.compare()
     table.selected_rows = [4, 1]
     assert [clip.seed for clip in table.selected if isinstance(clip, Clip)] == [7, 10]
+    assert str(table) == "<Table: 12 rows, 2 selected; .selected has them>"
     given: list[Any] = []
     monkeypatch.setattr(module.shown, "view", lambda name: lambda *args, **options: given.append((name, args, options)))
     table.compare(cols="seed", debug=True)
@@ -80,6 +81,7 @@ def test_it_says_that_there_are_more_rows_than_it_shows(history: History, monkey
     table = history.table()
     assert len(cells(table)) == 5
     assert table._words == "newest 5 of 12; h.where(...) finds others"
+    assert table._words in str(table)
 
 
 def test_its_rows_are_no_synced_state(history: History) -> None:

@@ -75,6 +75,7 @@ def test_answers_are_kept_at_once_and_the_result_names_who_won(vote: tuple[Vote,
     made.heard_answer({"number": number, "answer": "2"}, [])  # an old pair
     assert list(history.votes["answer"]) == ["1"]
     assert made.votes == 1
+    assert str(made).endswith("1 vote so far; .result says what they tell>")
     following = pair_after(heard, number)
     assert following["said"] == "Noted."
     made.heard_undo({}, [])

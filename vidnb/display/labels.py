@@ -56,3 +56,8 @@ def inputs(name: str, items: Any) -> str:
     """Return what was given as an input: "1 picture", "2 videos"."""
     count, thing = len(items), INPUTS.get(name, "file")
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
+def many(count: int, word: str) -> str:
+    """Return a number with its word: "1 job", "1,200 jobs"."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"

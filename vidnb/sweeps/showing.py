@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from vidnb import catalog, shown
 from vidnb.client import loop
+from vidnb.display.labels import many
 from vidnb.display.live import TICK_S, Sink, in_cell, open_sink
 from vidnb.display.page import (
     AMBER,
@@ -72,11 +73,6 @@ RUNNING: Mapping[str, str] = {
     "halted": "Stands still", "offline": "No connection", "done": "Done",
 }  # fmt: skip
 REFUSALS_SHOWN = 12
-
-
-def many(count: int, word: str) -> str:
-    """Return a number with its word: "1 job", "1,200 jobs"."""
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def size_words(plan: Plan) -> str:

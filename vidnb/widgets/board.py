@@ -20,6 +20,7 @@ import traitlets
 from vidnb.clip import Clip
 from vidnb.display.grid.pivot import MOST_CELLS
 from vidnb.display.host import server_path
+from vidnb.display.labels import many
 from vidnb.display.page import (
     BLUE,
     GREEN,
@@ -107,6 +108,9 @@ class Board(Live, part="board"):
             _now={},
         )  # fmt: skip
         self._now = self._sums()
+
+    def _in_a_line(self) -> str:
+        return " ".join(next(showing.lines(self._sweep)).split())
 
     # -- news of the run ---------------------------------------------------------------------------------------------
 
@@ -510,7 +514,7 @@ def _rest(sums: outlook.Money) -> Iterator[str]:
     if sums.estimate:
         yield f"≈ {money(sums.estimate)}"
     if sums.unknown:
-        yield f"unknown for {showing.many(sums.unknown, 'job')}"
+        yield f"unknown for {many(sums.unknown, 'job')}"
     if sums.emulated or sums.emulated_unknown:
         yield "free, emulated"
 

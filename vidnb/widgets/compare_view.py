@@ -20,6 +20,8 @@ from vidnb.client.verbs import client_of
 from vidnb.clip import Clip
 from vidnb.display.grid import pictures
 from vidnb.display.grid.pivot import Axis, Grid, Item, Labels, pivot
+from vidnb.display.labels import many
+from vidnb.display.page import shortened
 from vidnb.errors import ConfigError, VidnbError
 from vidnb.media.samples import samples
 from vidnb.records import Job
@@ -68,6 +70,14 @@ class Compare(Live, part="compare", main="chosen"):
     def clips(self) -> list[Clip]:
         """The clips, row by row."""
         return self.grid.clips
+
+    def _in_a_line(self) -> str:
+        grid = self.grid
+        here, places = len(grid.clips), len(grid.cells)
+        said = many(here, "clip") if here == places else f"{here} of {many(places, 'clip')}"
+        if not grid.wrapped:
+            said += f" in {many(len(grid.rows), 'row')} and {many(len(grid.columns), 'column')}"
+        return f"{said}, {shortened(grid.prompt, 60)!r}" if grid.prompt else said
 
     def _asynchronous(self) -> AsyncClient:
         if self._client is None:

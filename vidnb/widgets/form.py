@@ -110,6 +110,9 @@ class Form(Live, part="form", main="params"):
         if params:
             self.params = dict(params)
 
+    def _in_a_line(self) -> str:
+        return f"{self.model.id}, params {self.params!r}"
+
     def problems(self) -> list[Problem]:
         """What is wrong with the values as they are now; empty when nothing is."""
         try:

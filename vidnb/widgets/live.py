@@ -70,6 +70,15 @@ class Live(anywidget.AnyWidget, ipywidgets.ValueWidget):
             self.observe(self._tell_value, self.main)
             self.observe(self._take_value, "value")
 
+    def __repr__(self) -> str:
+        """What `print` shows: a part has no text of its own, and all that ipywidgets would say is the class."""
+        told = self._in_a_line()
+        return f"<{type(self).__name__}: {told}>" if told else f"<{type(self).__name__}>"
+
+    def _in_a_line(self) -> str:
+        """What the part shows, in a few words; "" where there is nothing to say."""
+        return ""
+
     # Compared by identity: values may be arrays, and the part may have made another value of what it was given.
     def _tell_value(self, change: Any) -> None:
         if self.value is not change["new"]:

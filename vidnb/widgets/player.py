@@ -116,6 +116,9 @@ class Player(Live, part="player", main="clip"):
 
     # -- what a program does -----------------------------------------------------------------------------------------
 
+    def _in_a_line(self) -> str:
+        return repr(self.clip).strip("<>") if self.clip is not None else "no clip"
+
     @property
     def frame_index(self) -> int:
         """The number of the frame at the playhead, from 0."""

@@ -81,6 +81,9 @@ class Progress(Live, part="progress", main="job"):
         if follow:
             self.follow()
 
+    def _in_a_line(self) -> str:
+        return f"job {self.job.id[:8]}, {labels.state(self.job)}"
+
     def follow(self) -> None:
         """Wait for the job (again); returns at once."""
         with self._lock:

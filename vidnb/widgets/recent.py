@@ -83,6 +83,9 @@ class Recent(Live, part="recent", main="clip"):
 
     # -- the list ----------------------------------------------------------------------------------------------------
 
+    def _in_a_line(self) -> str:
+        return labels.many(self.count, "clip")
+
     def refresh(self) -> None:
         """Read the list anew, as after another kernel made clips; returns at once."""
         self._asked += 1

@@ -22,6 +22,7 @@ from vidnb.client import loop
 from vidnb.clip import Clip
 from vidnb.display import clip_html
 from vidnb.display.host import shortcomings
+from vidnb.display.labels import many
 from vidnb.errors import BudgetError, ParamsError, UnknownPriceError
 from vidnb.records import TERMINAL, Job, State
 from vidnb.widgets import about
@@ -127,6 +128,9 @@ class Studio(widgets.VBox):
         self._form_changed()
         news_of(self._client).listen(self._heard)
         self._spawn(self._begin())
+
+    def __repr__(self) -> str:
+        return f"<Studio: {self.model}, {many(len(self.clips), 'clip')}; .clip is the shown one>"
 
     def _connect(self) -> None:
         """Let the parts hear of one another."""

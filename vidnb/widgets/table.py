@@ -18,6 +18,7 @@ import traitlets
 from vidnb import shown
 from vidnb.clip import Clip
 from vidnb.display.gallery import gallery_html
+from vidnb.display.labels import many
 from vidnb.errors import ConfigError, VidnbError
 from vidnb.records import Job
 from vidnb.widgets.code import code, looks
@@ -110,6 +111,11 @@ class Table(Live, ITable, part="table", main="selected_rows"):
             language=WORDS,
         )  # fmt: skip
         self._words = self._counted(len(grid))
+
+    def _in_a_line(self) -> str:
+        rows = self._counted(len(self._history)) or many(len(self._history), "row")
+        chosen = len(self.selected_rows)
+        return f"{rows}, {chosen} selected; .selected has them" if chosen else rows
 
     # -- what is selected --------------------------------------------------------------------------------------------
 

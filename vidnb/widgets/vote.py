@@ -13,6 +13,7 @@ from typing import Any
 import traitlets
 
 from vidnb.clip import Clip
+from vidnb.display.labels import many
 from vidnb.display.page import MUTED, SMALL, block, shortened, table, tag
 from vidnb.errors import ConfigError, VidnbError
 from vidnb.history.ballot import Result, wanted
@@ -54,6 +55,9 @@ class Vote(Live, part="vote"):
             "wanted": wanted(len(ballot.items)),
         }
         self.votes = ballot.counted[0]
+
+    def _in_a_line(self) -> str:
+        return f"{self._ballot.question} {many(self.votes, 'vote')} so far; .result says what they tell"
 
     @property
     def result(self) -> Result:

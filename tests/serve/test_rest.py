@@ -20,8 +20,9 @@ from typing import Any
 import httpx
 import pytest
 from counting import CountingService
-from fakes import CANARY, EmulatorBehind, Recorder
+from fakes import CANARY, EmulatorBehind, Recorder, no_rest
 from served import serving
+from stranger import KEYS, Stranger, film
 
 from vidnb import catalog
 from vidnb.client import addresses
@@ -129,6 +130,22 @@ async def test_a_clip_is_sent_whole_in_part_or_not_again(tmp_path: Path, wires: 
         fault(await http.get(told["clip"]), 410)
 
 
+async def test_further_clips_of_a_job_are_told_and_sent(tmp_path: Path, wires: list[Recorder]) -> None:
+    stranger = Stranger()
+    links = [f"https://files.example.com/{name}.mp4" for name in ("one", "two")]
+    made = [{"id": f"a-{n}", "motion": True, "motionMP4URL": link} for n, link in enumerate(links)]
+    stranger.on_submit = lambda request, work: setattr(work, "record", {"generated_images": made})  # type: ignore[func-returns-value]
+    stranger.on_download = lambda request, work: httpx.Response(
+        200, stream=httpx.ByteStream(film(40 if "one" in request.url.path else 80))
+    )
+    async with program(tmp_path, wires, keys=KEYS, transport=stranger, sleep=no_rest) as (http, _):
+        [job] = await ordered(http, (await quoted(http))["quote_token"])
+        told = (await http.get(f"/jobs/{job}", params={"wait_s": 25})).json()
+        assert (told["state"], told["clips"]) == ("done", 2)
+        assert [(await http.get(address)).content for address in (told["clip"], *told["more"])] == [film(40), film(80)]
+        assert "2 clips" in fault(await http.get(f"{told['clip']}?output=2"), 404)["message"]
+
+
 async def test_jobs_are_listed_by_what_is_asked_of_them(tmp_path: Path, wires: list[Recorder]) -> None:
     async with program(tmp_path, wires) as (http, _):
         jobs = await ordered(http, (await quoted(http, takes=2))["quote_token"])
@@ -174,6 +191,19 @@ async def test_a_cap_that_a_person_set_holds(tmp_path: Path, wires: list[Recorde
         for job in (await http.get("/jobs")).json()["jobs"]:
             await http.get(f"/jobs/{job['job']}", params={"wait_s": 25})
     assert posts(wires) == 3
+
+
+async def test_a_cap_of_the_environment_holds(
+    tmp_path: Path, wires: list[Recorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDNB_BUDGET_USD", "0.01")
+    stranger = Stranger()
+    async with program(tmp_path, wires, keys=KEYS, transport=stranger) as (http, _):
+        quote = await quoted(http)
+        assert (quote["emulated"], quote["price_certainty"], quote["price_sum"]) == (False, "unknown", None)
+        refusal = fault(await http.post("/jobs", json={"quote_token": quote["quote_token"]}), 402)
+        assert "the cap of $0.01 of this process" in refusal["message"]
+    assert stranger.posts == []
 
 
 async def test_a_token_whose_job_failed_unseen_sends_no_second_one(tmp_path: Path, wires: list[Recorder]) -> None:

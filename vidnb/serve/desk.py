@@ -237,13 +237,17 @@ class Desk:
         return self._told(self.client.job(row.id))
 
     def clip(self, job: str) -> dict[str, Any]:
-        """Return where a finished clip and its poster lie on this machine, and what was measured of it."""
+        """Return where a finished clip and its poster lie on this machine, and what was measured of it.
+
+        `more` holds the further clips that a service made for the same job.
+        """
         clip = self.client.clip(job)
         info = clip.info
         return {
             "job": clip.job.id, "path": str(clip.path), "poster": str(self._poster(clip)), "width_px": info.width_px,
             "height_px": info.height_px, "duration_s": info.duration_s, "fps": info.fps, "has_audio": info.has_audio,
             "size_bytes": info.size_bytes, "seed": clip.seed, "emulated": clip.emulated,
+            "more": [str(output.path) for output in clip.outputs],
         }  # fmt: skip
 
     def poster(self, job: str) -> bytes:
@@ -312,6 +316,8 @@ class Desk:
                 "expected_s": None if expected is None else round(expected.median_s, 1),
                 "next_poll_s": NEXT_POLL_S,
             }
+        if job.clip is not None:
+            told["clips"] = 1 + len(job.outputs)
         if error:
             told["error"] = {name: error.get(name) for name in ("message", "charged", "advice")}
         return told

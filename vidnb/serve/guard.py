@@ -43,7 +43,7 @@ class Guard:
         self._app = app
         self._token = token.encode()
         self._open = open_paths
-        self._hosts = {"localhost", *(name.lower() for name in hosts)}
+        self._hosts = {"localhost", *map(_name, hosts)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or hand on."""
@@ -90,8 +90,7 @@ class Guard:
 
     def _is_ours(self, host: str) -> bool:
         """Whether a Host names this server; an address cannot be made to stand for another machine."""
-        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
-        name = name.strip("[]").rstrip(".").lower()
+        name = _name(host)
         if name in self._hosts:
             return True
         try:
@@ -99,6 +98,12 @@ class Guard:
         except ValueError:
             return False
         return True
+
+
+def _name(host: str) -> str:
+    """The name or the address in a Host, without the port."""
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
+    return name.strip("[]").rstrip(".").lower()
 
 
 def refusal(error: RefusedError) -> Response:

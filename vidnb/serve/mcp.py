@@ -128,7 +128,10 @@ def mcp_server(client: AsyncClient | None = None, *, purse: str = "programs") ->
 
     @server.tool(annotations=reads)
     async def clip(job: str) -> dict[str, Any]:
-        """Free. Where a finished clip lies on this machine (MP4, and a small poster), its size, length and seed."""
+        """Free. Where a finished clip lies on this machine (MP4, and a small poster), its size, length and seed.
+
+        more holds further clips that the service made for the same job; nearly always none.
+        """
         async with in_words():
             return desk().clip(job)
 

@@ -15,6 +15,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -27,6 +28,7 @@ from starlette.routing import Route
 
 from vidnb import providers
 from vidnb.client.asynchronous import AsyncClient
+from vidnb.clip import Clip
 from vidnb.errors import ConfigError, StoreError, VidnbError
 from vidnb.records import JOB_QUERY, State
 from vidnb.serve import shapes
@@ -109,8 +111,11 @@ async def cancel_job(desk: Desk, request: Request) -> BaseModel:
 
 
 async def get_clip(desk: Desk, request: Request) -> Response:
-    clip = await _done(desk, request)
-    path = await _aside(lambda: clip.path)
+    clip, output = await _done(desk, request), _asked(shapes.ClipWanted, request).output
+    if output > len(clip.outputs):
+        raise RefusedError(HTTPStatus.NOT_FOUND, "not_found", f"the job has {1 + len(clip.outputs)} clips, from 0 on")
+    clip = [clip, *clip.outputs][output]
+    path = await _path(clip)
     headers = {"ETag": f'"{clip.info.sha256}"', "Cache-Control": "private, max-age=31536000, immutable"}
     if request.headers.get("if-none-match") in (headers["ETag"], "*"):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
@@ -123,6 +128,7 @@ async def get_clip(desk: Desk, request: Request) -> Response:
 
 async def get_poster(desk: Desk, request: Request) -> Response:
     clip = await _done(desk, request)
+    await _path(clip)
     return Response(await _aside(lambda: clip.poster), media_type="image/webp")
 
 
@@ -183,7 +189,7 @@ OPERATIONS = (
     ),
     Operation(
         "GET", "/jobs/{job}/clip", "get_clip", "Send the MP4 of a done job, or a range of it.", get_clip,
-        {200: "video/mp4", 206: "video/mp4", 304: None},
+        {200: "video/mp4", 206: "video/mp4", 304: None}, query=shapes.ClipWanted,
     ),
     Operation(
         "GET", "/jobs/{job}/poster", "get_poster", "Send a small picture of the clip's first frame.", get_poster,
@@ -331,26 +337,36 @@ def _asked(model: type[M], request: Request) -> M:
 
 def _job(told: dict[str, Any]) -> shapes.Job:
     below = f"/jobs/{told['job']}"
-    links = {"clip": f"{below}/clip", "poster": f"{below}/poster"} if told["state"] == State.DONE else {}
+    links: dict[str, Any] = {}
+    if told["state"] == State.DONE:
+        more = [f"{below}/clip?output={number}" for number in range(1, told.get("clips", 1))]
+        links = {"clip": f"{below}/clip", "poster": f"{below}/poster", "more": more}
     return shapes.Job.model_validate(told | links)
 
 
-async def _done(desk: Desk, request: Request) -> Any:
+async def _path(clip: Clip) -> Path:
+    """Return where a clip's file lies.
+
+    Raises:
+        RefusedError: somebody deleted it.
+    """
+    try:
+        return await _aside(lambda: clip.path)
+    except StoreError as error:
+        raise RefusedError(HTTPStatus.GONE, "data_folder", str(error)) from None
+
+
+async def _done(desk: Desk, request: Request) -> Clip:
     """Return the clip of a job.
 
     Raises:
-        RefusedError: it has none, or its file is gone.
+        RefusedError: it has none.
     """
     row = await _aside(desk.client.job, request.path_params["job"])
     if row.state is not State.DONE or row.clip is None:
         advice = f"GET /jobs/{row.id}?wait_s=25 waits for it" if row.is_moving else "it will have none by itself"
         raise RefusedError(HTTPStatus.CONFLICT, "conflict", f"job {row.id[:8]} is {row.state}, with no clip: {advice}")
-    clip = await _aside(desk.client.clip, row)
-    try:
-        await _aside(lambda: clip.path)
-    except StoreError as error:
-        raise RefusedError(HTTPStatus.GONE, "data_folder", str(error)) from None
-    return clip
+    return await _aside(desk.client.clip, row)
 
 
 def _check_range(request: Request, size: int) -> None:

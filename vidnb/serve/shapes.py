@@ -71,6 +71,13 @@ class JobWanted(InAddress):
     """Answer when the job is at its end, or after so many seconds, whichever is first."""
 
 
+class ClipWanted(InAddress):
+    """Which clip of a job is wanted."""
+
+    output: Annotated[int, Field(ge=0, le=1000)] = 0
+    """0 is the one that was asked for; others are those that the service made beside it."""
+
+
 class QuoteWanted(Asked):
     """What is to be made; nothing is sent to the service yet."""
 
@@ -200,6 +207,10 @@ class Job(Shape):
     """Where the MP4 is, below the address of this server; null while there is none."""
     poster: str | None = None
     """Where a small WebP of the first frame is."""
+    clips: int = 0
+    """How many there are: one is asked for, and a service may give more."""
+    more: list[str] = Field(default_factory=list)
+    """Where those are that the service made beside it."""
 
 
 class Jobs(Shape):

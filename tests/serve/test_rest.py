@@ -310,6 +310,8 @@ REFUSED: list[tuple[str, str, dict[str, str], bytes, int, str]] = [
     ("GET", "/jobs?limit=1&limit=2", {}, b"", 422, "params"),
     ("GET", "/jobs?state=don", {}, b"", 422, "params"),
     ("GET", "/jobs?since=yesterdayish", {}, b"", 422, "params"),
+    ("GET", "/models?provider=leonrdo", {}, b"", 422, "params"),
+    ("GET", "/models?mode=vdeo", {}, b"", 422, "params"),
     ("GET", "/jobs?seed=99999999999999999999", {}, b"", 422, "params"),
     ("PUT", "/budget", {}, b"{}", 405, "request"),
     ("POST", "/budget", {}, b'{"usd": 1000}', 405, "request"),
@@ -325,6 +327,14 @@ async def test_what_nobody_may_ask_is_refused_in_the_one_shape(tmp_path: Path, w
             given = {"Content-Type": "application/json", **headers}
             reply = await http.request(method, path, headers=given, content=content)
             assert fault(reply, status)["kind"] == kind, (method, path)
+
+
+async def test_the_word_of_a_service_for_a_state_is_answered_with_ours_first(
+    tmp_path: Path, wires: list[Recorder]
+) -> None:  # fmt: skip
+    async with program(tmp_path, wires) as (http, _):
+        [problem] = fault(await http.get("/jobs?state=finished"), 422)["problems"]
+        assert problem["allowed"].startswith("allowed: done, ")
 
 
 async def test_names_of_this_server_are_known(tmp_path: Path, wires: list[Recorder]) -> None:

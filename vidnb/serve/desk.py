@@ -30,6 +30,7 @@ NEXT_POLL_S = 5
 LONGEST_WAIT_S = 25.0
 """The longest that one call waits: clients of agents give up after 30 to 60 seconds, and the job goes on."""
 MOST_TAKES = 20
+MODES = ("", "any", "text", "image")
 MOST_ROWS = 100
 FOLDERS = "VIDNB_INPUT_FOLDERS"
 """Folders from which a program may name pictures, as in PATH; default the working directory."""
@@ -66,8 +67,15 @@ class Desk:
             query: words, or names of params that the model must take: "luma", "motion_strength".
             provider: only its models.
             mode: "text" or "image": only models that start from it; "" or "any" for all.
+
+        Raises:
+            ConfigError: there is no such provider, or no such mode.
         """
-        words = query.lower().split()
+        words, names = query.lower().split(), sorted({model.provider for model in catalog.load().values()})
+        if provider not in ("", *names):
+            raise ConfigError(f"there is no provider {provider!r}; there are {', '.join(names)}")
+        if mode not in MODES:
+            raise ConfigError(f"there is no mode {mode!r}; there are {', '.join(filter(None, MODES))}")
         return [
             {
                 "id": model.id,

@@ -24,6 +24,7 @@ from vidnb.errors import (
     TransportError,
     VidnbError,
 )
+from vidnb.history.filters import OTHER_WORDS
 from vidnb.serve.desk import NoQuoteError, StaleQuoteError
 
 SHOWN = 80
@@ -113,7 +114,7 @@ def malformed(error: ValidationError, model: type[BaseModel]) -> RefusedError:
     problems = [_malformed(told, model) for told in error.errors(include_url=False)]
     if any(told["type"] == "json_invalid" for told in error.errors(include_url=False)):
         return RefusedError(HTTPStatus.BAD_REQUEST, "params", "the body is no JSON", problems=problems)
-    lines = [": ".join(filter(None, (one.field, one.advice, one.allowed))) for one in problems[:5]]
+    lines = [f"{one.field}: {' '.join(filter(None, (one.advice, one.allowed)))}" for one in problems[:5]]
     return RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, "params", "; ".join(lines), problems=problems)
 
 
@@ -131,7 +132,8 @@ def _malformed(told: Any, model: type[BaseModel]) -> Fault:
             advice = "a setting of the model goes into params"
     elif told["type"] in ("enum", "literal_error"):
         options = [option.strip("'") for option in re.split(r", | or ", told["ctx"]["expected"])]
-        allowed = f"allowed: {', '.join(filter(None, nearest(str(given), options)))}"
+        meant = OTHER_WORDS.get(str(given).lower(), str(given))  # what services call a state
+        allowed = f"allowed: {', '.join(nearest(meant, options))}"
     return Fault(field=field, given="" if told["type"] == "missing" else shown(given), allowed=allowed, advice=advice)
 
 

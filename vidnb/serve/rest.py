@@ -58,7 +58,7 @@ Handler = Callable[[Desk, Request], Awaitable[BaseModel | Response]]
 
 async def list_models(desk: Desk, request: Request) -> BaseModel:
     wanted = _asked(shapes.ModelsWanted, request)
-    found = await _aside(desk.models, wanted.query, wanted.provider, wanted.mode)
+    found = await _understood(desk.models, wanted.query, wanted.provider, wanted.mode)
     return shapes.Models.model_validate({"models": found})
 
 
@@ -85,10 +85,7 @@ async def list_jobs(desk: Desk, request: Request) -> BaseModel:
     wanted = _asked(shapes.JobsWanted, request)
     given = wanted.model_dump(exclude={"limit"})
     filters = {name: value for name, value in given.items() if value}
-    try:
-        found = await _aside(desk.history, filters, wanted.limit)
-    except ConfigError as error:
-        raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, "params", str(error)) from None
+    found = await _understood(desk.history, filters, wanted.limit)
     return shapes.Jobs(all=found["all"], jobs=[_job(told) for told in found["jobs"]])
 
 
@@ -292,6 +289,18 @@ async def _apologise(_: Request, error: Exception) -> Response:
 async def _aside(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Return what a call returns that reads the database or makes a picture; the others are answered meanwhile."""
     return await asyncio.to_thread(call, *args, **kwargs)
+
+
+async def _understood(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return what a call returns whose settings are all the caller's own.
+
+    Raises:
+        RefusedError: one of them is not understood.
+    """
+    try:
+        return await _aside(call, *args, **kwargs)
+    except ConfigError as error:
+        raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, "params", str(error)) from None
 
 
 def _json(model: BaseModel, status: HTTPStatus) -> Response:

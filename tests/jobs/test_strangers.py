@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,6 +99,22 @@ async def test_a_guess_that_fails_does_not_fail_our_job(tmp_path: Path, end: str
         job = (await lost_job(client)).job
         assert (job.state, job.remote_id) == (State.AMBIGUOUS, None)
         await lost_job(client)
+    assert len(stranger.posts) == 1
+
+
+@pytest.mark.parametrize("prompt", ["une café & un thé", "a koala"])
+async def test_an_entry_that_is_listed_twice_or_written_otherwise_is_found(tmp_path: Path, prompt: str) -> None:
+    stranger = Stranger()
+    stranger.on_submit = lost
+
+    def listed(request: httpx.Request, work: Work | None) -> httpx.Response:
+        told = unicodedata.normalize("NFD", prompt).replace("&", "&amp;")
+        entries = [{**stranger.generation(work), "prompt": told} for work in stranger.works]
+        return httpx.Response(200, json={"generations": 2 * entries})
+
+    stranger.on_list = listed
+    async with client_of(tmp_path, stranger) as client:
+        assert (await client.generate(prompt, **LEONARDO)).path.read_bytes() == film(stranger.paid[0].shade)
     assert len(stranger.posts) == 1
 
 
@@ -216,6 +234,72 @@ async def test_a_person_can_end_a_job_that_goes_on_for_ever(tmp_path: Path) -> N
         assert await client.resume() == []
 
 
+@pytest.mark.parametrize(
+    "form",
+    ['"{}"', "<{}>", " {}\n", "{}&amp;x=1", "https:\n//{bare}", "//{bare}"],
+    ids=["in quotes", "in brackets", "with a line end", "escaped for a page", "wrapped", "without its scheme"],
+)
+async def test_a_link_counts_however_it_is_written(tmp_path: Path, form: str) -> None:
+    stranger = Stranger()
+
+    def begins(request: httpx.Request, work: Work | None) -> None:
+        assert work is not None
+        link = stranger.link(work)
+        work.record = {"temporaryUrl": form.format(link, bare=link.removeprefix("https://"))}
+
+    stranger.on_submit = begins  # type: ignore[assignment]  # None is an answer, too
+    async with client_of(tmp_path, stranger) as client:
+        clip = await client.generate("a koala", **ONEMIN)
+    assert clip.path.read_bytes() == film(stranger.paid[0].shade)
+    assert stranger.paid[0].polls == 1
+    assert "amp" not in (clip.job.video_url or "")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [{"downloadUrl": "{}"}, {"temporaryURL": "{}"}, {"aiRecordDetail": {"temporaryUrl": "{}"}}],
+    ids=["downloadUrl", "temporaryURL", "deeper"],
+)
+async def test_a_link_whose_name_tells_little_is_better_than_none(tmp_path: Path, record: dict[str, Any]) -> None:
+    stranger = Stranger()
+
+    def begins(request: httpx.Request, work: Work | None) -> None:
+        assert work is not None
+        told = json.dumps(record).replace("{}", stranger.link(work).replace(".mp4", ""))
+        page = {"resultPage": "https://app.example.com/result/1", "inputUrl": "https://files.example.com/in"}
+        work.record = {"temporaryUrl": None, "aiRecordDetail": {}, **page, **json.loads(told)}
+
+    stranger.on_submit = begins  # type: ignore[assignment]  # None is an answer, too
+    async with client_of(tmp_path, stranger) as client:
+        assert (await client.generate("a koala", **ONEMIN)).path.read_bytes() == film(stranger.paid[0].shade)
+    assert len(stranger.downloads) == 1
+
+
+@pytest.mark.parametrize("values", [LEONARDO, ONEMIN], ids=["leonardo", "1min"])
+async def test_a_clip_is_fetched_although_an_error_stands_beside_its_record(
+    tmp_path: Path, values: dict[str, Any]
+) -> None:
+    stranger = Stranger()
+
+    def polled(request: httpx.Request, work: Work | None) -> httpx.Response:
+        told = stranger.shown(work, "api" if "api/results" in request.url.path else "v1")
+        beside = {"errors": [{"message": "the webhook failed"}], "error": {"message": "the webhook failed"}}
+        return httpx.Response(200, json={**told, **beside})
+
+    stranger.on_poll = polled
+    async with client_of(tmp_path, stranger) as client:
+        assert (await client.generate("a koala", **values)).path.read_bytes() == film(stranger.paid[0].shade)
+    assert stranger.paid[0].polls == 1
+
+
+async def test_a_record_that_names_another_job_in_another_field_is_not_believed(tmp_path: Path) -> None:
+    stranger = telling({"id": None, "generationId": "another"})
+    async with client_of(tmp_path, stranger) as client:
+        with pytest.raises(JobAmbiguousError, match="about another generation"):
+            await client.generate("a koala", **LEONARDO)
+    assert stranger.downloads == []
+
+
 IDS: dict[str, Callable[[Stranger], Any]] = {
     "empty": lambda stranger: "",
     "spaces": lambda stranger: "   ",
@@ -317,6 +401,47 @@ async def test_a_service_that_wants_an_hour_is_left_alone(tmp_path: Path) -> Non
             await client.generate("a koala", **LEONARDO)
         assert client.jobs()[0].state is State.INTENDED
     assert len(stranger.posts) == 1
+
+
+IN_VAIN: dict[str, tuple[int, Any]] = {
+    "the request that it depends on failed": (424, {"error": "Failed Dependency"}),
+    "upstream": (400, {"error": "upstream request timeout"}),
+    "deadline": (400, {"message": "context deadline exceeded"}),
+    "socket": (422, {"message": "connect ETIMEDOUT 10.0.0.1:443"}),
+    "with the job's id": (400, "its id"),
+    "a conflict with the job's id": (409, "its id"),
+}
+
+
+@pytest.mark.parametrize("values", [LEONARDO, ONEMIN], ids=["leonardo", "1min"])
+@pytest.mark.parametrize("case", IN_VAIN)
+async def test_a_refusal_that_was_waited_for_in_vain_or_names_a_job_may_have_been_charged(
+    tmp_path: Path, case: str, values: dict[str, Any]
+) -> None:
+    stranger = Stranger()
+    stranger.hidden_lists = 99
+    status, told = IN_VAIN[case]
+
+    def answer(request: httpx.Request, work: Work | None) -> httpx.Response:
+        assert work is not None
+        made = json.loads(stranger.accepted(work).content)
+        return httpx.Response(status, json={**made, "error": "refused"} if told == "its id" else told)
+
+    stranger.on_submit = answer
+    async with client_of(tmp_path, stranger) as client:
+        job = (await lost_job(client, **values)).job
+        await client.settle(job, remote_id=stranger.paid[0].id)
+        assert (await client.wait(job)).path.read_bytes() == film(stranger.paid[0].shade)
+    assert len(stranger.posts) == 1
+
+
+async def test_an_id_with_spaces_around_it_is_the_jobs_id(tmp_path: Path) -> None:
+    stranger = Stranger()
+    stranger.on_submit = lambda request, work: httpx.Response(
+        200, json={"aiRecord": {"uuid": f" {work.id if work else None}\n", "status": "PROCESSING"}}
+    )
+    async with client_of(tmp_path, stranger) as client:
+        assert (await client.generate("a koala", **ONEMIN)).path.read_bytes() == film(stranger.paid[0].shade)
 
 
 @pytest.mark.parametrize("values", [LEONARDO, ONEMIN], ids=["leonardo", "1min"])

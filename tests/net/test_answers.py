@@ -78,6 +78,11 @@ async def endless(piece: bytes, pause_s: float = 0.0) -> AsyncIterator[bytes]:
         await asyncio.sleep(pause_s)
 
 
+async def in_parts(content: bytes, size: int) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), size):
+        yield content[start : start + size]
+
+
 def drip(request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, stream=Stream(endless(b" ", 0.01)))
 
@@ -173,6 +178,28 @@ async def test_a_packed_reply_is_read() -> None:
     headers = {"content-encoding": "gzip"}
     wire = wire_of(lambda request: httpx.Response(200, headers=headers, stream=httpx.ByteStream(body)))
     assert (await wire.call(POLL)).json == {"a": "ä" * 1000}
+
+
+@pytest.mark.parametrize("case", ["packed", "only said to be packed", "cut", "garbled"])
+async def test_a_clip_that_a_storage_packed_unasked_is_unpacked(case: str) -> None:
+    clip = bytes(range(256)) * 20_000  # it unfolds into several pieces
+    body = clip if case == "only said to be packed" else gzip.compress(clip)
+    body = answers.GZIP + b"no gzip" * 999 if case == "garbled" else body
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent = body[:-9] if case == "cut" else body
+        headers = {"content-encoding": "gzip", "content-length": str(len(body))}
+        return httpx.Response(200, headers=headers, stream=Stream(in_parts(sent, 3000)))
+
+    wire = wire_of(answer)
+    if case in ("cut", "garbled"):
+        with pytest.raises(TransportError, match="the download broke off"):
+            await fetched(wire)
+        return
+    async with wire.download(Link(SIGNED)) as chunks:
+        pieces = [chunk async for chunk in chunks]
+    assert b"".join(pieces) == clip
+    assert max(map(len, pieces)) <= answers.PIECE_BYTES
 
 
 async def test_a_clip_that_announces_five_gigabytes_is_not_fetched() -> None:

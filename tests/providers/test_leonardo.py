@@ -521,13 +521,21 @@ def refused(*replies: Reply) -> tuple[int, ProviderError]:
         return calls, error
 
 
-def test_an_upload_form_that_was_used_too_late_gets_a_new_one_once() -> None:
-    late = Reply(403, None, EXPIRED)
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (403, EXPIRED),
+        (400, "<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>"),
+        (400, "<Error><Code>RequestTimeout</Code><Message>It was idle; the form expired.</Message></Error>"),
+    ],
+)
+def test_an_upload_form_that_was_used_too_late_gets_a_new_one_once(status: int, told: str) -> None:
+    late = Reply(status, None, told)
     calls, handle = drive(LEONARDO.upload(FILE), [Reply(200, FORM), late, Reply(200, FORM), Reply(204)])
     assert (len(calls), handle.id) == (4, IMAGE)
     count, error = refused(Reply(200, FORM), late, Reply(200, FORM), late)
     assert count == 4
-    assert "Policy expired" in str(error)
+    assert "expired" in str(error)
     assert isinstance(error, UnavailableError)
 
 

@@ -237,9 +237,11 @@ def test_the_text_that_the_service_is_busy_is_never_shown_where_a_cause_is_known
         ('{"response":{"status":500}}', UnavailableError),
         ({"response": {"status": "502"}}, UnavailableError),
         ('{"response":{"status":429}}', UnavailableError),
+        ('{"message":"timeout of 300000ms exceeded","code":"ECONNABORTED"}', UnavailableError),
+        ("socket hang up", UnavailableError),
     ],
 )
-def test_busy_is_believed_only_with_an_upstream_status_that_can_pass(
+def test_busy_is_believed_only_with_an_upstream_that_can_pass_or_that_was_waited_for_in_vain(
     details: Any, expected: type[ProviderError]
 ) -> None:
     body = {"errorCode": "EXTERNAL_API_RESPONSE_WITH_ERROR", "message": "a bit busy", "details": details}

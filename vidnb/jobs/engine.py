@@ -29,6 +29,7 @@ from vidnb.errors import (
     NotSentError,
     ProviderError,
     RateLimitError,
+    RejectedError,
     StoreError,
     TransportError,
     UnavailableError,
@@ -46,7 +47,7 @@ from vidnb.jobs.reconcile import Reconciler
 from vidnb.jobs.recorder import Recorder
 from vidnb.media import recordings
 from vidnb.net.wire import Wire
-from vidnb.providers.replies import UNDECIDED
+from vidnb.providers.replies import UNDECIDED, sounds_lost
 from vidnb.records import Booked, Call, Job, Link, RemoteMedia, State, Status, with_job
 from vidnb.store import Store
 
@@ -179,7 +180,8 @@ class Engine:
             if webhook_url := wire.target.webhook_url:
                 call = provider.called_back(call, with_job(webhook_url, job.id))
         except ProviderError as error:
-            return await self._recorder.fail(job, error, booked=Booked.RETURNED)  # nothing was sent that costs money
+            error.charged = False  # nothing was sent that costs money
+            return await self._recorder.fail(job, error, booked=Booked.RETURNED)
         await self._aside(self._ledger.ensure, job)
         await wire.check_emulator()
         await lane.limiter.may_submit(job)
@@ -236,7 +238,8 @@ class Engine:
                 # The service may have taken the job although its answer cannot be read.
                 return await self._ambiguous(job, str(error))
             except ProviderError as error:
-                if error.status_code in UNDECIDED:  # a gateway says it of a request that it passed on, too
+                lost = isinstance(error, RejectedError) and sounds_lost(str(error))
+                if lost or error.status_code in UNDECIDED:  # it is said of a request that was passed on, too
                     return await self._ambiguous(job, str(error))
                 return await self._recorder.fail(job, error)
             except BaseException as error:

@@ -6,6 +6,8 @@ Everything that an entry tells must agree with the job; what it leaves out is ig
 
 from __future__ import annotations
 
+import html
+import unicodedata
 from datetime import datetime, timedelta
 
 from vidnb.records import Job, RemoteJob
@@ -70,4 +72,5 @@ def _in_time(job: Job, created_at: datetime | None, clock_ahead_s: float | None)
 
 
 def _words(prompt: str) -> list[str]:
-    return prompt.split()
+    """Return the words of a prompt however it is stored: with composed or separate accents, escaped for a page."""
+    return unicodedata.normalize("NFC", html.unescape(prompt)).split()

@@ -115,13 +115,13 @@ class Reconciler:
         exchange = wire.target.provider.recent(LOOKBACK, [job])
         if exchange is None:
             return None, False
-        listed = await converse(answer, exchange)
+        listed = {remote.remote_id: remote for remote in await converse(answer, exchange)}  # pages may overlap
         others = [other for other in await store.aside(store.unfinished, job.provider) if other.id != job.id]
         if any(_is_rival(job, other) for other in others):
             return None, False
         wrong = await self._recorder.wrong_guesses(job)
         fitting = [
-            remote for remote in listed
+            remote for remote in listed.values()
             if remote.remote_id not in wrong and fits(job, remote, ahead_s)
             and await store.aside(store.by_remote, job.provider, remote.remote_id) is None
         ]  # fmt: skip

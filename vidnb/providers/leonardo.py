@@ -31,6 +31,7 @@ from vidnb.providers.replies import (
     clean,
     decoded,
     dig,
+    doubt_refusal,
     error,
     has_ended,
     has_succeeded,
@@ -113,7 +114,8 @@ class Leonardo(Provider):
         """The id and the cost of the new job, wherever the answer holds them."""
         job = _created(reply.json)
         remote_id = id_at(job, "generationId")
-        if _failed(reply) and (remote_id is None or not 200 <= reply.status_code < 300):
+        doubt_refusal(self, reply, remote_id)
+        if _failed(reply) and remote_id is None:
             raise self.explain(reply)
         if remote_id is None:
             raise unexpected(self, reply, "the answer to the submit holds no generation id; it may have been charged")
@@ -127,7 +129,8 @@ class Leonardo(Provider):
 
     def polled(self, reply: Reply, job: Job) -> Status:
         """The status of the job; PENDING counts as running, because the service does not tell waiting from working."""
-        if _failed(reply):
+        told = isinstance(dig(reply.json, "generations_by_pk"), dict) and 200 <= reply.status_code < 300
+        if _failed(reply) and not told:  # an error may stand beside the record
             raise self.explain(reply)
         if not isinstance(reply.json, dict) or "generations_by_pk" not in reply.json:
             raise unexpected(self, reply, "the answer to the status request holds no generation")
@@ -135,7 +138,7 @@ class Leonardo(Provider):
         if generation is None:
             said = f"Leonardo.AI knows no generation {remote_id}: it was deleted or belongs to another account"
             return Status(remote_id, None, word="null record", error=said)
-        if not is_about(generation, remote_id, "id"):
+        if not all(is_about(generation, remote_id, name) for name in ("id", "generationId")):
             raise unexpected(self, reply, "the answer to the status request is about another generation")
         return _status(generation, remote_id)
 
@@ -229,7 +232,8 @@ class Leonardo(Provider):
 def _is_late(reply: Reply) -> bool:
     """Whether the storage refuses a form because its time is over, or does not say why it refuses one."""
     told = storage_reason(reply)
-    return reply.status_code == 403 and (not told or "expired" in told.lower())
+    passed = "expired" in told.lower() or told.startswith("RequestTimeout:")
+    return passed if reply.status_code == 400 else reply.status_code == 403 and (not told or passed)
 
 
 def _v2_body(model: Model, params: Mapping[str, Any], media: Mapping[str, list[RemoteMedia]]) -> dict[str, Any]:

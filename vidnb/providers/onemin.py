@@ -30,6 +30,7 @@ from vidnb.providers.replies import (
     clean,
     decoded,
     dig,
+    doubt_refusal,
     error,
     has_ended,
     has_succeeded,
@@ -37,6 +38,7 @@ from vidnb.providers.replies import (
     is_about,
     is_page,
     link_at,
+    sounds_lost,
     text_at,
     unexpected,
     video_link,
@@ -105,8 +107,11 @@ class OneMin(Provider):
 
     def submitted(self, reply: Reply) -> Status:
         """The record's uuid, and the end of the job where the service answered synchronously."""
-        record = dig(self._read(reply).json, "aiRecord")
+        record = dig(reply.json, "aiRecord")
         remote_id = id_at(record, "uuid")
+        doubt_refusal(self, reply, remote_id)
+        if remote_id is None:
+            self._read(reply)
         if _refusal(record) is not None:
             raise self.explain(reply)
         if remote_id is None:
@@ -119,7 +124,9 @@ class OneMin(Provider):
 
     def polled(self, reply: Reply, job: Job) -> Status:
         """The status of the record; a null one is unknown, expired, or not written yet."""
-        remote_id, body = job.remote_id or "", self._read(reply).json
+        told = isinstance(dig(reply.json, "aiRecord"), dict) and 200 <= reply.status_code < 300
+        remote_id = job.remote_id or ""
+        body = reply.json if told else self._read(reply).json  # an error may stand beside the record
         if not isinstance(body, dict) or "aiRecord" not in body:
             raise unexpected(self, reply, "the answer to the status request holds no record")
         if body["aiRecord"] is None:
@@ -284,7 +291,7 @@ def _kind(code: str, text: str, reply: Reply, upstream: int | None) -> type[Prov
     if "error code: 1010" in text:
         return RejectedError  # the edge refuses this kind of client; asking again does not help
     if code == UPSTREAM:
-        passing = upstream is not None and (upstream == 429 or upstream >= 500)
+        passing = sounds_lost(text) if upstream is None else upstream == 429 or upstream >= 500
         return UnavailableError if passing else RejectedError
     if "open_ai_unexpected_error" in f"{code.lower()} {text}":
         return RejectedError if "invalid" in text else UnavailableError

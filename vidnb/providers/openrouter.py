@@ -32,6 +32,7 @@ from vidnb.providers.replies import (
     advice,
     clean,
     dig,
+    doubt_refusal,
     error,
     has_ended,
     id_at,
@@ -95,6 +96,7 @@ class OpenRouter(Provider):
 
     def submitted(self, reply: Reply) -> Status:
         """Return the id of the new job."""
+        doubt_refusal(self, reply, id_at(reply.json, "id"))
         body = self._read(reply).json
         remote_id = id_at(body, "id")
         if remote_id is None:

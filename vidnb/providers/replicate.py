@@ -35,6 +35,7 @@ from vidnb.providers.replies import (
     advice,
     clean,
     dig,
+    doubt_refusal,
     error,
     has_ended,
     id_at,
@@ -130,6 +131,7 @@ class Replicate(Provider):
 
     def submitted(self, reply: Reply) -> Status:
         """Return the id of the new prediction, and its end where it was over at once."""
+        doubt_refusal(self, reply, id_at(reply.json, "id"))
         prediction = self._read(reply).json
         remote_id = id_at(prediction, "id")
         if remote_id is None:

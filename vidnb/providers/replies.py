@@ -27,9 +27,15 @@ from vidnb.errors import (
 from vidnb.providers.base import Provider
 from vidnb.records import MediaFile, Reply
 
-UNDECIDED = frozenset({408, 409, 421, 425, 444, 449, 460, 499})
+UNDECIDED = frozenset({408, 409, 421, 424, 425, 444, 449, 460, 499})
 """HTTP statuses of the 400s that a gateway says also after the service has taken a request: the wait was over, the
 connection was closed, the same request is on its way already. Such a submit may have been charged."""
+
+_LOST = re.compile(
+    r"time[ds]?[ -]?out\b|timeout of \d|deadline exceeded|connection (was )?(reset|closed|aborted)|socket hang ?up"
+    r"|\be(conn|timed)[a-z]{3,7}\b|bad gateway|upstream (request|server|connect)",
+    re.IGNORECASE,
+)
 
 SomeError = TypeVar("SomeError", bound=ProviderError)
 
@@ -98,19 +104,22 @@ def seed_at(value: Any, *path: str | int) -> int | None:
 
 
 def id_at(value: Any, *path: str | int) -> str | None:
-    """The id at the path, or None where there is none that can safely be part of a URL's path."""
+    """The id at the path, also where it is a number; None where there is none that can safely be part of a URL."""
     found = dig(value, *path)
-    return found if isinstance(found, str) and _ID.fullmatch(found) else None
+    found = str(found) if isinstance(found, int) and not isinstance(found, bool) else found
+    return as_id(found) if isinstance(found, str) else None
 
 
 def as_id(text: str) -> str | None:
-    """An id that a person typed, without the spaces around it; None where it is none."""
-    return id_at([text.strip()], 0)
+    """An id without the spaces around it, as a person may type it or a service write it; None where it is none."""
+    plain = text.strip()
+    return plain if _ID.fullmatch(plain) else None
 
 
 def link_at(value: Any, *path: str | int) -> str | None:
     """The http(s) link at the path, or None: a relative one would be sent with the key."""
-    found = text_at(value, *path).strip().replace(" ", "%20")  # services forget to escape file names
+    # Services wrap links, put them into quotes, escape them for a page, and forget to escape file names.
+    found = re.sub(r"[\t\r\n]", "", text_at(value, *path)).strip(" \"'<>").replace(" ", "%20").replace("&amp;", "&")
     found = f"https:{found}" if re.match(r"//[^/]", found) else found
     return found if found.lower().startswith(("https://", "http://")) and not re.search(r"\s", found) else None
 
@@ -139,6 +148,8 @@ _NOT_THE_CLIP = re.compile(
     r"|(start|end|tail|first|last)_?image",
     re.IGNORECASE,
 )
+_RESULT = re.compile(r"result|output|download|temporary", re.IGNORECASE)
+_NOT_THE_FILE = re.compile(r"page|share|web|site|report|docs", re.IGNORECASE)
 _DEEPEST = 8
 _KINDS = ("contentType", "content_type", "mimeType", "mime_type", "type")
 """Fields that say of what kind the link beside them is."""
@@ -177,7 +188,9 @@ def _rank(name: str, path: str) -> int | None:
         return 0 if is_video else 1
     if "video" in name or "movie" in name or "clip" in name:
         return 2 if is_video else 4
-    return 3 if is_video else None
+    if is_video:
+        return 3
+    return 5 if _RESULT.search(name) and not _NOT_THE_FILE.search(name) else None
 
 
 SUCCEEDED = re.compile(r"completed?|succe(ss|ss?ful|eded)|finished|done|ready|ok", re.IGNORECASE)
@@ -204,6 +217,24 @@ def is_about(value: Any, remote_id: str, *path: str | int) -> bool:
     """Return whether a record is about this job: it names its id, or none."""
     named = dig(value, *path)
     return named is None or str(named).strip().lower() == remote_id.strip().lower()
+
+
+def sounds_lost(text: str) -> bool:
+    """Return whether a refusal says that something behind the service was waited for in vain.
+
+    Such a submit may have been taken, and charged, whatever its HTTP status.
+    """
+    return _LOST.search(text) is not None
+
+
+def doubt_refusal(provider: Provider, reply: Reply, remote_id: str | None) -> None:
+    """Raise where an answer refuses a submit and yet names the job that was made of it.
+
+    Raises:
+        UnexpectedReplyError: it does.
+    """
+    if remote_id is not None and not 200 <= reply.status_code < 300:
+        raise unexpected(provider, reply, "the answer refuses the submit, and yet names its job; it may be charged")
 
 
 def word_at(value: Any, *path: str | int) -> str:

@@ -29,6 +29,7 @@ from vidnb.providers.replies import (
     clean,
     decoded,
     dig,
+    doubt_refusal,
     error,
     has_ended,
     id_at,
@@ -103,6 +104,7 @@ class Runway(Provider):
 
     def submitted(self, reply: Reply) -> Status:
         """Return the id of the new task, and the most that it will be charged."""
+        doubt_refusal(self, reply, id_at(reply.json, "id"))
         body = self._read(reply).json
         remote_id = id_at(body, "id")
         if remote_id is None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import optuna
 import pytest
 from fakes import QUICK, emulated
+from sweeping import posts, watched
 
 import vidnb
+from vidnb.client.verbs import Client
 from vidnb.emulator import Emulator
 from vidnb.errors import ConfigError
 
@@ -113,3 +116,66 @@ def test_where_the_budget_ends_the_rounds_end_and_what_was_made_stays(
         assert len(client.jobs(limit=None)) == 2
         assert {job.params["duration_s"] for job in last.plan.jobs} == {4}
         assert "would pass the cap of 2 jobs" in caplog.text
+
+
+SEARCHED = {"budget_jobs": 100, "animal": ["koala", "heron", "cat", "owl", "fox", "newt"], "duration_s": [3, 4, 5]}
+
+
+def length(clip: vidnb.Clip) -> float:
+    """The longer the prompt and the clip, the better: "a koala" of 5 seconds."""
+    return len(clip.prompt) + 10 * clip.job.params["duration_s"]
+
+
+def test_optuna_finds_the_best_without_running_all_and_goes_on_in_another_kernel(tmp_path: Path) -> None:
+    emulator, recorders = watched(tmp_path)
+    values = {name: value for name, value in QUICK.items() if name != "duration_s"} | SEARCHED
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=1, n_startup_trials=3))
+    with Client(tmp_path, emulator=emulator) as client:
+        sweep = vidnb.sweep("a {animal}", **values, client=client)
+        assert sweep.search(study, on=length, rounds=9, at_once=3) is study
+        assert study.best_trial.params["duration_s"] == 5
+        distribution = study.best_trial.distributions["duration_s"]
+        assert (distribution.low, distribution.high, distribution.step) == (3, 5, 1)
+        paid = posts(recorders)
+        assert paid == 9
+        assert len({str(trial.params) for trial in study.trials}) == 9
+    with Client(tmp_path, emulator=emulator) as client:  # another kernel, which has lost the study
+        again = vidnb.sweep("a {animal}", **values, client=client)
+        other = again.search(on=length, rounds=9)
+        assert posts(recorders) == paid  # all of it was in the folder
+        assert other.best_value == study.best_value
+        other.ask(next(iter(other.trials)).distributions)  # and a trial that a killed kernel left is taken up
+        again.search(other, on=length, rounds=1)
+        assert all(trial.state.is_finished() for trial in other.trials)
+
+
+def test_a_search_keeps_to_the_budget_and_tells_failed_and_refused_combinations(tmp_path: Path) -> None:
+    emulator = Emulator(tmp_path / "emulator", speed=1000.0, faults=["failed:1"])
+    with Client(tmp_path, emulator=emulator) as client:
+        values = QUICK | {"animal": ["koala", "heron", "cat"], "client": client}
+        sweep = vidnb.sweep("a {animal}", **values, where="animal != 'cat'", takes=2, budget_jobs=3)
+        study = optuna.create_study(
+            direction="maximize", sampler=optuna.samplers.GridSampler({"animal": ["cat", "heron", "koala"]}, seed=0)
+        )
+        sweep.search(study, on=lambda clip: len(clip.prompt), rounds=3, at_once=1)
+        states = {trial.params["animal"]: trial.state.name for trial in study.trials}
+        assert states.get("cat", "PRUNED") == "PRUNED"
+        assert len(sweep.history) == 3  # the fourth job would pass the cap
+        assert sorted(states.values())[-1] == "RUNNING"
+        sweep.budget(jobs=4)
+        sweep.search(study, on=lambda clip: len(clip.prompt), rounds=3, at_once=1)
+        assert {trial.state.name for trial in study.trials} <= {"COMPLETE", "PRUNED"}
+        assert len(sweep.history) == 4
+        with pytest.raises(ConfigError, match="a study with one direction"):
+            sweep.search(optuna.create_study(directions=["maximize", "minimize"]), on="motion")
+
+
+def test_a_search_by_rating_waits_for_the_person(tmp_path: Path) -> None:
+    with Client(tmp_path, emulator=Emulator(tmp_path / "emulator", speed=1000.0)) as client:
+        sweep = vidnb.sweep("a {animal}", animal=["koala", "heron"], **QUICK, client=client)
+        study = sweep.search(on="rating", rounds=2, at_once=2)
+        assert not any(trial.state.is_finished() for trial in study.trials)
+        for clip in sweep.history:
+            client.annotate(clip.job.id, rating=5 if clip.prompt == "a heron" else 2)
+        sweep.search(study, on="rating", rounds=2)
+        assert study.best_params == {"animal": "heron"}

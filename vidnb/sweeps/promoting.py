@@ -40,23 +40,26 @@ def best(sweep: Ranked, by: str | Score, keep: float | int) -> list[tuple[Cell, 
     """
     if isinstance(keep, bool) or not isinstance(keep, int | float) or not keep > 0:
         raise ConfigError(f"keep={keep!r}: give a share such as 0.25, or how many clips")
+    found = list(scored(sweep, by))
+    if not found:
+        raise ConfigError(f"no clip of this sweep has a value for by={by!r}; rate or measure some first")
+    found.sort(key=lambda one: (-one[3], one[0]))
+    count = math.ceil(keep * len(found)) if keep < 1 else min(int(keep), len(found))
+    return [(cell, job_id) for _, cell, job_id, _ in found[: max(1, count)]]
+
+
+def scored(sweep: Ranked, by: str | Score) -> Iterator[tuple[int, Cell, str, float]]:
+    """Yield each clip of a sweep that has a value: its place in the plan's jobs, its cell, its job, and the value."""
     cells = {}
     for cell in reversed(sweep.plan.cells):
         if cell.job is not None:
             job = sweep.plan.jobs[cell.job]
             cells[job.recipe_hash, job.take] = cell
-    history = sweep.history.where(state="done")
-    scored: list[tuple[float, int, Cell, str]] = []
-    for clip, value in _scores(history, by):
+    for clip, value in _scores(sweep.history.where(state="done"), by):
         hashes = (clip.job.recipe_hash, clip.job.seeded_hash)
         found = next((cells[one, clip.job.take] for one in hashes if one and (one, clip.job.take) in cells), None)
         if found is not None and value is not None and not math.isnan(value):
-            scored.append((-value, found.job or 0, found, clip.job.id))
-    if not scored:
-        raise ConfigError(f"no clip of this sweep has a value for by={by!r}; rate or measure some first")
-    scored.sort(key=lambda one: one[:2])
-    count = math.ceil(keep * len(scored)) if keep < 1 else min(int(keep), len(scored))
-    return [(cell, job_id) for _, _, cell, job_id in scored[: max(1, count)]]
+            yield found.job or 0, found, clip.job.id, value
 
 
 def _scores(history: History, by: str | Score) -> Iterator[tuple[Clip, float | None]]:

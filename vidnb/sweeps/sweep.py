@@ -26,11 +26,11 @@ from vidnb.store.sweeps import GO, PAUSE, STOP, Standing, SweepRows
 from vidnb.sweeps import axes as axes_
 from vidnb.sweeps import outlook as outlook_
 from vidnb.sweeps import plan as plan_
-from vidnb.sweeps import promoting, reporting, showing
+from vidnb.sweeps import promoting, reporting, searching, showing
 from vidnb.sweeps.axes import Axis, Linked
 from vidnb.sweeps.conditions import Condition, condition
 from vidnb.sweeps.outlook import TO_SEND, Group, Outlook, group_of
-from vidnb.sweeps.plan import Plan, Unsupported
+from vidnb.sweeps.plan import Cell, Plan, Unsupported
 from vidnb.sweeps.running import OnChange, Run, RunProgress, recipe_of
 
 if TYPE_CHECKING:
@@ -292,13 +292,9 @@ class Sweep:
         plan, client = self.plan, self.client
         if plan.refused and self.unsupported != "skip":
             raise _refusal(plan)
-        if not plan.jobs:
-            raise ConfigError(f"No cells: where= leaves none of {plan.left_out:,}" if plan.left_out else "No cells")
-        for provider in {job.provider for job in plan.jobs}:
-            client.prepare(provider)
+        self._make_ready()
         for file in plan.files.values():
             client.files.put(file.content, "." + file.extension)
-        client.ledger.cap(self.purse, self._purse_caps())
         standings = self._standings()
         cells = (
             (job.key, position, group_of(standings[place]) in TO_SEND, recipe_of(job))
@@ -585,13 +581,25 @@ class Sweep:
             >>> best.run()
         """
         winners = promoting.best(self, by, keep)
+        return self.of_cells([cell for cell, _ in winners], with_, [job_id for _, job_id in winners])
+
+    def of_cells(
+        self, cells: Sequence[Cell], with_: Mapping[str, Any] | None = None, promoted: Sequence[str] = ()
+    ) -> Sweep:
+        """Some of its cells as a sweep of their own, paid from the same purse.
+
+        Args:
+            cells: of its plan.
+            with_: values that change.
+            promoted: from which job each of the cells comes.
+        """
         changed = dict(with_ or {})
         axes = [axis for axis in self._axes if not set(axis.names) <= set(changed)]
         places = {id(axis): n for n, axis in enumerate(self._axes)}
         chosen = [(axis, [n for n, name in enumerate(axis.names) if name not in changed]) for axis in axes]
         names = tuple(axis.names[n] for axis, kept in chosen for n in kept)
         rows = [
-            tuple(axis.rows[cell.at[places[id(axis)]]][n] for axis, kept in chosen for n in kept) for cell, _ in winners
+            tuple(axis.rows[cell.at[places[id(axis)]]][n] for axis, kept in chosen for n in kept) for cell in cells
         ]
         given = dict.fromkeys(("prompt", "seeds", "takes", "where")) | {
             "linked": (Linked(names, tuple(rows)),) if names else (), "model": None, "purse": self.purse,
@@ -601,7 +609,54 @@ class Sweep:
         values = {name: value for name, value in self._fixed.items() if name not in changed} | changed
         for name in ("prompt", "model"):
             given[name] = values.pop(name, None)
-        return Sweep(given, values, self._client, promoted=[job_id for _, job_id in winners])
+        return Sweep(given, values, self._client, promoted=promoted)
+
+    def hold_caps(self) -> None:
+        """Write its cells and its caps, so that sweeps of some of its cells keep to them; nothing is to be sent."""
+        self._make_ready()
+        self._enter()
+
+    def _make_ready(self) -> None:
+        """Look for what every run needs: jobs, keys for their services, and caps in the purse."""
+        plan = self.plan
+        if not plan.jobs:
+            raise ConfigError(f"No cells: where= leaves none of {plan.left_out:,}" if plan.left_out else "No cells")
+        for provider in {job.provider for job in plan.jobs}:
+            self.client.prepare(provider)
+        self.client.ledger.cap(self.purse, self._purse_caps())
+
+    def search(
+        self,
+        study: Any = None,
+        *,
+        on: str | Callable[[Clip], float | None],
+        rounds: int = 20,
+        at_once: int = 4,
+        accept_unknown_price: bool = False,
+    ) -> Any:
+        """Let Optuna choose which combinations to run next, instead of running all; returns the study.
+
+        A trial is one combination of the axes; its value is the mean over its seeds or takes. The purse holds as in
+        `run`. Called again, in another kernel too, it goes on: what the folder has is told to the study first, and
+        nothing is paid twice. A combination that is refused is told as pruned, one whose jobs all failed as failed.
+
+        Args:
+            study: an Optuna study; None makes one that looks for the highest value, the same each time. Whether more is
+                better is the study's `direction`.
+            on: what to tell: a measure such as `motion`, which is then taken, `rating` or any column of `.df` with
+                numbers, or a function of the clip. By `rating` it ends with each round that is not rated yet.
+            rounds: how many combinations in all, those of earlier calls included.
+            at_once: how many of them are run before the next are chosen.
+            accept_unknown_price: as for `run`.
+
+        Raises:
+            ConfigError: Optuna is missing (`vidnb[optuna]`), or the study has several directions.
+
+        Example:
+            >>> study = s.search(on="motion", rounds=20)
+            >>> study.best_params
+        """
+        return searching.search(self, study, on, rounds, at_once, accept_unknown_price=accept_unknown_price)
 
     def halve(
         self,
@@ -638,7 +693,7 @@ class Sweep:
         current = self
         for values in rounds:
             current.run(accept_unknown_price=accept_unknown_price)
-            if current._is_cut_short():
+            if current.is_cut_short:
                 return current
             if by in MEASURES:
                 current.history.where(state="done").measure()
@@ -646,7 +701,8 @@ class Sweep:
         current.run(accept_unknown_price=accept_unknown_price)
         return current
 
-    def _is_cut_short(self) -> bool:
+    @property
+    def is_cut_short(self) -> bool:
         """Whether the last run ended before everything was sent."""
         return self._progress is not None and self._progress.word != "done"
 
@@ -675,7 +731,7 @@ class Sweep:
         return "1 is" if count == 1 else f"{count} are"
 
     def _say_end(self) -> None:
-        if self._progress is not None and self._is_cut_short():
+        if self._progress is not None and self.is_cut_short:
             display.say(showing.progress_text(self._progress), warn=True)
 
 

@@ -415,11 +415,17 @@ def publish(part: Path, path: Path) -> None:
             os.close(folder)
 
 
+OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "oci"})
+"""Protocols of services that show a file only once it is whole, and that have no folders: to make one there could make
+a bucket of a misspelt name."""
+
+
 class _Remote:
     """A folder that fsspec reaches."""
 
     def __init__(self, filesystem: Any, root: str, shown: str, clock: Clock) -> None:
         self._filesystem = filesystem
+        self._is_object_store = bool(OBJECT_STORES & {*_texts(filesystem.protocol)})
         self._root = root.rstrip("/")
         self._shown = shown
         self._clock = clock
@@ -436,11 +442,14 @@ class _Remote:
         """Copy a file into the remote folder, first under a temporary name and then under its own.
 
         On some services a file can be seen while it is still being written. All temporary names lie in one folder, so
-        that what a killed process left is found again.
+        that what a killed process left is found again. An object store needs none of that.
         """
         with remote_errors(self):
             target, passing = f"{self._root}/{name}", f"{self._root}/.part/{uuid.uuid4().hex}.part"
             if not anew and self.exists(name) and self._filesystem.size(target) == path.stat().st_size:
+                return
+            if self._is_object_store:
+                self._filesystem.put_file(str(path), target)
                 return
             for folder in (target.rsplit("/", 1)[0], passing.rsplit("/", 1)[0]):
                 self._filesystem.makedirs(folder, exist_ok=True)
@@ -454,7 +463,7 @@ class _Remote:
 
     def delete(self, name: str) -> None:
         """Delete the file, if it is there."""
-        with contextlib.suppress(FileNotFoundError):
+        with remote_errors(self), contextlib.suppress(FileNotFoundError):
             self._filesystem.rm(f"{self._root}/{name}")
 
     def download(self, name: str, path: Path) -> None:
@@ -493,6 +502,18 @@ def _remote_folder(url: str, clock: Clock) -> _Remote:
     return _Remote(filesystem, root, shown, clock)
 
 
+def _texts(value: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+REASONS = (
+    ("NoCredentials", "no key was found"), ("PermissionError", "the key is not accepted or may not do this"),
+    ("FileNotFound", "there is no such bucket or file"), ("NoSuchBucket", "there is no such bucket"),
+    ("Connect", "the service cannot be reached"), ("Timeout", "the service does not answer"),
+)  # fmt: skip
+"""By a part of an error's name, what a person would say: the libraries of the services speak of their own parts."""
+
+
 @contextmanager
 def remote_errors(folder: object) -> Iterator[None]:
     """Raises StoreError, saying what to do, for whatever a service of files, or its library, refuses inside."""
@@ -501,9 +522,11 @@ def remote_errors(folder: object) -> Iterator[None]:
     except VidnbError:
         raise
     except Exception as error:  # noqa: BLE001  # each service's own library has errors of its own
+        what = next((f"{words} (" for name, words in REASONS if name in type(error).__name__), "")
+        said = f"{what}{_in_words(error)}{')' if what else ''}"
         raise StoreError(
-            f"{folder}: {_in_words(error)}; check VIDNB_FILES_URL, the network, and the key or profile with which the "
-            "service is reached"
+            f"{folder}: {said}; check VIDNB_FILES_URL, the network, and the key or profile with which the service is "
+            "reached"
         ) from None  # the library's error may hold signed addresses
 
 

@@ -173,6 +173,26 @@ async def test_a_refusal_pauses_the_whole_line_and_what_passes_ends_the_count(st
 
 
 @pytest.mark.anyio
+async def test_a_refused_poll_pauses_the_polls_of_all_processes_and_no_submit(store: Store) -> None:
+    mine, other = (Limiter(store, live(Rates(2000, 60_000, 100)), 100) for _ in range(2))
+    await mine.may_read()
+    await mine.read_answered(True, 7.0)
+    started = store.clock.now()
+    await other.may_submit(job(store, 1))
+    assert store.clock.now() - started < 0.1
+    await other.may_read()
+    assert store.clock.now() - started == pytest.approx(7, abs=0.1)
+    for pause_s in (4.0, 8.0):  # where the service does not say how long: longer each time
+        await mine.read_answered(True)
+        started = store.clock.now()
+        await other.may_read()
+        assert store.clock.now() - started == pytest.approx(pause_s, abs=0.2)
+    await mine.read_answered(False)
+    rows, lane = PaceRows(store), live(Rates(2000, 60_000, 100)).lane
+    assert (rows.look(lane, "read").refused, rows.look(lane, "submit").refused) == (0, 0)
+
+
+@pytest.mark.anyio
 async def test_refusals_of_calls_that_were_on_their_way_together_are_one_pause(store: Store) -> None:
     rows = PaceRows(store)
     for _ in range(5):

@@ -63,7 +63,14 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/vidnb.db"
         return
-    server = make_url(request.getfixturevalue("postgres_server")).set(drivername="postgresql+psycopg")
+    with schema_on(request.getfixturevalue("postgres_server")) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def schema_on(server_url: str) -> Iterator[str]:
+    """The address of an empty schema on a PostgreSQL server; it is gone afterwards."""
+    server = make_url(server_url).set(drivername="postgresql+psycopg")
     schema = f"vidnb_{uuid.uuid4().hex}"
     engine = create_engine(server)
     with engine.begin() as connection:

@@ -48,7 +48,7 @@ class Limiter:
         self._submit = pace(rates.submits_per_minute, rates.in_flight) if self._limited else (0.0, 1)
         self._read = pace(rates.requests_per_minute, rates.in_flight) if self._limited else (0.0, 1)
         self._turn = asyncio.Lock()
-        self._refused = 0
+        self._refused = self._reads_refused = 0
 
     async def may_submit(self, job: Job) -> None:
         """Return once the job has a place at the service and it is its turn."""
@@ -65,6 +65,21 @@ class Limiter:
         """Return once it is the turn of one more poll, or of another call that costs nothing."""
         if self._limited:
             await self._wait(await self._aside(self._rows.turn, self._lane, "read", *self._read), "read")
+
+    async def read_answered(self, refused: bool, retry_after_s: float | None = None) -> None:
+        """Take note of the answer to a poll: a refusal pauses the polls of all processes, and slows them after that.
+
+        Args:
+            refused: whether the service said 429.
+            retry_after_s: how long it wants to be left alone, where it said so.
+        """
+        if refused and self._limited:
+            pause_s = retry_after_s or min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._reads_refused)
+            place = await self._aside(self._rows.refuse, self._lane, "read", pause_s)
+            self._reads_refused = place.refused
+        elif self._reads_refused and not refused:
+            self._reads_refused = 0
+            await self._aside(self._rows.accept, self._lane, "read")
 
     async def refused(self, job: Job, error: RateLimitError) -> None:
         """Return once a submit that the service refused may be sent again, in the job's own place.

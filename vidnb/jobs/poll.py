@@ -143,13 +143,15 @@ class Poller:
         except AuthError:
             raise
         except (TransportError, ProviderError) as error:
-            if isinstance(error, RateLimitError) and error.retry_after_s:
-                self._not_before[wire.target.lane] = self._clock.monotonic() + error.retry_after_s
+            if isinstance(error, RateLimitError):
+                await wire.read_answered(True, error.retry_after_s)
+                self._not_before[wire.target.lane] = self._clock.monotonic() + (error.retry_after_s or 0.0)
             if isinstance(error, UnexpectedReplyError) and reply is not None and reply.json is not None:
                 return Status(remote_id, None, word=f"{ODD}: {error}"[:200], error=str(error))
             # Only the service itself can say that it does not know a job: not a gateway's page, nor an empty balance.
             told = isinstance(error, RejectedError) and reply is not None and reply.json is not None
             return Status(remote_id, None, word=f"{UNKNOWN if told else NO_ANSWER}: {error}"[:200], error=str(error))
+        await wire.read_answered(False, None)
         return replace(status, word=UNKNOWN) if status.word == "null record" else status
 
     async def heard(self, job: Job, status: Status) -> Job:

@@ -91,7 +91,7 @@ class Turns:
             end()
 
 
-async def _at_once() -> None:
+async def _at_once(*_: object) -> None:
     """Return at once: nobody keeps a pace here."""
 
 
@@ -104,6 +104,8 @@ class Wire:
         self.target = target
         self.may_read: Callable[[], Awaitable[None]] = _at_once
         """Returns once a call that costs nothing is within the rate; whoever knows the rate sets it."""
+        self.read_answered: Callable[[bool, float | None], Awaitable[None]] = _at_once
+        """Told whether such a call was refused for coming too fast, and for how many seconds; set by the same."""
         self._polls = self._client(transport, retries)
         self._transfers = self._client(transport, retries)
         self._poll_turns, self._transfer_turns = Turns(), Turns()

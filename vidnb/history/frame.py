@@ -102,16 +102,11 @@ def empty() -> pd.DataFrame:
     return pd.DataFrame({name: pd.array([], dtype=TYPES[name]) for name in _ordered({}, [])})
 
 
-def frame(scanned: Scan, read: Any) -> pd.DataFrame:
-    """Return the jobs as a DataFrame.
-
-    Args:
-        scanned: what was read.
-        read: an Arrow table, or a list of parts, each with a sequence of values for each column.
-    """
+def frame(columns: Columns) -> pd.DataFrame:
+    """Return the jobs as a DataFrame; the columns are empty afterwards."""
     import pandas as pd
 
-    columns = _Columns(scanned, read)
+    scanned = columns.scanned
     found = {name: columns.series(RENAMED.get(name, name), dtype) for name, dtype in TYPES.items() if name in columns}
     found |= _derived(columns, found)
     given = {}
@@ -147,14 +142,19 @@ def _varies(values: pd.Series) -> bool:
     return bool(missing.any()) or bool((values != values.iloc[0]).any())
 
 
-def _derived(columns: _Columns, found: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
+def _derived(columns: Columns, found: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
     """Columns that no column of the store holds as they are."""
     return {
         "id": found["job_id"].str[:SHORT_ID],
         **{name: _seconds(found[start], found[end]) for name, (start, end) in SPANS.items()},
-        "tags": columns.parsed("tags", lambda text: ", ".join(json.loads(text)), "string"),
-        "error": columns.parsed("error", lambda text: json.loads(text).get("message"), "string"),
-        "charged": columns.parsed("error", lambda text: json.loads(text).get("charged"), "boolean"),
+        **columns.parsed("tags", {"tags": (lambda text: ", ".join(json.loads(text)), "string")}),
+        **columns.parsed(
+            "error",
+            {
+                "error": (lambda text: json.loads(text).get("message"), "string"),
+                "charged": (lambda text: json.loads(text).get("charged"), "boolean"),
+            },
+        ),
     }
 
 
@@ -166,19 +166,20 @@ def _seconds(start: pd.Series, end: pd.Series) -> pd.Series:
     return pd.Series(pd.arrays.FloatingArray(seconds.fillna(0).to_numpy(dtype="float64"), missing))
 
 
-class _Columns:
-    """The columns of a scan as arrays of pandas.
+class Columns:
+    """The columns of a scan, each of which becomes an array of pandas once and is given back then.
 
     Args:
         scanned: what was read.
-        read: see `frame`.
+        read: an Arrow table, or a list of parts, each with a sequence of values for each column.
     """
 
     def __init__(self, scanned: Scan, read: Any) -> None:
+        self.scanned = scanned
         self._kinds = dict(zip(scanned.names, scanned.kinds, strict=True))
-        self._places = {name: place for place, name in enumerate(scanned.names)}
-        self._read = read
         self._is_arrow = not isinstance(read, list)
+        columns = read.columns if self._is_arrow else [[part[n] for part in read] for n in range(len(scanned.names))]
+        self._left = dict(zip(scanned.names, columns, strict=True))
 
     def __contains__(self, name: str) -> bool:
         stored = RENAMED.get(name, name)
@@ -211,14 +212,15 @@ class _Columns:
         except (TypeError, ValueError):  # a fraction, where whole numbers are usual
             return pd.Series(values)
 
-    def parsed(self, name: str, parse: Callable[[str], Any], dtype: str) -> pd.Series:
-        """What becomes of each text of a column, each different one parsed once; empty where there is none."""
+    def parsed(self, name: str, ways: Mapping[str, tuple[Callable[[str], Any], str]]) -> dict[str, pd.Series]:
+        """What becomes of each text of a column in some ways, each different one parsed once; empty for none."""
         import numpy as np
         import pandas as pd
 
         codes, texts = self._coded(name)
-        made = pd.array([*(parse(text) for text in texts), None], dtype=dtype)
-        return pd.Series(made.take(np.where(codes < 0, len(texts), codes)))
+        places = np.where(codes < 0, len(texts), codes)
+        made = {new: pd.array([*map(parse, texts), None], dtype=dtype) for new, (parse, dtype) in ways.items()}
+        return {new: pd.Series(values.take(places)) for new, values in made.items()}
 
     def _coded(self, name: str) -> tuple[np.ndarray[Any, Any], list[str]]:
         """Each different text of a column once, and for each row its place among them, -1 for none."""
@@ -227,11 +229,11 @@ class _Columns:
         if self._is_arrow:
             import pyarrow as pa
 
-            encoded = self._read[name].cast(pa.string()).combine_chunks().dictionary_encode()
+            encoded = self._left.pop(name).cast(pa.string()).combine_chunks().dictionary_encode()
             if isinstance(encoded, pa.ChunkedArray):
                 encoded = encoded.combine_chunks()
             return encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), encoded.dictionary.to_pylist()
-        texts = [text for part in self._read for text in part[self._places[name]]]
+        texts = [text for part in self._left.pop(name) for text in part]
         codes, found = pd.factorize(pd.array(texts, dtype=object))  # type: ignore[call-overload]
         return codes, list(found)
 
@@ -248,7 +250,7 @@ class _Columns:
             pa.int64(): pd.Int64Dtype(), pa.float64(): pd.Float64Dtype(), pa.bool_(): pd.BooleanDtype(),
             pa.string(): pd.StringDtype(),
         }  # fmt: skip
-        column = self._read[name]
+        column = self._left.pop(name)
         if kind == "bool" and not pa.types.is_boolean(column.type):
             column = column.cast(pa.int64())
         return pd.Series(column.cast(types[kind]).to_pandas(types_mapper=nullable.get), name=None)
@@ -256,11 +258,10 @@ class _Columns:
     def _listed(self, name: str) -> pd.Series:
         import pandas as pd
 
-        kind, place = self._kinds[name], self._places[name]
+        kind = self._kinds[name]
         dtypes = {"int": "Int64", "real": "Float64", "bool": "boolean", "text": "string"}
         parts = []
-        for part in self._read:
-            values = part[place]
+        for values in self._left.pop(name):
             if kind == "time":
                 times = pd.to_datetime(pd.Series(values, dtype="string"), utc=True, format="ISO8601")
                 parts.append(times.astype("datetime64[us, UTC]"))

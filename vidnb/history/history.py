@@ -21,7 +21,7 @@ from vidnb.errors import ConfigError
 from vidnb.files import Files
 from vidnb.history import export
 from vidnb.history import filters as filters_
-from vidnb.history.frame import frame, shown_folder
+from vidnb.history.frame import Columns, frame, shown_folder
 from vidnb.history.measuring import measure, with_measures
 from vidnb.history.questions import Questions, recipe_columns
 from vidnb.history.voting import MOST_CLIPS, QUESTION, Ballot, votes_frame
@@ -167,8 +167,11 @@ class History(Questions, Sequence[Clip | Job]):
         the frame, as one that begins with "=" would run there as a formula.
         """
         scanned, read = self._store.scan(self._looked_at, shown_folder(self._files.folder))
-        found = frame(scanned, read)
-        if isinstance(read, list) and len(found) >= HINT_ROWS:
+        slowly = isinstance(read, list)
+        columns = Columns(scanned, read)
+        del read  # from here on the columns alone hold what was read, and give it back one by one
+        found = frame(columns)
+        if slowly and len(found) >= HINT_ROWS:
             _hint()
         return with_measures(found, self._store)
 

@@ -324,8 +324,10 @@ def with_measures(frame: pd.DataFrame, store: Store) -> pd.DataFrame:
     """The rows of a history with a column for each measure that any of their clips has."""
     import pandas as pd
 
+    if not len(frame) or not store.measure_names():
+        return frame
     hashes = frame["clip_sha256"]
-    known = store.measures(hashes.dropna().unique()) if len(frame) else {}
+    known = store.measures(hashes.dropna().unique())
     found = {name for values in known.values() for name in values}
     names = [*(name for name in MEASURES if name in found), *sorted(found - set(MEASURES))]
     if not names:

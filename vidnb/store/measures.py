@@ -11,6 +11,8 @@ from sqlalchemy import Connection, bindparam, select
 from vidnb.store.tables import MEASURES
 
 BATCH = 500
+MANY = 4 * BATCH
+"""Of so many files it pays off to ask first which of them were measured at all."""
 
 _NEWEST_LAST = (
     select(MEASURES.c.sha256, MEASURES.c.name, MEASURES.c.version, MEASURES.c.value)
@@ -64,5 +66,8 @@ def write(
 
 def _rows(connection: Connection, hashes: Iterable[str]) -> Iterable[Any]:
     wanted: Sequence[str] = list(dict.fromkeys(hashes))
+    if len(wanted) > MANY:
+        measured = set(connection.execute(select(MEASURES.c.sha256).distinct()).scalars())
+        wanted = [sha256 for sha256 in wanted if sha256 in measured]
     for start in range(0, len(wanted), BATCH):
         yield from connection.execute(_NEWEST_LAST, {"hashes": wanted[start : start + BATCH]})

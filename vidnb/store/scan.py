@@ -179,11 +179,26 @@ def _from_child(path: str, query: str) -> pa.Table:
         try:
             child.stdin.write(json.dumps({"path": path, "query": query}).encode())
             child.stdin.close()
-            table = pa.ipc.open_stream(child.stdout).read_all()
+            table = _apart(pa.ipc.open_stream(child.stdout))
         except (pa.ArrowInvalid, OSError) as error:
             said = child.stderr.read().decode(errors="replace").strip().splitlines()
             raise StoreError(f"the history cannot be read: {said[-1] if said else error}") from error
     return table.slice(1)
+
+
+def _apart(stream: pa.RecordBatchReader) -> pa.Table:
+    """A stream's rows, each column in memory of its own, so that a column that is done with gives its memory back.
+
+    As they come all columns of some rows share one piece of memory, which a single text column would keep alive.
+    """
+    import pyarrow as pa
+
+    columns: list[list[pa.Array]] = [[] for _ in stream.schema]
+    for batch in stream:
+        for parts, column in zip(columns, batch.columns, strict=True):
+            parts.append(pa.concat_arrays([column, column.slice(0, 0)]))  # of one array alone it makes no copy
+    chunked = [pa.chunked_array(parts, field.type) for parts, field in zip(columns, stream.schema, strict=True)]
+    return pa.Table.from_arrays(chunked, schema=stream.schema)
 
 
 def _from_postgres(url: str, wanted: Scan) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from fakes import EmulatorBehind, Recorder, emulated
 
 from vidnb import catalog, params
 from vidnb.catalog import find
+from vidnb.display.clips import recipe_code, shown_params
+from vidnb.display.grid.words import differing, facts
 
 pytestmark = pytest.mark.anyio
 MODEL = "leonardo/motion_2.0"
@@ -71,6 +74,28 @@ async def test_each_take_draws_a_seed_of_its_own(
         found = [await client.generate("a koala", seed=clip.seed, **QUICK) for clip in clips]
         assert [clip.job.id for clip in found] == [clip.job.id for clip in clips]
     assert len(set(sent_seeds(wires))) == 3
+
+
+async def test_a_later_take_whose_seed_was_drawn_is_made_again_at_no_cost_however_it_is_asked_for(
+    tmp_path: Path, emulator: EmulatorBehind, wires: list[Recorder]
+) -> None:
+    async with emulated(tmp_path, emulator) as client:
+        clips = [await client.generate("a koala", fresh=fresh, **QUICK) for fresh in (False, True, True)]
+        for clip in clips:
+            again = {"model": clip.model, "take": clip.job.take, **client.request(clip)}  # as the docs of request say
+            asked = ast.parse(recipe_code(clip), mode="eval").body  # as "recipe as Python" does
+            assert isinstance(asked, ast.Call)
+            code = {one.arg: ast.literal_eval(one.value) for one in asked.keywords}
+            assert "take" not in code
+            found = [await client.submit(**again), await client.submit("a koala", **code)]
+            assert {job.id for job in found} == {clip.job.id}
+            assert client.quote(**again).cost.amount == 0
+            assert ("take", str(clip.job.take)) not in shown_params(clip.job)
+        assert differing([facts(clip.job) for clip in clips]) == ["seed"]
+        fresh = await client.generate("a koala", seed=clips[2].seed, fresh=True, **QUICK)
+        assert (fresh.job.take, fresh.job.seed_drawn) == (3, False)
+        assert ("take", "3") in shown_params(fresh.job)
+    assert len(sent_seeds(wires)) == 4
 
 
 async def test_a_given_seed_is_no_drawn_one(tmp_path: Path, emulator: EmulatorBehind) -> None:

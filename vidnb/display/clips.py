@@ -316,7 +316,7 @@ def shown_params(job: Job) -> list[tuple[str, str]]:
     more = [name for name in params if name not in first and not _is_usual(job, name)]
     pairs = [(labels.param(name), _value(params[name])) for name in [*first, *more]]
     pairs += [(labels.param(name), labels.inputs(name, items)) for name, items in job.images.items()]
-    return pairs + ([("take", str(job.take))] if job.take else [])
+    return pairs + ([("take", str(job.shown_take))] if job.shown_take else [])
 
 
 def _is_usual(job: Job, name: str) -> bool:
@@ -398,7 +398,7 @@ def recipe_code(clip: Clip) -> str:
     values = {"model": repr(job.model)}
     values |= {name: _literal(value) for name, value in job.params.items() if value is not None and name != "prompt"}
     values |= {name: _inputs(items, clip) for name, items in job.images.items()}
-    values |= {"take": repr(job.take)} if job.take else {}
+    values |= {"take": repr(job.shown_take)} if job.shown_take else {}
     arguments = [repr(job.prompt)] if job.prompt else []
     arguments += [_argument(name, code) for name, code in values.items()]
     single = f"vidnb.generate({', '.join(arguments)})"

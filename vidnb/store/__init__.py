@@ -185,7 +185,7 @@ class Store:
     def _answering(self, connection: Connection, key: Mapping[str, Any]) -> Row[Any] | None:
         """The row that answers for a recipe and take though another has them: a replay, or one with a drawn seed."""
         found = connection.execute(queries.REPLAYED, key).first()
-        if found is None and key["take"] == 0:
+        if found is None:
             found = connection.execute(queries.SEEDED, key).first()
         return found
 

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
-    case,
     delete,
     false,
     func,
@@ -59,27 +58,28 @@ BY_REMOTE = JOB.where(IS_REMOTE).order_by(*NEWEST).limit(1)
 STANDING = JOB.where(*(column == bindparam(column.name) for column in TAKE)).where(LIVE)
 ROWS_BY_ID = select(*ROW_COLUMNS).where(JOBS.c.id.in_(bindparam("job_ids", expanding=True)))
 NEWEST_AT = select(JOBS.c.created_at).order_by(JOBS.c.created_at.desc()).limit(1)
+IS_FIRST_OR_OWN = or_(bindparam("take") == 0, JOBS.c.take == bindparam("take"))
+"""A job whose seed was drawn is the first take of the recipe that names this seed, and that of its own number, too:
+whoever asks for a job again with its seed and its take means that job."""
 REPLAYED = (
     JOB.where(ANSWERS)
     .where(
         or_(
             and_(JOBS.c.recipe_hash == bindparam("recipe_hash"), JOBS.c.take == bindparam("take")),
-            and_(JOBS.c.seeded_hash == bindparam("recipe_hash"), bindparam("take") == 0),
+            and_(JOBS.c.seeded_hash == bindparam("recipe_hash"), IS_FIRST_OR_OWN),
         )
     )
     .order_by(*NEWEST)
     .limit(1)
 )
-# A job whose seed was drawn is the first take of the recipe that names this seed.
 SEEDED = (
     JOB.where(JOBS.c.base_url == bindparam("base_url"), JOBS.c.seeded_hash == bindparam("recipe_hash"))
+    .where(IS_FIRST_OR_OWN)
     .where(LIVE)
     .order_by(*NEWEST)
     .limit(1)
 )
-NEXT_TAKE = select(
-    func.coalesce(func.max(case((JOBS.c.recipe_hash == bindparam("recipe_hash"), JOBS.c.take), else_=0)), -1) + 1
-).where(
+NEXT_TAKE = select(func.coalesce(func.max(JOBS.c.take), -1) + 1).where(
     or_(and_(JOBS.c.base_url == bindparam("base_url"), ~JOBS.c.imported), JOBS.c.replays),
     or_(JOBS.c.recipe_hash == bindparam("recipe_hash"), JOBS.c.seeded_hash == bindparam("recipe_hash")),
 )
@@ -193,7 +193,8 @@ def of_sweep(sweep_id: str) -> ColumnElement[bool]:
     """Whether a job belongs to a sweep; it starts from the sweep's cells, and not from every job there is."""
     own = JOBS.alias("of_sweep")
     keys = [own.c[column.name] == CELLS.c[column.name] for column in TAKE]
-    drawn = (own.c.base_url == CELLS.c.base_url, own.c.seeded_hash == CELLS.c.recipe_hash, CELLS.c.take == 0)
+    recipe = (own.c.base_url == CELLS.c.base_url, own.c.seeded_hash == CELLS.c.recipe_hash)
+    drawn = (*recipe, CELLS.c.take.in_((0, own.c.take)))
     cells = select(own.c.id).where(CELLS.c.sweep_id == sweep_id)
     return JOBS.c.id.in_(union_all(cells.where(*keys), cells.where(*drawn)))
 

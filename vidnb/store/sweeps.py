@@ -54,9 +54,9 @@ _STATES = (
     f"AND jobs.take = wanted.take AND jobs.base_url = wanted.base_url AND {OWN.text} UNION ALL "
     f"SELECT {_COLUMNS} FROM wanted JOIN jobs ON jobs.recipe_hash = wanted.recipe_hash "
     f"AND jobs.take = wanted.take AND {ANSWERS.text} UNION ALL "
-    # A job whose seed was drawn is the first take of the recipe that names this seed.
+    # A job whose seed was drawn is the first take of the recipe that names this seed, and that of its own number.
     f"SELECT {_COLUMNS} FROM wanted JOIN jobs ON jobs.seeded_hash = wanted.recipe_hash "
-    f"AND wanted.take = 0 AND jobs.base_url || '' = wanted.base_url AND {LIVE.text}"
+    f"AND wanted.take IN (0, jobs.take) AND jobs.base_url || '' = wanted.base_url AND {LIVE.text}"
 )
 
 
@@ -147,7 +147,7 @@ class SweepRows:
                 )  # fmt: skip
                 found.append(((row.base_url, row.recipe_hash, row.take), standing))
                 if row.seeded_hash is not None and standing.is_live:
-                    found.append(((row.base_url, row.seeded_hash, 0), standing))
+                    found += [((row.base_url, row.seeded_hash, take), standing) for take in {0, row.take}]
         return found
 
     # From the plan to the jobs

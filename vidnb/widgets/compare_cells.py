@@ -81,7 +81,7 @@ def _donors(grid: Grid, cell: Cell) -> tuple[Job | None, Job | None]:
 
 def _values(grid: Grid, cell: Cell, donor: Job, other: Job | None, client: AsyncClient) -> dict[str, Any]:
     """The arguments of the submit: the donor's, with what the place's row and column say."""
-    values: dict[str, Any] = {"model": donor.model, "take": donor.take, **client.request(donor)}
+    values: dict[str, Any] = {"model": donor.model, "take": donor.shown_take, **client.request(donor)}
     if cell.job is not None:
         return values
     wanted = {**grid.rows[cell.row].values, **grid.columns[cell.column].values}

@@ -289,7 +289,7 @@ class Recent(Live, part="recent", main="clip"):
             "params": [list(pair) for pair in shown_params(clip.job)],
             "prompt": shortened(clip.prompt, PROMPT_SHOWN),
             "seed": "" if clip.seed is None else str(clip.seed),
-            "take": clip.job.take,
+            "take": clip.job.shown_take,
             "duration_s": clip.info.duration_s,
             "width_px": clip.info.width_px,
             "height_px": clip.info.height_px,

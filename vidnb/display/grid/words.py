@@ -53,7 +53,7 @@ def facts(job: Job) -> dict[str, Any]:
     if all(found.get(name) for name in SIZE):
         found["size"] = [found.pop(name) for name in SIZE]
     inputs = {name: [input_name(item) for item in items] for name, items in job.images.items()}
-    return {"model": job.model, **found, **inputs, "take": job.take}
+    return {"model": job.model, **found, **inputs, "take": job.shown_take}
 
 
 def key(value: Any) -> str:

@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 import PIL.Image
+import PIL.ImageSequence
 import pytest
 import typer.main
 
@@ -21,6 +22,7 @@ REPO = Path(__file__).parents[1]
 README = (REPO / "README.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SCREENSHOT = "notebooks/images/first_clip.png"
+TOUR = "notebooks/images/tour.webp"
 
 QUICK = ("generate", "models", "history", "doctor", "resume")
 """Commands that end by themselves and need no service."""
@@ -159,3 +161,15 @@ def test_the_screenshot_is_a_real_picture_and_small() -> None:
         assert picture.format == "PNG"
         assert picture.width >= 800
         assert len(picture.convert("RGB").getcolors(picture.width * picture.height)) > 50
+
+
+def test_the_picture_at_the_top_moves_and_is_small() -> None:
+    assert re.search(rf"!\[[^\]]+\]\({re.escape(TOUR)}\)", README.partition("```")[0])
+    file = REPO / TOUR
+    assert file.stat().st_size < 2_000_000
+    with PIL.Image.open(file) as picture:
+        assert (picture.format, picture.width >= 800) == ("WEBP", True)
+        shown = set()
+        for frame in PIL.ImageSequence.Iterator(picture):
+            shown.add(hash(frame.convert("RGB").tobytes()))
+    assert len(shown) > 20

@@ -17,7 +17,7 @@ from clocks import TestClock
 from fakes import CANARY
 from stranger import KEYS
 
-from vidnb import providers
+from vidnb import catalog, providers
 from vidnb.client import addresses
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.emulator import Emulator, running
@@ -88,7 +88,8 @@ async def test_every_connection_takes_the_proxy(monkeypatch: pytest.MonkeyPatch)
         await wire.call(Call("POST", "http://127.0.0.1:9/bucket", form={"a": "b"}, file=FilePart("file", "a", b"")))
         async with wire.download("http://127.0.0.1:9/clip.mp4") as body:
             assert b"".join([chunk async for chunk in body]) == proxy.hello
-        await addresses._get("http://127.0.0.1:9/picture.png", public_only=False)
+        picture = {"start_image": "http://127.0.0.1:9/picture.png"}
+        assert (await addresses.fetched(catalog.find("leonardo/motion_2.0"), picture))["start_image"] == proxy.hello
         await wire.aclose()
         base = "http://127.0.0.1:9"
         assert proxy.lines == [

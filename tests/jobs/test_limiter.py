@@ -42,6 +42,9 @@ class Hand(Clock):
     def now(self) -> float:
         return self.at
 
+    def monotonic(self) -> float:
+        return self.at
+
     async def _move(self, seconds: float) -> None:
         self.at += seconds
         await asyncio.sleep(0)
@@ -173,26 +176,6 @@ async def test_a_refusal_pauses_the_whole_line_and_what_passes_ends_the_count(st
 
 
 @pytest.mark.anyio
-async def test_a_refused_poll_pauses_the_polls_of_all_processes_and_no_submit(store: Store) -> None:
-    mine, other = (Limiter(store, live(Rates(2000, 60_000, 100)), 100) for _ in range(2))
-    await mine.may_read()
-    await mine.read_answered(True, 7.0)
-    started = store.clock.now()
-    await other.may_submit(job(store, 1))
-    assert store.clock.now() - started < 0.1
-    await other.may_read()
-    assert store.clock.now() - started == pytest.approx(7, abs=0.1)
-    for pause_s in (4.0, 8.0):  # where the service does not say how long: longer each time
-        await mine.read_answered(True)
-        started = store.clock.now()
-        await other.may_read()
-        assert store.clock.now() - started == pytest.approx(pause_s, abs=0.2)
-    await mine.read_answered(False)
-    rows, lane = PaceRows(store), live(Rates(2000, 60_000, 100)).lane
-    assert (rows.look(lane, "read").refused, rows.look(lane, "submit").refused) == (0, 0)
-
-
-@pytest.mark.anyio
 async def test_refusals_of_calls_that_were_on_their_way_together_are_one_pause(store: Store) -> None:
     rows = PaceRows(store)
     for _ in range(5):
@@ -239,3 +222,49 @@ async def test_after_a_refusal_the_pace_is_slower_and_comes_back(store: Store) -
     assert took(20) > 1.1 * usual
     took(100)
     assert took(20) == pytest.approx(20, rel=0.02)
+
+
+def refusal(retry_after_s: float | None = None) -> RateLimitError:
+    error = RateLimitError("slow down")
+    error.retry_after_s = retry_after_s
+    return error
+
+
+@pytest.mark.anyio
+async def test_a_poll_that_is_refused_pauses_the_polls_of_all_processes_and_no_submit(store: Store) -> None:
+    one, other = (Limiter(store, live(Rates(2000, 60_000, 100)), 100) for _ in range(2))
+    started = store.clock.now()
+    await one.read_refused(refusal(45.0))
+    await other.may_submit(job(store, 1))
+    assert store.clock.now() - started < 1
+    await other.may_read()
+    assert store.clock.now() - started == pytest.approx(45, abs=0.5)
+    rows, lane = PaceRows(store), live(Rates(2000, 60_000, 100)).lane
+    assert (rows.look(lane, "read").refused, rows.look(lane, "submit").refused) == (1, 0)
+    await one.read_passed()
+    assert rows.look(lane, "read").refused == 0
+
+
+@pytest.mark.anyio
+async def test_polls_that_are_refused_again_and_again_wait_longer_each_time(store: Store) -> None:
+    line, waited = Limiter(store, live(Rates(2000, 60_000, 100)), 100), []
+    for _ in range(7):
+        started = store.clock.now()
+        await line.read_refused(refusal())
+        await line.may_read()
+        waited.append(round(store.clock.now() - started))
+    assert waited == [2, 4, 8, 16, 32, 60, 60]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("emulated", [False, True])
+async def test_who_cancels_waits_out_no_long_pause_and_nobody_one_of_a_day(store: Store, emulated: bool) -> None:
+    target = live(Rates(2000, 60_000, 100))
+    target = Target(target.provider, target.base_url, target.key, emulated)
+    line = Limiter(store, target, 100)
+    await line.read_refused(refusal(24 * 3600.0))
+    started = store.clock.now()
+    await line.may_read(urgent=True)
+    assert 59 < store.clock.now() - started <= limiter.LONGEST_PAUSE_S
+    await line.may_read()
+    assert store.clock.now() - started <= limiter.LONGEST_QUIET_S + 1

@@ -52,6 +52,6 @@ class Lanes:
         if target.lane not in self._lanes:
             at_once = self._in_flight or target.provider.rates.in_flight
             limiter = Limiter(self._store, target, at_once)
-            wire.may_read, wire.read_answered = limiter.may_read, limiter.read_answered
+            wire.pace = limiter
             self._lanes[target.lane] = Lane(wire, asyncio.Semaphore(at_once), Listing(wire, self._store.clock), limiter)
         return self._lanes[target.lane]

@@ -12,6 +12,7 @@ import random
 
 from vidnb.errors import RateLimitError, StoreError
 from vidnb.net.target import Target
+from vidnb.net.wire import Pace
 from vidnb.records import Job
 from vidnb.store import Store
 from vidnb.store.pace import PaceRows, Turn
@@ -23,11 +24,13 @@ SOON_PER_S = 5.0
 LOOK_S = (0.08, 0.25)
 """How often a process that waits for a place at the service looks again: between these, by chance."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 60.0
+LONGEST_QUIET_S = 600.0
+"""Polls wait out no longer pause, whatever a service asks for: a job is looked after now and then."""
 MANY = 20
 """After so many refusals in a row nothing more is tried."""
 
 
-class Limiter:
+class Limiter(Pace):
     """The pace of the account that a target is reached with.
 
     Args:
@@ -49,6 +52,7 @@ class Limiter:
         self._read = pace(rates.requests_per_minute, rates.in_flight) if self._limited else (0.0, 1)
         self._turn = asyncio.Lock()
         self._refused = self._reads_refused = 0
+        self._quiet_until = float("-inf")
 
     async def may_submit(self, job: Job) -> None:
         """Return once the job has a place at the service and it is its turn."""
@@ -61,25 +65,36 @@ class Limiter:
         self._refused = place.refused
         await self._wait(place, "submit")
 
-    async def may_read(self) -> None:
-        """Return once it is the turn of one more poll, or of another call that costs nothing."""
+    async def may_read(self, *, urgent: bool = False) -> None:
+        """Return once it is the turn of one more poll, or of another call that costs nothing; see `Pace`."""
         if self._limited:
-            await self._wait(await self._aside(self._rows.turn, self._lane, "read", *self._read), "read")
+            place = await self._aside(self._rows.turn, self._lane, "read", *self._read)
+            if urgent and place.wait_s > LONGEST_PAUSE_S:
+                await self._clock.sleep(LONGEST_PAUSE_S)
+            else:
+                await self._wait(place, "read")
+        elif (quiet_s := self._quiet_until - self._clock.monotonic()) > 0:
+            await self._clock.sleep(min(quiet_s, LONGEST_PAUSE_S) if urgent else quiet_s)
 
-    async def read_answered(self, refused: bool, retry_after_s: float | None = None) -> None:
-        """Take note of the answer to a poll: a refusal pauses the polls of all processes, and slows them after that.
+    async def read_refused(self, error: RateLimitError) -> None:
+        """Take note that the service refused a poll: all processes of the folder ask it nothing for a while.
 
-        Args:
-            refused: whether the service said 429.
-            retry_after_s: how long it wants to be left alone, where it said so.
+        Submits are counted apart, by the services too, and go on.
         """
-        if refused and self._limited:
-            pause_s = retry_after_s or min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._reads_refused)
-            place = await self._aside(self._rows.refuse, self._lane, "read", pause_s)
-            self._reads_refused = place.refused
-        elif self._reads_refused and not refused:
+        pause_s = error.retry_after_s or min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._reads_refused)
+        pause_s = min(pause_s, LONGEST_QUIET_S)
+        if self._limited:
+            self._reads_refused = (await self._aside(self._rows.refuse, self._lane, "read", pause_s)).refused
+        else:
+            self._quiet_until = max(self._quiet_until, self._clock.monotonic() + pause_s)
+            self._reads_refused += 1
+
+    async def read_passed(self) -> None:
+        """Take note that the service answered a poll; said to the others only after refusals."""
+        if self._reads_refused:
             self._reads_refused = 0
-            await self._aside(self._rows.accept, self._lane, "read")
+            if self._limited:
+                await self._aside(self._rows.accept, self._lane, "read")
 
     async def refused(self, job: Job, error: RateLimitError) -> None:
         """Return once a submit that the service refused may be sent again, in the job's own place.

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TypeVar, cast
 
 from vidnb.clock import Clock
-from vidnb.errors import ProviderError, TransportError
+from vidnb.errors import ProviderError, RateLimitError, TransportError
 from vidnb.net.wire import Wire
 from vidnb.records import Call, Job, Reply, State, Status
 
@@ -97,8 +97,10 @@ class Listing:
         exchange = self._wire.target.provider.recent(min(LONGEST, self._most + SPARE), list(self._followed.values()))
         try:
             listed = [] if exchange is None else await converse(self._answer, exchange)
-        except (ProviderError, TransportError):  # what it means for a job, that job's own read says
+        except (ProviderError, TransportError) as error:  # what it means for a job, that job's own read says
             listed, self._account_reply = [], None
+            if isinstance(error, RateLimitError):
+                await self._wire.pace.read_refused(error)
         self._took_s = self._clock.monotonic() - self._read_at
         self._statuses = {job.remote_id: job.status for job in reversed(listed) if job.status is not None}
         if not self._statuses:

@@ -56,7 +56,6 @@ class Poller:
         self._clock = recorder.store.clock
         self._history: dict[str, tuple[float, list[float]]] = {}
         self._woken: tuple[float, set[str]] = (float("-inf"), set())
-        self._not_before: dict[str, float] = {}
 
     async def poll(self, job: Job, lane: Lane) -> tuple[Job, Link | None]:
         """Poll until the job is over, ambiguous, or has a clip to download.
@@ -98,8 +97,7 @@ class Poller:
                 return await self._recorder.ask_person(job, _puzzle(job, status, tired), wire_status=status.word), None
             together = listing.covers(remote_id)
             delay = schedule.delay(self._age_s(since), failures=failures, together=together)
-            quiet_s = self._not_before.get(wire.target.lane, 0.0) - self._clock.monotonic()
-            delay = max(delay, listing.pace_s if together else 0.0, quiet_s)
+            delay = max(delay, listing.pace_s if together else 0.0)
             await self._rest(job, delay)
             patience.waited(delay)
 
@@ -144,14 +142,12 @@ class Poller:
             raise
         except (TransportError, ProviderError) as error:
             if isinstance(error, RateLimitError):
-                await wire.read_answered(True, error.retry_after_s)
-                self._not_before[wire.target.lane] = self._clock.monotonic() + (error.retry_after_s or 0.0)
+                await wire.pace.read_refused(error)
             if isinstance(error, UnexpectedReplyError) and reply is not None and reply.json is not None:
                 return Status(remote_id, None, word=f"{ODD}: {error}"[:200], error=str(error))
             # Only the service itself can say that it does not know a job: not a gateway's page, nor an empty balance.
             told = isinstance(error, RejectedError) and reply is not None and reply.json is not None
             return Status(remote_id, None, word=f"{UNKNOWN if told else NO_ANSWER}: {error}"[:200], error=str(error))
-        await wire.read_answered(False, None)
         return replace(status, word=UNKNOWN) if status.word == "null record" else status
 
     async def heard(self, job: Job, status: Status) -> Job:

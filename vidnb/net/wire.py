@@ -14,15 +14,16 @@ import asyncio
 import functools
 import logging
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from importlib.metadata import version
 from urllib.parse import urlsplit
 
 import httpx
 from httpx_retries import Retry, RetryTransport
 
-from vidnb.errors import TransportError
+from vidnb.errors import RateLimitError, TransportError
 from vidnb.net import answers
 from vidnb.net.answers import Body, content_of, parsed
 from vidnb.net.gate import Ask, Gate
@@ -91,8 +92,21 @@ class Turns:
             end()
 
 
-async def _at_once(*_: object) -> None:
-    """Return at once: nobody keeps a pace here."""
+class Pace:
+    """How often a service is asked what costs nothing; this one asks at once, `jobs.limiter` keeps to the rates."""
+
+    async def may_read(self, *, urgent: bool = False) -> None:
+        """Return once a call is within the rate.
+
+        Args:
+            urgent: a person waits for it, or an upload's form runs out: it waits out no long pause.
+        """
+
+    async def read_refused(self, error: RateLimitError) -> None:
+        """Take note that the service refused a call for being one too many."""
+
+    async def read_passed(self) -> None:
+        """Take note that the service answered a call."""
 
 
 class Wire:
@@ -102,10 +116,8 @@ class Wire:
         self, target: Target, transport: httpx.AsyncBaseTransport | None = None, *, retries: bool = True
     ) -> None:
         self.target = target
-        self.may_read: Callable[[], Awaitable[None]] = _at_once
-        """Returns once a call that costs nothing is within the rate; whoever knows the rate sets it."""
-        self.read_answered: Callable[[bool, float | None], Awaitable[None]] = _at_once
-        """Told whether such a call was refused for coming too fast, and for how many seconds; set by the same."""
+        self.pace = Pace()
+        """Of the calls that cost nothing; whoever knows the service's rates sets it."""
         self._polls = self._client(transport, retries)
         self._transfers = self._client(transport, retries)
         self._poll_turns, self._transfer_turns = Turns(), Turns()
@@ -162,12 +174,14 @@ class Wire:
             TransportError: no complete answer came; `sent` says whether the service may have received the call.
         """
         if not submit:
-            await self.may_read()
+            await self.pace.may_read(urgent=call.method != "GET")
         if not call.authorized:
             check_link(call.url, self.target)
         answer = await self._answered(call, submit, once, gate)
         if isinstance(answer, TransportError):
             raise answer
+        if not submit and answer.status_code != HTTPStatus.TOO_MANY_REQUESTS:
+            await self.pace.read_passed()
         return answer
 
     async def _answered(self, call: Call, submit: bool, once: bool, gate: Ask | None) -> Reply | TransportError:

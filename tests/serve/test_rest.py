@@ -105,6 +105,26 @@ async def test_a_program_that_repeats_every_call_five_times_pays_once(tmp_path: 
     assert posts(wires) == 1
 
 
+async def test_who_hangs_up_in_the_middle_of_an_order_has_ordered_all_of_it(
+    tmp_path: Path, wires: list[Recorder]
+) -> None:  # fmt: skip
+    async with program(tmp_path, wires) as (http, own):
+        token = (await quoted(http, takes=4))["quote_token"]
+        asking = asyncio.create_task(http.post("/jobs", json={"quote_token": token}))
+        async with asyncio.timeout(60):
+            while not own.jobs():  # noqa: ASYNC110 - it is in a database
+                await asyncio.sleep(0)
+            asking.cancel()
+            while len(own.jobs()) < 4:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        assert len(await ordered(http, token, status=200)) == 4
+        for job in own.jobs():
+            await own.wait(job, quiet=True)
+    assert posts(wires) == 4
+
+
 async def test_a_clip_is_sent_whole_in_part_or_not_again(tmp_path: Path, wires: list[Recorder]) -> None:
     async with program(tmp_path, wires) as (http, own):
         [job] = await ordered(http, (await quoted(http))["quote_token"])

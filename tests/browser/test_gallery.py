@@ -59,6 +59,7 @@ def test_it_plays_on_hover_one_at_a_time_and_shows_the_poster_again(gallery: Pag
 
 
 def test_it_is_worked_by_keys_alone(gallery: Page) -> None:
+    gallery.keyboard.press("Tab")  # the filter
     gallery.keyboard.press("Tab")
     gallery.wait_for_function(f"({PLAYING})() === 0")
     gallery.keyboard.press("ArrowRight")
@@ -84,6 +85,41 @@ def test_chosen_clips_become_code(gallery: Page) -> None:
     ids = gallery.evaluate("() => [...document.querySelectorAll('figure')].map((tile) => tile.dataset.vidnbId)")
     copied = gallery.evaluate("() => navigator.clipboard.readText()")
     assert copied == f'vidnb.compare(["{ids[1]}", "{ids[3]}"])'
+
+
+def test_the_filter_finds_words_of_prompts_captions_and_says_when_there_are_none(gallery: Page) -> None:
+    box = gallery.get_by_role("searchbox", name="Filter by prompt, tag or note")
+    box.fill("FOX seed 3")
+    expect(gallery.locator("figure:visible")).to_have_count(1)
+    box.fill("<b>heron")
+    expect(gallery.locator("figure:visible")).to_have_count(0)
+    expect(gallery.get_by_role("status")).to_have_text("No clip here has “<b>heron”.")
+    box.press("Escape")
+    expect(gallery.locator("figure:visible")).to_have_count(6)
+    gallery.locator("figure video").first.focus()
+    gallery.keyboard.press("/")
+    expect(box).to_be_focused()
+
+
+def test_chosen_clips_play_side_by_side_without_a_kernel(gallery: Page) -> None:
+    for place in (1, 3):
+        gallery.locator("figure").nth(place).hover()
+        gallery.locator("figure input").nth(place).check()
+    gallery.get_by_role("button", name="Compare 2").click()
+    side = gallery.locator("figure:not([data-vidnb-id]) video")
+    expect(side).to_have_count(2)
+    gallery.wait_for_function(
+        "() => [...document.querySelectorAll('figure:not([data-vidnb-id]) video')].every((one) => one.currentTime > 0)"
+    )
+    gallery.wait_for_function(  # each turn begins together: it is played over the end
+        "() => { const now = document.querySelector('figure:not([data-vidnb-id]) video').currentTime;"
+        " const before = window.before ?? 0; window.before = now; return now < before; }"
+    )
+    gallery.get_by_role("button", name="Pause").click()
+    assert side.evaluate_all("videos => videos.every((video) => video.paused)")
+    expect(gallery.locator("figcaption", has_text="seed")).not_to_have_count(0)
+    gallery.get_by_role("button", name="Close").click()
+    expect(side).to_have_count(0)
 
 
 def test_with_less_motion_wished_for_nothing_starts_by_itself(gallery: Page) -> None:

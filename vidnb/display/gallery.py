@@ -47,6 +47,8 @@ OPEN_TILES = 12
 OTHERS_SHOWN = 10
 POSTER_PX, POSTER_BYTES = 240, 2_200
 WORDS_SHOWN = 4
+FOUND_BY = 300
+"""So much of a prompt, or of tags and note, the filter of the page knows."""
 FRAME = f"background:{GREY};border-radius:4px"
 QUIET = frozenset({"prompt", "public", "prompt_enhance"})
 WINNER = "winner"
@@ -121,7 +123,9 @@ def _group(prompt: str, clips: list[Clip], titles: dict[str, str], flashes: dict
     ]
     more = tiles[OPEN_TILES:]
     rest = details(f"Show {len(more)} more", _tiles(more)) if more else None
-    return tag("div", head, _tiles(tiles[:OPEN_TILES]), rest, style=f"border-top:{LINE};padding:8px 0 12px")
+    look = f"border-top:{LINE};padding:8px 0 12px"
+    named = {"data-vidnb-prompt": shortened(prompt, FOUND_BY)}
+    return tag("div", head, _tiles(tiles[:OPEN_TILES]), rest, style=look, **named)
 
 
 def _several(clips: list[Clip]) -> list[str]:
@@ -143,7 +147,8 @@ def _tile(clip: Clip, said: list[str], flashes: bool | None) -> Html:
     marked = tag("div", " · ".join(filter(None, marks))) if any(marks) else None
     caption = tag("figcaption", line, marked, style=f"margin:3px 0 0;{SMALL}")
     look = "margin:0;min-width:0;position:relative"
-    about = {"data-vidnb-id": clip.job.id[:8], "style": look}
+    said_of_it = shortened(" ".join([*clip.tags, clip.job.note]), FOUND_BY) or None
+    about = {"data-vidnb-id": clip.job.id[:8], "data-vidnb-said": said_of_it, "style": look}
     waits = flashes is not False
     return tag("figure", _picture(clip, name), caption, **about, **{"data-vidnb-waits": waits})
 

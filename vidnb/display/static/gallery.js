@@ -43,18 +43,36 @@
     const chosen = new Set();
     const button =
       "font:inherit;color:inherit;border:0;border-radius:6px;min-height:28px;padding:2px 12px;cursor:pointer;background:rgba(128,128,128,.2)";
-    const count = made(document.createElement("span"), "", "font-weight:600");
+    const filled = `${button};background:#1769c4;color:#fff;font-weight:600`;
+    const count = made(document.createElement("span"), "", "");
+    const side = made(document.createElement("button"), "Compare", filled);
     const copy = made(document.createElement("button"), "Copy code", button);
     const none = made(document.createElement("button"), "×", button);
     none.setAttribute("aria-label", "Choose none");
-    const bar = made(document.createElement("span"), "", "display:none;gap:8px;align-items:center;margin-left:auto");
+    const bar = made(document.createElement("span"), "", "display:none;flex-wrap:wrap;gap:8px;align-items:center");
     count.setAttribute("aria-live", "polite");
-    bar.append(count, copy, none);
-    head.append(bar);
+    bar.append(count, side, copy, none);
+    const whole = /** @type {HTMLElement} */ (head.children[1]);
+    whole.after(bar);
+    const filter = document.createElement("input");
+    const words = "Filter: prompt, tag, note";
+    Object.assign(filter, { type: "search", placeholder: words });
+    filter.setAttribute("aria-label", "Filter by prompt, tag or note");
+    filter.style.cssText =
+      "font:inherit;color:inherit;background:transparent;border:1px solid rgba(128,128,128,.7);border-radius:6px;min-height:28px;padding:2px 8px;flex:0 1 220px;min-width:140px;box-sizing:border-box;margin-left:auto";
+    head.append(filter);
+    const nothing = made(document.createElement("div"), "", "display:none;padding:8px 0");
+    nothing.setAttribute("role", "status");
+    const stage = document.createElement("div");
+    head.after(nothing, stage);
 
     const draw = () => {
       bar.style.display = chosen.size ? "inline-flex" : "none";
+      whole.style.display = chosen.size ? "none" : "";
       count.textContent = chosen.size ? `${chosen.size} chosen` : "";
+      const films = [...chosen].filter((tile) => tile.querySelector("video"));
+      side.style.display = films.length > 1 ? "" : "none";
+      side.textContent = `Compare ${films.length}`;
       copy.textContent = "Copy code";
       for (const tile of tiles) {
         const on = chosen.has(tile);
@@ -70,19 +88,103 @@
       if (!chosen.delete(tile)) chosen.add(tile);
       draw();
     };
-    copy.addEventListener("click", async () => {
+    const code = () => {
       const ids = tiles.filter((tile) => chosen.has(tile)).map((tile) => JSON.stringify(tile.dataset.vidnbId));
-      const code = `vidnb.compare([${ids.join(", ")}])`;
+      return `vidnb.compare([${ids.join(", ")}])`;
+    };
+    copy.addEventListener("click", async () => {
       try {
-        await navigator.clipboard.writeText(code);
+        await navigator.clipboard.writeText(code());
         copy.textContent = "Copied";
       } catch {
-        copy.textContent = code;
+        copy.textContent = code();
       }
     });
     none.addEventListener("click", () => {
       chosen.clear();
       draw();
+    });
+    const close = () => stage.replaceChildren();
+    // Side by side without a kernel: plain videos that begin each turn together. The kernel's view is exact to a frame.
+    side.addEventListener("click", () => {
+      stop(playing);
+      const films = tiles.filter((tile) => chosen.has(tile)).flatMap((tile) => tile.querySelector("video") ?? []);
+      const videos = films.map((film) => {
+        const video = /** @type {HTMLVideoElement} */ (film.cloneNode());
+        Object.assign(video, { controls: false, loop: false, muted: true, preload: "auto" });
+        video.style.boxShadow = "";
+        return video;
+      });
+      const begin = () => {
+        for (const video of videos) {
+          video.currentTime = 0;
+          video.play().catch(() => {});
+        }
+      };
+      const go = made(document.createElement("button"), still() ? "Play" : "Pause", filled);
+      const end = made(document.createElement("button"), "Close", button);
+      const exact = made(document.createElement("code"), code(), "overflow-wrap:anywhere");
+      const line = made(
+        document.createElement("div"),
+        "",
+        "display:flex;flex-wrap:wrap;gap:8px;align-items:center;margin:0 0 12px",
+      );
+      const note = made(
+        document.createElement("span"),
+        "Ordinary videos, perhaps a frame apart. Exact: ",
+        "opacity:.8",
+      );
+      note.append(exact);
+      line.append(go, end, note);
+      const grid = made(
+        document.createElement("div"),
+        "",
+        "display:grid;grid-template-columns:repeat(auto-fit,minmax(min(260px,100%),1fr));gap:10px 12px;margin:8px 0",
+      );
+      videos.forEach((video, at) => {
+        const figure = made(document.createElement("figure"), "", "margin:0;min-width:0");
+        const named = made(document.createElement("figcaption"), films[at].getAttribute("aria-label") ?? "", "");
+        figure.append(video, named);
+        grid.append(figure);
+        video.addEventListener("ended", () => {
+          if (videos.every((one) => one.ended)) begin();
+        });
+      });
+      go.addEventListener("click", () => {
+        const stopping = go.textContent === "Pause";
+        for (const video of videos) stopping ? video.pause() : !video.ended && video.play().catch(() => {});
+        go.textContent = stopping ? "Play" : "Pause";
+      });
+      end.addEventListener("click", close);
+      stage.replaceChildren(grid, line);
+      if (!still()) begin();
+      go.focus();
+    });
+
+    /** What a tile is found by. @param {HTMLElement} tile */
+    const told = (tile) =>
+      `${tile.closest("[data-vidnb-prompt]")?.getAttribute("data-vidnb-prompt")} ${tile.dataset.vidnbSaid ?? ""} ${tile.textContent}`.toLowerCase();
+    filter.addEventListener("input", () => {
+      const wanted = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+      let left = 0;
+      for (const tile of tiles) {
+        const fits = wanted.every((word) => told(tile).includes(word));
+        tile.style.display = fits ? "" : "none";
+        if (fits) left += 1;
+      }
+      for (const group of /** @type {NodeListOf<HTMLElement>} */ (gallery.querySelectorAll("[data-vidnb-prompt]"))) {
+        const seen = [...group.querySelectorAll("figure")].some((tile) => tile.style.display !== "none");
+        group.style.display = seen ? "" : "none";
+        for (const rest of group.querySelectorAll("details")) rest.open = wanted.length > 0;
+      }
+      nothing.style.display = left ? "none" : "";
+      nothing.textContent = left ? "" : `No clip here has “${filter.value.trim()}”.`;
+    });
+    filter.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      if (event.key !== "Escape") return;
+      filter.value = "";
+      filter.dispatchEvent(new Event("input"));
     });
 
     tiles.forEach((tile) => {
@@ -133,7 +235,10 @@
         } else if (event.key === "Enter" || event.key === " ") {
           if (video) playing === video ? stop(video) : play(video);
         } else if (event.key === "x" || event.key === "X") choose(tile);
+        else if (event.key === "c" || event.key === "C") side.style.display || side.click();
+        else if (event.key === "/") filter.focus();
         else if (event.key === "Escape") {
+          close();
           chosen.clear();
           draw();
         } else return;

@@ -307,7 +307,7 @@ class Files:
         with disk_errors(self.folder):
             free = shutil.disk_usage(self.folder).free
         if free < FREE_BYTES + more:
-            of = f", and {more // 2**20} MB are to come" if more else ""
+            of = f", and {more // 2**20} MB are to come" if more >= 2**20 else ""
             raise StoreError(f"{self.folder}: only {free // 2**20} MB are left on the disk{of}; free some space first")
 
     def _write(self, file: BinaryIO, data: bytes) -> None:

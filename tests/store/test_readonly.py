@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,39 @@ def test_a_folder_that_may_only_be_read_opens_and_plays(tmp_path: Path, with_log
     finally:
         for path in [home, *home.rglob("*")]:
             path.chmod(0o755)
+    assert (done.stdout.strip(), done.returncode) == ("read None", 0), done.stderr
+
+
+NOBODY = 65534
+AS_NOBODY = f"""
+import os, sys
+read = {READ!r}
+def make(home):
+    with vidnb.Client(home) as client:
+        clip = client.generate("a koala", model="1min/damo", num_frames=16, fps=8, steps=10)
+        assert client.history().df.shape[0] == 1 and "<video" in clip._repr_mimebundle_()["text/html"]
+import vidnb
+roots, own = sys.argv[1:]
+make(own + "/warm")  # what is imported late may lie where only the superuser reads
+os.setgroups([]), os.setgid({NOBODY}), os.setuid({NOBODY})
+make(own + "/mine")
+sys.argv[1] = roots
+exec(read)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only a superuser can become somebody else")
+def test_somebody_else_makes_clips_of_their_own_and_plays_those_of_a_folder_that_is_the_superusers() -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        roots, own = Path(folder, "roots"), Path(folder, "own")
+        Path(folder).chmod(0o755)
+        with Client(roots) as client:
+            client.generate("a koala", **SMALL)
+        own.mkdir()
+        own.chmod(0o777)
+        command = [sys.executable, "-c", AS_NOBODY, str(roots), str(own)]
+        environment = os.environ | {"HOME": str(own), "TMPDIR": str(own)}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=own, env=environment)
     assert (done.stdout.strip(), done.returncode) == ("read None", 0), done.stderr
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import shutil
 import signal
+import sqlite3
+import threading
 import time
 from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,10 +24,12 @@ from sweeping import posts, quick, watched
 
 import vidnb
 from vidnb.client.asynchronous import AsyncClient
+from vidnb.clock import Clock
 from vidnb.emulator import Emulator
 from vidnb.records import State
 from vidnb.store import Store
 from vidnb.sweeps.outlook import Group
+from vidnb.sweeps.running import RunProgress
 
 pytestmark = pytest.mark.anyio
 WORKERS = multiprocessing.get_context("forkserver")
@@ -47,6 +53,77 @@ async def test_a_service_that_is_away_is_waited_for_and_that_is_said(tmp_path: P
     assert "Nothing is lost; it is tried again" in words["offline"]
     assert (progress.word, progress.counts()) == ("done", {Group.DONE: 4})
     assert emulator.stats()["jobs"] == 4
+
+
+async def test_a_disk_that_fills_up_is_waited_for_and_no_clip_is_lost_or_paid_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator, recorders = watched(tmp_path)
+    free = [2**40]
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(total=2**40, used=0, free=free[0]))
+    words: dict[str, str] = {}
+
+    def change(news: RunProgress, _: list[int]) -> None:
+        if news.word == "offline":
+            words.setdefault(news.word, news.why)
+            free[0] = 2**40  # somebody makes room
+        elif not words and news.counts()[Group.DONE] >= 3:
+            free[0] = 2**20
+
+    async with emulated(tmp_path, emulator, sleep=no_rest) as client:
+        progress = await vidnb.sweep(**quick(12), client=client).run_async(on_change=change)
+    assert "only 1 MB are left on the disk; free some space first. Nothing is lost" in words["offline"]
+    assert (progress.word, progress.counts()) == ("done", {Group.DONE: 12})
+    assert posts(recorders) == 12
+
+
+async def test_a_database_that_another_holds_for_long_is_waited_for(tmp_path: Path) -> None:
+    emulator, recorders = watched(tmp_path)
+    words: set[str] = set()
+    held = sqlite3.connect(tmp_path / "vidnb.db", check_same_thread=False, timeout=0.0)
+
+    def change(news: RunProgress, _: list[int]) -> None:
+        words.add(news.why if news.word == "offline" else news.word)
+        if news.counts()[Group.DONE] >= 3 and not held.in_transaction and len(words) == 1:
+            held.execute("BEGIN IMMEDIATE")
+            threading.Timer(3.0, held.rollback).start()
+
+    async with emulated(tmp_path, emulator) as client:
+        client.store.busy_s = 0.2
+        progress = await vidnb.sweep(**quick(12), client=client).run_async(on_change=change)
+        counts = progress.counts()
+        assert any("Nothing is lost; it is tried again" in word for word in words), words
+        assert (progress.word, counts[Group.DONE] + counts[Group.UNCLEAR]) == ("done", 12)
+        assert max(emulator.stats()["jobs_by_prompt"].values()) == 1
+        await client.resume()  # a job whose reply could not be written is found in the service's list
+    assert posts(recorders) <= 12
+    held.close()
+
+
+class Jumping(Clock):
+    """A clock that somebody sets."""
+
+    off_s = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.off_s
+
+
+@pytest.mark.parametrize("jumps", [(-7200.0, 0.0), (7200.0, -600.0)])
+async def test_a_clock_that_jumps_by_hours_neither_loses_a_job_nor_sends_it_again(
+    tmp_path: Path, jumps: tuple[float, float]
+) -> None:
+    emulator, recorders = watched(tmp_path)
+    clock = Jumping()
+
+    def change(news: RunProgress, _: list[int]) -> None:
+        done = news.counts()[Group.DONE]
+        clock.off_s = 0.0 if done < 3 else jumps[done >= 7]
+
+    async with emulated(tmp_path, emulator, clock=clock) as client:
+        progress = await vidnb.sweep(**quick(12), client=client).run_async(on_change=change)
+        assert (progress.word, progress.counts()) == ("done", {Group.DONE: 12})
+    assert posts(recorders) == 12
 
 
 async def test_a_wrong_key_stops_the_sweep_after_the_first_jobs_and_a_good_one_goes_on(tmp_path: Path) -> None:

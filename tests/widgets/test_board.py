@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
 import threading
 from pathlib import Path
@@ -59,6 +60,24 @@ async def test_the_page_is_told_of_each_cell_as_it_changes(tmp_path: Path, monke
         kind, content, buffers = said[-1]
         assert (kind, content, buffers[0][:4]) == ("posters", {"cells": [0, 2]}, b"RIFF")
         assert buffers[1] == buffers[0]  # the same clip
+
+
+async def test_the_last_cells_that_change_are_told_although_nothing_follows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with emulated(tmp_path) as client:
+        sweep = vidnb.sweep("a {animal}", animal=["koala", "heron", "fox"], **QUICK, client=client)
+        board = Board(sweep)
+        said = heard(board, monkeypatch)
+        progress = board._progress
+        for job in range(3):  # the later ones come while the page is being told of the first
+            board.update(progress, [job])
+            await asyncio.sleep(0.3)
+        async with asyncio.timeout(30):
+            while board._later is not None:  # noqa: ASYNC110  # there is nothing to be told by
+                await asyncio.sleep(0.02)
+        told = {cell for kind, _, buffers in said if kind == "cells" for cell in struct.unpack("<1I", buffers[0])}
+        assert told == {0, 1, 2}
 
 
 async def test_sums_that_were_begun_earlier_are_not_shown_over_later_ones(

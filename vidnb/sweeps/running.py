@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from vidnb import providers
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.clock import Clock
-from vidnb.errors import CapReachedError, ConfigError, TransportError, VidnbError
+from vidnb.errors import CapReachedError, ConfigError, StoreError, TransportError, VidnbError
 from vidnb.jobs.ledger import refusal
 from vidnb.records import Job, Reservation, State
 from vidnb.store.sweeps import PAUSE, STOP, Key, Standing, SweepRows
@@ -57,6 +57,7 @@ class RunProgress:
         return Counter(map(group_of, self.standings))
 
 
+T = TypeVar("T")
 OnChange = Callable[[RunProgress, list[int]], object]
 
 
@@ -104,7 +105,7 @@ class Run:
         self._on_change(self.progress, list(range(len(self.plan.jobs))))
         ticking = asyncio.create_task(self._tick(), name="vidnb sweep news")
         try:
-            await self._take_up()
+            await self._patiently(self._take_up)
             targets = sorted({job.base_url for job in self.plan.jobs})
             async with asyncio.TaskGroup() as feeding:
                 for base_url in targets:
@@ -135,7 +136,7 @@ class Run:
                 await self._change(outstanding)
                 continue
             try:
-                claimed = await self._aside(self.rows.claim, self._id, base_url, self._row)
+                claimed = await self._patiently(lambda: self._aside(self.rows.claim, self._id, base_url, self._row))
             except CapReachedError as error:
                 if not await self._is_anything_moving():
                     self._halt("budget", str(refusal(error)))
@@ -157,27 +158,48 @@ class Run:
     async def _any_left(self, base_url: str, outstanding: set[asyncio.Task[Job]]) -> bool:
         """Return whether a cell waits once one more job is at its end: a retry may have put it back."""
         await self._change(outstanding)
-        left = await self._aside(self.rows.left, self._id)
+        left = await self._patiently(lambda: self._aside(self.rows.left, self._id))
         return bool(left.get(base_url)) or bool(outstanding)
 
+    async def _read_row(self, job_id: str) -> Job:
+        return await self._patiently(lambda: self._aside(self.client.job, job_id))
+
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Return what the database answers, once it does: another may hold it for a minute, or its disk be full."""
+        rest_s = 1.0
+        while True:
+            try:
+                found = await ask()
+            except CapReachedError:
+                raise
+            except StoreError as error:
+                if self.progress.word in ("halted", "stopped"):
+                    raise
+                self._offline(str(error))
+                await self.client.clock.sleep(rest_s)
+                rest_s = min(2 * rest_s, LONGEST_REST_S)
+                continue
+            if rest_s > 1.0:
+                self._online()
+            return found
+
     async def _drive(self, job: Job, rest_s: float) -> Job:
-        """See one job to its end; where there is no connection, wait for one."""
+        """See one job to its end; where there is no connection, or no room on the disk, wait for it."""
         while True:
             try:
                 job = await asyncio.shield(self.client.drive(job))
                 break
-            except TransportError as error:
+            except (TransportError, StoreError) as error:
                 self._offline(str(error))
                 await self.client.clock.sleep(rest_s)
                 rest_s = min(2 * rest_s, LONGEST_REST_S)
             except VidnbError as error:
                 self._halt("halted", str(error))
                 break
-            job = await self._aside(self.client.job, job)
+            job = await self._read_row(job.id)
             if self.progress.word in ("halted", "stopped"):
                 return job
-        if self.progress.word == "offline":
-            self.progress.word, self.progress.why = "running", ""
+        self._online()
         kind = (job.error or {}).get("kind")
         if job.state is State.FAILED and kind in OURS:
             self._halt("halted", f"{(job.error or {}).get('message')}: {(job.error or {}).get('advice')}")
@@ -216,13 +238,13 @@ class Run:
             if tasks := [task for tasks in self._outstanding.values() for task in tasks]:
                 await asyncio.wait(tasks, timeout=1.0)
                 continue
-            await self._read()
-            if self.progress.word == "halted" or not await self._take_up():
+            await self._patiently(self._read)
+            if self.progress.word == "halted" or not await self._patiently(self._take_up):
                 return
             await self.client.clock.wait(TICK_S)
 
     async def _is_anything_moving(self) -> bool:
-        await self._read()
+        await self._patiently(self._read)
         return any(group_of(standing) is Group.UNFINISHED for standing in self.progress.standings)
 
     # -- news --------------------------------------------------------------------------------------------------------
@@ -235,11 +257,12 @@ class Run:
 
     async def _read(self) -> None:
         """Take in the steps of all jobs since the last time, and what a person wants."""
-        self._step, steps = await self._aside(self.rows.steps, self._step)
+        newest, steps = await self._aside(self.rows.steps, self._step)
         fresh = {job_id: None for number, job_id in steps if number not in self._seen}
-        self._seen = {number for number, _ in steps}
+        found = await self._aside(self.rows.jobs, list(fresh)) if fresh else ()
+        self._step, self._seen = newest, {number for number, _ in steps}  # now that nothing can fail any more
         places: list[int] = []
-        for key, standing in await self._aside(self.rows.jobs, list(fresh)) if fresh else ():
+        for key, standing in found:
             place = self._places.get(key)
             if place is None:
                 continue
@@ -285,8 +308,13 @@ class Run:
     def _offline(self, why: str) -> None:
         if self.progress.word in ("running", "offline"):
             self.progress.word = "offline"
-            self.progress.why = f"{why}. Nothing is lost; it is tried again, every {LONGEST_REST_S:.0f} s at the latest"
+            again = f"Nothing is lost; it is tried again, every {LONGEST_REST_S:.0f} s at the latest"
+            self.progress.why = f"{why.rstrip('.')}. {again}"
             self._on_change(self.progress, [])
+
+    def _online(self) -> None:
+        if self.progress.word == "offline":
+            self.progress.word, self.progress.why = "running", ""
 
     def _halt(self, word: str, why: str) -> None:
         if self.progress.word not in ("halted", "stopped"):

@@ -92,6 +92,7 @@ class Board(Live, part="board"):
         self._progress = RunProgress(sweep._standings(), word="plan", clock=sweep.client.clock)
         self._fresh: set[int] = set()
         self._told_at = self._summed_at = float("-inf")
+        self._owes_sums = False
         self._later: Future[None] | None = None
         self._run: Future[None] | None = None
         super().__init__(
@@ -128,18 +129,23 @@ class Board(Live, part="board"):
                 self._later = self._spawn(self._tell())
 
     async def _tell(self) -> None:
+        """Tell the page what changed, again and again until nothing is left to tell."""
         clock = self._sweep.client.clock
-        await clock.wait(max(0.0, self._told_at + TELL_S - clock.monotonic()))
-        with self._lock:
-            fresh, self._fresh = sorted(self._fresh), set()
-            self._told_at = clock.monotonic()
-        self._say_cells(fresh)
-        if clock.monotonic() - self._summed_at > SUM_S or self._now.get("word") != self._progress.word:
-            self._summed_at = clock.monotonic()
-            await asyncio.to_thread(self._sum_up)
-        elif fresh:
-            await clock.wait(SUM_S)
-            self.update(self._progress, [])
+        while True:
+            await clock.wait(max(0.0, self._told_at + TELL_S - clock.monotonic()))
+            with self._lock:
+                fresh, self._fresh = sorted(self._fresh), set()
+                self._told_at = clock.monotonic()
+            self._say_cells(fresh)
+            is_due = clock.monotonic() - self._summed_at > SUM_S or self._now.get("word") != self._progress.word
+            self._owes_sums = not is_due and (self._owes_sums or bool(fresh))
+            if is_due:
+                self._summed_at = clock.monotonic()
+                await asyncio.to_thread(self._sum_up)
+            with self._lock:  # with the end, so that what comes now is told by the next one
+                if not self._fresh and not self._owes_sums:
+                    self._later = None
+                    return
 
     def finish(self) -> None:
         """Bring the sums and the saved output up to date at the end of a run."""

@@ -72,7 +72,7 @@ class TestConformance(ProviderConformance):
     def cancel_replies(self) -> Conversations:
         return [
             (replies("local-cancel"), Status(JOB, State.CANCELLED, "cancelled", cost=NOTHING)),
-            (replies("local-get-cancelling"), POLLED["local-get-cancelling"]),
+            (replies("local-get-cancelling"), Status(JOB, State.CANCELLED, "cancelling", cost=NOTHING, progress=0.17)),
             (replies("local-get-done"), POLLED["local-get-done"]),
             (replies("local-error-404"), RejectedError),
         ]

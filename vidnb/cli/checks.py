@@ -95,6 +95,8 @@ def _services() -> Iterator[Finding]:
             continue
         own_url = os.environ.get(provider.base_url_env, "").strip()
         key = "key set" if os.environ.get(provider.key_env, "").strip() else "key not set"
+        if provider.start:
+            key += f"; {provider.start} starts a server of your own"
         try:
             where = target(provider)
         except ConfigError as error:

@@ -22,7 +22,7 @@ from vidnb.catalog import MEDIA_KINDS, Model
 from vidnb.gpu.child import FailedError, Report, Work
 from vidnb.gpu.recipes import Recipe, recipe_of
 from vidnb.media import tagged
-from vidnb.media.mosaic import Sound, write_mp4
+from vidnb.media.mosaic import STEADY, Sound, write_mp4
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -103,7 +103,7 @@ class Diffusers:
         report.phase("encoding")
         facts = self._facts(pipe, work)
         told = {"model": work.model, "params": dict(work.values), "made": facts}
-        write_mp4(work.output, frames, float(work.values["fps"]), tagged.text_of(told), sound)
+        write_mp4(work.output, frames, float(work.values["fps"]), tagged.text_of(told), sound, STEADY)
         return facts
 
     def _facts(self, pipe: Any, work: Work) -> dict[str, Any]:

@@ -89,27 +89,28 @@ class Process:
         """What it says, and None at its end."""
         self.loaded = ""
         """Id of the model that it holds."""
-        threading.Thread(target=self._listen, name="vidnb renderer", daemon=True).start()
+        self._listening = threading.Thread(target=self._listen, name="vidnb renderer", daemon=True)
+        self._listening.start()
 
     def _listen(self) -> None:
-        assert self._process.stdout is not None  # it is a pipe
-        for line in self._process.stdout:
-            with contextlib.suppress(ValueError):
-                self.said.put(json.loads(line))
-        self._process.wait()
+        with self._process:  # at the end: closes the pipes, and waits
+            assert self._process.stdout is not None  # it is a pipe
+            for line in self._process.stdout:
+                with contextlib.suppress(ValueError):
+                    self.said.put(json.loads(line))
         self.said.put(None)
 
     def tell(self, said: Mapping[str, Any]) -> None:
         """Give it a line; a process that is gone is noticed by its end."""
         assert self._process.stdin is not None  # it is a pipe
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # closed
             self._process.stdin.write(json.dumps(said).encode() + b"\n")
             self._process.stdin.flush()
 
     def end(self) -> None:
         """End it now: whatever it is in the middle of, nobody waits for it."""
         self._process.kill()
-        self._process.wait()
+        self._listening.join()
 
     @property
     def pid(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-CRF = "20"
+X264 = {"crf": "20", "preset": "veryfast"}
+STEADY = {"crf": "16", "preset": "veryfast", "threads": "1", "bf": "0", "mbtree": "0", "psy": "0"}
+"""The same pictures give the same bytes. Left to itself x264 now and then writes one frame in another way."""
 AAC_SAMPLES = 1024
 LAYOUTS = {1: "mono", 2: "stereo"}
 GIF_COLOURS = 128
@@ -108,7 +110,12 @@ class Sound:
 
 
 def write_mp4(
-    path: Path, frames: Iterable[Image], fps: float, comment: str = "", sound: Sound | None = None
+    path: Path,
+    frames: Iterable[Image],
+    fps: float,
+    comment: str = "",
+    sound: Sound | None = None,
+    options: Mapping[str, str] = X264,
 ) -> None:
     """Write the pictures as an H.264 MP4 that starts before it is loaded.
 
@@ -118,6 +125,7 @@ def write_mp4(
         fps: how many a second.
         comment: what is kept in the file's own metadata.
         sound: to be heard with it.
+        options: of the encoder; `STEADY` where the bytes count.
     """
     import av
 
@@ -129,7 +137,7 @@ def write_mp4(
         stream = None
         for number, image in enumerate(frames):
             if stream is None:
-                stream = out.add_stream("libx264", rate=rate, options={"crf": CRF, "preset": "veryfast"})
+                stream = out.add_stream("libx264", rate=rate, options=dict(options))
                 stream.width, stream.height, stream.pix_fmt = image.width, image.height, "yuv420p"
             # Converted here: what the encoder converts by itself now and then comes out as other bytes.
             picture = av.VideoFrame.from_image(image).reformat(format="yuv420p")

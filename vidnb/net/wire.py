@@ -327,6 +327,8 @@ def _lost(call: Call, error: Exception, target: Target) -> TransportError:
         if sent
         else f"no connection to {urlsplit(target.base_url).hostname}; nothing was sent"
     ) + _hint(error)
+    if not sent and target.provider.start:
+        hint += f"; is it running? {target.provider.start}"
     return TransportError(
         f"{target.provider.title}: {what} got no answer ({type(error).__name__}: {said}); {hint}", sent=sent
     )

@@ -118,8 +118,12 @@ class Local(Provider):
     # -- cancel
 
     def cancel(self, job: Job) -> Generator[Call, Reply, Status]:
-        """Return what became of the job: one that waits is gone at once, one that runs ends with its present step."""
-        return self.polled((yield Call("POST", f"{self.poll(job).url}/cancel")), job)
+        """Return what became of the job: one that waits is gone at once, one that runs ends with its present step.
+
+        The server ends the renderer if that does not heed it, so that a job that is being cancelled is as good as that.
+        """
+        status = self.polled((yield Call("POST", f"{self.poll(job).url}/cancel")), job)
+        return replace(status, state=State.CANCELLED, cost=NOTHING) if status.word == "cancelling" else status
 
     # -- account
 

@@ -88,6 +88,7 @@ BAD = {
     "exits": ("import sys\nsys.exit(3)", "importing it raised SystemExit: 3"),
     "hangs": ("import time\ntime.sleep(600)", "importing it did not end within 0.3 s"),
     "lacks": ("", "importing it raised AttributeError"),
+    "goes elsewhere": ("import os\nos.chdir('/')", "importing it raised AttributeError"),
 }
 
 
@@ -102,10 +103,11 @@ def test_a_plug_in_that_cannot_be_imported_is_named_and_all_else_works(how: str,
     (site / "bad-1.0.dist-info/entry_points.txt").write_text(groups, encoding="utf-8")
     (site / "bad-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: bad\nVersion: 1.0\n", "utf-8")
     program = """
-    import vidnb, vidnb.plugins
-    vidnb.plugins.IMPORT_S = 0.3
+    import os, vidnb, vidnb.plugins
+    vidnb.plugins.IMPORT_S, here = 0.3, os.getcwd()
     print(vidnb.generate("a koala", model="1min/damo", num_frames=16, fps=8, steps=10))
     assert "leonardo/motion_2.0" in set(vidnb.models().id)
+    assert os.getcwd() == here
     """
     paths = os.pathsep.join([str(site), str(Path(__file__).parents[1])])
     done = run(Path(sys.executable), home, program, PYTHONPATH=paths)

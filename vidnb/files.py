@@ -61,10 +61,14 @@ def data_home() -> Path:
     chosen = os.environ.get("VIDNB_HOME") or ""
     if (begun := _begun.get(chosen)) is not None:
         return begun
+    if "://" in chosen:
+        raise ConfigError(f"VIDNB_HOME={redact(chosen)!r} is no folder; VIDNB_FILES_URL takes the address of a store")
     try:
         return Path(chosen).expanduser().resolve() if chosen else Path.cwd() / DEFAULT_HOME
     except RuntimeError as error:  # a user that nobody knows, or a loop of links
         raise ConfigError(f"VIDNB_HOME={chosen!r} is no folder: {error}; give it a whole path") from None
+    except FileNotFoundError:
+        raise ConfigError("the working directory was removed; go to another one, or set VIDNB_HOME") from None
 
 
 def begin_home() -> Path:
@@ -297,6 +301,15 @@ class Files:
             path.unlink(missing_ok=True)
             if keeper is not None:
                 os.close(keeper)
+
+    def check_place(self) -> None:
+        """Refuse to go on where no file can be stored: the clip of a job would be paid for and then lost.
+
+        Raises:
+            StoreError: the folder cannot be made or written to, or its disk is full.
+        """
+        with self._part():
+            pass
 
     def _check_room(self, more: int) -> None:
         """Refuse to begin, or to go on, where the disk would be left without a reserve for everything else on it.

@@ -18,7 +18,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -128,7 +128,7 @@ class _Attempt:
 
     def wait(self) -> None:
         """Begin, and return once it is over or has taken too long."""
-        with redirect_stdout(sys.stderr), self._without_exits():
+        with redirect_stdout(sys.stderr), self._without_exits(), _staying_here():
             self._thread.start()
             self._thread.join(IMPORT_S)
 
@@ -162,6 +162,20 @@ class _Attempt:
         finally:
             for name, end in ends.items():
                 setattr(os, name, end)
+
+
+@contextmanager
+def _staying_here() -> Iterator[None]:
+    """Go back to the working directory if it changes meanwhile: the data folder lies beside the notebook."""
+    here = None
+    with suppress(OSError):  # it may have been removed
+        here = Path.cwd()
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            if here is not None:
+                os.chdir(here)
 
 
 def _in_words(error: BaseException) -> str:

@@ -72,6 +72,27 @@ def test_a_client_stays_with_its_folder_when_the_working_directory_moves(
     assert service.prompts == ["a koala"]
 
 
+@pytest.mark.parametrize("home", ["s3://bucket/data", "https://host/data?X-Amz-Signature=5ec4e7"])
+def test_the_address_of_a_store_is_no_data_folder(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(vidnb.ConfigError, match="is no data folder; files_url takes") as caught:
+        vidnb.Client(home)
+    monkeypatch.setenv("VIDNB_HOME", home)
+    with pytest.raises(vidnb.ConfigError, match="is no folder; VIDNB_FILES_URL takes") as of_setting:
+        vidnb.jobs()
+    assert "5ec4e7" not in f"{caught.value} {of_setting.value}"
+
+
+def test_a_working_directory_that_was_removed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.delenv("VIDNB_HOME")
+    monkeypatch.setattr("vidnb.files._begun", {})
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(vidnb.ConfigError, match="the working directory was removed"):
+        vidnb.jobs()
+
+
 def test_the_verbs_stay_with_the_folder_with_which_the_process_began_and_say_so(
     service: CountingService, tmp_path: Path
 ) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import time
 import unicodedata
+from collections import namedtuple
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from fakes import no_rest
 from stranger import KEYS, LEONARDO, ONEMIN, Stranger, Work, film, lost
 
 from vidnb.client.asynchronous import AsyncClient
-from vidnb.errors import JobAmbiguousError, JobError, JobFailedError, RateLimitError, TransportError
+from vidnb.errors import JobAmbiguousError, JobError, JobFailedError, RateLimitError, StoreError, TransportError
 from vidnb.jobs.matching import fits, is_sure, unlike
 from vidnb.records import RemoteJob, State
 
@@ -458,6 +460,29 @@ async def test_what_a_gateway_says_after_the_work_was_accepted_is_not_taken_for_
                 await client.generate("a koala", **values)
         await client.settle(client.jobs()[0], remote_id=stranger.paid[0].id)
         await client.wait(client.jobs()[0])
+    assert len(stranger.posts) == 1
+
+
+@pytest.mark.parametrize("why", ["no folder", "a full disk"])
+async def test_nothing_is_paid_where_the_clip_could_not_be_stored(
+    tmp_path: Path, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger, place = Stranger(), tmp_path / "place"
+    usage = namedtuple("usage", "total used free")
+    if why == "no folder":
+        place.write_text("in the way")
+    async with AsyncClient(
+        tmp_path / "home", keys=KEYS, transport=stranger, sleep=no_rest, files_url=str(place / "files")
+    ) as client:
+        with monkeypatch.context() as patch:
+            if why == "a full disk":
+                patch.setattr(shutil, "disk_usage", lambda path: usage(10, 10, 5 * 2**20))
+            with pytest.raises(StoreError, match=r"Not a directory|only 5 MB are left"):
+                await client.generate("a koala", **LEONARDO)
+        assert (stranger.posts, client.jobs()[0].state) == ([], State.INTENDED)
+        if place.is_file():
+            place.unlink()
+        await client.generate("a koala", **LEONARDO)
     assert len(stranger.posts) == 1
 
 

@@ -341,6 +341,18 @@ def test_a_picture_of_many_bits_keeps_its_greys(what: str) -> None:
         assert np.abs(shown - expected).max() <= 1
 
 
+def test_a_picture_of_pil_that_cannot_be_read_is_refused_in_words() -> None:
+    cut = io.BytesIO(encoded(PIL.Image.effect_noise((64, 64), 99), "PNG")[:2000])
+    for image in (PIL.Image.new("RGB", (0, 0)), PIL.Image.open(cut)):
+        with pytest.raises(MediaError, match="the PIL image is a damaged picture"):
+            pictures.image_file(image)
+
+
+def test_the_order_of_an_arrays_bytes_does_not_matter() -> None:
+    deep = DEEP["16 bits"]
+    assert pictures.image_file(deep.astype(">u2")).sha256 == pictures.image_file(deep).sha256
+
+
 def test_an_array_of_16_bits_or_of_yes_and_no_is_a_picture() -> None:
     deep = np.linspace(0, 65_535, 40 * 30 * 3).reshape(30, 40, 3).astype(np.uint16)
     assert np.abs(np.asarray(decoded(pictures.image_file(deep))) - deep / 257).max() <= 1

@@ -44,6 +44,17 @@ def test_vidnb_live_forbids_the_emulator(monkeypatch: pytest.MonkeyPatch) -> Non
         target(LEONARDO)
 
 
+@pytest.mark.parametrize(("told", "said"), [("On", "LEONARDO_API_KEY"), ("maybe", "VIDNB_LIVE='maybe': write 1")])
+def test_another_word_in_vidnb_live_is_understood_or_refused(
+    told: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDNB_LIVE", told)
+    with pytest.raises(ConfigError, match=said):
+        target(LEONARDO)
+    monkeypatch.setenv("VIDNB_LIVE", "off")
+    assert target(LEONARDO).emulated
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -148,7 +159,11 @@ async def test_the_log_shows_no_signature_and_no_key(caplog: pytest.LogCaptureFi
         async with wire.download(SIGNED) as chunks:
             assert b"".join([chunk async for chunk in chunks]) == b"x"
         await wire.call(Call("GET", "/v1/me"))
+        # httpcore tells at this level where an answer redirects to.
+        told = f"receive_response_headers.complete [(b'location', b'{SIGNED}')]"
+        logging.getLogger("httpcore.http11").debug(told)
     assert "amazonaws" in caplog.text
+    assert "receive_response_headers" in caplog.text
     assert "5ec4e7" not in caplog.text
     assert CANARY not in caplog.text
 

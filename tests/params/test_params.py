@@ -246,3 +246,9 @@ def test_canonical_json_is_stable_over_releases() -> None:
 def test_a_number_that_no_float_can_hold_is_refused_like_any_other(number: float) -> None:
     with pytest.raises(ParamsError, match="seed"):
         params.validate(catalog.find("leonardo/motion_2.0"), {"prompt": "x", "seed": number})
+
+
+@pytest.mark.parametrize("prompt", ["\u3164", "\u2800 \u2800", "\ufe0f", "\u0301\u0308", "\u1160", " \u200b\n"])
+def test_a_prompt_without_ink_is_none(prompt: str) -> None:
+    assert "needs it" in problems("leonardo/motion_2.0", prompt=prompt)["prompt"]
+    assert checked("leonardo/motion_2.0", prompt=f"{prompt}é").params["prompt"] == f"{prompt}é"

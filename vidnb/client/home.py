@@ -8,12 +8,15 @@ from pathlib import Path
 from vidnb import display
 from vidnb.errors import ConfigError
 from vidnb.files import DEFAULT_HOME, begin_home
+from vidnb.records import redact
 
 _said: set[tuple[Path, Path]] = set()
 
 
 def home_of(given: str | Path | None) -> Path:
     """Return the data folder of a client, as a whole path: it stays this one wherever the working directory moves."""
+    if "://" in str(given or ""):
+        raise ConfigError(f"{redact(str(given))!r} is no data folder; files_url takes the address of a store")
     try:
         return home_in_force() if given is None else Path(given).expanduser().absolute()
     except RuntimeError as error:  # a user that nobody knows

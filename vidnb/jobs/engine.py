@@ -182,6 +182,7 @@ class Engine:
         except ProviderError as error:
             error.charged = False  # nothing was sent that costs money
             return await self._recorder.fail(job, error, booked=Booked.RETURNED)
+        await asyncio.to_thread(self._files.check_place)
         await self._aside(self._ledger.ensure, job)
         await wire.check_emulator()
         await lane.limiter.may_submit(job)

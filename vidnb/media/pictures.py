@@ -50,7 +50,8 @@ def image_file(given: Any) -> MediaFile:
     if isinstance(given, MediaFile):
         return given
     if isinstance(given, PIL.Image.Image):
-        return _as_png(given)
+        with _decoding(b"", "the PIL image"):  # its file may be damaged, closed, or not read yet
+            return _as_png(given)
     if hasattr(given, "__array__"):
         return _as_png(PIL.Image.fromarray(_pixels(given)))
     data, name = given_bytes(given, f"a path, bytes, PIL image or array of a picture ({PICTURES})")
@@ -124,6 +125,7 @@ def _pixels(given: Any) -> NDArray[Any]:
     import numpy as np
 
     array = np.asarray(given)
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)  # a TIFF's may be the other one
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))) or 0 in array.shape:

@@ -21,6 +21,10 @@ from vidnb.providers import Provider
 EMULATOR_HOST = "emulator.vidnb.invalid"
 EMULATOR_KEY = "00000000-0000-4000-8000-000000000000"
 
+LIVE = {
+    "": False, "0": False, "no": False, "false": False, "off": False,
+    "1": True, "yes": True, "true": True, "on": True,
+}  # fmt: skip
 _VERSION = re.compile(r"/v\d+$")
 _NAME = re.compile(r"\.(?!0x)(?=[^.]*[^\d.])[^.]+$")
 """The end of a host name; resolvers take `127.1` and `10.0x1` for addresses."""
@@ -100,7 +104,7 @@ def target(provider: Provider, *, live: bool | None = None, key: str | None = No
     """
     if live is False and has_emulator(provider.name):
         return Target(provider, emulator_base_url(provider), SecretStr(EMULATOR_KEY), emulated=True)
-    live = os.environ.get("VIDNB_LIVE", "").lower() in ("1", "true", "yes") if live is None else live
+    live = _live_is_set() if live is None else live
     key = given_key(provider, key)
     own_url = os.environ.get(provider.base_url_env, "").strip() or (left_by(provider)[0] if key else "")
     if not key and live:
@@ -135,6 +139,13 @@ def _no_key(provider: Provider) -> str:
     return f"no key for {provider.title}: set {provider.key_env}" + (
         f" ({provider.key_page})" if provider.key_page else ""
     )
+
+
+def _live_is_set() -> bool:
+    told = os.environ.get("VIDNB_LIVE", "").strip().lower()
+    if told not in LIVE:
+        raise ConfigError(f"VIDNB_LIVE={told!r}: write 1 to forbid the emulator, or 0 to allow it")
+    return LIVE[told]
 
 
 def has_emulator(provider: str) -> bool:

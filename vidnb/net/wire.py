@@ -349,11 +349,17 @@ class _RedactUrls(logging.Filter):
         if isinstance(record.args, tuple):
             texts = httpx.URL | httpx.Request | str
             record.args = tuple(redact(str(arg)) if isinstance(arg, texts) else arg for arg in record.args)
+        if not record.args and isinstance(record.msg, str):
+            record.msg = redact(record.msg)
         return True
+
+
+LOGGERS = ("httpx", "httpx_retries.transport", "httpcore.connection", "httpcore.http11", "httpcore.proxy")
+"""Those that write of requests; httpcore's tell where a redirect leads."""
 
 
 def _redact_logs() -> None:
     """httpx and its retries log whole URLs; signed ones would let a reader of the log fetch the clip."""
-    for logger in map(logging.getLogger, ("httpx", "httpx_retries.transport")):
+    for logger in map(logging.getLogger, LOGGERS):
         if not any(isinstance(known, _RedactUrls) for known in logger.filters):
             logger.addFilter(_RedactUrls())

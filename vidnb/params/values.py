@@ -6,6 +6,7 @@ import difflib
 import functools
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
 
@@ -15,6 +16,8 @@ from vidnb import catalog
 from vidnb.catalog import MEDIA_KINDS, Model, Param
 from vidnb.errors import Problem
 
+FILLERS = "\u115f\u1160\u2800\u3164\uffa0" + "".join(map(chr, range(0xFE00, 0xFE10)))
+"""Letters of no ink, which Unicode counts as letters: of Hangul and Braille, and what chooses between forms of one."""
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 MOST = 1e300
 """No number of any service comes near it, and a larger whole number cannot be held against a limit that is a float."""
@@ -79,9 +82,14 @@ def is_given(value: Any) -> bool:
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return False
     if isinstance(value, str):
-        return not value or any(letter.isprintable() and not letter.isspace() for letter in value)
+        return not value or any(map(_is_seen, value))
     value = plain(value)
     return not (isinstance(value, float) and math.isnan(value))
+
+
+def _is_seen(letter: str) -> bool:
+    """False for spaces, for marks that change another letter, and for letters that only fill a place."""
+    return letter.isprintable() and not letter.isspace() and letter not in FILLERS and not unicodedata.combining(letter)
 
 
 def plain(value: Any) -> Any:

@@ -6,6 +6,7 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ from vidnb.records import Reservation, State
 from vidnb.store import Store
 from vidnb.store.search import Field, Term
 from vidnb.store.sweeps import SweepRows
+from vidnb.sweeps import working
 from vidnb.sweeps.outlook import Group
 from vidnb.sweeps.running import planned_of
 from vidnb.sweeps.working import Worker
@@ -60,6 +62,32 @@ async def test_a_worker_keeps_to_the_purse_and_says_so(tmp_path: Path) -> None:
         await asyncio.wait([work])
         assert (len(said), "would pass the cap of 2 jobs" in said[0]) == (1, True)
         assert posts(recorders) == 2
+
+
+@pytest.mark.long
+async def test_a_worker_waits_for_a_database_that_another_holds_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(working, "CAP_REST_S", 0.2)
+    emulator, recorders = watched(tmp_path)
+    said: list[str] = []
+    async with emulated(tmp_path, emulator) as client:
+        vidnb.sweep(**quick(8), client=client).queue()
+        client.store.busy_s = 0.2
+        worker = Worker(client, said.append)
+        work = asyncio.create_task(worker.work(until_idle=True))
+        while worker.done < 1:  # noqa: ASYNC110  # there is nothing to be told by
+            await asyncio.sleep(0.02)
+        with closing(sqlite3.connect(tmp_path / "vidnb.db", timeout=30.0)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await asyncio.sleep(2.0)
+            other.rollback()
+        async with asyncio.timeout(120):
+            await work
+        counts = vidnb.sweep(**quick(8), client=client).outlook.counts
+        assert counts.get(Group.DONE, 0) + counts.get(Group.UNCLEAR, 0) == 8
+    assert any("Nothing is lost; it is tried again." in text for text in said), said
+    assert posts(recorders) == 8
 
 
 def claim_all(url: str, sweep_id: str, base_url: str, gate: Any, queue: Any) -> None:

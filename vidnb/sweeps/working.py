@@ -13,7 +13,7 @@ from typing import Any
 
 from vidnb import providers
 from vidnb.client.asynchronous import AsyncClient
-from vidnb.errors import CapReachedError, ConfigError, TransportError, VidnbError
+from vidnb.errors import CapReachedError, ConfigError, StoreError, TransportError, VidnbError
 from vidnb.jobs.ledger import refusal
 from vidnb.records import Job, Reservation, State
 from vidnb.store.sweeps import SweepRows
@@ -24,6 +24,8 @@ LOOK_S = 1.0
 """How often the database is asked for sweeps and for jobs that nobody works on."""
 CAP_REST_S = 5.0
 """A sweep whose purse is empty is looked at again after so long."""
+DATABASE = "the database"
+"""What is told once while it cannot be used, or a disk is full."""
 REFUSED_REST_S = 60.0
 """A service that refuses every job is asked again after so long."""
 
@@ -55,11 +57,24 @@ class Worker:
 
         Args:
             until_idle: end once no cell waits and no job is on its way, here or elsewhere.
+
+        Raises:
+            StoreError: the database cannot be read at the beginning; one that is away later is waited for.
         """
+        has_begun = False
         try:
             while True:
-                left = await self._take_up()
-                waiting = await self._claim_some()
+                try:
+                    left = await self._take_up()
+                    waiting = await self._claim_some()
+                except StoreError as error:
+                    if not has_begun:
+                        raise
+                    self._tell_once(DATABASE, _waits(error))
+                    await self._client.clock.wait(CAP_REST_S)
+                    continue
+                has_begun = True
+                self._told.discard(DATABASE)
                 tasks = [task for tasks in self._driving.values() for task in tasks]
                 if until_idle and not tasks and not waiting and not left:
                     return
@@ -124,6 +139,10 @@ class Worker:
             self._rest(job.base_url, LONGEST_REST_S)
             self._tell_once(job.base_url, str(error))
             return
+        except StoreError as error:  # the database is held, or a disk is full: the job is taken up again
+            self._rest(job.base_url, CAP_REST_S)
+            self._tell_once(DATABASE, _waits(error))
+            return
         except VidnbError as error:
             self._rest(job.base_url, REFUSED_REST_S)
             self._say(f"job {job.id[:8]}: {error}")
@@ -165,3 +184,7 @@ class Worker:
         if about not in self._told:
             self._told.add(about)
             self._say(text)
+
+
+def _waits(error: StoreError) -> str:
+    return f"{str(error).rstrip('.')}. Nothing is lost; it is tried again."

@@ -532,7 +532,9 @@ class Store:
         """
         with self.reading() as connection:
             chosen = scanning.scan(connection, wanted, columns.read(connection), prefix)
-            few = connection.execute(select(func.count()).select_from(JOBS)).scalar_one() < scanning.MANY
+            every = select(func.count()).select_from(JOBS)
+            few = wanted.limit is not None and wanted.limit < scanning.MANY
+            few = few or connection.execute(every).scalar_one() < scanning.MANY
             if not few and scanning.has_adbc(connection.dialect.name):
                 return chosen, scanning.arrow(connection, chosen)
             return chosen, list(scanning.chunks(connection, chosen))

@@ -11,7 +11,7 @@ import importlib.util
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -46,7 +46,7 @@ PLAIN: Mapping[str, Of] = {
     "clip_sha256": "text", "id": "text",
 }  # fmt: skip
 """Columns of `jobs` that are read as they are stored; tags and error are JSON text."""
-EXAMPLE: Mapping[Of, Any] = {"int": 0, "real": 0.5, "bool": 0, "text": "", "time": ""}
+EXAMPLE: Mapping[Of, Any] = {"int": 0, "real": 0.5, "bool": 0, "text": "", "time": "1970-01-01T00:00:00+00:00"}
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def scan(connection: Connection, wanted: Search, known: Mapping[ParamKey, str], 
         names.append(name)
         kinds.append(together or "text")
         found[f"param {name}"] = (_stored(value, _of(together)), _of(together))
-    query = sql.rows(select(*(value.label(f"c{n}") for n, (value, _) in enumerate(found.values()))), wanted)
+    query = sql.wide(select(*(value.label(f"c{n}") for n, (value, _) in enumerate(found.values()))), wanted)
     return Scan(query, tuple(found), tuple(kind for _, kind in found.values()), tuple(names), tuple(kinds), mixed)
 
 
@@ -149,7 +149,7 @@ def arrow(connection: Connection, wanted: Scan) -> pa.Table:
     """
     url = connection.engine.url
     if connection.dialect.name == "sqlite":
-        table = _from_child(str(url.database), _shown(wanted, sqlite.dialect(paramstyle="named")))
+        table = _from_child(str(url.database), _shown(wanted, sqlite.dialect(paramstyle="named")), wanted.kinds)
     else:
         table = _from_postgres(url.set(drivername="postgresql").render_as_string(hide_password=False), wanted)
     return table.rename_columns(list(wanted.names))
@@ -165,7 +165,7 @@ def _shown(wanted: Scan, dialect: Any) -> str:
     return f"SELECT {example} UNION ALL SELECT * FROM ({_text(wanted, dialect)})"
 
 
-def _from_child(path: str, query: str) -> pa.Table:
+def _from_child(path: str, query: str, kinds: Sequence[Of]) -> pa.Table:
     import pyarrow as pa
 
     script = Path(__file__).with_name("adbc_child.py")
@@ -179,26 +179,32 @@ def _from_child(path: str, query: str) -> pa.Table:
         try:
             child.stdin.write(json.dumps({"path": path, "query": query}).encode())
             child.stdin.close()
-            table = _apart(pa.ipc.open_stream(child.stdout))
+            table = _apart(pa.ipc.open_stream(child.stdout), kinds)
         except (pa.ArrowInvalid, OSError) as error:
             said = child.stderr.read().decode(errors="replace").strip().splitlines()
             raise StoreError(f"the history cannot be read: {said[-1] if said else error}") from error
     return table.slice(1)
 
 
-def _apart(stream: pa.RecordBatchReader) -> pa.Table:
+def _apart(stream: pa.RecordBatchReader, kinds: Sequence[Of]) -> pa.Table:
     """A stream's rows, each column in memory of its own, so that a column that is done with gives its memory back.
 
-    As they come all columns of some rows share one piece of memory, which a single text column would keep alive.
+    As they come all columns of some rows share one piece of memory, which a single text column would keep alive. What
+    has a smaller type becomes that here: there is time for it while the database is read.
     """
     import pyarrow as pa
 
-    columns: list[list[pa.Array]] = [[] for _ in stream.schema]
+    smaller = {"time": pa.timestamp("us", "UTC"), "bool": pa.bool_()}
+    columns: list[list[pa.Array]] = [[] for _ in kinds]
     for batch in stream:
-        for parts, column in zip(columns, batch.columns, strict=True):
-            parts.append(pa.concat_arrays([column, column.slice(0, 0)]))  # of one array alone it makes no copy
-    chunked = [pa.chunked_array(parts, field.type) for parts, field in zip(columns, stream.schema, strict=True)]
-    return pa.Table.from_arrays(chunked, schema=stream.schema)
+        for parts, column, kind in zip(columns, batch.columns, kinds, strict=True):
+            if kind in smaller:
+                parts.append(column.cast(smaller[kind]))
+            else:
+                parts.append(pa.concat_arrays([column, column.slice(0, 0)]))  # of one array alone it makes no copy
+    types = [smaller.get(kind, field.type) for kind, field in zip(kinds, stream.schema, strict=True)]
+    chunked = [pa.chunked_array(parts, kind) for parts, kind in zip(columns, types, strict=True)]
+    return pa.Table.from_arrays(chunked, names=stream.schema.names)
 
 
 def _from_postgres(url: str, wanted: Scan) -> pa.Table:

@@ -114,9 +114,21 @@ class Sql:
         """Return a query on jobs with the conditions, the order and the limit of a search."""
         left = None if wanted.limit is None else max(wanted.limit - start, 0)
         limits = [number for number in (left, count) if number is not None]
-        order = [one for field, largest_first in wanted.order for one in self._ordered(field, largest_first)]
-        chosen = query.where(*self.conditions(wanted)).order_by(*order, *queries.NEWEST)
+        chosen = query.where(*self.conditions(wanted)).order_by(*self._order(wanted))
         return chosen.limit(min(limits) if limits else None).offset(start or None)
+
+    def wide(self, query: Select[Any], wanted: Search) -> Select[Any]:
+        """Return the same as `rows` for a query of many columns.
+
+        Where few of the rows that pass are wanted, their ids are found in an index alone, and only those rows are read.
+        """
+        if wanted.limit is None:
+            return self.rows(query, wanted)
+        return query.where(JOBS.c.id.in_(self.ids(wanted))).order_by(*self._order(wanted))
+
+    def _order(self, wanted: Search) -> list[ColumnElement[Any]]:
+        ordered = [one for field, largest_first in wanted.order for one in self._ordered(field, largest_first)]
+        return [*ordered, *queries.NEWEST]
 
     def count(self, wanted: Search) -> Select[Any]:
         """Return the query for the number of jobs.

@@ -104,7 +104,7 @@ async def test_silent_polls_do_not_keep_the_others_waiting() -> None:
 @pytest.mark.parametrize("server", [silence, drip])
 @pytest.mark.parametrize(("call", "options", "limit"), [
     (POLL, {}, "READ_S"), (POLL, {"once": True}, "ONCE_S"), (SUBMIT, {"submit": True}, "SUBMIT_S"),
-    (FORM, {}, "UPLOAD_S"),
+    (FORM, {}, "UPLOAD_S"), (Call("POST", "/v1/init-image", json={"extension": "png"}), {}, "READ_S"),
 ])  # fmt: skip
 async def test_a_server_that_is_silent_or_drips_is_left_after_a_while(
     server: Callable[[httpx.Request], Any],

@@ -186,10 +186,11 @@ class Wire:
 
     async def _answered(self, call: Call, submit: bool, once: bool, gate: Ask | None) -> Reply | TransportError:
         """Return the answer, or the error in our words: nothing is raised in here, where requests lie about."""
-        upload = call.file is not None or call.method in ("POST", "PUT")
+        changes = call.file is not None or call.method in ("POST", "PUT")
+        upload = call.file is not None or call.content is not None  # what asks only for a form is answered at once
         polled = call.method == "GET"
         once = once or call.method == "DELETE"  # at some services a second one deletes what was finished meanwhile
-        retry = ONCE if once else SUBMIT if submit else UPLOAD if upload else READ
+        retry = ONCE if once else SUBMIT if submit else UPLOAD if changes else READ
         longest_s = (
             answers.ONCE_S if once else answers.SUBMIT_S if submit else answers.UPLOAD_S if upload else answers.READ_S
         )

@@ -86,6 +86,24 @@ def test_notebook_7_makes_a_clip_keeps_its_keys_and_saves_it(
     assert_shows_saved(notebook7.panel(), ["ab dd ab dd"])
 
 
+def test_notebook_7_shows_a_table_with_posters_in_a_second_view_and_after_a_sort(
+    notebook7: NotebookPage, watched: list[NotebookPage]
+) -> None:
+    watched.append(notebook7)
+    made = "import vidnb\nfor seed in (2, 1): vidnb.generate('a fox', seed=seed)\ntable = vidnb.history().table()\n"
+    write_notebook(notebook7.server.root / "table/table.ipynb", f"{FAST}{made}table", "table")
+    notebook7.open("table/table.ipynb")
+    notebook7.run_all()
+    tables = notebook7.panel().locator(".vidnb-table")
+    expect(tables).to_have_count(2)
+    for table in tables.all():
+        expect(table.locator("tbody td img")).to_have_count(2)
+        table.get_by_role("button", name="seed: Activate to sort", exact=True).click()
+        expect(table.locator("tbody td img")).to_have_count(2)
+        table.locator(".vidnb-poster").first.hover()
+        expect(table.locator("video")).to_have_count(1)
+
+
 def test_voila_shows_the_studio_and_gets_the_clips_from_the_kernel(
     browser: Browser, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -15,6 +15,7 @@ import pytest
 from fakes import picture, short_rest
 from waiting import until
 
+from vidnb.cli import checks, gpu
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.errors import ConfigError, JobCancelledError, JobFailedError, TransportError
 from vidnb.gpu.server import Server, Settings
@@ -101,6 +102,23 @@ async def test_a_dead_renderer_is_a_failed_job_and_a_running_one_is_cancelled(tm
         assert (await client.generate("a koala", **QUICK)).job.state is State.DONE
 
 
+async def test_a_server_whose_renderer_cannot_be_started_refuses_and_leaves_nothing_unclear(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDNB_GPU_HOME", str(tmp_path / "gpu"))
+    (tmp_path / "weights/LTX-Video").mkdir(parents=True)
+    (tmp_path / "weights/LTX-Video/model_index.json").write_text('{"_class_name": "Any"}', encoding="utf-8")
+    settings = Settings(
+        [tmp_path / "weights"], 0, renderer="gpurenderers:Broken", environment={"PYTHONPATH": str(SUPPORT)}
+    )
+    with Server(tmp_path / "gpu", settings) as server:
+        until(lambda: bool(server.worker.broken))
+        async with here(tmp_path) as client:
+            with pytest.raises(JobFailedError, match=r"cannot be started: ImportError: libcudart.*not charged"):
+                await client.generate("a koala", **QUICK)
+            assert client.jobs()[0].state is State.FAILED
+
+
 KERNEL = """
 import asyncio, sys
 from vidnb.client.asynchronous import AsyncClient
@@ -146,6 +164,28 @@ async def test_without_a_server_the_emulated_one_answers_and_a_stopped_one_is_na
     async with here(tmp_path, live=True) as client:
         with pytest.raises(ConfigError, match="start it in a terminal"):
             await client.generate("a heron", **QUICK)
+
+
+async def test_doctor_says_whether_a_server_left_a_token_and_never_which(server: Server) -> None:
+    def told() -> str:
+        [value] = [finding.value for finding in checks._services() if finding.what == "Own GPU"]
+        return value
+
+    assert "token found" in told()
+    assert server.token not in told()
+    (server.folder / "server.json").unlink()
+    assert "vidnb gpu --models DIR starts" in told()
+
+
+def test_the_command_says_what_is_missing_before_it_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu, "NEEDED", ("torch_that_nobody_has",))
+    with pytest.raises(ConfigError, match=r"pip install 'vidnb\[local\]'"):
+        gpu.gpu([tmp_path])
+    monkeypatch.setattr(gpu, "NEEDED", ())
+    with pytest.raises(ConfigError, match="nothing is downloaded"):
+        gpu.gpu([])
+    with pytest.raises(ConfigError, match="there is no folder"):
+        gpu.gpu([tmp_path / "nowhere"])
 
 
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere files have no such modes")

@@ -10,7 +10,7 @@ from wire_samples import replies, sample
 
 from vidnb import catalog
 from vidnb.catalog import Model
-from vidnb.errors import AuthError, ParamsError, ProviderError, RejectedError, UnavailableError, UnexpectedReplyError
+from vidnb.errors import AuthError, ParamsError, ProviderError, RejectedError, UnexpectedReplyError
 from vidnb.params import validate
 from vidnb.providers import Provider
 from vidnb.providers.conformance import Conversations, ProviderConformance, Replies, drive
@@ -26,7 +26,7 @@ ERRORS: dict[str, type[ProviderError]] = {
     "local-error-404": RejectedError,
     "local-error-409": RejectedError,
     "local-error-422": RejectedError,
-    "local-error-503": UnavailableError,
+    "local-error-503": RejectedError,
 }
 
 

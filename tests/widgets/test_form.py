@@ -418,6 +418,9 @@ def test_a_number_goes_to_its_bound_and_a_choice_to_the_default() -> None:
     form = Form("leonardo/seedance-2.0-fast", {"duration_s": 4})
     form.model = "leonardo/ltxv-2.3-pro"
     assert form.params["duration_s"] == 6
+    frames = Form("fal/fal-ai/wan/v2.2-a14b/text-to-video", {"num_frames": 82})
+    frames.model = "local/ltx-video"
+    assert frames.params["num_frames"] == 81
     quality = Form("leonardo/motion_2.0", {"prompt_enhance": "auto"})
     quality.model = "leonardo/MOTION2"
     assert quality.params["prompt_enhance"] == "off"

@@ -12,13 +12,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from vidnb.cli.folder import is_unused
 from vidnb.display.host import Host, host, shortcomings
 from vidnb.errors import ConfigError, StoreError, VidnbError
 from vidnb.records import TERMINAL, State
+
+if TYPE_CHECKING:
+    from vidnb.providers import Provider
 
 Level = Literal["ok", "note", "problem"]
 LOW_BYTES = 500 * 2**20
@@ -95,9 +98,9 @@ def _services() -> Iterator[Finding]:
             continue
         own_url = os.environ.get(provider.base_url_env, "").strip()
         key = "key set" if os.environ.get(provider.key_env, "").strip() else "key not set"
-        if provider.start:
-            key += f"; {provider.start} starts a server of your own"
         try:
+            if provider.start:
+                key = _own_server(provider)
             where = target(provider)
         except ConfigError as error:
             said = str(error).replace(repr(own_url), repr(_shown_url(own_url)))
@@ -107,12 +110,21 @@ def _services() -> Iterator[Finding]:
         yield Finding(provider.title, "ok", f"{provider.key_env}: {key}; {answers}")
 
 
+def _own_server(provider: Provider) -> str:
+    """Return whether a server of the user's own left a token, in place of a key."""
+    from vidnb.net.target import given_key
+
+    return "token found" if given_key(provider) else f"no token ({provider.start} starts a server of your own)"
+
+
 def _has_key(name: str) -> bool:
-    """Return whether the environment has a key for a provider; not where its plug-in is broken."""
+    """Return whether there is a key for a provider; not where its plug-in is broken."""
     from vidnb import providers
+    from vidnb.net.target import given_key
 
     try:
-        return bool(os.environ.get(providers.get(name).key_env, "").strip())
+        provider = providers.get(name)
+        return bool(os.environ.get(provider.key_env, "").strip() or given_key(provider))
     except ConfigError:
         return False
 

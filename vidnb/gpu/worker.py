@@ -245,12 +245,14 @@ class Worker:
         said = self._word_of(process, self._limits.start_s)
         if isinstance(said, dict) and "ready" in said:
             self.device, self.broken = self._counted(Device(**said["ready"])), ""
+            log.info("the renderer is ready: %s, %.0f GB", self.device.name, self.device.memory_gb)
             self._process = process
             return process
         process.end()
         if not self._stopping.is_set():
             told = said.get("broken") if isinstance(said, dict) else process.why_ended()
             self.broken = f"the renderer cannot be started: {told}"
+            log.warning("%s", self.broken)
         return None
 
     def _counted(self, device: Device) -> Device:
@@ -280,6 +282,10 @@ class Worker:
         finally:
             self.running = ""
             self._part(entry).unlink(missing_ok=True)
+        ended = self._queue.need(entry.id)
+        took = f" in {ended.took_s:.0f} s" if ended.took_s else ""
+        why = f": {ended.error}" if ended.error else ""
+        log.info("%s %s: %s%s%s", entry.model, entry.id[:8], ended.state, took, why)
 
     def _refused(self, entry: Entry) -> str:
         model = catalog.load().get(entry.model)

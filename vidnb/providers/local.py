@@ -211,6 +211,8 @@ def _kind(reply: Reply) -> type[ProviderError]:
     if status == 401:
         return AuthError
     said_by_itself = bool(text_at(reply.json, "error", "message"))  # and not by a proxy on the way
+    if status == 503 and said_by_itself:  # it keeps nothing of what it refuses
+        return RejectedError
     if status >= 500 or status == 429 or (status in UNDECIDED and not said_by_itself):
         return UnavailableError
     if is_page(reply) and status < 400:

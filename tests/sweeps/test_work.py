@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from databases import database, postgres_server
+from databases import database, postgres_server, schema_on
 from fakes import QUICK, emulated
 from sweeping import posts, quick, watched
 
 import vidnb
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.records import Reservation, State
-from vidnb.store import Store
+from vidnb.store import Store, columns
 from vidnb.store.search import Field, Term
 from vidnb.store.sweeps import SweepRows
 from vidnb.sweeps import working
@@ -62,6 +62,24 @@ async def test_a_worker_keeps_to_the_purse_and_says_so(tmp_path: Path) -> None:
         await asyncio.wait([work])
         assert (len(said), "would pass the cap of 2 jobs" in said[0]) == (1, True)
         assert posts(recorders) == 2
+
+
+def test_claims_of_one_process_do_not_wait_for_a_lock_that_another_holds_for_its_columns(
+    postgres_server: str, tmp_path: Path
+) -> None:
+    with schema_on(postgres_server) as url:
+        client = AsyncClient(tmp_path, database_url=url)
+        sweep = vidnb.sweep(**quick(3), client=client)
+        sweep.queue()
+        with closing(Store(url)) as store, closing(Store(url)) as other:  # two fresh processes, as it were
+
+            def make(cell: Any) -> Any:
+                return planned_of(cell).row(None, store.clock.utc()), Reservation(book="emulated")
+
+            with other.writing() as busy:
+                columns.add(busy, [])  # holds the lock under which columns are added
+                assert SweepRows(store).claim(sweep.id, sweep.plan.jobs[0].base_url, make) is not None
+        asyncio.run(client.aclose())
 
 
 @pytest.mark.long

@@ -151,7 +151,7 @@ class ParamColumns:
         known = self._known
         if wanted - known.keys():
             with mapped_errors(), self._locked():
-                known = self._find(wanted) if within is None else add(within, wanted)
+                known = self._find(wanted) if within is None else self._found_within(within, wanted)
         return {key: known[key] for key in wanted}
 
     @contextmanager
@@ -167,6 +167,16 @@ class ParamColumns:
             yield
         finally:
             self._lock.release()
+
+    def _found_within(self, within: Connection, wanted: set[ParamKey]) -> dict[ParamKey, str]:
+        """Return the columns for a transaction that writes already.
+
+        Those that others see are looked up beside it and kept, so that only the first write of a process asks; those
+        that the transaction adds are not kept, as it may come to nothing.
+        """
+        with reading(self._engine, self._busy_s()) as connection:
+            known = self._known = read(connection)
+        return add(within, wanted) if wanted - known.keys() else known
 
     def _find(self, wanted: set[ParamKey]) -> dict[ParamKey, str]:
         with reading(self._engine, self._busy_s()) as connection:

@@ -43,7 +43,7 @@ def gpu(
     """
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        raise ConfigError(f"vidnb gpu needs {' and '.join(missing)}: pip install 'vidnb[local]' (several GB)")
+        raise ConfigError(f"vidnb gpu needs {', '.join(missing)}: pip install 'vidnb[local]' (several GB)")
     folders = [folder.expanduser().absolute() for folder in models or []]
     if not folders:
         raise ConfigError(

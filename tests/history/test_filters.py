@@ -297,6 +297,8 @@ def test_filters_are_a_plain_python_filter(
     for job in jobs:
         store.intend(job)
     own = {job.id for job in jobs}
+    for number, odd in enumerate(("a'b", 'q"%')):  # words that nobody has are refused
+        store.intend(a_job(number, {"resolution": odd}, base_url=f"http://odd-{run}", account=run))
     for wanted in several:
         found = [job_id for job_id in History(store, files, **wanted).ids if job_id in own]
         assert found == [job.id for job in reversed(jobs) if passes(dict(job.params), wanted)], wanted
@@ -307,3 +309,20 @@ def test_the_public_verb_takes_them(tmp_path: Path) -> None:
         assert len(client.history(motion_strength=(3, 7), since="2026-11-01", seed=vidnb.MISSING)) == 0
         with pytest.raises(ConfigError, match="did you mean"):
             client.jobs(promt="koala")
+
+
+def test_a_word_that_no_model_and_no_job_has_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    with closing(Store(tmp_path)) as store:
+        store.intend(a_job(1, {"prompt": "a koala", "resolution": "480p"}))
+        store.intend(a_job(2, {"prompt": "a koala", "resolution": "of another catalogue"}))
+        history = History(store, Files(tmp_path))
+        with pytest.raises(ConfigError, match=r"^resolution='480': did you mean '480p' .*\? there are .*720p"):
+            history.where(resolution="480")
+        with pytest.raises(ConfigError, match=r"resolution='480': did you mean"):
+            history.where(resolution=["720p", "480"])
+        with pytest.raises(ConfigError, match=r"resolution='480': did you mean"):
+            history.where(params={"resolution": "480"})
+        assert len(history.where(resolution="480p")) == 1
+        assert len(history.where(resolution="1080p")) == 0, "some model has it, and no job yet"
+        assert len(history.where(resolution="of another catalogue")) == 1
+        assert len(history.where(resolution=["480p", vidnb.MISSING])) == 1

@@ -94,6 +94,9 @@ class Known(Protocol):
     def known(self, column: str) -> list[str]:
         """The different values of a column."""
 
+    def has_param(self, name: str, text: str) -> bool:
+        """Whether any job has this text for a param."""
+
     def param_kinds(self) -> dict[str, set[str]]:
         """The kinds of value of each param."""
 
@@ -115,7 +118,7 @@ def terms(store: Known, given: Mapping[str, Any]) -> tuple[Term, ...]:
     if isinstance(words := named.get("words"), str) and not words.strip():
         del named["words"]
     found = [_term(store, kinds, name, value) for name, value in named.items() if value is not None]
-    return (*found, *(_param(kinds, name, value) for name, value in params.items() if value is not None))
+    return (*found, *(_param(store, kinds, name, value) for name, value in params.items() if value is not None))
 
 
 def flag(name: str, value: Any) -> bool:
@@ -165,6 +168,21 @@ class _Kinds:
         return set(self._store.measure_names())
 
 
+def _check_choices(store: Known, name: str, value: Any) -> None:
+    """Refuse a word that no model and no job has for this param: such a filter would find nothing and say nothing."""
+    params = [model.params[name] for model in catalog.load().values() if name in model.params]
+    if not params or any(param.kind != "choice" for param in params):
+        return
+    known = {str(choice).casefold(): str(choice) for param in params for choice in param.choices}
+    several = _several(value)
+    for one in [value] if several is None else several:
+        if not isinstance(one, str) or one in known.values() or store.has_param(name, one):
+            continue
+        close = difflib.get_close_matches(one.strip().casefold(), known, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(repr(known[word]) for word in close)}? " if close else ""
+        raise ConfigError(f"{name}={one!r}: {hint}there are {', '.join(known.values())}")
+
+
 def _catalogue_kinds() -> dict[str, set[str]]:
     kinds: dict[str, set[str]] = {}
     for model in catalog.load().values():
@@ -183,6 +201,8 @@ def _term(store: Known, kinds: _Kinds, name: str, value: Any) -> Term:
         return _bound(name, value, store.clock.utc())
     if name not in FIELDS:
         field, found = _found(kinds, name)
+        if field.of == "param":
+            _check_choices(store, field.name, value)
         return _read(name, field, found, value)
     column, kind = FIELDS[name]
     if kind == "choice":
@@ -192,10 +212,11 @@ def _term(store: Known, kinds: _Kinds, name: str, value: Any) -> Term:
     return _read(name, field, {kind}, value)
 
 
-def _param(kinds: _Kinds, name: str, value: Any) -> Term:
+def _param(store: Known, kinds: _Kinds, name: str, value: Any) -> Term:
     found = kinds.of(name)
     if found is None:
         raise _no_name(name, kinds)
+    _check_choices(store, name, value)
     return _read(name, Field(name, of="param"), found, value)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pydantic import SecretStr
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, column, func, select
 
 from vidnb import forking
 from vidnb.clock import Clock
@@ -556,6 +556,15 @@ class Store:
             for name, kind in columns.read(connection):
                 kinds.setdefault(name, set()).add(kind)
         return kinds
+
+    def has_param(self, name: str, text: str) -> bool:
+        """Whether any job has this text for a param."""
+        with self.reading() as connection:
+            chosen = columns.read(connection).get((name, "text"))
+            if chosen is None:
+                return False
+            found = select(JOBS.c.id).where(column(chosen) == bindparam("text_is")).limit(1)
+            return connection.execute(found, {"text_is": text}).first() is not None
 
     # Bundles and the trash
 

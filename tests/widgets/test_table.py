@@ -105,3 +105,14 @@ def test_a_wrong_column_is_named(history: History) -> None:
     with pytest.raises(ConfigError, match="no column 'sed'; there are id, model, seed"):
         history.table(columns=["sed"])
     assert names(history.table(columns=["seed"]))[0] == "poster"
+
+
+@pytest.mark.parametrize("differs", [False, True])
+def test_a_seed_that_the_service_used_is_in_view_where_it_is_another_one(tmp_path: Path, differs: bool) -> None:
+    store = Store(tmp_path / "data")
+    for seed in range(3):
+        job = add_done(store, {"prompt": "a fox", "seed": seed}, minute=seed)
+        store.update(job.id, used_seed=seed + 100 * (differs and seed == 2))
+    table = History(store, Files(tmp_path / "data" / "files")).table()
+    place = names(table).index("used_seed")
+    assert (place not in table._dt_args["columnDefs"][0]["targets"]) == differs

@@ -58,6 +58,9 @@ POSTER = "poster"
 LEFT_OUT = ("job_id", "recipe_hash", "clip_sha256", "path", "remote_id")
 """Columns that nobody reads in a table; `.df` has them."""
 
+USED = {"used_seed": "seed", "used_prompt": "prompt"}
+"""What a service says it used, and what was sent."""
+
 _BUNDLE = Path(itables.widget.__file__).parent / "static"
 _EXPORT = re.compile(r"export\s*\{\s*([\w$]+) as default\s*\};?")
 
@@ -205,9 +208,15 @@ def item_id(item: Clip | Job) -> str:
 
 
 def _telling(grid: pd.DataFrame) -> list[str]:
-    """The columns to show first: the first ones that tell rows apart."""
-    apart = [name for name in grid.columns if name in ALWAYS or grid[name].astype(str).nunique() > 1]
+    """The columns to show first: the first ones that tell rows apart, and what a service used where that is news."""
+    news = [name for name in grid.columns if not (name in USED and _says_the_same(grid, name, USED[name]))]
+    apart = [name for name in news if name in ALWAYS or grid[name].astype(str).nunique() > 1]
     return apart[: COLUMNS_SHOWN + 1]
+
+
+def _says_the_same(grid: pd.DataFrame, name: str, other: str) -> bool:
+    said = grid[name] != ""
+    return other in grid.columns and bool((grid[name] == grid[other])[said].all())
 
 
 def _check(columns: Sequence[str] | None, grid: pd.DataFrame) -> None:

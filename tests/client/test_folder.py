@@ -193,11 +193,20 @@ def test_a_job_that_waits_to_be_sent_is_not_sent_either(service: CountingService
     with vidnb.Client(home, max_in_flight=1) as client:
         sent(client, "first")
         waiting = client.submit("second", **VALUES)
+        (first,) = [job for job in client.jobs() if job.id != waiting.id]
         removed(home)
-        client.stop_waiting(client.jobs()[-1])
+        client.stop_waiting(first)
         with pytest.raises(vidnb.VidnbError):
             client.wait(waiting, timeout_s=60)
     assert service.prompts == ["first"]
+
+
+def test_no_empty_history_is_begun_where_one_was_removed(tmp_path: Path) -> None:
+    with closing(Store(tmp_path)) as store, store.reading():  # so the next read needs a connection of its own
+        removed(tmp_path)
+        with pytest.raises(DataMovedError, match=r"was removed .*restart the kernel"):
+            store.jobs()
+        assert not (tmp_path / "vidnb.db").exists()
 
 
 def test_other_processes_and_clients_are_no_other_database(service: CountingService, tmp_path: Path) -> None:

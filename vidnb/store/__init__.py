@@ -113,6 +113,7 @@ class Store:
                     if path is not None and connection.execute(queries.ANY_JOB).first() is None:
                         check_beginning(path)
                 self._identity = Identity(path)
+                self._identity.guard(self._engine)
             except BaseException:
                 self._engine.dispose()
                 raise

@@ -9,8 +9,9 @@ anything is written that could be paid for.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine, event
 
 from vidnb.errors import DataMovedError, StoreError
 from vidnb.store import queries
@@ -70,6 +71,17 @@ class Identity:
                 raise self._moved("was replaced by another one")
         if size == 0 and self._newest is not None:
             raise self._moved("was emptied")
+
+    def guard(self, engine: Engine) -> None:
+        """Let an engine open nothing where the file is gone: SQLite would begin an empty history there."""
+        path = self._parts.get("")
+        if path is None:
+            return
+
+        @event.listens_for(engine, "do_connect")
+        def look(*_: Any) -> None:
+            if "" in self._marks and not path.exists():
+                raise self._moved("was removed")
 
     def check_rows(self, connection: Connection) -> None:
         """Return where the newest step that this process wrote is there.

@@ -164,6 +164,9 @@ async def _count(scene: Scene, found: Counter[str]) -> None:
     service, again = scene.service, [(job, by_row) for how, job, by_row in scene.decided if how == "send_again"]
     async with AsyncClient(scene.home, keys=KEYS, transport=service, sleep=no_rest) as client:
         client.engine.leases.owner = another_process(random.Random(scene.seed))
+        for row in client.jobs(limit=None):
+            if row.lease_owner and not row.is_terminal:  # left by a client that was closed in the middle
+                client.store.lease(row.id, row.lease_owner, -1.0)  # it runs out by itself, after a minute
         try:
             async with asyncio.timeout(HANGS_AFTER_S):
                 await tried(client.resume(timeout_s=HANGS_AFTER_S / 3))
@@ -181,7 +184,11 @@ async def _count(scene: Scene, found: Counter[str]) -> None:
         folder = [purse for purse in client.store.purses([""]) if (purse.book, purse.unit) == ("real", JOBS_UNIT)]
         counted = sum(purse.settled + purse.reserved + purse.unclear for purse in folder)
         found["caps passed"] += int(counted < len(service.paid))  # a cap counts what the ledger counts
-        found["lost or wrong clips"] += _lost(rows, scene, client)
+        missing = _lost(rows, scene, client)
+        found["lost or wrong clips"] += missing
+        if missing:  # so that whoever reads of it need not wait until it happens again
+            for row in rows:
+                print(scene.seed, row, row.remote_id, row.lease_owner, *client.store.events(row.id), sep="\n    ")
 
 
 def _lost(rows: list[Job], scene: Scene, client: AsyncClient) -> int:

@@ -300,7 +300,7 @@ def test_a_provider_that_is_not_installed_here_is_no_error(make_client: MakeClie
 def test_the_row_is_sent_again_only_when_it_says_something_new(make_client: MakeClient) -> None:
     client = make_client(**slow())
     progress = Progress(client.submit("a koala"), client)
-    until(lambda: progress.job.state is State.RUNNING)
+    until(lambda: progress._row["state"] == "running")  # the row is drawn a moment after the job has moved
     told = progress._row
     time.sleep(0.002)
     progress._draw()

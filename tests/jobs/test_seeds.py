@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import EmulatorBehind, Recorder, emulated
+from fakes import EmulatorBehind, Wires, emulated
 
 from vidnb import catalog, params
 from vidnb.catalog import find
@@ -21,27 +21,23 @@ QUICK: dict[str, Any] = {"model": MODEL, "resolution": "480p"}
 
 
 @pytest.fixture
-def wires() -> list[Recorder]:
-    return []
+def wires() -> Wires:
+    return Wires()
 
 
 @pytest.fixture
-def emulator(tmp_path: Path, wires: list[Recorder]) -> EmulatorBehind:
-    def through(app: Any) -> Recorder:
-        wires.append(Recorder(app))
-        return wires[-1]
-
-    return EmulatorBehind(tmp_path / "emulator", through, speed=1000.0)
+def emulator(tmp_path: Path, wires: Wires) -> EmulatorBehind:
+    return EmulatorBehind(tmp_path / "emulator", wires, speed=1000.0)
 
 
-def sent_seeds(wires: list[Recorder]) -> list[int]:
+def sent_seeds(wires: Wires) -> list[int]:
     """The seeds in the bodies of all submits, as the service was told them."""
     bodies = [json.loads(one.content) for wire in wires for one in wire.sent("POST", "/generations")]
     return [body["parameters"]["seed"] for body in bodies]
 
 
 async def test_an_open_seed_is_sent_and_kept_and_the_same_call_again_is_free(
-    tmp_path: Path, emulator: EmulatorBehind, wires: list[Recorder]
+    tmp_path: Path, emulator: EmulatorBehind, wires: Wires
 ) -> None:
     async with emulated(tmp_path, emulator) as client:
         clip = await client.generate("a koala", **QUICK)
@@ -53,7 +49,7 @@ async def test_an_open_seed_is_sent_and_kept_and_the_same_call_again_is_free(
 
 
 async def test_a_clip_is_found_by_the_seed_that_was_drawn_for_it(
-    tmp_path: Path, emulator: EmulatorBehind, wires: list[Recorder]
+    tmp_path: Path, emulator: EmulatorBehind, wires: Wires
 ) -> None:
     async with emulated(tmp_path, emulator) as client:
         clip = await client.generate("a koala", **QUICK)
@@ -67,7 +63,7 @@ async def test_a_clip_is_found_by_the_seed_that_was_drawn_for_it(
 
 
 async def test_each_take_draws_a_seed_of_its_own(
-    tmp_path: Path, emulator: EmulatorBehind, wires: list[Recorder]
+    tmp_path: Path, emulator: EmulatorBehind, wires: Wires
 ) -> None:
     async with emulated(tmp_path, emulator) as client:
         clips = [await client.generate("a koala", fresh=fresh, **QUICK) for fresh in (False, True, True)]
@@ -77,7 +73,7 @@ async def test_each_take_draws_a_seed_of_its_own(
 
 
 async def test_a_later_take_whose_seed_was_drawn_is_made_again_at_no_cost_however_it_is_asked_for(
-    tmp_path: Path, emulator: EmulatorBehind, wires: list[Recorder]
+    tmp_path: Path, emulator: EmulatorBehind, wires: Wires
 ) -> None:
     async with emulated(tmp_path, emulator) as client:
         clips = [await client.generate("a koala", fresh=fresh, **QUICK) for fresh in (False, True, True)]
@@ -107,13 +103,8 @@ async def test_a_given_seed_is_no_drawn_one(tmp_path: Path, emulator: EmulatorBe
 
 
 async def test_a_lost_reply_is_found_by_the_drawn_seed_which_is_sent_again_too(tmp_path: Path) -> None:
-    wires: list[Recorder] = []
-
-    def through(app: Any) -> Recorder:
-        wires.append(Recorder(app))
-        return wires[-1]
-
-    emulator = EmulatorBehind(tmp_path / "emulator", through, speed=1000.0, faults=["lost_reply:submit:1"])
+    wires = Wires()
+    emulator = EmulatorBehind(tmp_path / "emulator", wires, speed=1000.0, faults=["lost_reply:submit:1"])
     async with emulated(tmp_path, emulator) as client:
         clip = await client.generate("a koala", **QUICK)
         assert sent_seeds(wires) == [clip.seed]

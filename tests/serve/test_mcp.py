@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from fakes import EmulatorBehind, Recorder, picture
+from fakes import EmulatorBehind, Wires, picture
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from served import serving
@@ -43,34 +43,25 @@ class Agent:
 
 
 @pytest.fixture
-def wires() -> list[Recorder]:
-    return []
-
-
-def posts(wires: list[Recorder]) -> int:
-    """How many clips the services were asked to make, counted outside of vidnb."""
-    return sum(len(wire.sent("POST", "/generations")) for wire in wires)
+def wires() -> Wires:
+    return Wires()
 
 
 @asynccontextmanager
-async def agent(tmp_path: Path, wires: list[Recorder], **options: Any) -> AsyncIterator[tuple[Agent, AsyncClient]]:
-    def through(app: Any) -> Recorder:
-        wires.append(Recorder(app))
-        return wires[-1]
-
-    emulator = EmulatorBehind(tmp_path / "emulator", through, speed=1000.0)
+async def agent(tmp_path: Path, wires: Wires, **options: Any) -> AsyncIterator[tuple[Agent, AsyncClient]]:
+    emulator = EmulatorBehind(tmp_path / "emulator", wires, speed=1000.0)
     async with AsyncClient(tmp_path / "data", emulator=emulator, **options) as own, Client(mcp_server(own)) as client:
         yield Agent(client), own
 
 
-async def test_from_a_model_to_a_clip_and_a_picture_of_several(tmp_path: Path, wires: list[Recorder]) -> None:
+async def test_from_a_model_to_a_clip_and_a_picture_of_several(tmp_path: Path, wires: Wires) -> None:
     async with agent(tmp_path, wires) as (call, _):
         found = await call("list_models", query="motion seed", mode="text")
         assert MODEL in [model["id"] for model in found]
         told = await call("describe_model", model=MODEL)
         assert told["params"]["seed"]["kind"] == "integer"
         quote = await call("quote", model=MODEL, prompt="a koala", takes=2)
-        assert posts(wires) == 0
+        assert wires.posts == 0
         assert (quote["price_each"], quote["emulated"]) == ("free", True)
         jobs = (await call("submit", quote_token=quote["quote_token"]))["jobs"]
         assert len(jobs) == len(set(jobs)) == 2
@@ -87,7 +78,7 @@ async def test_from_a_model_to_a_clip_and_a_picture_of_several(tmp_path: Path, w
         assert (listed["all"], len(listed["jobs"])) == (2, 1)
 
 
-async def test_an_agent_that_repeats_every_call_five_times_pays_once(tmp_path: Path, wires: list[Recorder]) -> None:
+async def test_an_agent_that_repeats_every_call_five_times_pays_once(tmp_path: Path, wires: Wires) -> None:
     async with agent(tmp_path, wires) as (call, _):
         quotes = [await call("quote", model=MODEL, prompt="a koala") for _ in range(5)]
         token = quotes[0]["quote_token"]
@@ -97,20 +88,20 @@ async def test_an_agent_that_repeats_every_call_five_times_pays_once(tmp_path: P
         for _ in range(5):
             await call("wait", job=answers[0]["jobs"][0])
         assert (await call("submit", quote_token=token))["jobs"] == answers[0]["jobs"]
-    assert posts(wires) == 1
+    assert wires.posts == 1
 
 
-async def test_a_token_holds_after_a_restart_and_for_another_server(tmp_path: Path, wires: list[Recorder]) -> None:
+async def test_a_token_holds_after_a_restart_and_for_another_server(tmp_path: Path, wires: Wires) -> None:
     async with agent(tmp_path, wires) as (call, _):
         token = (await call("quote", model=MODEL, prompt="a koala"))["quote_token"]
         first = await call("submit", quote_token=token)
         await call("wait", job=first["jobs"][0])
     async with agent(tmp_path, wires) as (call, _):
         assert await call("submit", quote_token=token) == first | {"repeated": True}
-    assert posts(wires) == 1
+    assert wires.posts == 1
 
 
-async def test_a_cap_that_a_person_set_holds_and_no_tool_lifts_it(tmp_path: Path, wires: list[Recorder]) -> None:
+async def test_a_cap_that_a_person_set_holds_and_no_tool_lifts_it(tmp_path: Path, wires: Wires) -> None:
     async with agent(tmp_path, wires) as (call, own):
         own.budget("programs", jobs=1)
         token = (await call("quote", model=MODEL, prompt="a koala", takes=3))["quote_token"]
@@ -124,7 +115,7 @@ async def test_a_cap_that_a_person_set_holds_and_no_tool_lifts_it(tmp_path: Path
         assert len((await call("submit", quote_token=token))["jobs"]) == 3
         for job in await call("status"):
             await call("wait", job=job["job"])
-    assert posts(wires) == 3
+    assert wires.posts == 3
 
 
 @pytest.mark.parametrize(
@@ -140,20 +131,20 @@ async def test_a_cap_that_a_person_set_holds_and_no_tool_lifts_it(tmp_path: Path
     ],
 )  # fmt: skip
 async def test_wrong_values_are_refused_with_what_is_allowed(
-    tmp_path: Path, wires: list[Recorder], arguments: dict[str, Any], said: str
+    tmp_path: Path, wires: Wires, arguments: dict[str, Any], said: str
 ) -> None:
     async with agent(tmp_path, wires) as (call, _):
         assert said in await call.refused("quote", **arguments)
 
 
-async def test_what_is_no_token_is_refused(tmp_path: Path, wires: list[Recorder]) -> None:
+async def test_what_is_no_token_is_refused(tmp_path: Path, wires: Wires) -> None:
     async with agent(tmp_path, wires) as (call, _):
         assert "ask for one first" in await call.refused("submit", quote_token="unique-1")
-    assert posts(wires) == 0
+    assert wires.posts == 0
 
 
 async def test_a_picture_in_an_allowed_folder_is_kept_with_the_quote(
-    tmp_path: Path, wires: list[Recorder], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, wires: Wires, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
@@ -171,7 +162,7 @@ async def test_a_picture_in_an_allowed_folder_is_kept_with_the_quote(
         assert "a file in" in await call.refused("quote", model=MODEL, prompt="k", images={"start_image": str(link)})
 
 
-async def test_no_answer_holds_a_key(tmp_path: Path, wires: list[Recorder]) -> None:
+async def test_no_answer_holds_a_key(tmp_path: Path, wires: Wires) -> None:
     async with agent(tmp_path, wires, keys={"leonardo": "canary-key"}, live=False) as (call, _):
         answers = [await call("list_models"), await call("budget"), await call("quote", model=MODEL, prompt="a koala")]
     assert "canary" not in json.dumps(answers)

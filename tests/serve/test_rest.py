@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import pytest
 from counting import CountingService
-from fakes import CANARY, EmulatorBehind, Recorder, no_rest
+from fakes import CANARY, EmulatorBehind, Wires, no_rest
 from served import serving
 from stranger import KEYS, Stranger, film
 
@@ -42,26 +42,17 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
 @pytest.fixture
-def wires() -> list[Recorder]:
-    return []
-
-
-def posts(wires: list[Recorder]) -> int:
-    """How many clips the services were asked to make, counted outside of vidnb."""
-    return sum(len(wire.sent("POST", "/generations")) for wire in wires)
+def wires() -> Wires:
+    return Wires()
 
 
 @asynccontextmanager
 async def program(
-    tmp_path: Path, wires: list[Recorder], *, latency_s: float = 0.05, faults: tuple[str, ...] = (), **options: Any
+    tmp_path: Path, wires: Wires, *, latency_s: float = 0.05, faults: tuple[str, ...] = (), **options: Any
 ) -> AsyncIterator[tuple[httpx.AsyncClient, AsyncClient]]:
     """What a program asks with, and the client behind the app."""
 
-    def through(app: Any) -> Recorder:
-        wires.append(Recorder(app))
-        return wires[-1]
-
-    emulator = EmulatorBehind(tmp_path / "emulator", through, latency_s=latency_s, faults=faults)
+    emulator = EmulatorBehind(tmp_path / "emulator", wires, latency_s=latency_s, faults=faults)
     async with AsyncClient(tmp_path / "data", emulator=emulator, **options) as own:
         transport = httpx.ASGITransport(rest_app(TOKEN, own, hosts=["me.example"]), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=BEARER) as http:
@@ -91,7 +82,7 @@ def fault(reply: httpx.Response, status: int) -> dict[str, Any]:
 # -- from a quote to a clip
 
 
-async def test_a_program_that_repeats_every_call_five_times_pays_once(tmp_path: Path, wires: list[Recorder]) -> None:
+async def test_a_program_that_repeats_every_call_five_times_pays_once(tmp_path: Path, wires: Wires) -> None:
     async with program(tmp_path, wires) as (http, _):
         tokens = [(await quoted(http))["quote_token"] for _ in range(5)]
         replies = await asyncio.gather(*(http.post("/jobs", json={"quote_token": tokens[0]}) for _ in range(5)))
@@ -102,11 +93,11 @@ async def test_a_program_that_repeats_every_call_five_times_pays_once(tmp_path: 
         assert await ordered(http, tokens[0], status=200) == [job]
     async with program(tmp_path, wires) as (http, _):  # the token holds for the next server, too
         assert await ordered(http, tokens[0], status=200) == [job]
-    assert posts(wires) == 1
+    assert wires.posts == 1
 
 
 async def test_who_hangs_up_in_the_middle_of_an_order_has_ordered_all_of_it(
-    tmp_path: Path, wires: list[Recorder]
+    tmp_path: Path, wires: Wires
 ) -> None:  # fmt: skip
     async with program(tmp_path, wires) as (http, own):
         token = (await quoted(http, takes=4))["quote_token"]
@@ -122,10 +113,10 @@ async def test_who_hangs_up_in_the_middle_of_an_order_has_ordered_all_of_it(
         assert len(await ordered(http, token, status=200)) == 4
         for job in own.jobs():
             await own.wait(job, quiet=True)
-    assert posts(wires) == 4
+    assert wires.posts == 4
 
 
-async def test_a_clip_is_sent_whole_in_part_or_not_again(tmp_path: Path, wires: list[Recorder]) -> None:
+async def test_a_clip_is_sent_whole_in_part_or_not_again(tmp_path: Path, wires: Wires) -> None:
     async with program(tmp_path, wires) as (http, own):
         [job] = await ordered(http, (await quoted(http))["quote_token"])
         told = (await http.get(f"/jobs/{job}", params={"wait_s": 25})).json()
@@ -150,7 +141,7 @@ async def test_a_clip_is_sent_whole_in_part_or_not_again(tmp_path: Path, wires: 
         fault(await http.get(told["clip"]), 410)
 
 
-async def test_further_clips_of_a_job_are_told_and_sent(tmp_path: Path, wires: list[Recorder]) -> None:
+async def test_further_clips_of_a_job_are_told_and_sent(tmp_path: Path, wires: Wires) -> None:
     stranger = Stranger()
     links = [f"https://files.example.com/{name}.mp4" for name in ("one", "two")]
     made = [{"id": f"a-{n}", "motion": True, "motionMP4URL": link} for n, link in enumerate(links)]
@@ -166,7 +157,7 @@ async def test_further_clips_of_a_job_are_told_and_sent(tmp_path: Path, wires: l
         assert "2 clips" in fault(await http.get(f"{told['clip']}?output=2"), 404)["message"]
 
 
-async def test_jobs_are_listed_by_what_is_asked_of_them(tmp_path: Path, wires: list[Recorder]) -> None:
+async def test_jobs_are_listed_by_what_is_asked_of_them(tmp_path: Path, wires: Wires) -> None:
     async with program(tmp_path, wires) as (http, _):
         jobs = await ordered(http, (await quoted(http, takes=2))["quote_token"])
         await ordered(http, (await quoted(http, prompt="a cat", params={"seed": 7}))["quote_token"])
@@ -184,7 +175,7 @@ async def test_jobs_are_listed_by_what_is_asked_of_them(tmp_path: Path, wires: l
             await http.get(f"/jobs/{job}", params={"wait_s": 25})
 
 
-async def test_a_job_that_cannot_be_cancelled_has_no_clip_yet(tmp_path: Path, wires: list[Recorder]) -> None:
+async def test_a_job_that_cannot_be_cancelled_has_no_clip_yet(tmp_path: Path, wires: Wires) -> None:
     async with program(tmp_path, wires, latency_s=1000) as (http, own):
         [job] = await ordered(http, (await quoted(http))["quote_token"])
         async for row in own.watch(job):
@@ -198,7 +189,7 @@ async def test_a_job_that_cannot_be_cancelled_has_no_clip_yet(tmp_path: Path, wi
 # -- money
 
 
-async def test_a_cap_that_a_person_set_holds(tmp_path: Path, wires: list[Recorder]) -> None:
+async def test_a_cap_that_a_person_set_holds(tmp_path: Path, wires: Wires) -> None:
     async with program(tmp_path, wires) as (http, own):
         own.budget("programs", jobs=1)
         token = (await quoted(http, takes=3))["quote_token"]
@@ -210,11 +201,11 @@ async def test_a_cap_that_a_person_set_holds(tmp_path: Path, wires: list[Recorde
         assert len(await ordered(http, token)) == 3
         for job in (await http.get("/jobs")).json()["jobs"]:
             await http.get(f"/jobs/{job['job']}", params={"wait_s": 25})
-    assert posts(wires) == 3
+    assert wires.posts == 3
 
 
 async def test_a_cap_of_the_environment_holds(
-    tmp_path: Path, wires: list[Recorder], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, wires: Wires, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VIDNB_BUDGET_USD", "0.01")
     stranger = Stranger()
@@ -226,7 +217,7 @@ async def test_a_cap_of_the_environment_holds(
     assert stranger.posts == []
 
 
-async def test_a_token_whose_job_failed_unseen_sends_no_second_one(tmp_path: Path, wires: list[Recorder]) -> None:
+async def test_a_token_whose_job_failed_unseen_sends_no_second_one(tmp_path: Path, wires: Wires) -> None:
     """As where the server was killed before it wrote down which job it had made, and the next one took that up."""
     async with program(tmp_path, wires) as (http, own):
         token = (await quoted(http, prompt="a koala [fail]"))["quote_token"]
@@ -234,18 +225,18 @@ async def test_a_token_whose_job_failed_unseen_sends_no_second_one(tmp_path: Pat
         with pytest.raises(Exception, match="failed"):
             await own.wait(job, quiet=True)
         assert await ordered(http, token) == [job.id]
-    assert posts(wires) == 1
+    assert wires.posts == 1
 
 
 async def test_a_quote_made_before_a_key_was_set_is_refused(
-    tmp_path: Path, wires: list[Recorder], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, wires: Wires, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with program(tmp_path, wires) as (http, _):
         token = (await quoted(http))["quote_token"]
     async with program(tmp_path, wires, keys={"leonardo": CANARY}) as (http, _):
         refusal = await http.post("/jobs", json={"quote_token": token})
         assert "quote again" in fault(refusal, 409)["message"]
-    assert posts(wires) == 0
+    assert wires.posts == 0
 
 
 # -- refused
@@ -280,7 +271,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
 
 
 async def test_wrong_values_are_refused_with_what_is_allowed(
-    tmp_path: Path, wires: list[Recorder], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, wires: Wires, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("secret.txt", ".serve-token"):
@@ -341,7 +332,7 @@ REFUSED: list[tuple[str, str, dict[str, str], bytes, int, str]] = [
 """What is asked, and the status and the kind of the refusal."""
 
 
-async def test_what_nobody_may_ask_is_refused_in_the_one_shape(tmp_path: Path, wires: list[Recorder]) -> None:
+async def test_what_nobody_may_ask_is_refused_in_the_one_shape(tmp_path: Path, wires: Wires) -> None:
     async with program(tmp_path, wires) as (http, _):
         for method, path, headers, content, status, kind in REFUSED:
             given = {"Content-Type": "application/json", **headers}
@@ -350,14 +341,14 @@ async def test_what_nobody_may_ask_is_refused_in_the_one_shape(tmp_path: Path, w
 
 
 async def test_the_word_of_a_service_for_a_state_is_answered_with_ours_first(
-    tmp_path: Path, wires: list[Recorder]
+    tmp_path: Path, wires: Wires
 ) -> None:  # fmt: skip
     async with program(tmp_path, wires) as (http, _):
         [problem] = fault(await http.get("/jobs?state=finished"), 422)["problems"]
         assert problem["allowed"].startswith("allowed: done, ")
 
 
-async def test_names_of_this_server_are_known(tmp_path: Path, wires: list[Recorder]) -> None:
+async def test_names_of_this_server_are_known(tmp_path: Path, wires: Wires) -> None:
     async with program(tmp_path, wires) as (http, _):
         for host in ("localhost:99", "127.0.0.1", "[::1]:8767", "192.168.1.4", "ME.example"):
             headers = {"Host": host, "Origin": f"http://{host}"}
@@ -383,7 +374,7 @@ async def test_a_body_that_drips_or_never_ends_is_cut_off(monkeypatch: pytest.Mo
         assert refused.value.status == status
 
 
-async def test_who_waits_for_a_job_does_not_hold_up_the_server(tmp_path: Path, wires: list[Recorder]) -> None:
+async def test_who_waits_for_a_job_does_not_hold_up_the_server(tmp_path: Path, wires: Wires) -> None:
     async with program(tmp_path, wires, latency_s=1000) as (http, own):
         [job] = await ordered(http, (await quoted(http))["quote_token"])
         app = rest_app(TOKEN, own)
@@ -397,7 +388,7 @@ async def test_who_waits_for_a_job_does_not_hold_up_the_server(tmp_path: Path, w
 
 
 async def test_a_fault_of_ours_tells_a_caller_nothing(
-    tmp_path: Path, wires: list[Recorder], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, wires: Wires, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with program(tmp_path, wires) as (http, own):
         monkeypatch.setattr(type(own), "budget", lambda *_: 1 / 0)
@@ -405,7 +396,7 @@ async def test_a_fault_of_ours_tells_a_caller_nothing(
         assert "ZeroDivision" not in json.dumps(error)
 
 
-async def test_no_answer_holds_a_key(tmp_path: Path, wires: list[Recorder], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_answer_holds_a_key(tmp_path: Path, wires: Wires, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIDNB_WEBHOOK_SECRET_LEONARDO", CANARY)
     async with program(tmp_path, wires, keys={"leonardo": CANARY}, live=False) as (http, _):
         [job] = await ordered(http, (await quoted(http))["quote_token"])
@@ -422,7 +413,7 @@ async def test_no_answer_holds_a_key(tmp_path: Path, wires: list[Recorder], monk
 
 
 async def test_a_genuine_callback_settles_a_lost_submit_and_a_forged_one_does_not(
-    tmp_path: Path, wires: list[Recorder], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, wires: Wires, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VIDNB_WEBHOOK_SECRET_LEONARDO", "s3cret")
     async with program(tmp_path, wires, faults=("lost_reply:submit:1", "500:list")) as (http, own):
@@ -438,11 +429,11 @@ async def test_a_genuine_callback_settles_a_lost_submit_and_a_forged_one_does_no
         assert fault(await http.post(path, json={"data": []}, headers=genuine), 400)["kind"] == "params"
         assert (await http.post(path, json=body, headers=genuine)).status_code == 204
         assert (await http.get(f"/jobs/{job}", params={"wait_s": 25})).json()["state"] == "done"
-    assert posts(wires) == 1
+    assert wires.posts == 1
 
 
 async def test_a_signature_is_over_the_bytes_and_the_moment(
-    tmp_path: Path, wires: list[Recorder], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, wires: Wires, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = b"k" * 24
     monkeypatch.setenv("VIDNB_WEBHOOK_SECRET_REPLICATE", "whsec_" + base64.b64encode(key).decode())

@@ -59,6 +59,19 @@ class Recorder(httpx.AsyncBaseTransport):
         return [r for r in self.requests if r.method == method and r.url.path.endswith(path_end)]
 
 
+class Wires(list[Recorder]):
+    """What was sent to an emulator, whatever client sent it: `EmulatorBehind(folder, wires)`."""
+
+    def __call__(self, below: httpx.AsyncBaseTransport) -> Recorder:
+        self.append(Recorder(below))
+        return self[-1]
+
+    @property
+    def posts(self) -> int:
+        """How many clips the services were asked to make, counted outside of vidnb."""
+        return sum(len(wire.sent("POST", "/generations")) for wire in self)
+
+
 class EmulatorBehind(Emulator):
     """An emulator that clients reach through a transport of the test's own."""
 

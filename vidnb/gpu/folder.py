@@ -18,16 +18,15 @@ from pathlib import Path
 
 from vidnb.errors import ConfigError
 from vidnb.files import disk_errors
-
-SERVER_FILE = "server.json"
-VARIABLE, USUAL = "VIDNB_GPU_HOME", ".vidnb/gpu"
-"""As `providers.local` tells the client, too."""
+from vidnb.providers.base import SERVER_FILE
+from vidnb.providers.local import FOLDER
 
 
 def folder_of_user() -> Path:
     """Return the folder: `VIDNB_GPU_HOME`, else `.vidnb/gpu` below the home folder. It may not exist yet."""
-    chosen = os.environ.get(VARIABLE, "").strip()
-    return Path(chosen).expanduser().absolute() if chosen else Path.home() / USUAL
+    variable, usual = FOLDER
+    chosen = os.environ.get(variable, "").strip()
+    return Path(chosen).expanduser().absolute() if chosen else Path.home() / usual
 
 
 def made(folder: Path) -> Path:

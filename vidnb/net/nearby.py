@@ -8,8 +8,8 @@ from pathlib import Path
 
 from vidnb.errors import ConfigError
 from vidnb.providers import Provider
+from vidnb.providers.base import SERVER_FILE
 
-NAME = "server.json"
 OTHERS = 0o077
 
 
@@ -24,7 +24,7 @@ def left_by(provider: Provider) -> tuple[str, str]:
     variable, usual = provider.server_file
     chosen = os.environ.get(variable, "").strip()
     try:
-        path = (Path(chosen).expanduser().absolute() if chosen else Path.home() / usual) / NAME
+        path = (Path(chosen).expanduser().absolute() if chosen else Path.home() / usual) / SERVER_FILE
         told = json.loads(path.read_text(encoding="utf-8"))
         mode = path.stat().st_mode
     except (OSError, ValueError, RuntimeError):

@@ -20,6 +20,9 @@ from vidnb.records import Call, Callback, Job, MediaFile, Rates, RemoteJob, Remo
 
 Exchange = Generator[Call, Reply, Any]
 
+SERVER_FILE = "server.json"
+"""Where a server on the user's own machine leaves its `url` and its `token`: see `Provider.server_file`."""
+
 
 class Provider(ABC):
     """One hosted service. Subclass it, name it in the entry-point group `vidnb.providers`, ship a catalogue file.

@@ -35,6 +35,8 @@ from vidnb.providers.replies import (
 )
 from vidnb.records import Call, Cost, Job, MediaFile, Rates, RemoteJob, RemoteMedia, Reply, State, Status, Why
 
+FOLDER = ("VIDNB_GPU_HOME", ".vidnb/gpu")
+"""The variable that names the server's folder, and the folder below the user's home where it is not set."""
 NOTHING = Cost(0.0, "USD")
 RUNNING = ("loading", "denoising", "decoding", "encoding", "cancelling")
 WHY: Mapping[str, Why] = {"crashed": "passing", "silent": "passing", "gone": "gone"}
@@ -49,7 +51,7 @@ class Local(Provider):
     base_url: ClassVar[str] = "http://127.0.0.1:8767"
     base_url_env: ClassVar[str] = "VIDNB_GPU_URL"
     key_env: ClassVar[str] = "VIDNB_GPU_TOKEN"
-    server_file: ClassVar[tuple[str, str] | None] = ("VIDNB_GPU_HOME", ".vidnb/gpu")
+    server_file: ClassVar[tuple[str, str] | None] = FOLDER
     start: ClassVar[str] = "vidnb gpu --models DIR"
     # One clip is rendered at a time; the others wait in the server's queue, which outlives this process.
     rates: ClassVar[Rates] = Rates(requests_per_minute=6000, submits_per_minute=600, in_flight=50)

@@ -99,6 +99,8 @@ def test_no_kill_costs_a_second_post_or_loses_a_clip(
     for name, address in _addresses(emulator_url).items():
         monkeypatch.setenv(name, address)
     rows = asyncio.run(_finish(home))
+    waiting = [f"{row.model} {row.state} {row.error}" for row in rows if row.is_moving]
+    assert not waiting, "jobs that were taken up did not come to their end"
     stats = httpx.get(f"{emulator_url}/_emulator/stats").json()
     made = stats["jobs_by_prompt"]
 
@@ -133,5 +135,5 @@ async def _finish(home: Path) -> list:
     from vidnb.client.asynchronous import AsyncClient
 
     async with AsyncClient(home) as client:
-        await client.resume()
+        await client.resume(timeout_s=240)
         return client.jobs(limit=None)

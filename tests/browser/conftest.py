@@ -50,7 +50,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 @pytest.fixture
 def lab_folder(request: pytest.FixtureRequest, lab_server: Lab) -> Path:
     """An empty folder that the server serves, this test's own, so that no test finds the jobs and clips of another."""
-    folder = lab_server.root / folder_name(request)
+    tries = (lab_server.root / f"{folder_name(request)}{again}" for again in ("", "-2", "-3"))
+    folder = next(folder for folder in tries if not folder.exists())  # a test that is run again finds nothing either
     folder.mkdir()
     return folder
 

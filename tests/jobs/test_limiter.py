@@ -158,6 +158,32 @@ async def test_what_a_dead_process_held_is_free_once_its_lease_has_run_out(store
 
 
 @pytest.mark.anyio
+async def test_a_place_that_a_killed_process_took_and_did_not_use_keeps_nobody_waiting(store: Store) -> None:
+    line, left = Limiter(store, live(Rates(2000, 6000, 1)), 1), job(store, 1)
+    await line.may_submit(left)
+    # The next process has the leases of both, and happens to begin with the other one.
+    store.release(left.id, "me")
+    assert store.lease(left.id, "you", 3600.0)
+    async with asyncio.timeout(10):
+        await Limiter(store, live(Rates(2000, 6000, 1)), 1).may_submit(job(store, 2))
+
+
+@pytest.mark.anyio
+async def test_a_refused_submit_does_not_stand_behind_those_that_wait_for_its_place(store: Store) -> None:
+    line, first = Limiter(store, live(Rates(2000, 6000, 1)), 1), job(store, 1)
+    await line.may_submit(first)
+    second = asyncio.create_task(line.may_submit(job(store, 2)))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        await line.refused(first, RateLimitError("slow down"))
+    assert not second.done()
+    store.move(first.id, State.CANCELLED)
+    async with asyncio.timeout(10):
+        await second
+
+
+@pytest.mark.anyio
 async def test_a_refusal_pauses_the_whole_line_and_what_passes_ends_the_count(store: Store) -> None:
     line, other = (Limiter(store, live(Rates(2000, 60_000, 100)), 100) for _ in range(2))
     first = job(store, 1)

@@ -8,6 +8,7 @@ import struct
 import wave
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -346,6 +347,28 @@ def test_a_picture_of_pil_that_cannot_be_read_is_refused_in_words() -> None:
     for image in (PIL.Image.new("RGB", (0, 0)), PIL.Image.open(cut)):
         with pytest.raises(MediaError, match="the PIL image is a damaged picture"):
             pictures.image_file(image)
+
+
+@pytest.mark.parametrize("kind", ["PIL image", "open file"])
+def test_one_object_that_is_read_in_several_threads_is_the_same_picture_in_each(kind: str) -> None:
+    noise = io.BytesIO()
+    PIL.Image.effect_noise((320, 180), 50).convert("RGB").save(noise, "PNG")
+    seen = set()
+    for _ in range(20):
+        file = io.BytesIO(noise.getvalue())
+        shared: Any = PIL.Image.open(file) if kind == "PIL image" else file
+        with ThreadPoolExecutor(4) as threads:
+            seen |= {read.sha256 for read in threads.map(pictures.image_file, [shared] * 4)}
+    assert len(seen) == 1
+
+
+def test_a_check_takes_nothing_of_an_open_file_from_the_submit(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    picture().save(path)
+    with path.open("rb") as file:
+        assert pictures.image_file(file).sha256 == pictures.image_file(file).sha256
+    with pytest.raises(MediaError, match=r"a\.png' cannot be read: .*closed file"):
+        pictures.image_file(file)
 
 
 def test_the_order_of_an_arrays_bytes_does_not_matter() -> None:

@@ -33,7 +33,7 @@ from urllib.parse import quote
 
 import nbformat
 import psutil
-from playwright.sync_api import Locator, Page, Route, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Error, Locator, Page, Route, ViewportSize, expect, sync_playwright
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -519,7 +519,8 @@ class NotebookPage:
         (folder / "server.log").write_bytes(self.server.log_path.read_bytes())
         (folder / "console.log").write_text("\n".join(self.console), encoding="utf-8")
         self.page.screenshot(path=folder / "page.png")
-        (folder / "cells.json").write_text(json.dumps(self.cells(), indent=1), encoding="utf-8")
+        with suppress(Error):  # the page may show no notebook any more
+            (folder / "cells.json").write_text(json.dumps(self.cells(), indent=1), encoding="utf-8")
 
 
 class SingleNotebookPage(NotebookPage):

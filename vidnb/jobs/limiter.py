@@ -57,13 +57,17 @@ class Limiter(Pace):
     async def may_submit(self, job: Job) -> None:
         """Return once the job has a place at the service and it is its turn."""
         async with self._turn:  # one of this process looks; the others come after it in their order
-            while True:
-                place = await self._aside(self._rows.submit_turn, self._lane, job.id, self._at_once, *self._submit)
-                if place is not None:
-                    break
-                await self._clock.sleep(random.uniform(*LOOK_S))
-        self._refused = place.refused
+            place = await self._place(job)
         await self._wait(place, "submit")
+
+    async def _place(self, job: Job) -> Turn:
+        """Return the turn of a job once it has a place at the service, its own or one that became free."""
+        while True:
+            place = await self._aside(self._rows.submit_turn, self._lane, job, self._at_once, *self._submit)
+            if place is not None:
+                self._refused = place.refused
+                return place
+            await self._clock.sleep(random.uniform(*LOOK_S))
 
     async def may_read(self, *, urgent: bool = False) -> None:
         """Return once it is the turn of one more poll, or of another call that costs nothing; see `Pace`."""
@@ -112,7 +116,8 @@ class Limiter(Pace):
             )  # fmt: skip
             told.retry_after_s = place.wait_s
             raise told from error
-        await self.may_submit(job)
+        # It has its place still. Those in the line may wait for that very place, so it does not stand behind them.
+        await self._wait(await self._place(job), "submit")
 
     async def accepted(self) -> None:
         """Take note that the service took a submit; said to the others only after refusals."""

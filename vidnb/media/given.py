@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from vidnb.records import MediaFile
 
 LARGEST_FILE = 500 * 2**20
 """Inputs are held in memory; no provider takes one this large."""
+READING = threading.Lock()
+"""Held while an object that a person holds is read, an open file or a PIL image: a form may draw it in one thread
+while another sends it, and each would get only a part of it."""
 
 
 def file_of(data: bytes, extension: str, content_type: str, size: tuple[int | None, int | None]) -> MediaFile:
@@ -27,10 +31,28 @@ def given_bytes(given: Any, wanted: str) -> tuple[bytes, str]:
     if isinstance(given, str | os.PathLike):
         return _read(given), named(given)
     if callable(getattr(given, "read", None)):
-        data = given.read()
+        data = _read_open(given)
         if isinstance(data, bytes):
             return data, named(getattr(given, "name", "the open file"))
     raise MediaError(f"{named(given)} ({type(given).__name__}) given; it must be {wanted}")
+
+
+def _read_open(file: Any) -> Any:
+    """Read an open file to its end and put it back to where it stood, so that a check takes nothing from a submit."""
+    try:
+        seekable = bool(file.seekable())
+    except (AttributeError, ValueError):  # ValueError: it is closed, as reading it says too
+        seekable = False
+    try:
+        if not seekable:
+            return file.read()
+        with READING:
+            stood = file.tell()
+            data = file.read()
+            file.seek(stood)
+            return data
+    except (OSError, ValueError) as error:
+        raise MediaError(f"{named(getattr(file, 'name', 'the open file'))} cannot be read: {error}") from error
 
 
 def _read(given: str | os.PathLike[Any]) -> bytes:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vidnb.errors import MediaError
 from vidnb.media.colours import in_srgb, is_srgb
-from vidnb.media.given import file_of, given_bytes, is_page
+from vidnb.media.given import READING, file_of, given_bytes, is_page
 from vidnb.records import MediaFile
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ def image_file(given: Any) -> MediaFile:
         return given
     if isinstance(given, PIL.Image.Image):
         with _decoding(b"", "the PIL image"):  # its file may be damaged, closed, or not read yet
-            return _as_png(given)
+            with READING:
+                upright = _upright(given)
+            return _png_of(upright)
     if hasattr(given, "__array__"):
         return _as_png(PIL.Image.fromarray(_pixels(given)))
     data, name = given_bytes(given, f"a path, bytes, PIL image or array of a picture ({PICTURES})")
@@ -179,7 +181,10 @@ def _scaled(image: Image) -> Image:
 
 
 def _as_png(image: Image) -> MediaFile:
-    upright = _upright(image)
+    return _png_of(_upright(image))
+
+
+def _png_of(upright: Image) -> MediaFile:
     return file_of(encoded(upright, "PNG"), *IMAGE_TYPES["PNG"], upright.size)
 
 

@@ -2,7 +2,8 @@
 
 A turn is taken by one UPDATE (GCRA: the time of the next free call moves on by one step), so whoever comes
 first is served first, whichever process it is. Places at the service are counted from the jobs that hold one and whose
-lease has not run out: what a dead process held is free with its lease.
+lease has not run out: what a dead process held is free with its lease. A place that was taken and not used yet is its
+taker's alone: whoever takes the job up later stands in the line like any other, and would wait there for itself.
 """
 
 from __future__ import annotations
@@ -10,16 +11,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, and_, bindparam, case, delete, func, select, update
+from sqlalchemy import Connection, and_, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from vidnb.records import State
+from vidnb.records import Job, State
 from vidnb.store.tables import JOBS, LIMITS, SLOTS
 
 if TYPE_CHECKING:
     from vidnb.store import Store
 
-AT_SERVICE = (State.INTENDED, State.SUBMITTING, State.QUEUED, State.RUNNING)
+AT_SERVICE = (State.SUBMITTING, State.QUEUED, State.RUNNING)
 FASTER = 1.02
 """After a refusal each call that passes brings the pace back by so much."""
 SLOWER = 1.5
@@ -43,7 +44,13 @@ _HELD = (
     select(SLOTS.c.job_id)
     .join_from(SLOTS, JOBS, JOBS.c.id == SLOTS.c.job_id)
     .where(SLOTS.c.account == bindparam("account_is"))
-    .where(JOBS.c.state.in_([state.value for state in AT_SERVICE]), JOBS.c.lease_until >= bindparam("lease_now"))
+    .where(
+        JOBS.c.lease_until >= bindparam("lease_now"),
+        or_(
+            JOBS.c.state.in_([state.value for state in AT_SERVICE]),
+            and_(JOBS.c.state == State.INTENDED.value, JOBS.c.lease_owner == SLOTS.c.owner),
+        ),
+    )
 )
 _COUNT = select(func.count()).select_from(_HELD.subquery())
 _FREE = delete(SLOTS).where(SLOTS.c.account == bindparam("account_is"), SLOTS.c.job_id.not_in(_HELD))
@@ -85,12 +92,12 @@ class PaceRows:
         with self._store.writing() as connection:
             return self._next(connection, lane, kind, step_s, burst)
 
-    def submit_turn(self, lane: str, job_id: str, at_once: int, step_s: float, burst: int = 1) -> Turn | None:
+    def submit_turn(self, lane: str, job: Job, at_once: int, step_s: float, burst: int = 1) -> Turn | None:
         """Return the next free turn for a submit, with a place at the service; None where all of those are taken.
 
         Args:
             lane: whose submits, and where.
-            job_id: of the job to send.
+            job: to send; whoever has its lease takes the place.
             at_once: places at the service.
             step_s: seconds between two submits; 0 for no limit.
             burst: so many submits may be made at once after a rest.
@@ -102,11 +109,11 @@ class PaceRows:
                 connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(lane))))
             connection.execute(_FREE, values)
             held = set(connection.execute(_HELD, values).scalars())
-            if len(held - {job_id}) >= at_once:
-                return None
-            if job_id not in held:
+            if job.id not in held:
+                if len(held) >= at_once:
+                    return None
                 make = self._store._insert(SLOTS).on_conflict_do_nothing()
-                connection.execute(make, {"job_id": job_id, "account": lane})
+                connection.execute(make, {"job_id": job.id, "account": lane, "owner": job.lease_owner})
             return self._next(connection, lane, "submit", step_s, burst)
 
     def in_flight(self, lane: str) -> int:

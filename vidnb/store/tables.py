@@ -282,6 +282,7 @@ SLOTS = Table(
     METADATA,
     Column("job_id", Text, ForeignKey("jobs.id"), primary_key=True),
     Column("account", OutsideText, nullable=False),
+    Column("owner", Text),
 )
 
 VOTES = Table(

@@ -282,16 +282,29 @@ def redact(text: str) -> str:
 class Link:
     """An address that may be signed: it shows itself without its query, so that no traceback gives it away."""
 
-    __slots__ = ("more", "whole")
+    __slots__ = ("content", "ends_at", "more", "whole")
 
-    def __init__(self, whole: str, more: Sequence[str] = ()) -> None:
+    def __init__(
+        self, whole: str, more: Sequence[str] = (), *, ends_at: datetime | None = None, content: bytes | None = None
+    ) -> None:
         self.whole = whole
         """The address as it came."""
         self.more = tuple(more)
         """Where the further clips of the same job lie, as they came."""
+        self.ends_at = ends_at
+        """When the address stops working, as the service says; None where it does not say."""
+        self.content = content
+        """The clip itself, where the service sent it instead of an address."""
 
     def __repr__(self) -> str:
-        return f"<Link {redact(self.whole)}>"
+        if self.content is not None:
+            return f"<Link to the {len(self.content):,} bytes that came>"
+        return f"<Link {'data:...' if self.is_data else redact(self.whole)}>"
+
+    @property
+    def is_data(self) -> bool:
+        """Whether the address is itself the clip, as text."""
+        return self.whole[:5].lower() == "data:"
 
 
 @dataclass(frozen=True, repr=False)
@@ -429,7 +442,7 @@ class Status:
     word: str = ""
     video_url: str | None = field(default=None, repr=False)
     """Where the clip lies: an address that is fetched without the key, or a path on the provider's own host, which
-    is fetched with it (a redirect from there is followed without it)."""
+    is fetched with it (a redirect from there is followed without it). Or a `data:` address: the clip itself as text."""
     asset_id: str | None = None
     more_urls: tuple[str, ...] = field(default=(), repr=False)
     """Where further clips of the same job lie: vidnb asks for one, and keeps what came with it."""
@@ -455,6 +468,17 @@ class Status:
     """How much of the work is done, from 0 to 1; None where the service does not tell."""
     ahead: int | None = None
     """How many jobs the service takes before this one; None where it does not tell."""
+    content: bytes | None = field(default=None, repr=False)
+    """The clip itself, where the service sends it in its answer; see `Provider.answers_hold_clips`."""
+    link_ends_at: datetime | None = None
+    """When `video_url` stops working, where the service says so: after that it is asked for another one."""
+
+    @property
+    def link(self) -> Link | None:
+        """Where the clip is to be had; None where the service has said nothing of it yet."""
+        if self.content is None and self.video_url is None:
+            return None
+        return Link(self.video_url or "", self.more_urls, ends_at=self.link_ends_at, content=self.content)
 
     @property
     def words(self) -> str:

@@ -55,7 +55,8 @@ POLLED = {
     "openrouter-get-in-progress": Status(JOB, State.RUNNING, "in_progress"),
     "openrouter-get-completed": Status(JOB, State.DOWNLOADING, "completed", CONTENT, cost=QUARTER),
     "openrouter-get-completed-copy": Status(
-        JOB, State.DOWNLOADING, "completed", "https://storage.openrouter.example/v.mp4?sig=abc", cost=QUARTER
+        JOB, State.DOWNLOADING, "completed", "https://storage.openrouter.example/v.mp4?sig=abc", cost=QUARTER,
+        link_ends_at=datetime(2025, 11, 30, 10, tzinfo=UTC),
     ),
     "openrouter-get-completed-elsewhere": Status(JOB, State.DOWNLOADING, "completed", CONTENT),
     "openrouter-get-completed-no-output": Status(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from dataclasses import replace
+from datetime import timedelta
 
 from vidnb.errors import MediaError, StoreError, TransportError
 from vidnb.files import Files
@@ -18,6 +19,8 @@ from vidnb.records import ClipInfo, Job, Link, State
 log = logging.getLogger("vidnb")
 
 TRIES = 5
+EARLY_S = 3.0
+"""A link that ends within so many seconds may have ended when its first byte is asked for."""
 MOST_OUTPUTS = 16
 """So many further clips of one job are fetched: no service makes more at once, and a list may be endless."""
 
@@ -44,6 +47,12 @@ class Downloader:
             TransportError, MediaError: no try brought the clip; the job stays as it is.
         """
         clip = None
+        if self._has_ended(link):
+            # Once: whether the next one has ended as well is for the service to say, as clocks differ.
+            job, fresh = await self._poller.poll(job, lane)
+            if fresh is None:
+                return job
+            link = fresh
         for attempt in range(TRIES):
             last = attempt == TRIES - 1
             try:
@@ -63,6 +72,9 @@ class Downloader:
             link = fresh
         raise AssertionError("the last try returns or raises")
 
+    def _has_ended(self, link: Link) -> bool:
+        return link.ends_at is not None and self._clock.utc() + timedelta(seconds=EARLY_S) >= link.ends_at
+
     async def again(self, job: Job, lane: Lane) -> Job:
         """Return the done job's row, its clip fetched once more: its file is gone, and the service may still have it.
 
@@ -71,9 +83,9 @@ class Downloader:
             TransportError, MediaError: the download failed.
         """
         store, status = self._recorder.store, await self._poller.ask(job, lane.wire)
-        if status.video_url is None:
+        link = status.link
+        if link is None:
             raise StoreError(f"the file of job {job.id[:8]} was deleted, and {job.provider} gives no link to it now")
-        link = Link(status.video_url, status.more_urls)
         info = await self._fetched(lane.wire, link)
         if job.clip is None or info.sha256 != job.clip.sha256:  # the service may have encoded it anew
             await store.aside(store.update, job.id, clip=info)

@@ -158,13 +158,13 @@ class Engine:
 
     async def _follow(self, job: Job, lane: Lane) -> Job:
         """Poll and download until the end."""
-        video_url = self._links.pop(job.id, None)
+        link = self._links.pop(job.id, None)
         while job.state in (State.QUEUED, State.RUNNING, State.DOWNLOADING):
-            if job.state is not State.DOWNLOADING or video_url is None:
-                job, video_url = await self._poller.poll(job, lane)
-            if job.state is State.DOWNLOADING and video_url is not None:
-                job = await self._downloader.download(job, lane, video_url)
-                video_url = None
+            if job.state is not State.DOWNLOADING or link is None:
+                job, link = await self._poller.poll(job, lane)
+            if job.state is State.DOWNLOADING and link is not None:
+                job = await self._downloader.download(job, lane, link)
+                link = None
             if job.state is State.AMBIGUOUS and job.remote_id is None:
                 job = await self.reconcile(job)  # what was found in the list was somebody else's
         return job
@@ -255,8 +255,8 @@ class Engine:
             if status.state not in (State.DOWNLOADING, State.FAILED):
                 return job
             # A synchronous answer is the last poll too: later ones may know nothing of such a job.
-            if status.video_url:
-                self._links[job.id] = Link(status.video_url, status.more_urls)
+            if status.link is not None:
+                self._links[job.id] = status.link
             return await self._poller.heard(job, status)
 
     async def _record_unsent(self, job: Job, why: str) -> None:

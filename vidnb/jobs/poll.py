@@ -80,7 +80,7 @@ class Poller:
             heard_at = self._clock.monotonic()
             failures = failures + 1 if status.word.startswith(NO_ANSWER) else 0
             tired = patience.ends_with(status)
-            if tired and status.video_url is not None:  # an odd word to the end, and yet a clip
+            if tired and status.link is not None:  # an odd word to the end, and yet a clip
                 status = replace(status, state=State.DOWNLOADING, ended=False)
             if status.state in ENDS and await self._recorder.is_guess(job):
                 why = await self._unlike(job, wire, status)
@@ -89,8 +89,8 @@ class Poller:
             if tired and status.word.startswith(UNKNOWN):
                 _check_account(job, wire)
             job = await self.heard(replace(job, polls=job.polls + 1), status)
-            if job.is_terminal or (job.state is State.DOWNLOADING and status.video_url is not None):
-                return job, _link(status)
+            if job.is_terminal or (job.state is State.DOWNLOADING and status.link is not None):
+                return job, status.link
             if tired and await self._recorder.is_guess(job):
                 return await self._recorder.detach(job, f"the service says {status.word!r} of it"), None
             if tired:
@@ -108,7 +108,7 @@ class Poller:
             The job's row, and the clip's link where there is one now.
         """
         status = await self.ask(job, lane.wire)
-        if status.state is None and status.video_url is not None:
+        if status.state is None and status.link is not None:
             status = replace(status, state=State.DOWNLOADING)
         if status.state is None or status.word.startswith(UNKNOWN):
             return job, None
@@ -116,7 +116,7 @@ class Poller:
             return await self.heard(job, status), None
         cost = {} if status.cost is None else {"cost": status.cost}
         row = await self._recorder.move(job, status.state, wire_status=status.word, error=None, **cost)
-        return row, _link(status)
+        return row, status.link
 
     async def _unlike(self, job: Job, wire: Wire, status: Status) -> str:
         """Return why a job that was found in a list is another one after all; "" where nothing says so."""
@@ -135,7 +135,7 @@ class Poller:
         try:
             reply = await wire.call(provider.poll(job))
             status = provider.polled(reply, job)
-            if status.state is State.DOWNLOADING and not status.video_url and (call := provider.result(job)):
+            if status.state is State.DOWNLOADING and status.link is None and (call := provider.result(job)):
                 reply = await wire.call(call)
                 status = provider.resulted(reply, job)
         except AuthError:
@@ -204,10 +204,6 @@ def _failure(job: Job, status: Status) -> ProviderError:
     error.charged = True if status.why == "gone" else status.charged
     error.why = status.why
     return error
-
-
-def _link(status: Status) -> Link | None:
-    return Link(status.video_url, status.more_urls) if status.video_url is not None else None
 
 
 class _Patience:

@@ -7,14 +7,18 @@ kind of request has a time for the whole of it, and each body a size.
 from __future__ import annotations
 
 import asyncio
+import binascii
 import json
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import httpx
 
 from vidnb.errors import TransportError
+from vidnb.records import Link
 
 READ_S = 60.0
 """A poll, or any other question, with its repetitions."""
@@ -30,6 +34,8 @@ SLOWEST_BYTES, SLOWEST_S = 64 * 2**10, 60.0
 """A download that brings less than this in such a time drips, and is given up."""
 MAX_REPLY_BYTES = 3 * 2**19
 """Hundred entries of a list take a sixth of it; as JSON it may take 37 times its size in memory."""
+MAX_HELD_BYTES = 192 * 2**20
+"""An answer of a service that sends clips within them: 140 MB of clip as base64."""
 MAX_CLIP_BYTES = 4 * 2**30
 GZIP, PIECE_BYTES = b"\x1f\x8b", 2**20
 
@@ -42,7 +48,7 @@ class TooLargeError(ValueError):
     """An answer holds more than any answer should."""
 
 
-async def content_of(response: httpx.Response) -> bytes:
+async def content_of(response: httpx.Response, most: int = MAX_REPLY_BYTES) -> bytes:
     """Return the body, unpacked, as long as it is no larger than any answer should be.
 
     Raises:
@@ -54,9 +60,9 @@ async def content_of(response: httpx.Response) -> bytes:
     unpack = _unpacker(response.headers.get("content-encoding", ""))
     content = bytearray()
     async for chunk in response.aiter_raw():
-        content += unpack(chunk, MAX_REPLY_BYTES + 1 - len(content))
-        if len(content) > MAX_REPLY_BYTES:
-            raise TooLargeError(f"the answer holds more than {MAX_REPLY_BYTES / 2**20:.1f} MB")
+        content += unpack(chunk, most + 1 - len(content))
+        if len(content) > most:
+            raise TooLargeError(f"the answer holds more than {most / 2**20:.1f} MB")
     return bytes(content)
 
 
@@ -88,6 +94,37 @@ def parsed(content: bytes) -> Any:
         return json.loads(content)
     except (ValueError, RecursionError):
         return None
+
+
+class Held:
+    """A clip that came within an answer, as the chunks of a body.
+
+    Args:
+        link: it has the bytes, or is a `data:` address.
+
+    Raises:
+        TransportError: the address holds nothing that can be read.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self._content = _from_data(link.whole) if link.content is None else link.content
+        self.announced: int | None = len(self._content)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield the chunks."""
+        for start in range(0, len(self._content), PIECE_BYTES):
+            yield self._content[start : start + PIECE_BYTES]
+
+
+def _from_data(address: str) -> bytes:
+    """Return what a `data:` address stands for (RFC 2397)."""
+    head, _, data = address.partition(",")
+    content = unquote_to_bytes(data)
+    if not head.lower().endswith(";base64"):
+        return content
+    with suppress(binascii.Error):
+        return binascii.a2b_base64(content + b"==")  # some leave the padding out, and more than enough does no harm
+    raise TransportError("the clip came as text that is no base64", sent=True)
 
 
 class Body:

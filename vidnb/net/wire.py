@@ -25,7 +25,7 @@ from httpx_retries import Retry, RetryTransport
 
 from vidnb.errors import RateLimitError, TransportError
 from vidnb.net import answers
-from vidnb.net.answers import Body, content_of, parsed
+from vidnb.net.answers import Body, Held, content_of, parsed
 from vidnb.net.gate import Ask, Gate
 from vidnb.net.handshake import proves_itself
 from vidnb.net.sockets import Sockets
@@ -194,6 +194,9 @@ class Wire:
         longest_s = (
             answers.ONCE_S if once else answers.SUBMIT_S if submit else answers.UPLOAD_S if upload else answers.READ_S
         )
+        most = answers.MAX_REPLY_BYTES
+        if self.target.provider.answers_hold_clips and call.authorized and not upload:
+            most, longest_s = answers.MAX_HELD_BYTES, max(longest_s, answers.UPLOAD_S)
         timeout = answers.SUBMIT if submit else answers.TRANSFER if upload else answers.QUESTION
         client, turns = (self._polls, self._poll_turns) if polled else (self._transfers, self._transfer_turns)
         try:
@@ -206,7 +209,7 @@ class Wire:
             async with turns.turn(), asyncio.timeout(longest_s):
                 response = await client.send(request, auth=_Key(self.target) if call.authorized else None, stream=True)
                 try:
-                    content = await content_of(response)
+                    content = await content_of(response, most)
                 finally:
                     await response.aclose()
         except TimeoutError:
@@ -230,7 +233,7 @@ class Wire:
         )  # fmt: skip
 
     @asynccontextmanager
-    async def download(self, url: str | Link) -> AsyncIterator[Body]:
+    async def download(self, url: str | Link) -> AsyncIterator[Body | Held]:
         """The chunks of a file that the provider linked to.
 
         The key goes along only for a path on the provider's own host, and not to where that redirects.
@@ -240,6 +243,9 @@ class Wire:
         """
         link = url if isinstance(url, Link) else Link(url)
         del url  # a traceback with locals shows the link, which hides its signature
+        if link.content is not None or link.is_data:
+            yield Held(link)
+            return
         async with self._transfer_turns.turn() as end:
             response = await self._opened(link)
             if isinstance(response, TransportError):

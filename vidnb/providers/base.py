@@ -60,6 +60,9 @@ class Provider(ABC):
     """How long the service keeps an upload; None for as long as the account. An older one is uploaded anew."""
     results_live_s: ClassVar[float | None] = None
     """How long the service keeps the clip of a finished job; None for at least a day. Said to a person who asks."""
+    answers_hold_clips: ClassVar[bool] = False
+    """Whether the service sends clips within its answers (`Status.content`, a `data:` address): these may then be as
+    large as a clip. Elsewhere no answer is read beyond 1.5 MB."""
     webhook_url_env: ClassVar[str] = ""
     """The environment variable with the address that is called back; "" where the service takes none with a job."""
     cancel_note: ClassVar[str] = "the service has no way to cancel a job"

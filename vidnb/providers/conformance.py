@@ -227,8 +227,22 @@ class ProviderConformance:
         for reply, expected in (*self.submit_replies(), *self.poll_replies(), *self.result_replies()):
             if isinstance(expected, Status):
                 assert expected.state is not State.FAILED or expected.error, reply
-                assert expected.state is not State.DOWNLOADING or expected.video_url or asked_for, reply
+                assert expected.state is not State.DOWNLOADING or expected.link or asked_for, reply
                 assert not expected.video_url or expected.video_url not in repr(expected)
+
+    def test_a_clip_within_an_answer_is_announced_and_a_links_end_is_a_moment(self, provider: Provider) -> None:
+        for reply, expected in (*self.submit_replies(), *self.poll_replies(), *self.result_replies()):
+            if not isinstance(expected, Status) or expected.link is None:
+                continue
+            link = expected.link
+            if link.content is not None or link.is_data:
+                assert provider.answers_hold_clips, "set answers_hold_clips: else a larger clip would be cut off"
+                assert link.content is None or link.content, "a clip of no bytes is none"
+                assert str(link.content) not in repr(expected), reply
+                assert link.whole[:100] not in repr(link) or not link.is_data
+            if link.ends_at is not None:
+                assert link.whole, "only an address can end"
+                assert link.ends_at.tzinfo is not None, "say it in UTC, with datetime.fromtimestamp(seconds, UTC)"
 
     def test_an_upload_ends_with_a_handle(self, provider: Provider) -> None:
         for file in self.media_files():
@@ -256,7 +270,7 @@ class ProviderConformance:
             if (status := job.status) is not None:
                 assert status.remote_id == job.remote_id
                 assert status.state is not State.FAILED or status.error
-                assert status.state is not State.DOWNLOADING or status.video_url
+                assert status.state is not State.DOWNLOADING or status.link
                 assert not status.video_url or status.video_url not in repr(job)
 
     def test_a_good_key_is_told_in_one_line(self, provider: Provider) -> None:

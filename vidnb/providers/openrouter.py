@@ -42,6 +42,7 @@ from vidnb.providers.replies import (
     number_at,
     text_at,
     unexpected,
+    unix_time_at,
     whole_at,
     word_at,
 )
@@ -196,12 +197,16 @@ def _finished(body: Any, remote_id: str, cost: Cost | None) -> Status:
     The plain links in the answer are not followed: a path on the service's own host cannot lead the key elsewhere.
     """
     links, unsigned = links_at(body, "urls"), dig(body, "unsigned_urls")
+    ends_at = unix_time_at(body, "expires_at") if links else None
     if not links and isinstance(unsigned, list):
         content = f"/v1/videos/{quote(remote_id, safe='')}/content"
         links = [f"{content}?index={index}" for index, one in enumerate(unsigned) if isinstance(one, str) and one]
     if links:
         more = tuple(links[1:])
-        return Status(remote_id, State.DOWNLOADING, "completed", video_url=links[0], more_urls=more, cost=cost)
+        return Status(
+            remote_id, State.DOWNLOADING, "completed", video_url=links[0], more_urls=more, link_ends_at=ends_at,
+            cost=cost,
+        )  # fmt: skip
     said = "OpenRouter reported the end of the job without a link to the clip"
     return Status(remote_id, None, "completed without link", error=said, cost=cost, ended=True)
 

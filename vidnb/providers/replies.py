@@ -6,6 +6,7 @@ Everything a service says is hostile input: keys, user ids and signed links are 
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import re
@@ -248,6 +249,23 @@ def time_at(value: Any, *path: str | int) -> datetime | None:
         found = datetime.fromisoformat(text_at(value, *path))
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
+        return None
+
+
+def unix_time_at(value: Any, *path: str | int) -> datetime | None:
+    """The moment at the path, in seconds since 1970, or None."""
+    seconds = number_at(value, *path)
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def content_at(value: Any, *path: str | int) -> bytes | None:
+    """The bytes that stand as base64 at the path, or None where there are none."""
+    try:
+        return base64.b64decode(text_at(value, *path), validate=True) or None
+    except ValueError:
         return None
 
 

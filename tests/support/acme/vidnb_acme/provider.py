@@ -9,6 +9,7 @@ from urllib.parse import quote
 from vidnb.catalog import Model
 from vidnb.errors import AuthError, ProviderError, RejectedError, UnexpectedReplyError
 from vidnb.providers import Provider
+from vidnb.providers.replies import content_at, unix_time_at
 from vidnb.records import Call, Cost, FilePart, Job, MediaFile, Rates, RemoteMedia, Reply, State, Status
 
 STATES = {"waiting": State.QUEUED, "working": State.RUNNING, "ready": State.DOWNLOADING, "broken": State.FAILED}
@@ -23,6 +24,7 @@ class Acme(Provider):
     base_url_env: ClassVar[str] = "ACME_BASE_URL"
     key_env: ClassVar[str] = "ACME_API_KEY"
     rates: ClassVar[Rates] = Rates(600, 60, 4)
+    answers_hold_clips: ClassVar[bool] = True
 
     def headers(self, key: str) -> dict[str, str]:
         """Return the header with the key."""
@@ -51,7 +53,14 @@ class Acme(Provider):
         """Return what the service said of a job."""
         found = self._read(reply)
         word = str(found.get("state"))
-        return Status(job.remote_id or "", STATES.get(word), word, video_url=found.get("url"))
+        return Status(
+            job.remote_id or "",
+            STATES.get(word),
+            word,
+            video_url=found.get("url"),
+            link_ends_at=unix_time_at(found, "url_ends"),
+            content=content_at(found, "video"),
+        )
 
     def check(self) -> Call:
         """Return a request that costs nothing."""

@@ -24,7 +24,7 @@ from vidnb.jobs.limiter import Limiter, pace
 from vidnb.net.target import Target
 from vidnb.records import Job, Rates, State
 from vidnb.store import Store
-from vidnb.store.pace import PaceRows
+from vidnb.store.pace import SET_BACK_S, PaceRows
 
 __all__ = ["database", "postgres_server"]  # fixtures
 
@@ -248,6 +248,28 @@ async def test_after_a_refusal_the_pace_is_slower_and_comes_back(store: Store) -
     assert took(20) > 1.1 * usual
     took(100)
     assert took(20) == pytest.approx(20, rel=0.02)
+
+
+def test_a_clock_that_is_set_back_moves_the_line_and_its_pause_with_it(store: Store) -> None:
+    rows = PaceRows(store)
+    rows.refuse("account", "read", 30.0)
+    for number, jump_s in enumerate([SET_BACK_S + 1, 7200.0, 86_400.0]):
+        store.clock.at -= jump_s  # type: ignore[attr-defined]
+        assert rows.turn("account", "submit", 10.0).wait_s == pytest.approx(10.0 * number, abs=0.01)
+        assert rows.look("account", "read").wait_s == pytest.approx(30.0, abs=0.01)
+        if number:
+            assert rows.turn("account", "read", 0.0).wait_s == pytest.approx(30.0, abs=0.01)
+        assert rows.refuse("account", "read", 20.0).wait_s == pytest.approx(30.0, abs=0.01)
+
+
+def test_two_machines_whose_clocks_differ_a_little_keep_one_line(store: Store) -> None:
+    rows, waits = PaceRows(store), []
+    for _ in range(20):
+        store.clock.at -= 2.0  # type: ignore[attr-defined]  # the machine whose clock is behind
+        rows.turn("account", "submit", 1.0)
+        store.clock.at += 2.0  # type: ignore[attr-defined]
+        waits.append(rows.turn("account", "submit", 1.0).wait_s)
+    assert waits[-1] - waits[0] == pytest.approx(2.0 * 19)
 
 
 def refusal(retry_after_s: float | None = None) -> RateLimitError:

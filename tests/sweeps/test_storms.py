@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import random
 import shutil
 import signal
 import sqlite3
@@ -17,7 +18,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from fakes import emulated, no_rest
+from fakes import emulated, no_rest, short_rest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sweeping import posts, quick, watched
@@ -124,6 +125,36 @@ async def test_a_clock_that_jumps_by_hours_neither_loses_a_job_nor_sends_it_agai
         progress = await vidnb.sweep(**quick(12), client=client).run_async(on_change=change)
         assert (progress.word, progress.counts()) == ("done", {Group.DONE: 12})
     assert posts(recorders) == 12
+
+
+class Wandering(Clock):
+    """A clock that somebody sets before each look at it; its waits are short, and the longest is kept."""
+
+    longest_s = 0.0
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(self._rest)
+        self._dice = random.Random(seed)
+
+    def now(self) -> float:
+        return super().now() + self._dice.uniform(-7200.0, 7200.0)
+
+    async def _rest(self, seconds: float) -> None:
+        self.longest_s = max(self.longest_s, seconds)
+        await short_rest(seconds)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_a_clock_that_is_set_before_every_look_makes_nobody_wait_for_its_return(
+    tmp_path: Path, seed: int
+) -> None:
+    emulator, recorders = watched(tmp_path)
+    clock = Wandering(seed)
+    async with emulated(tmp_path, emulator, clock=clock) as client:
+        progress = await vidnb.sweep(**quick(12), client=client).run_async()
+        assert (progress.word, progress.counts()) == ("done", {Group.DONE: 12})
+    assert posts(recorders) == 12
+    assert clock.longest_s < 20.0, "one that was set back by two hours was waited for"
 
 
 async def test_a_wrong_key_stops_the_sweep_after_the_first_jobs_and_a_good_one_goes_on(tmp_path: Path) -> None:

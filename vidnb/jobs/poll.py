@@ -71,7 +71,8 @@ class Poller:
         remote_id, heard_at = job.remote_id or "", self._clock.monotonic()
         latencies = await self._latencies(job.model, job.emulated)
         schedule = Schedule(latencies, wire.target.provider.rates, emulated=job.emulated)
-        since, failures, patience = job.submitted_at or job.created_at, 0, _Patience(job)
+        failures, patience = 0, _Patience(job)
+        began_at, age_s = heard_at, self._age_s(job.submitted_at or job.created_at)
         if listing.covers(remote_id):
             await self._rest(job, FIRST_WINDOWS * schedule.window_s)  # one list for all that were submitted by then
         while True:
@@ -96,7 +97,9 @@ class Poller:
             if tired:
                 return await self._recorder.ask_person(job, _puzzle(job, status, tired), wire_status=status.word), None
             together = listing.covers(remote_id)
-            delay = schedule.delay(self._age_s(since), failures=failures, together=together)
+            # By the clock that nobody sets: else a job of a second may seem to be hours old, and is seldom asked about.
+            elapsed_s = age_s + self._clock.monotonic() - began_at
+            delay = schedule.delay(elapsed_s, failures=failures, together=together)
             delay = max(delay, listing.pace_s if together else 0.0)
             await self._rest(job, delay)
             patience.waited(delay)

@@ -19,7 +19,7 @@ from vidnb.errors import ConfigError, LockedError, StoreError
 from vidnb.files import open_home
 from vidnb.store.readonly import copied, goes_with, is_read_only
 
-REVISIONS = tuple(f"{number:04}" for number in range(1, 17))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 18))
 """Every schema this vidnb knows, oldest first; the files in `store/migrations/versions` have the same names."""
 
 BUSY_S = 30.0

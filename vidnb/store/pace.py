@@ -9,9 +9,9 @@ taker's alone: whoever takes the job up later stands in the line like any other,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from vidnb.records import Job, State
@@ -25,16 +25,23 @@ FASTER = 1.02
 """After a refusal each call that passes brings the pace back by so much."""
 SLOWER = 1.5
 SLOWEST = 16.0
+SET_BACK_S = 5.0
+"""A clock that shows so much less than the row has seen was set back. The clocks of two machines differ by less."""
 
 # The column is called `account` and holds a lane: the account, and where its calls go.
 _IS = and_(LIMITS.c.account == bindparam("account_is"), LIMITS.c.kind == bindparam("kind_is"))
 _NOW: ColumnElement[float] = bindparam("now")
-_LATER = case((LIMITS.c.next_at > _NOW, LIMITS.c.next_at), else_=_NOW)
+_FROM: ColumnElement[float] = bindparam("free_from")
+# Times that were written before the clock was set back move back with it, else everybody would wait for its return.
+_SET_BACK = case((LIMITS.c.seen_at - _NOW > SET_BACK_S, LIMITS.c.seen_at - _NOW), else_=0.0)
+_NEXT = LIMITS.c.next_at - _SET_BACK
 _TAKE = (
     update(LIMITS)
     .where(_IS)
     .values(
-        next_at=_LATER + LIMITS.c.slower * bindparam("step"),
+        next_at=case((_NEXT > _FROM, _NEXT), else_=_FROM) + LIMITS.c.slower * bindparam("step"),
+        paused_until=LIMITS.c.paused_until - _SET_BACK,
+        seen_at=case(((LIMITS.c.seen_at - _NOW).between(0.0, SET_BACK_S), LIMITS.c.seen_at), else_=_NOW),
         slower=case((LIMITS.c.slower > FASTER, LIMITS.c.slower / FASTER), else_=1.0),
     )
     .returning(LIMITS.c.next_at, LIMITS.c.slower, LIMITS.c.paused_s, LIMITS.c.paused_until, LIMITS.c.refused)
@@ -136,13 +143,16 @@ class PaceRows:
             now = self._now(connection)
             self._open(connection, lane, kind)
             row = connection.execute(_READ, {"account_is": lane, "kind_is": kind}).one()
-            until = max(row.paused_until, now + wait_s)
-            more = until - max(row.paused_until, now)
-            in_a_row = row.refused + (row.paused_until <= now)
-            slower = min(row.slower * SLOWER, SLOWEST) if row.paused_until <= now else row.slower
+            set_back_s = _set_back_s(row, now)
+            paused_until = row.paused_until - set_back_s
+            until = max(paused_until, now + wait_s)
+            more = until - max(paused_until, now)
+            in_a_row = row.refused + (paused_until <= now)
+            slower = min(row.slower * SLOWER, SLOWEST) if paused_until <= now else row.slower
             values = {
-                "next_at": max(row.next_at, now) + more, "paused_until": until, "paused_s": row.paused_s + more,
-                "refused": in_a_row, "slower": slower,
+                "next_at": max(row.next_at - set_back_s, now) + more, "paused_until": until,
+                "paused_s": row.paused_s + more, "refused": in_a_row, "slower": slower,
+                "seen_at": now if set_back_s else max(row.seen_at or now, now),
             }  # fmt: skip
             connection.execute(update(LIMITS).where(_IS).values(values), {"account_is": lane, "kind_is": kind})
             return Turn(until - now, row.paused_s + more, in_a_row)
@@ -152,7 +162,9 @@ class PaceRows:
         with self._store.reading() as connection:
             row = connection.execute(_READ, {"account_is": lane, "kind_is": kind}).first()
             now = self._now(connection)
-        return Turn(0.0, 0.0, 0) if row is None else Turn(max(0.0, row.paused_until - now), row.paused_s, row.refused)
+        if row is None:
+            return Turn(0.0, 0.0, 0)
+        return Turn(max(0.0, row.paused_until - _set_back_s(row, now) - now), row.paused_s, row.refused)
 
     def accept(self, lane: str, kind: str) -> None:
         """Record that the service accepted a call after refusals."""
@@ -162,8 +174,10 @@ class PaceRows:
 
     def _next(self, connection: Connection, lane: str, kind: str, step_s: float, burst: int) -> Turn:
         now = self._now(connection)
-        # The line may run ahead of the clock by what a burst allows, so the clock is set back by as much.
-        values = {"account_is": lane, "kind_is": kind, "now": now - (burst - 1) * step_s, "step": step_s}
+        # A burst is allowed by letting the line begin earlier than now.
+        values = {
+            "account_is": lane, "kind_is": kind, "now": now, "free_from": now - (burst - 1) * step_s, "step": step_s,
+        }  # fmt: skip
         row = connection.execute(_TAKE, values).first()
         if row is None:
             self._open(connection, lane, kind)
@@ -182,3 +196,9 @@ class PaceRows:
         if connection.dialect.name == "postgresql":
             return float(connection.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
         return self._store.clock.now()
+
+
+def _set_back_s(row: Row[Any], now: float) -> float:
+    """Return by how much the clock was set back since the row was written."""
+    ahead_s = float(row.seen_at or now) - now
+    return ahead_s if ahead_s > SET_BACK_S else 0.0

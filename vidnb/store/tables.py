@@ -275,6 +275,8 @@ LIMITS = Table(
     # All pauses so far: a place in the line that was given before one moves on by as much.
     Column("paused_s", Double, nullable=False),
     Column("refused", Integer, nullable=False),
+    # The latest time at which anybody took a turn: a clock that shows much less was set back.
+    Column("seen_at", Double),
 )
 
 SLOTS = Table(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +12,7 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+import PIL.Image
 import pytest
 
 from vidnb.clip import Clip
@@ -80,6 +83,29 @@ def test_a_caption_says_only_what_differs_and_the_head_what_is_shared(make: Make
     ]  # fmt: skip
     assert "4 clips · 5 s" in html
     assert html.count("EMULATED") == 1
+
+
+def test_a_start_image_is_told_by_its_picture_and_by_its_name_once_it_is_gone(make: Make, files: Files) -> None:
+    def from_picture(colour: str, seed: int) -> Clip:
+        sink = io.BytesIO()
+        PIL.Image.new("RGB", (640, 360), colour).save(sink, "PNG")
+        sha256 = files.put(sink.getvalue(), ".png")
+        return make(seed=seed, job={"images": {"start_image": [{"sha256": sha256, "extension": "png"}]}})
+
+    clips = [from_picture(colour, seed) for colour in ("red", "blue") for seed in (3, 7)]
+    html = show(clips)
+    assert captions(html) == ["seed 3 | start image ", "seed 7 | start image "] * 2
+    drawn = re.findall(r"<img[^>]* src=\"data:image/webp;base64,([^\"]+)\" alt=\"\w{8}\"", html)
+    pictures = [PIL.Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB") for data in drawn]
+    reds = [red > blue for red, _, blue in (picture.getpixel((20, 20)) for picture in pictures)]
+    assert reds == [True, True, False, False]
+
+    other = from_picture("green", 3)
+    gone = other.job.images["start_image"][0]["sha256"]
+    path = files.path(gone, ".png")
+    assert path is not None
+    path.unlink()
+    assert f"start image {gone[:8]}" in show([other, make(seed=3)])
 
 
 def test_prompts_are_groups_newest_first(make: Make) -> None:

@@ -118,7 +118,8 @@ interface ConductorState extends Marks {
 }
 
 interface HeadTold {
-  words: { label: string; value: string }[];
+  /** `picture`: an input's, as a data URI, in place of its name. */
+  words: { label: string; value: string; picture?: string }[];
   more: string[];
 }
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidnb.display.clips import clip_html, smaller
-from vidnb.display.grid.words import differing, facts, implied, titles_of, words
+from vidnb.display.grid.inputs import input_pictures, shown_words
+from vidnb.display.grid.words import Words, differing, facts, implied, titles_of, words
 from vidnb.display.history import job_line
 from vidnb.display.host import RELATIVE_HOSTS, host, relative_path, relative_url
 from vidnb.display.page import (
@@ -28,6 +29,7 @@ from vidnb.display.page import (
     block,
     data_uri,
     details,
+    join,
     mono,
     origin,
     shortened,
@@ -110,15 +112,19 @@ def _group(prompt: str, clips: list[Clip], titles: dict[str, str], flashes: dict
     differs = [name for name in differing(told) if name != "prompt"]
     apart = [name for at, name in enumerate(differs) if not implied(name, differs[:at], told)][:WORDS_SHOWN]
     same = [name for name in told[0] if name not in differs and name not in QUIET and name != "take"]
-    common = [str(words(name, told[0][name], titles)) for name in same]
+    pictures = input_pictures(clips)
+    common = [shown_words(words(name, told[0][name], titles), pictures) for name in same]
     mark = badge("EMULATED") if mixed and clips[0].emulated and all(clip.emulated for clip in clips) else None
     title = tag("span", shortened(prompt, 120) or "no prompt", dir="auto", style="font-weight:600;font-size:14px")
-    line = tag("span", " · ".join([*_several(clips), *common]), style=f"{SMALL};{MUTED}")
+    line = tag("span", join([*_several(clips), *common], " · "), style=f"{SMALL};{MUTED}")
     head = tag("div", title, line, mark, style="display:flex;flex-wrap:wrap;gap:0 10px;align-items:baseline")
-    said = [[str(words(name, one.get(name), titles)) for name in apart] for one in told]
+    said = [[words(name, one.get(name), titles) for name in apart] for one in told]
     real_too = mixed and len({clip.emulated for clip in clips}) > 1
     tiles = [
-        _tile(clip, [*own, *(["emulated" if clip.emulated else "real"] if real_too else [])], flashes.get(clip.job.id))
+        _tile(
+            clip, [*own, *([Words("", "emulated" if clip.emulated else "real")] if real_too else [])],
+            pictures, flashes.get(clip.job.id),
+        )
         for clip, own in zip(clips, said, strict=True)
     ]
     more = tiles[OPEN_TILES:]
@@ -137,13 +143,15 @@ def _tiles(tiles: list[Html]) -> Html:
     return tag("div", *tiles, style=look)
 
 
-def _tile(clip: Clip, said: list[str], flashes: bool | None) -> Html:
-    name = ", ".join(said) or shortened(clip.prompt, 80) or clip.model
+def _tile(clip: Clip, told: list[Words], pictures: dict[str, str], flashes: bool | None) -> Html:
+    name = ", ".join(map(str, told)) or shortened(clip.prompt, 80) or clip.model
     marks = [f"{'★' * clip.rating}" if clip.rating else "", "Winner" if WINNER in clip.tags else ""]
     marks += ["flashes" if flashes else ""]
-    first = tag("span", said[0] if said else "", dir="auto", style="flex:none;max-width:70%")
-    rest = tag("span", " · ".join(said[1:]), dir="auto", style=f"{MUTED};text-align:right;min-width:0")
-    line = tag("div", first, rest, style="display:flex;justify-content:space-between;gap:8px") if said else None
+    said = [shown_words(one, pictures) for one in told]
+    first = tag("span", said[0] if said else "", dir="auto", style="max-width:100%")
+    rest = tag("span", join(said[1:], " · "), dir="auto", style=MUTED)
+    look = "display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 8px"
+    line = tag("div", first, rest, style=look) if said else None
     marked = tag("div", " · ".join(filter(None, marks))) if any(marks) else None
     caption = tag("figcaption", line, marked, style=f"margin:3px 0 0;{SMALL}")
     look = "margin:0;min-width:0;position:relative"

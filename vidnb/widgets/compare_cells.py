@@ -15,7 +15,8 @@ from vidnb.display.cards import retry_is_sensible
 from vidnb.display.clips import cost_words, recipe_code
 from vidnb.display.differences import Values, measure_words, outcome
 from vidnb.display.grid import Cell, Grid
-from vidnb.display.grid.pivot import is_waiting
+from vidnb.display.grid.inputs import input_pictures
+from vidnb.display.grid.pivot import Head, is_waiting
 from vidnb.display.grid.words import label_of
 from vidnb.display.page import shortened
 from vidnb.errors import VidnbError
@@ -220,7 +221,8 @@ def head(grid: Grid) -> dict[str, Any]:
     clips = grid.clips
     sizes = {(clip.info.width_px, clip.info.height_px) for clip in clips}
     lengths = {(clip.info.duration_s, clip.info.fps, clip.info.frames) for clip in clips}
-    words = [str(one) for one in grid.common]
+    pictures = input_pictures(clips)
+    words = [f"same {one.label}" if one.value in pictures else str(one) for one in grid.common]
     if len(sizes) == 1:
         words.append("×".join(map(str, *sizes)))
     if len(lengths) == 1:
@@ -236,8 +238,8 @@ def head(grid: Grid) -> dict[str, Any]:
         "uneven": len(lengths) > 1,
         "wrapped": grid.wrapped,
         "left_out": grid.left_out,
-        "rows": [_head(one) for one in grid.rows],
-        "columns": [_head(one) for one in grid.columns],
+        "rows": [_head(one, pictures) for one in grid.rows],
+        "columns": [_head(one, pictures) for one in grid.columns],
     }
 
 
@@ -247,9 +249,13 @@ def _ratio(clips: Sequence[Clip]) -> float:
     return shapes.most_common(1)[0][0] if shapes and max(shapes) / min(shapes) < ALIKE else 16 / 9
 
 
-def _head(one: Any) -> dict[str, Any]:
+def _head(one: Head, pictures: Mapping[str, str]) -> dict[str, Any]:
+    words = [{"label": sendable(part.label), "value": sendable(part.value)} for part in one.words]
+    for told in words:
+        if told["value"] in pictures:
+            told["picture"] = pictures[told["value"]]
     return {
-        "words": [{"label": sendable(part.label), "value": sendable(part.value)} for part in one.words],
+        "words": words,
         "more": [sendable(str(part)) for part in one.more],
     }
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from vidnb.display.clips import cost_words, poster_of, smaller
+from vidnb.display.grid.inputs import input_pictures, shown_words
 from vidnb.display.grid.pivot import Cell, Grid, Head
 from vidnb.display.host import RELATIVE_HOSTS, host, relative_path, relative_url
 from vidnb.display.page import (
@@ -38,7 +40,8 @@ def grid_html(grid: Grid, *, play: bool = True) -> str:
     """
     large = len(grid.cells) <= LARGE_CELLS
     title = tag("div", shortened(grid.prompt, 160) or "Clips", dir="auto", style="font-size:14px;font-weight:600")
-    words = join([join(map(str, grid.common), " · "), origin(grid.marks)], " ")
+    pictures = input_pictures(grid.clips)
+    words = join([join((shown_words(one, pictures) for one in grid.common), " · "), origin(grid.marks)], " ")
     common = tag("div", words, style=f"{SMALL};{MUTED};margin:0 0 6px")
     headed = any(head.words for head in grid.columns)
     rowed = any(head.words for head in grid.rows)
@@ -46,9 +49,10 @@ def grid_html(grid: Grid, *, play: bool = True) -> str:
     top = tag(
         "tr",
         *([tag("td")] if rowed else []),
-        *(tag("th", _head(one), scope="col", dir="auto", style=look) for one in grid.columns),
+        *(tag("th", _head(one, pictures), scope="col", dir="auto", style=look) for one in grid.columns),
     )
-    rows = [_row(grid, at, head, rowed, large, play) for at, head in enumerate(grid.rows)]
+    heads = [_head(head, pictures) if rowed else None for head in grid.rows]
+    rows = [_row(grid, at, head, large, play) for at, head in enumerate(heads)]
     # Both sides said: JupyterLab aligns and shades tables in its own way.
     inner = tag(
         "table",
@@ -66,14 +70,15 @@ def grid_html(grid: Grid, *, play: bool = True) -> str:
     )
 
 
-def _head(head: Head) -> Content:
-    more = tag("div", join(map(str, head.more), " · "), style=f"font-weight:400;{SMALL};{MUTED}") if head.more else None
-    return join([str(head), more])
+def _head(head: Head, pictures: Mapping[str, str]) -> Content:
+    more = join((shown_words(one, pictures) for one in head.more), " · ")
+    under = tag("div", more, style=f"font-weight:400;{SMALL};{MUTED}") if more else None
+    return join([join((shown_words(one, pictures) for one in head.words), " · "), under])
 
 
-def _row(grid: Grid, at: int, head: Head, rowed: bool, large: bool, play: bool) -> Html:
+def _row(grid: Grid, at: int, head: Content, large: bool, play: bool) -> Html:
     look = "padding:2px 10px 2px 0;text-align:left;font-weight:600;white-space:nowrap"
-    first = [tag("th", str(head), scope="row", dir="auto", style=look)] if rowed else []
+    first = [tag("th", head, scope="row", dir="auto", style=look)] if head is not None else []
     cells = (cell for cell in grid.cells if cell.row == at)
     return tag(
         "tr",

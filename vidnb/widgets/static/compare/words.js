@@ -5,7 +5,11 @@ const plainWords = (heads) => heads.flatMap(({ words }) => words.map(({ label, v
 
 /** Words with a quiet name before them, as at a row: "seed" and a bold "7". */
 export const headWords = (parts) =>
-  parts.map(({ label, value }, at) => [at > 0 && " · ", label && [h("span", {}, label), " "], h("b", {}, value)]);
+  parts.map(({ label, value, picture }, at) => [
+    at > 0 && " · ",
+    label && [h("span", {}, label), " "],
+    picture ? h("img", { src: picture, alt: value, height: 24 }) : h("b", {}, value),
+  ]);
 
 /** @param {CompareView} it the view that the functions belong to */
 export function wordsOf(it) {

@@ -15,16 +15,14 @@ as a transport.
 
 from __future__ import annotations
 
-import gc
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 from vidnb import shown
 from vidnb.client.names import VERBS
+from vidnb.importing import lightly
 
 __version__ = "0.1.0"
 
@@ -63,31 +61,10 @@ def __getattr__(name: str) -> Any:
         return import_module(f"vidnb.{name}")
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'vidnb' has no attribute {name!r}")
-    with _lightly():
+    with lightly():
         value = getattr(import_module(_MODULE_OF[name]), name)
     globals()[name] = value
     return value
-
-
-@contextmanager
-def _lightly() -> Iterator[None]:
-    """Import in a third less time than Python alone.
-
-    The garbage collector would look again and again at the many new objects, which all stay. httpx would load its own
-    command line, and with it click, pygments and rich; where that cannot be imported, httpx does without it.
-    """
-    was_on, unwanted = gc.isenabled(), "httpx._main"
-    gc.disable()
-    is_hidden = unwanted not in sys.modules
-    if is_hidden:
-        sys.modules[unwanted] = None  # type: ignore[assignment]  # Python's own way to say: it cannot be imported
-    try:
-        yield
-    finally:
-        if is_hidden:
-            sys.modules.pop(unwanted, None)
-        if was_on:
-            gc.enable()
 
 
 def __dir__() -> list[str]:

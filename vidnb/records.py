@@ -39,6 +39,8 @@ class State(StrEnum):
 
 
 TERMINAL = frozenset({State.DONE, State.FAILED, State.CANCELLED})
+UNDER_WAY = (State.QUEUED, State.RUNNING, State.DOWNLOADING)
+"""States in which the service has the job."""
 CAME_TO_NOTHING = frozenset({State.FAILED, State.CANCELLED})
 """States that leave the take free: the same recipe and take may be sent anew."""
 
@@ -277,6 +279,11 @@ _SIGNED = re.compile(r"(https?://[^\s\"'?]+)\?[^\s\"')]+")
 def redact(text: str) -> str:
     """Return the text without the query parts of its addresses, where signatures are."""
     return _SIGNED.sub(r"\1?...", text)
+
+
+def storable(text: str) -> str:
+    """The text with every character that no database takes replaced by a question mark."""
+    return text.replace("\0", "?").encode(errors="replace").decode()
 
 
 class Link:
@@ -633,6 +640,11 @@ class Job:
 
     def _repr_html_(self) -> str:
         return shown.html(self)
+
+
+def in_books(job: Job, cost: Cost) -> Cost:
+    """Return the cost in a unit of the books: credits are worth something else at each provider."""
+    return Cost(cost.amount, f"{cost.unit}:{job.provider}") if cost.unit == "CREDITS" else cost
 
 
 def marks_of(jobs: Iterable[Job]) -> tuple[str, ...]:

@@ -121,6 +121,11 @@ def test_importing_vidnb_loads_nothing_heavy() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
 
 
+def test_a_verb_is_there_before_what_opens_a_data_folder() -> None:
+    code = "import sys, vidnb; vidnb.generate; print('sqlalchemy' in sys.modules, 'httpx._main' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False False"
+
+
 @pytest.fixture
 def client(tmp_path: Path) -> Client:
     return Client(tmp_path / "data", emulator=Emulator(tmp_path / "emulator", latency_s=0.05))

@@ -26,7 +26,7 @@ from vidnb.catalog import DEFAULT_MODEL, words
 from vidnb.client import addresses, arguments
 from vidnb.client.budget import PROCESS, Budget, caps, checked_name, of_process
 from vidnb.client.connections import Connections
-from vidnb.client.home import home_of, whole_path
+from vidnb.client.home import home_of, whole_address, whole_path
 from vidnb.client.runners import Runners, forward
 from vidnb.client.several import One, Several, each, listed
 from vidnb.clip import Clip, request_in, request_of
@@ -47,8 +47,8 @@ from vidnb.errors import (
 from vidnb.files import Files, open_home
 from vidnb.forking import free_locks, in_child
 from vidnb.history import annotation, measuring
-from vidnb.history.history import History
 from vidnb.history.times import moment
+from vidnb.importing import lightly
 from vidnb.jobs import quotes
 from vidnb.jobs.engine import Engine
 from vidnb.jobs.intended import intended
@@ -57,9 +57,19 @@ from vidnb.jobs.ledger import Ledger, refusal
 from vidnb.jobs.listing import converse
 from vidnb.jobs.process import is_dead
 from vidnb.net.target import Target
-from vidnb.records import KEEP, Booked, Expectation, Job, Keep, MediaFile, Quote, Reservation, Spent, State
-from vidnb.store import UNDER_WAY, Store
-from vidnb.store.database import bound
+from vidnb.records import (
+    KEEP,
+    UNDER_WAY,
+    Booked,
+    Expectation,
+    Job,
+    Keep,
+    MediaFile,
+    Quote,
+    Reservation,
+    Spent,
+    State,
+)
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -67,6 +77,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from vidnb.emulator import Emulator
+    from vidnb.history.history import History
+    from vidnb.store import Store
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -132,7 +144,7 @@ class AsyncClient:
         self.clock = clock or Clock(sleep)
         self._lease_s = lease_s
         # Both may hold a password, which no repr shows.
-        self._database_url = SecretStr(bound(database_url or os.environ.get("VIDNB_DATABASE_URL") or ""))
+        self._database_url = SecretStr(whole_address(database_url or os.environ.get("VIDNB_DATABASE_URL") or ""))
         self._files_url = SecretStr(str(whole_path(files_url or os.environ.get("VIDNB_FILES_URL")) or ""))
         given = {"usd": budget_usd, "credits": budget_credits, "jobs": budget_jobs}
         self._caps = caps(**{name: cap for name, cap in given.items() if cap is not None})  # type: ignore[arg-type]
@@ -905,6 +917,8 @@ class AsyncClient:
             >>> vidnb.history(prompt="lighthouse", motion_strength=(3, 7), since="2026-11-01")
             >>> vidnb.history(model="motion_2.0", seed=[1, 2, 3]).df[["seed", "wait_s"]]
         """
+        from vidnb.history.history import History
+
         return History(self.store, self.files, limit=limit, params=params, **filters)
 
     async def measure(
@@ -967,6 +981,7 @@ class AsyncClient:
         """
         await self._opened()
         from vidnb.history import bundle  # its models take longer to make than a history to open
+        from vidnb.history.history import History
 
         ids, new = await asyncio.to_thread(bundle.read, self.store, self.files, path, replay=replay)
         known = f"; {len(ids) - new} were here already" if new < len(ids) else ""
@@ -1010,6 +1025,8 @@ class AsyncClient:
         """The rows."""
         with self._opening:
             open_home(self.home)
+            with lightly():  # SQLAlchemy takes longer than all else of vidnb, so it comes when it is needed
+                from vidnb.store import Store
             return Store(self._database_url.get_secret_value() or self.home, clock=self.clock)
 
     @functools.cached_property

@@ -10,6 +10,8 @@ from vidnb.errors import ConfigError
 from vidnb.files import DEFAULT_HOME, begin_home
 from vidnb.records import redact
 
+SQLITE = "sqlite:///"
+
 _said: set[tuple[Path, Path]] = set()
 
 
@@ -50,3 +52,11 @@ def home_in_force() -> Path:
 def whole_path(url: str | None) -> str | None:
     """Return where the files lie, as a whole path where it is a folder."""
     return url if not url or "://" in url else str(Path(url).expanduser().absolute())
+
+
+def whole_address(url: str) -> str:
+    """Return the address with the whole path of its SQLite file, so that it stays the same in another folder."""
+    start, name = url[: len(SQLITE)], url[len(SQLITE) :]
+    if start != SQLITE or not name or name.startswith((":memory:", "file:", "~")) or Path(name).is_absolute():
+        return url
+    return f"{start}{Path.cwd() / name}"

@@ -7,8 +7,7 @@ from numbers import Integral
 from typing import Any
 
 from vidnb.errors import ParamsError, Problem
-from vidnb.records import KEEP, Keep
-from vidnb.store.tables import storable
+from vidnb.records import KEEP, Keep, storable
 
 RATINGS = range(1, 6)
 MOST_TAGS = 50

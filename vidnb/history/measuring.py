@@ -22,10 +22,11 @@ from vidnb.display.counting import Counting
 from vidnb.errors import ConfigError, VidnbError
 from vidnb.history.scorers import OwnMeasure
 from vidnb.media.measures import MEASURES, NEED_IMAGE, no_measure
-from vidnb.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from vidnb.store import Store
 
 FEW = 4
 """Up to this many files are measured here: worker processes would start too slowly."""

@@ -21,7 +21,7 @@ import functools
 import logging
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vidnb import catalog
 from vidnb.errors import (
@@ -49,7 +49,9 @@ from vidnb.media import recordings
 from vidnb.net.wire import Wire
 from vidnb.providers.replies import UNDECIDED, sounds_lost
 from vidnb.records import Booked, Call, Job, Link, RemoteMedia, State, Status, with_job
-from vidnb.store import Store
+
+if TYPE_CHECKING:
+    from vidnb.store import Store
 
 log = logging.getLogger("vidnb")
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from vidnb.jobs.limiter import Limiter
 from vidnb.jobs.listing import Listing
 from vidnb.net.wire import Wire
 from vidnb.records import Job
-from vidnb.store import Store
+
+if TYPE_CHECKING:
+    from vidnb.store import Store
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from vidnb.errors import NotSentError, StoreError
 from vidnb.forking import in_child
 from vidnb.jobs.process import is_alive, is_dead, process_name
 from vidnb.records import Job, State
-from vidnb.store import Store
+
+if TYPE_CHECKING:
+    from vidnb.store import Store
 
 log = logging.getLogger("vidnb")
 

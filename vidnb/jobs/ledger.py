@@ -15,12 +15,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from vidnb.errors import BudgetError, CapReachedError, UnknownPriceError
 from vidnb.jobs import quotes
-from vidnb.records import JOBS_UNIT, Booked, Cost, Job, Purse, Reservation, Spent
-from vidnb.store import Store, in_books
+from vidnb.records import JOBS_UNIT, Booked, Cost, Job, Purse, Reservation, Spent, in_books
+
+if TYPE_CHECKING:
+    from vidnb.store import Store
 
 FOLDER = ""
 """The name of the folder's own purse."""

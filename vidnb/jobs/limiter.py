@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import random
+from typing import TYPE_CHECKING
 
 from vidnb.errors import RateLimitError, StoreError
 from vidnb.net.target import Target
 from vidnb.net.wire import Pace
 from vidnb.records import Job
-from vidnb.store import Store
-from vidnb.store.pace import PaceRows, Turn
+
+if TYPE_CHECKING:
+    from vidnb.store import Store
+    from vidnb.store.pace import Turn
 
 BELOW = 0.98
 """The published rate is never reached: a service's own window does not begin where ours does."""
@@ -40,6 +43,8 @@ class Limiter(Pace):
     """
 
     def __init__(self, store: Store, target: Target, at_once: int) -> None:
+        from vidnb.store.pace import PaceRows  # with SQLAlchemy, which a client loads when it opens its folder
+
         rates = target.provider.rates
         self._rows = PaceRows(store)
         self._aside = store.aside

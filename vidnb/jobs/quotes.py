@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vidnb import catalog
 from vidnb.catalog import MEDIA_KINDS, PRICED_PARAMS, SHAPE_PARAMS, Model, prices
 from vidnb.errors import Problem
 from vidnb.records import Cost, Expectation, Job, Quote, State
-from vidnb.store import Store
+
+if TYPE_CHECKING:
+    from vidnb.store import Store
 
 NOTHING = Cost(0.0, "USD")
 EMULATED = Quote(NOTHING, "exact", "emulated: nothing is charged")

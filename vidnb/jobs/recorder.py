@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vidnb.errors import AuthError, CreditError, RateLimitError
 from vidnb.jobs.ledger import Ledger
 from vidnb.records import Booked, Job, State
-from vidnb.store import Store
+
+if TYPE_CHECKING:
+    from vidnb.store import Store
 
 log = logging.getLogger("vidnb")
 

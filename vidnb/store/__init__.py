@@ -23,7 +23,19 @@ from vidnb import forking
 from vidnb.clock import Clock
 from vidnb.errors import IllegalTransitionError, NoJobError, StoreError
 from vidnb.forking import around_fork, in_child
-from vidnb.records import TERMINAL, Booked, Cost, Job, Purse, RemoteMedia, Reservation, State
+from vidnb.records import (
+    TERMINAL,
+    UNDER_WAY,
+    Booked,
+    Cost,
+    Job,
+    Purse,
+    RemoteMedia,
+    Reservation,
+    State,
+    in_books,
+    storable,
+)
 from vidnb.store import books, columns, queries
 from vidnb.store import measures as measures_
 from vidnb.store import scan as scanning
@@ -46,12 +58,11 @@ from vidnb.store.database import (
 from vidnb.store.identity import Identity, check_beginning
 from vidnb.store.scan import Scan
 from vidnb.store.search import Field, Search, Sql, Term
-from vidnb.store.tables import JOBS, LIVE, MEASURES, UNFINISHED, UPLOADS, flat, job_of, job_row, rows_of, storable
+from vidnb.store.tables import JOBS, LIVE, MEASURES, UNFINISHED, UPLOADS, flat, job_of, job_row, rows_of
 
 PAYING = (State.INTENDED, State.SUBMITTING)
 """States whose entry means that a POST which costs money follows."""
 STEP = "newest step"
-UNDER_WAY = (State.QUEUED, State.RUNNING, State.DOWNLOADING)
 BOOKED_AT = {State.DONE: Booked.SETTLED, State.CANCELLED: Booked.UNCLEAR, State.AMBIGUOUS: Booked.UNCLEAR}
 """Where a reservation belongs at an end of which the service says no cost."""
 CHARGED_MEANS = {True: Booked.SETTLED, False: Booked.RETURNED, None: Booked.UNCLEAR}
@@ -793,11 +804,6 @@ class Store:
                 step = connection.info.pop(STEP, None)
             if step is not None:  # only what was committed is there for good
                 self._identity.wrote(*step)
-
-
-def in_books(job: Job, cost: Cost) -> Cost:
-    """Return the cost in a unit of the books: credits are worth something else at each provider."""
-    return Cost(cost.amount, f"{cost.unit}:{job.provider}") if cost.unit == "CREDITS" else cost
 
 
 def _prefixed(job_id: str, columns: dict[str, Any]) -> dict[str, Any]:

@@ -21,9 +21,9 @@ from sqlalchemy.types import TypeEngine
 
 from vidnb import forking
 from vidnb.errors import LockedError
-from vidnb.records import input_name
+from vidnb.records import input_name, storable
 from vidnb.store.database import BUSY_S, mapped_errors, reading, writing
-from vidnb.store.tables import JOBS, METADATA, OutsideText, storable
+from vidnb.store.tables import JOBS, METADATA, OutsideText
 
 Kind = Literal["int", "real", "bool", "text", "json", "input"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -28,7 +28,6 @@ CHECKPOINT_S = 1.0
 """So long the end of a process waits for others that read, before it leaves a part in the log."""
 TRY_S = 0.005
 """So long a call waits that is made on an event loop's thread."""
-SQLITE = "sqlite:///"
 MIGRATION_LOCK = 0x7669646E62  # "vidnb": the number under which PostgreSQL keeps our advisory lock
 
 ADVICE = {
@@ -82,14 +81,6 @@ def database_url(given: str | Path | None) -> URL:
         return url.set(drivername="sqlite")  # another driver, as aiosqlite, is not the one that is used here
     del given, chosen
     raise ConfigError(f"the history cannot lie in {backend} {url.database!r}; use an SQLite file or PostgreSQL")
-
-
-def bound(url: str) -> str:
-    """Return the address with the whole path of its SQLite file, so that it stays the same in another folder."""
-    start, name = url[: len(SQLITE)], url[len(SQLITE) :]
-    if start != SQLITE or not name or name.startswith((":memory:", "file:", "~")) or Path(name).is_absolute():
-        return url
-    return f"{start}{Path.cwd() / name}"
 
 
 def file_of(url: URL) -> Path | None:

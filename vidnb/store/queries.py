@@ -26,7 +26,7 @@ from sqlalchemy import (
     update,
 )
 
-from vidnb.records import TERMINAL, TRANSITIONS, State
+from vidnb.records import TERMINAL, TRANSITIONS, State, storable
 from vidnb.store.tables import (
     ANSWERS,
     CELLS,
@@ -41,7 +41,6 @@ from vidnb.store.tables import (
     UNFINISHED,
     UNPRICED,
     UPLOADS,
-    storable,
 )
 
 TAKE = [JOBS.c.base_url, JOBS.c.recipe_hash, JOBS.c.take]

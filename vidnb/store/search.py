@@ -29,9 +29,10 @@ from sqlalchemy import (
 )
 from sqlalchemy import column as sql_column
 
+from vidnb.records import storable
 from vidnb.store import columns, queries
 from vidnb.store.columns import Kind, ParamKey
-from vidnb.store.tables import JOBS, MEASURES, TRASHED, storable
+from vidnb.store.tables import JOBS, MEASURES, TRASHED
 
 Test = Literal["any", "between", "part", "starts", "tag", "words"]
 

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-from vidnb.records import CAME_TO_NOTHING, TERMINAL, ClipInfo, Cost, Job, State
+from vidnb.records import CAME_TO_NOTHING, TERMINAL, ClipInfo, Cost, Job, State, storable
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -72,11 +72,6 @@ class OutsideText(TypeDecorator[str]):
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """The text to store."""
         return None if value is None else storable(value)
-
-
-def storable(value: str) -> str:
-    """The text with every character that no database takes replaced by a question mark."""
-    return value.replace("\0", "?").encode(errors="replace").decode()
 
 
 METADATA = MetaData()

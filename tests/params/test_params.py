@@ -36,6 +36,17 @@ def test_every_problem_of_a_request_is_reported_at_once() -> None:
     assert "did you mean 'seed'?" in found["sed"]
 
 
+@pytest.mark.parametrize("several", [range(4), [1, 2], np.array([1, 2])])
+def test_several_seeds_in_one_call_are_shown_the_way_to_a_sweep(several: Any) -> None:
+    found = problems("leonardo/motion_2.0", prompt="a koala", seed=several)
+    assert found["seed"].endswith("Several values at once are a sweep: give them to vidnb.sweep()")
+
+
+@pytest.mark.parametrize("size", ["1280x720", (1280, 720), " 720 × 1280 "])
+def test_a_size_in_place_of_a_resolution_names_the_resolution(size: Any) -> None:
+    assert "did you mean '720p'?" in problems("leonardo/motion_2.0", prompt="a koala", resolution=size)["resolution"]
+
+
 def test_a_param_of_other_models_names_them() -> None:
     assert "1min/leonardo-motion" in problems("leonardo/motion_2.0", prompt="x", motion_strength=5)["motion_strength"]
 

@@ -248,6 +248,8 @@ class Catalogue(Mapping[str, Model]):
             ConfigError: nothing has that id; the message names the closest ones.
         """
         if not isinstance(model_id, str):
+            if isinstance(model_id, Model):
+                raise ConfigError(f"model: an entry of the catalogue given; give its id, {model_id.id!r}")
             raise ConfigError(f"model={model_id!r:.80}: give the id of a model; vidnb.models() lists them all.")
         if model_id in self._models or model_id in self._aliases:
             return self[model_id]

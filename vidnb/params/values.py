@@ -19,6 +19,8 @@ from vidnb.errors import Problem
 FILLERS = "\u115f\u1160\u2800\u3164\uffa0" + "".join(map(chr, range(0xFE00, 0xFE10)))
 """Letters of no ink, which Unicode counts as letters: of Hangul and Braille, and what chooses between forms of one."""
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+SEVERAL = ("choices", "elements")
+"""Kinds of params that take a list."""
 MOST = 1e300
 """No number of any service comes near it, and a larger whole number cannot be held against a limit that is a float."""
 
@@ -201,12 +203,15 @@ def _refused(param: Param, value: Any, error: ValidationError) -> Problem:
     """The problem behind a pydantic error, in the catalogue's words."""
     details = [item for item in error.errors() if item["loc"][0] == param.name]
     advice = ""
-    if param.kind == "text" and isinstance(value, str):
+    if param.kind not in SEVERAL and (isinstance(value, list | set | range) or getattr(value, "ndim", 0) == 1):
+        advice = "Several values at once are a sweep: give them to vidnb.sweep()"
+    elif param.kind == "text" and isinstance(value, str):
         advice = f"This has {len(value)} characters"
         if any("\ud800" <= letter <= "\udfff" for letter in value):
             return Problem(param.name, value, "it holds half of an emoji", "Type or paste that emoji again")
     elif param.choices:
-        close = difflib.get_close_matches(str(value), [str(choice) for choice in param.choices], n=1)
+        known = [str(choice) for choice in param.choices]
+        close = [_lines(value)] if _lines(value) in known else difflib.get_close_matches(str(value), known, n=1)
         advice = f"Did you mean {close[0]!r}?" if close else ""
     elif details and details[0]["type"] == "value_error" and param.kind == "elements":
         advice = details[0]["msg"].removeprefix("Value error, ")
@@ -220,6 +225,13 @@ def _refused(param: Param, value: Any, error: ValidationError) -> Problem:
         else kind + param.bounds
     )
     return Problem(param.name, value, f"allowed: {bounds}", advice)
+
+
+def _lines(value: Any) -> str:
+    """The usual name of a size in pixels, "720p" of 1280x720; "" for anything else."""
+    text = "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    size = re.fullmatch(r"\s*(\d{2,5})\s*[x×*]\s*(\d{2,5})\s*", text, re.IGNORECASE)
+    return f"{min(map(int, size.groups()))}p" if size else ""
 
 
 def _older_form(model: Model, param: Param, value: Any) -> Iterator[str]:

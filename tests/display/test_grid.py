@@ -46,6 +46,16 @@ def test_what_was_not_run_has_its_place() -> None:
     assert names(grid.columns) == ["strength 3", "strength 5"]
 
 
+def test_the_parts_of_a_prompt_make_no_empty_places() -> None:
+    parts = [(animal, place, seed) for animal in ("koala", "heron") for place in ("snow", "city") for seed in (3, 7)]
+    jobs = [made(n, prompt=f"a {a} in the {p}", seed=seed) for n, (a, p, seed) in enumerate(parts)]
+    labels = {one.id: {"animal": a, "place": p} for one, (a, p, _) in zip(jobs, parts, strict=True)}
+    grid = pivot(jobs, "seed", "animal", labels)
+    assert all(cell.job is not None for cell in grid.cells)
+    assert names(grid.columns) == ["animal koala", "animal heron"]
+    assert names(grid.rows)[:2] == ["seed 3 · place snow", "seed 3 · place city"]
+
+
 def test_values_may_be_asked_for_that_nobody_has() -> None:
     grid = pivot([made(1, seed=3), made(2, seed=7)], rows={"seed": [99, 3]})
     assert names(grid.rows) == ["seed 99", "seed 3"]

@@ -125,6 +125,8 @@ def pivot(items: Iterable[Item], rows: Axis = None, cols: Axis = None, labels: L
     told = {_id(item): {**facts(_job(item)), **given.get(_id(item), {})} for item in found}
     all_facts = list(told.values())
     differs = differing(all_facts)
+    if implied("prompt", {name for own in given.values() for name in own}, all_facts):
+        differs = [name for name in differs if name != "prompt"]  # its parts tell it, and each of them alone is less
     row_names, row_values = _names(rows, "rows", all_facts)
     col_names, col_values = _names(cols, "cols", all_facts)
     if both := [name for name in row_names if name in col_names]:

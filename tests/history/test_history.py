@@ -179,6 +179,14 @@ def test_the_frame_is_the_same_by_every_way_of_reading(
         monkeypatch.setattr(scanning, "MANY", 0)
         fast = History(store, files).df
         pd.testing.assert_frame_equal(slow, fast)
+        monkeypatch.setattr(scanning, "PER_PROCESS", 10)
+        monkeypatch.setattr("os.cpu_count", lambda: 3)
+        parts: list[int] = []
+        arrow = scanning.arrow
+        monkeypatch.setattr(scanning, "arrow", lambda at, scans: parts.append(len(scans)) or arrow(at, scans))
+        pd.testing.assert_frame_equal(slow, History(store, files).df)
+        newest = History(store, files).newest(9).df
+        assert (parts, list(newest["job_id"])) == ([3, 1], list(slow["job_id"][:9]))  # in parts, and in one
         assert (fast["seed"].iloc[-1], fast["fps"].iloc[-1], fast["prompt"].iloc[-2]) == (2**40, 24, odd)
         assert fast["created_at"].iloc[-1] == pd.Timestamp(START)
         hostile = History(store, files, prompt="'quoted' \\ %", seed=MISSING)

@@ -544,11 +544,10 @@ class Store:
         """
         with self.reading() as connection:
             chosen = scanning.scan(connection, wanted, columns.read(connection), prefix)
-            every = select(func.count()).select_from(JOBS)
             few = wanted.limit is not None and wanted.limit < scanning.MANY
-            few = few or connection.execute(every).scalar_one() < scanning.MANY
-            if not few and scanning.has_adbc(connection.dialect.name):
-                return chosen, scanning.arrow(connection, chosen)
+            every = 0 if few else connection.execute(select(func.count()).select_from(JOBS)).scalar_one()
+            if every >= scanning.MANY and scanning.has_adbc(connection.dialect.name):
+                return chosen, scanning.arrow(connection, scanning.spans(connection, wanted, chosen, every))
             return chosen, list(scanning.chunks(connection, chosen))
 
     def newest_at(self) -> datetime | None:

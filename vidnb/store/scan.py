@@ -1,7 +1,8 @@
 """Reads many jobs at once, a column at a time: by the database's own cursor, or by ADBC straight into Arrow.
 
 ADBC brings an SQLite of its own. Two of them in one process on one file would take each other's locks away (SQLite's
-"How to corrupt a database", 2.2.1), so there it reads in a process of its own, which hands Arrow's stream over.
+"How to corrupt a database", 2.2.1), so there it reads in a process of its own, which hands Arrow's stream over; of a
+large history in several processes beside each other, each with a span of time of its own.
 """
 
 from __future__ import annotations
@@ -9,14 +10,17 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Integer, Select, Text, case, cast, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Integer, Select, Text, case, cast, func, literal, select, true
 from sqlalchemy import type_coerce as as_type
 from sqlalchemy.dialects import sqlite
 
@@ -33,6 +37,11 @@ Of = Literal["int", "real", "bool", "text", "time"]
 ROWS_AT_ONCE = 50_000
 MANY = 20_000
 """From this many rows on, starting a process for ADBC pays off."""
+PER_PROCESS = 100_000
+"""So many rows are worth a process more, up to one for each core and `PROCESSES`."""
+PROCESSES = 4
+PIPE = 2**20
+"""Bytes that a process may be ahead of its reader, where the system lets us choose: fewer turns between the two."""
 DRIVERS = {"sqlite": "adbc_driver_sqlite", "postgresql": "adbc_driver_postgresql"}
 
 PLAIN: Mapping[str, Of] = {
@@ -141,18 +150,43 @@ def has_adbc(dialect: str) -> bool:
     return all(importlib.util.find_spec(name) is not None for name in (DRIVERS[dialect], "pyarrow"))
 
 
-def arrow(connection: Connection, wanted: Scan) -> pa.Table:
-    """Read the jobs by ADBC; its columns have the names of the scan.
+def spans(connection: Connection, whole: Search, wanted: Scan, count: int) -> list[Scan]:
+    """Return a scan in parts that follow each other, by the time when the jobs were made.
+
+    Args:
+        connection: to the database.
+        whole: what is scanned; with a limit or an order of its own it stays in one part.
+        wanted: the scan of it.
+        count: the number of all jobs.
+    """
+    parts = min(count // PER_PROCESS, PROCESSES, os.cpu_count() or 1)
+    if whole.limit is not None or whole.order or parts < 2:
+        return [wanted]
+    made = JOBS.c.created_at
+    every = select(made).order_by(made.desc()).limit(1)
+    times = [connection.execute(every.offset(count * n // parts)).scalar_one() for n in range(1, parts)]
+    from_times = [*(made > time for time in times), true()]
+    to_times = [true(), *(made <= time for time in times)]
+    ends = zip(from_times, to_times, strict=True)
+    return [replace(wanted, query=wanted.query.where(start, end)) for start, end in ends]
+
+
+def arrow(connection: Connection, parts: Sequence[Scan]) -> pa.Table:
+    """Read the jobs of one scan by ADBC, its parts beside each other; the columns have the names of the scan.
 
     Raises:
         StoreError: the database cannot be read.
     """
+    import pyarrow as pa
+
     url = connection.engine.url
     if connection.dialect.name == "sqlite":
-        table = _from_child(str(url.database), _shown(wanted, sqlite.dialect(paramstyle="named")), wanted.kinds)
+        read = partial(_from_child, str(url.database))
     else:
-        table = _from_postgres(url.set(drivername="postgresql").render_as_string(hide_password=False), wanted)
-    return table.rename_columns(list(wanted.names))
+        read = partial(_from_postgres, url.set(drivername="postgresql").render_as_string(hide_password=False))
+    with ThreadPoolExecutor(len(parts)) as threads:  # each waits for a process, or for the server
+        tables = list(threads.map(read, parts))
+    return pa.concat_tables(tables).rename_columns(list(parts[0].names))
 
 
 def _text(wanted: Scan, dialect: Any) -> str:
@@ -165,12 +199,17 @@ def _shown(wanted: Scan, dialect: Any) -> str:
     return f"SELECT {example} UNION ALL SELECT * FROM ({_text(wanted, dialect)})"
 
 
-def _from_child(path: str, query: str, kinds: Sequence[Of]) -> pa.Table:
+def _from_child(path: str, wanted: Scan) -> pa.Table:
     import pyarrow as pa
 
+    query = _shown(wanted, sqlite.dialect(paramstyle="named"))
     script = Path(__file__).with_name("adbc_child.py")
     child = subprocess.Popen(
-        [sys.executable, "-I", str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-I", str(script)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pipesize=PIPE,
     )
     with child:
         assert child.stdin is not None
@@ -179,7 +218,7 @@ def _from_child(path: str, query: str, kinds: Sequence[Of]) -> pa.Table:
         try:
             child.stdin.write(json.dumps({"path": path, "query": query}).encode())
             child.stdin.close()
-            table = _apart(pa.ipc.open_stream(child.stdout), kinds)
+            table = _apart(pa.ipc.open_stream(child.stdout), wanted.kinds)
         except (pa.ArrowInvalid, OSError) as error:
             said = child.stderr.read().decode(errors="replace").strip().splitlines()
             raise StoreError(f"the history cannot be read: {said[-1] if said else error}") from error
@@ -194,14 +233,17 @@ def _apart(stream: pa.RecordBatchReader, kinds: Sequence[Of]) -> pa.Table:
     """
     import pyarrow as pa
 
+    # Arrow's usual pool would give each piece of freed memory back and have the next one cleared anew by the system.
+    pool = pa.system_memory_pool()
     smaller = {"time": pa.timestamp("us", "UTC"), "bool": pa.bool_()}
     columns: list[list[pa.Array]] = [[] for _ in kinds]
     for batch in stream:
         for parts, column, kind in zip(columns, batch.columns, kinds, strict=True):
             if kind in smaller:
-                parts.append(column.cast(smaller[kind]))
+                parts.append(column.cast(smaller[kind], memory_pool=pool))
             else:
-                parts.append(pa.concat_arrays([column, column.slice(0, 0)]))  # of one array alone it makes no copy
+                # Of one array alone it would make no copy.
+                parts.append(pa.concat_arrays([column, column.slice(0, 0)], memory_pool=pool))
     types = [smaller.get(kind, field.type) for kind, field in zip(kinds, stream.schema, strict=True)]
     chunked = [pa.chunked_array(parts, kind) for parts, kind in zip(columns, types, strict=True)]
     return pa.Table.from_arrays(chunked, names=stream.schema.names)

@@ -21,6 +21,10 @@ NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE"
            "CURL_CA_BUNDLE")  # fmt: skip
 
 
+# Many tests start Python anew. Without bytecode each of those would first compile all of vidnb, for a second or more.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 class OutsideNetworkError(RuntimeError):
     """A test tried to leave this machine. Not an OSError, so that no code under test takes it for a network fault."""
 

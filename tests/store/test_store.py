@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from vidnb.errors import ConfigError, IllegalTransitionError, StoreError
 from vidnb.history.filters import terms
 from vidnb.records import TRANSITIONS, Booked, ClipInfo, Cost, Job, RemoteMedia, State
-from vidnb.store import Store
+from vidnb.store import Store, queries
 from vidnb.store import database as opening
 from vidnb.store.search import Search
 from vidnb.store.sweeps import SweepRows
@@ -433,6 +433,18 @@ def test_jobs_of_the_same_params_are_found_by_model_newest_first(store: Store) -
     assert [job.id for job in store.charged_like("leonardo/motion_2.0", wanted)] == ["7", "1"]
     assert [job.id for job in store.charged_like("leonardo/motion_2.0", wanted, limit=1)] == ["7"]
     assert store.charged_like("leonardo/motion_2.0", {"resolution": "100%_"}) == []
+
+
+@pytest.mark.parametrize("query", [queries.SEEDED, queries.REPLAYED, queries.STANDING, queries.NEXT_TAKE])
+def test_a_recipe_is_looked_up_by_its_hash_and_not_among_all_jobs_of_an_address(tmp_path: Path, query: Any) -> None:
+    with closing(Store(tmp_path)) as store, store.reading() as connection:
+        statement = str(query.compile(dialect=connection.dialect))
+        plan = connection.connection.cursor().execute(
+            f"EXPLAIN QUERY PLAN {statement}", ["x"] * statement.count("?")
+        )  # fmt: skip
+        steps = [step for *_, step in plan.fetchall() if step.startswith(("SEARCH", "SCAN"))]
+    assert steps
+    assert all("recipe_hash=?" in step or "seeded_hash=?" in step for step in steps), steps
 
 
 def test_what_a_person_said_is_stored_and_found(store: Store) -> None:

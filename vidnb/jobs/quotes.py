@@ -16,7 +16,7 @@ from vidnb.errors import Problem
 from vidnb.records import Cost, Expectation, Job, Quote, State
 
 if TYPE_CHECKING:
-    from vidnb.store import Store
+    from vidnb.store import Charge, Store
 
 NOTHING = Cost(0.0, "USD")
 EMULATED = Quote(NOTHING, "exact", "emulated: nothing is charged")
@@ -70,8 +70,7 @@ def published(job: Job) -> Quote | None:
 
 def charges(store: Store, job: Job) -> list[Cost]:
     """Return what the newest jobs like this one were charged in this folder, newest first."""
-    alike = _charged_like(store, job.model, job.params, _counts(job.images))
-    return [other.cost for other in alike if other.cost is not None]
+    return [charge.cost for charge in _charged_like(store, job.model, job.params, _counts(job.images))]
 
 
 def priced(job: Job) -> list[Any]:
@@ -87,16 +86,18 @@ def priced_params(model: str) -> tuple[str, ...]:
 
 def _as_charged(store: Store, model: str, params: Mapping[str, Any], inputs: Mapping[str, int]) -> Quote | None:
     files = {name: count for name, count in inputs.items() if count}
-    job = next(_charged_like(store, model, params, files), None)
-    return None if job is None else Quote(job.cost, "estimate", f"as charged on {job.created_at.astimezone():%Y-%m-%d}")
+    charge = next(_charged_like(store, model, params, files), None)
+    if charge is None:
+        return None
+    return Quote(charge.cost, "estimate", f"as charged on {charge.created_at.astimezone():%Y-%m-%d}")
 
 
-def _charged_like(store: Store, model: str, params: Mapping[str, Any], files: Mapping[str, int]) -> Iterator[Job]:
-    """Yield the newest jobs with the same model, priced params and number of files whose cost is known."""
+def _charged_like(store: Store, model: str, params: Mapping[str, Any], files: Mapping[str, int]) -> Iterator[Charge]:
+    """Yield the newest charges for the same model, priced params and number of files."""
     wanted = {name: params.get(name) for name in priced_params(model)}
-    for job in store.charged_like(model, wanted):
-        if all(job.params.get(name) == value for name, value in wanted.items()) and _counts(job.images) == files:
-            yield job
+    for charge in store.charged_like(model, wanted):
+        if all(charge.params.get(name) == value for name, value in wanted.items()) and _counts(charge.images) == files:
+            yield charge
 
 
 def published_for(model: Model, params: Mapping[str, Any]) -> Quote | None:

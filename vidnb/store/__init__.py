@@ -83,6 +83,17 @@ class Event:
     note: str
 
 
+@dataclass(frozen=True)
+class Charge:
+    """What a service charged for a job, and all on which that may depend."""
+
+    id: str
+    created_at: datetime
+    params: Mapping[str, Any]
+    images: Mapping[str, Any]
+    cost: Cost
+
+
 _open_stores: weakref.WeakSet[Store] = weakref.WeakSet()
 
 
@@ -684,9 +695,14 @@ class Store:
                 for submitted, done in connection.execute(queries.TOOK.where(*same), values)
             ]
 
-    def charged_like(self, model: str, params: Mapping[str, Any], limit: int = 200) -> list[Job]:
-        """Return the newest real jobs like this one whose cost the service told, finished or not."""
-        return self._jobs(queries.CHARGED_LIKE.where(*queries.like(params)).limit(limit), {"model_is": model})
+    def charged_like(self, model: str, params: Mapping[str, Any], limit: int = 200) -> list[Charge]:
+        """Return the charges of the newest real jobs like this one whose cost the service told, finished or not."""
+        query = queries.CHARGED_LIKE.where(*queries.like(params)).limit(limit)
+        with self.reading() as connection:
+            return [
+                Charge(row.id, row.created_at, row.params, row.images, Cost(row.cost_amount, row.cost_unit))
+                for row in connection.execute(query, {"model_is": model})
+            ]
 
     def latencies(self, model: str, emulated: bool, limit: int = 50) -> list[float]:
         """The seconds from submit to finish of the model's newest clips, newest first."""

@@ -71,8 +71,9 @@ REPLAYED = (
     .order_by(*NEWEST)
     .limit(1)
 )
+# The address is written so that SQLite does not begin with the index of takes, in which nearly every job has this one.
 SEEDED = (
-    JOB.where(JOBS.c.base_url == bindparam("base_url"), JOBS.c.seeded_hash == bindparam("recipe_hash"))
+    JOB.where(JOBS.c.base_url.concat("") == bindparam("base_url"), JOBS.c.seeded_hash == bindparam("recipe_hash"))
     .where(IS_FIRST_OR_OWN)
     .where(LIVE)
     .order_by(*NEWEST)
@@ -111,7 +112,11 @@ TOOK = (
     .order_by(*NEWEST)
     .limit(bindparam("limit"))
 )
-CHARGED_LIKE = JOB.where(~JOBS.c.imported, JOBS.c.model == bindparam("model_is"), CHARGED).order_by(*NEWEST)
+CHARGED_LIKE = (
+    select(*(JOBS.c[name] for name in ("id", "created_at", "params", "images", "cost_amount", "cost_unit")))
+    .where(~JOBS.c.imported, JOBS.c.model == bindparam("model_is"), CHARGED)
+    .order_by(*NEWEST)
+)
 UNPRICED_JOBS = JOB.join_from(JOBS, RESERVATIONS, JOBS.c.id == RESERVATIONS.c.job_id).where(UNPRICED)
 
 IS_FREE = or_(

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Text,
     Update,
     and_,
@@ -25,6 +26,9 @@ from sqlalchemy import (
     union_all,
     update,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
 
 from vidnb.records import TERMINAL, TRANSITIONS, State, storable
 from vidnb.store.tables import (
@@ -170,6 +174,19 @@ FILES_IN_USE = select(JOBS.c.clip_sha256, JOBS.c.outputs, JOBS.c.images).where(
 )
 
 
+class Place(GenericFunction[int]):
+    """Where a text first stands in another one, from 1 on; 0 where it does not."""
+
+    type = Integer()
+    name = "instr"
+    inherit_cache = True
+
+
+@compiles(Place, "postgresql")
+def _place_in_postgres(place: Place, compiler: SQLCompiler, **options: Any) -> str:
+    return f"strpos{compiler.function_argspec(place, **options)}"
+
+
 def files_of(clips: Iterable[str | None], images: Mapping[str, Any]) -> set[tuple[str, str]]:
     """The files of a job, each by hash and suffix; `clips` are the hashes of its clips."""
     found = {(sha256, ".mp4") for sha256 in clips if sha256 is not None}
@@ -218,9 +235,9 @@ def tagged(tag: str) -> ColumnElement[bool]:
 
 
 def in_prompt(part: str) -> ColumnElement[bool]:
-    """Whether this is a part of the prompt, in any case; quicker than LIKE, and the same in every database."""
+    """Whether this is a part of the prompt, in any case."""
     folded = storable(part.casefold())
-    return func.replace(JOBS.c.prompt_folded, folded, "") != JOBS.c.prompt_folded if folded else true()
+    return has_text(JOBS.c.prompt_folded, folded) if folded else true()
 
 
 def has_text(column: ColumnElement[Any], part: str) -> ColumnElement[bool]:
@@ -229,8 +246,7 @@ def has_text(column: ColumnElement[Any], part: str) -> ColumnElement[bool]:
     In a JSON list an item with its bracket or comma before it is found as a whole or not at all: within a text its
     quotation mark would have a backslash before it.
     """
-    text = type_coerce(column, Text)
-    return func.replace(text, part, "") != text
+    return Place(type_coerce(column, Text), part) > 0
 
 
 def worded(words: str) -> ColumnElement[bool]:

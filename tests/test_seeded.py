@@ -29,6 +29,7 @@ import httpx
 import pytest
 from damages import DAMAGED
 from decisions import DECIDED
+from lines import LINED
 from litter import LITTERED
 from plugging import PLUGGED
 from purses import CAPPED
@@ -265,7 +266,7 @@ class _Silence(httpx.AsyncByteStream):
             yield b" "
 
 
-HARDSHIPS = DECIDED | CAPPED | DAMAGED | LITTERED | PLUGGED | SET | hardships.HARDSHIPS
+HARDSHIPS = DECIDED | CAPPED | DAMAGED | LITTERED | LINED | PLUGGED | SET | hardships.HARDSHIPS
 FORKING = ("A3", "A6", "B14", "B17", "B18")
 KINDS: dict[str, Kind] = {
     "A1 somebody else's work in the list": someone_elses,

@@ -7,6 +7,7 @@ import multiprocessing
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ __all__ = ["database", "postgres_server"]  # fixtures
 
 FORK = multiprocessing.get_context("forkserver")
 LEONARDO = providers.get("leonardo")
+SLOTS: list[Any] = []
+"""Slots that are held: one that nobody knows any more would be given back."""
 
 
 class Hand(Clock):
@@ -72,7 +75,14 @@ def job(store: Store, number: int, **changes: Any) -> Job:
         state=State.INTENDED, params={}, images={}, emulated=False, base_url="https://cloud.leonardo.ai",
         created_at=store.clock.utc(), lease_owner="me", lease_until=store.clock.utc() + timedelta(days=1),
     )  # fmt: skip
-    return store.intend(row)[0]
+    return store.intend(replace(row, **changes))[0]
+
+
+async def sent(line: Limiter, job: Job) -> None:
+    """Return once the job may be sent; it holds its slot to the end of the test, as it is on its way."""
+    SLOTS.append(line.slot(job))
+    await SLOTS[-1].__aenter__()
+    await line.may_submit(job)
 
 
 def places(url: str, seconds: float, gate: Any, queue: Any) -> None:
@@ -127,19 +137,19 @@ async def test_a_few_submits_after_a_rest_go_at_once_and_the_others_are_spread(s
     line = Limiter(store, live(Rates(2000, 100, 10)), 1000)
     started = store.clock.now()
     for number in range(10):
-        await line.may_submit(job(store, number))
+        await sent(line, job(store, number))
     assert store.clock.now() == pytest.approx(started)
     for number in range(10, 20):
-        await line.may_submit(job(store, number))
+        await sent(line, job(store, number))
     assert store.clock.now() - started == pytest.approx(10 * 60 / 88)
 
 
 @pytest.mark.anyio
 async def test_places_at_the_service_are_counted_over_all_clients_and_freed_by_the_end_of_a_job(store: Store) -> None:
     one, other = (Limiter(store, live(Rates(2000, 6000, 2)), 2) for _ in range(2))
-    await one.may_submit(job(store, 1))
-    await other.may_submit(job(store, 2))
-    third = asyncio.create_task(one.may_submit(job(store, 3)))
+    await sent(one, job(store, 1))
+    await sent(other, job(store, 2, lease_owner="you"))
+    third = asyncio.create_task(sent(one, job(store, 3)))
     for _ in range(20):
         await asyncio.sleep(0)
     assert not third.done()
@@ -151,28 +161,43 @@ async def test_places_at_the_service_are_counted_over_all_clients_and_freed_by_t
 
 @pytest.mark.anyio
 async def test_what_a_dead_process_held_is_free_once_its_lease_has_run_out(store: Store) -> None:
-    line = Limiter(store, live(Rates(2000, 6000, 1)), 1)
-    await line.may_submit(job(store, 1))
+    line, other = (Limiter(store, live(Rates(2000, 6000, 1)), 1) for _ in range(2))
+    await sent(line, job(store, 1))
     store.lease("job1", "me", -1.0)
-    await line.may_submit(job(store, 2))
+    await sent(other, job(store, 2, lease_owner="you"))
 
 
 @pytest.mark.anyio
 async def test_a_place_that_a_killed_process_took_and_did_not_use_keeps_nobody_waiting(store: Store) -> None:
     line, left = Limiter(store, live(Rates(2000, 6000, 1)), 1), job(store, 1)
-    await line.may_submit(left)
+    await sent(line, left)
     # The next process has the leases of both, and happens to begin with the other one.
     store.release(left.id, "me")
     assert store.lease(left.id, "you", 3600.0)
     async with asyncio.timeout(10):
-        await Limiter(store, live(Rates(2000, 6000, 1)), 1).may_submit(job(store, 2))
+        await sent(Limiter(store, live(Rates(2000, 6000, 1)), 1), job(store, 2, lease_owner="you"))
+
+
+@pytest.mark.anyio
+async def test_a_place_of_a_job_that_stands_in_the_line_again_keeps_nobody_waiting(store: Store) -> None:
+    line, first = Limiter(store, live(Rates(2000, 6000, 1)), 1), job(store, 1)
+    async with line.slot(first):
+        await line.may_submit(first)  # and then there is no connection, and somebody asks for it once more
+    second = job(store, 2)
+    async with asyncio.timeout(10), line.slot(second):
+        again = asyncio.create_task(sent(line, first))
+        await line.may_submit(second)
+        store.move(second.id, State.CANCELLED)
+    async with asyncio.timeout(10):
+        await again
 
 
 @pytest.mark.anyio
 async def test_a_refused_submit_does_not_stand_behind_those_that_wait_for_its_place(store: Store) -> None:
-    line, first = Limiter(store, live(Rates(2000, 6000, 1)), 1), job(store, 1)
-    await line.may_submit(first)
-    second = asyncio.create_task(line.may_submit(job(store, 2)))
+    line, first = Limiter(store, live(Rates(2000, 6000, 2)), 2), job(store, 1)
+    await sent(Limiter(store, live(Rates(2000, 6000, 2)), 2), job(store, 3, lease_owner="you"))
+    await sent(line, first)
+    second = asyncio.create_task(sent(line, job(store, 2)))
     for _ in range(20):
         await asyncio.sleep(0)
     async with asyncio.timeout(10):
@@ -187,17 +212,17 @@ async def test_a_refused_submit_does_not_stand_behind_those_that_wait_for_its_pl
 async def test_a_refusal_pauses_the_whole_line_and_what_passes_ends_the_count(store: Store) -> None:
     line, other = (Limiter(store, live(Rates(2000, 60_000, 100)), 100) for _ in range(2))
     first = job(store, 1)
-    await line.may_submit(first)
+    await sent(line, first)
     refused = RateLimitError("slow down")
     refused.retry_after_s = 7.0
     started = store.clock.now()
     await line.refused(first, refused)
     assert store.clock.now() - started == pytest.approx(7, abs=0.1)
-    await other.may_submit(job(store, 2))
+    await sent(other, job(store, 2))
     rows, lane = PaceRows(store), live(Rates(2000, 60_000, 100)).lane
     assert rows.look(lane, "submit").refused == 1
     await line.accepted()
-    await other.may_submit(job(store, 3))
+    await sent(other, job(store, 3))
     assert rows.look(lane, "submit").refused == 0
 
 
@@ -213,9 +238,9 @@ async def test_refusals_of_calls_that_were_on_their_way_together_are_one_pause(s
 async def test_a_place_that_was_given_before_a_pause_moves_on_by_as_long(store: Store) -> None:
     line = Limiter(store, live(Rates(600, 6, 1)), 100)
     rows = PaceRows(store)
-    await line.may_submit(job(store, 1))
+    await sent(line, job(store, 1))
     started = store.clock.now()
-    waiting = asyncio.create_task(line.may_submit(job(store, 2)))
+    waiting = asyncio.create_task(sent(line, job(store, 2)))
     rows.refuse(live(Rates(600, 6, 1)).lane, "submit", 30.0)
     await waiting
     assert store.clock.now() - started >= 30.0
@@ -225,7 +250,7 @@ async def test_a_place_that_was_given_before_a_pause_moves_on_by_as_long(store: 
 async def test_many_refusals_in_a_row_end_in_a_sentence(store: Store) -> None:
     line = Limiter(store, live(Rates(2000, 6000, 10)), 10)
     first = job(store, 1)
-    await line.may_submit(first)
+    await sent(line, first)
     for _ in range(limiter.MANY - 1):
         await line.refused(first, RateLimitError("slow down"))
     with pytest.raises(RateLimitError, match=f"it said 429 {limiter.MANY} times in a row; nothing was charged"):
@@ -283,7 +308,7 @@ async def test_a_poll_that_is_refused_pauses_the_polls_of_all_processes_and_no_s
     one, other = (Limiter(store, live(Rates(2000, 60_000, 100)), 100) for _ in range(2))
     started = store.clock.now()
     await one.read_refused(refusal(45.0))
-    await other.may_submit(job(store, 1))
+    await sent(other, job(store, 1))
     assert store.clock.now() - started < 1
     await other.may_read()
     assert store.clock.now() - started == pytest.approx(45, abs=0.5)

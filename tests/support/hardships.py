@@ -225,8 +225,8 @@ def _tell(service: Stranger, strike: Callable[[str], None]) -> None:
     service.on_download = lambda request, work: strike("download")  # type: ignore[func-returns-value]
 
 
-def client_on(home: Path, service: httpx.AsyncBaseTransport) -> AsyncClient:
-    return AsyncClient(home, keys=KEYS, transport=service, sleep=no_rest)
+def client_on(home: Path, service: httpx.AsyncBaseTransport, **settings: Any) -> AsyncClient:
+    return AsyncClient(home, keys=KEYS, transport=service, sleep=no_rest, **settings)
 
 
 async def no_rest(seconds: float) -> None:

@@ -29,8 +29,9 @@ from vidnb.clock import Clock
 from vidnb.emulator import Emulator
 from vidnb.records import State
 from vidnb.store import Store
+from vidnb.store.sweeps import SweepRows
 from vidnb.sweeps.outlook import Group
-from vidnb.sweeps.running import RunProgress
+from vidnb.sweeps.running import Run, RunProgress
 
 pytestmark = pytest.mark.anyio
 WORKERS = multiprocessing.get_context("forkserver")
@@ -99,6 +100,21 @@ async def test_a_database_that_another_holds_for_long_is_waited_for(tmp_path: Pa
         await client.resume()  # a job whose reply could not be written is found in the service's list
     assert posts(recorders) <= 12
     held.close()
+
+
+async def test_the_job_of_a_process_that_dies_under_a_full_purse_is_taken_up(tmp_path: Path) -> None:
+    emulator, _ = watched(tmp_path)
+    async with emulated(tmp_path, emulator) as client, emulated(tmp_path, emulator) as other:
+        sweep = vidnb.sweep(**quick(2, budget_jobs=1), client=client)
+        sweep.prepare()
+        run = Run(other, sweep.id, sweep.purse, sweep.plan)
+        job, _ = SweepRows(other.store).claim(sweep.id, sweep.plan.jobs[0].base_url, run._row)
+        host, boot, _, pid, started, _ = other.engine.leases.owner.rsplit("/", 5)
+        other.store.release(job.id, other.engine.leases.owner)
+        other.store.lease(job.id, f"{host}/{boot}/4026500000/{pid}/{started}/abcdef12", 1.5)  # it gives no more signs
+        async with asyncio.timeout(60):
+            progress = await sweep.run_async()
+        assert (progress.word, progress.counts()[Group.DONE]) == ("budget", 1)
 
 
 class Jumping(Clock):

@@ -153,7 +153,7 @@ class Engine:
         if job.state is State.AMBIGUOUS:
             job = await self.reconcile(job)
         if job.state is State.INTENDED:
-            async with lane.slots:
+            async with lane.limiter.slot(job):
                 job = await self._submit(job, lane)
                 return await self._follow(job, lane)
         return await self._follow(job, lane)

@@ -1,8 +1,7 @@
-"""What the jobs share that one key sends to one service: the connection, the slots, and the list of newest jobs."""
+"""What the jobs share that one key sends to one service: the connection, the pace, and the list of newest jobs."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,12 +20,10 @@ class Lane:
     """The way that the jobs of one key take to one service."""
 
     wire: Wire
-    slots: asyncio.Semaphore
-    """Submits wait for one; it is held until the job's end."""
     listing: Listing
     """The list of newest jobs, which answers for several at once."""
     limiter: Limiter
-    """The pace of the key, kept with all other processes of the folder."""
+    """The pace of the key, kept with all other processes of the folder, and the slots of this one."""
 
 
 class Lanes:
@@ -56,5 +53,5 @@ class Lanes:
             at_once = self._in_flight or target.provider.rates.in_flight
             limiter = Limiter(self._store, target, at_once)
             wire.pace = limiter
-            self._lanes[target.lane] = Lane(wire, asyncio.Semaphore(at_once), Listing(wire, self._store.clock), limiter)
+            self._lanes[target.lane] = Lane(wire, Listing(wire, self._store.clock), limiter)
         return self._lanes[target.lane]

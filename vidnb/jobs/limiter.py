@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from vidnb.errors import RateLimitError, StoreError
@@ -56,8 +58,24 @@ class Limiter(Pace):
         self._submit = pace(rates.submits_per_minute, rates.in_flight) if self._limited else (0.0, 1)
         self._read = pace(rates.requests_per_minute, rates.in_flight) if self._limited else (0.0, 1)
         self._turn = asyncio.Lock()
+        self._slots = asyncio.Semaphore(at_once)
+        self._sending: set[str] = set()
         self._refused = self._reads_refused = 0
         self._quiet_until = float("-inf")
+
+    @asynccontextmanager
+    async def slot(self, job: Job) -> AsyncIterator[None]:
+        """Wait until so few jobs of this process are on their way that one more may be, and hold that for the block.
+
+        A job outside of it has no claim to a place at the service, whatever it had before: one inside would wait for
+        that place, and this job for the slot.
+        """
+        async with self._slots:
+            self._sending.add(job.id)
+            try:
+                yield
+            finally:
+                self._sending.discard(job.id)
 
     async def may_submit(self, job: Job) -> None:
         """Return once the job has a place at the service and it is its turn."""
@@ -68,7 +86,9 @@ class Limiter(Pace):
     async def _place(self, job: Job) -> Turn:
         """Return the turn of a job once it has a place at the service, its own or one that became free."""
         while True:
-            place = await self._aside(self._rows.submit_turn, self._lane, job, self._at_once, *self._submit)
+            place = await self._aside(
+                self._rows.submit_turn, self._lane, job, {job.id, *self._sending}, self._at_once, *self._submit
+            )
             if place is not None:
                 self._refused = place.refused
                 return place

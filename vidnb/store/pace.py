@@ -3,11 +3,13 @@
 A turn is taken by one UPDATE (GCRA: the time of the next free call moves on by one step), so whoever comes
 first is served first, whichever process it is. Places at the service are counted from the jobs that hold one and whose
 lease has not run out: what a dead process held is free with its lease. A place that was taken and not used yet is its
-taker's alone: whoever takes the job up later stands in the line like any other, and would wait there for itself.
+taker's alone, and only while it is about to send: whoever takes the job up later, or again, stands in the line like any
+other, and would wait there for itself.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +57,11 @@ _HELD = (
         JOBS.c.lease_until >= bindparam("lease_now"),
         or_(
             JOBS.c.state.in_([state.value for state in AT_SERVICE]),
-            and_(JOBS.c.state == State.INTENDED.value, JOBS.c.lease_owner == SLOTS.c.owner),
+            and_(
+                JOBS.c.state == State.INTENDED.value,
+                JOBS.c.lease_owner == SLOTS.c.owner,
+                or_(SLOTS.c.owner != bindparam("worker"), JOBS.c.id.in_(bindparam("sending", expanding=True))),
+            ),
         ),
     )
 )
@@ -99,19 +105,25 @@ class PaceRows:
         with self._store.writing() as connection:
             return self._next(connection, lane, kind, step_s, burst)
 
-    def submit_turn(self, lane: str, job: Job, at_once: int, step_s: float, burst: int = 1) -> Turn | None:
+    def submit_turn(
+        self, lane: str, job: Job, sending: Collection[str], at_once: int, step_s: float, burst: int = 1
+    ) -> Turn | None:
         """Return the next free turn for a submit, with a place at the service; None where all of those are taken.
 
         Args:
             lane: whose submits, and where.
             job: to send; whoever has its lease takes the place.
+            sending: this job and the others that the same worker is about to send; its places for any more are free.
             at_once: places at the service.
             step_s: seconds between two submits; 0 for no limit.
             burst: so many submits may be made at once after a rest.
         """
         lease_now = self._store.clock.utc()
         with self._store.writing() as connection:
-            values = {"account_is": lane, "kind_is": "submit", "lease_now": lease_now}
+            values = {
+                "account_is": lane, "kind_is": "submit", "lease_now": lease_now,
+                "worker": job.lease_owner or "", "sending": list(sending),
+            }  # fmt: skip
             if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
                 connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(lane))))
             connection.execute(_FREE, values)
@@ -125,7 +137,7 @@ class PaceRows:
 
     def in_flight(self, lane: str) -> int:
         """Return how many places at the service are taken."""
-        values = {"account_is": lane, "lease_now": self._store.clock.utc()}
+        values = {"account_is": lane, "lease_now": self._store.clock.utc(), "worker": "", "sending": []}
         with self._store.reading() as connection:
             return int(connection.execute(_COUNT, values).scalar_one())
 

@@ -94,6 +94,7 @@ class Run:
         self._places: dict[Key, int] = {job.key: place for place, job in enumerate(plan.jobs)}
         self._seen: set[int] = set()
         self._outstanding: dict[str, set[asyncio.Task[Job]]] = {}
+        self._driven: set[str] = set()
         self._news = asyncio.Event()
         self._step = 0
         self.progress = RunProgress([], clock=client.clock)
@@ -130,7 +131,6 @@ class Run:
         """Keep the jobs of one service coming until no cell waits, or there is a reason to end."""
         outstanding = self._outstanding.setdefault(base_url, set())
         wanted = self._at_once(base_url) + SPARE
-        rest_s = 1.0
         while self.progress.word not in ("halted", "stopped"):
             if self._is_paused() or len(outstanding) >= wanted:
                 await self._change(outstanding)
@@ -141,6 +141,7 @@ class Run:
                 if not await self._is_anything_moving():
                     self._halt("budget", str(refusal(error)))
                     return
+                await self._patiently(self._take_up)  # a job of a killed process gives nothing back by itself
                 await self._change(outstanding)  # what is settled for less than was reserved makes room
                 continue
             if claimed is None:
@@ -150,9 +151,7 @@ class Run:
             job, _ = claimed
             if job.is_terminal or job.state is State.AMBIGUOUS:
                 continue
-            task = asyncio.create_task(self._drive(job, rest_s), name=f"vidnb sweep job {job.id[:8]}")
-            outstanding.add(task)
-            task.add_done_callback(outstanding.discard)
+            self._send_off(job)
             await asyncio.sleep(0)
 
     async def _any_left(self, base_url: str, outstanding: set[asyncio.Task[Job]]) -> bool:
@@ -183,8 +182,9 @@ class Run:
                 self._online()
             return found
 
-    async def _drive(self, job: Job, rest_s: float) -> Job:
+    async def _drive(self, job: Job) -> Job:
         """See one job to its end; where there is no connection, or no room on the disk, wait for it."""
+        rest_s = 1.0
         while True:
             try:
                 job = await asyncio.shield(self.client.drive(job))
@@ -225,12 +225,22 @@ class Run:
                 continue
             on_its_way = True
             job = await self._aside(self.client.job, standing.job_id)
-            if job.is_moving and self.client.is_left_alone(job):
-                tasks = self._outstanding.setdefault(job.base_url, set())
-                task = asyncio.create_task(self._drive(job, 1.0), name=f"vidnb sweep job {job.id[:8]}")
-                tasks.add(task)
-                task.add_done_callback(tasks.discard)
+            if job.is_moving and job.id not in self._driven and self.client.is_left_alone(job):
+                self._send_off(job)
         return on_its_way
+
+    def _send_off(self, job: Job) -> None:
+        """Drive the job in a task of its own, which counts as outstanding at its service until the job's end."""
+        task = asyncio.create_task(self._drive(job), name=f"vidnb sweep job {job.id[:8]}")
+        tasks = self._outstanding.setdefault(job.base_url, set())
+        tasks.add(task)
+        self._driven.add(job.id)
+
+        def ended(task: asyncio.Task[Job]) -> None:
+            tasks.discard(task)
+            self._driven.discard(job.id)
+
+        task.add_done_callback(ended)
 
     async def _see_off(self) -> None:
         """Return once no job of the sweep is on its way any more, whoever drives it."""

@@ -37,9 +37,11 @@ from vidnb.errors import (
     JobTimeoutError,
     ParamsError,
     RateLimitError,
+    StoreError,
     TransportError,
     VidnbError,
 )
+from vidnb.jobs.engine import WRITE_TRIES
 from vidnb.jobs.schedule import Schedule
 from vidnb.records import State
 
@@ -524,3 +526,56 @@ async def test_an_id_that_another_job_has_does_not_settle_an_ambiguous_one(tmp_p
             await client.generate("a koala", **ONEMIN)
         with pytest.raises(JobError, match="already"):
             await client.settle(caught.value.job, remote_id=f" {other.job.remote_id} ")
+
+
+@pytest.mark.parametrize(
+    ("fault", "refused", "tries", "end"),
+    [
+        ("", State.RUNNING, WRITE_TRIES, State.DONE),
+        ("moderation:submit:1", State.FAILED, 1, State.FAILED),
+        ("429:submit:1", State.INTENDED, 1, State.DONE),
+    ],
+)
+async def test_what_came_of_a_submit_is_written_once_the_database_takes_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, refused: State, tries: int, end: State
+) -> None:
+    emulator = emulator_in(tmp_path, *filter(None, [fault]))
+    async with AsyncClient(tmp_path, emulator=emulator, sleep=no_rest) as client:
+        move, left = client.store.move, [tries]
+
+        def moved(job_id: str, to: State, **columns: Any) -> Any:
+            if to in (refused, State.AMBIGUOUS) and left[0]:
+                left[0] -= 1
+                raise StoreError("the server is away")
+            return move(job_id, to, **columns)
+
+        monkeypatch.setattr(client.store, "move", moved)
+        with pytest.raises(StoreError, match="the server is away"):
+            await client.generate("a koala", model="1min/pika")
+        with contextlib.suppress(JobFailedError):
+            await client.generate("a koala", model="1min/pika")
+        (row,) = client.jobs()
+        assert row.state is end
+        assert State.AMBIGUOUS not in [event.state for event in client.store.events(row.id)]
+    assert posts(emulator) == (2 if fault.startswith("429") else 1)
+
+
+async def test_a_lease_that_cannot_be_looked_at_keeps_the_submit_back_without_a_doubt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator = emulator_in(tmp_path)
+    async with AsyncClient(tmp_path, emulator=emulator, sleep=no_rest) as client:
+        holder, away = client.store.holder, [True]
+
+        def held(job_id: str) -> Any:
+            if away.pop() if away else False:
+                raise StoreError("the server is away")
+            return holder(job_id)
+
+        monkeypatch.setattr(client.store, "holder", held)
+        with pytest.raises(StoreError, match="the server is away"):
+            await client.generate("a koala", **QUICK)
+        assert posts(emulator) == 0
+        clip = await client.generate("a koala", **QUICK)
+        assert State.AMBIGUOUS not in [event.state for event in client.store.events(clip.job.id)]
+    assert posts(emulator) == 1

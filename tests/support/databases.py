@@ -27,32 +27,54 @@ def postgres_server() -> Iterator[str]:
     if GIVEN:
         yield GIVEN
         return
+    check_server_is_here("neither VIDNB_TEST_POSTGRES_URL nor initdb and pg_ctl")
+    with own_server() as server:
+        yield server.url
+
+
+def check_server_is_here(why: str = "no initdb and pg_ctl") -> None:
+    """Skip the test where there is no PostgreSQL that it could start."""
     if not (shutil.which("initdb") and shutil.which("pg_ctl")):
-        pytest.skip("no PostgreSQL: neither VIDNB_TEST_POSTGRES_URL nor initdb and pg_ctl")
-    with started_server() as url:
-        yield url
+        pytest.skip(f"no PostgreSQL: {why}")
+
+
+class Server:
+    """A PostgreSQL server on a Unix socket, to be started and stopped. It refuses to run as root, so there it runs as
+    the user postgres."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._user = "postgres" if os.geteuid() == 0 else None
+        if self._user:
+            shutil.chown(folder, self._user)
+        self._run("initdb", "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+        self.url = f"postgresql://postgres@/postgres?host={folder}"
+
+    def start(self) -> None:
+        options = f"-c listen_addresses= -c unix_socket_directories={self._folder} -c fsync=off"
+        self._control("-o", options, "-l", str(self._folder / "log"), "-w", "start")
+
+    def stop(self, mode: str = "immediate") -> None:
+        self._control("-m", mode, "-w", "stop")
+
+    def _control(self, *words: str) -> None:
+        self._run("pg_ctl", "-D", str(self._folder / "data"), *words)
+
+    def _run(self, *command: str) -> None:
+        subprocess.run(command, check=True, user=self._user, cwd=self._folder, stdout=subprocess.DEVNULL)
 
 
 @contextlib.contextmanager
-def started_server() -> Iterator[str]:
-    """A server on a Unix socket. It refuses to run as root, so there it runs as the user postgres."""
-    user = "postgres" if os.geteuid() == 0 else None
+def own_server() -> Iterator[Server]:
+    """A started server in a temporary folder, which is stopped and gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="vidnb-pg-"))
     try:
-        if user:
-            shutil.chown(folder, user)
-
-        def run(*command: str) -> None:
-            subprocess.run(command, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
-
-        data = str(folder / "data")
-        run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-        options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
-        run("pg_ctl", "-D", data, "-o", options, "-l", str(folder / "log"), "-w", "start")
+        server = Server(folder)
+        server.start()
         try:
-            yield f"postgresql://postgres@/postgres?host={folder}"
+            yield server
         finally:
-            run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+            server.stop()
     finally:
         shutil.rmtree(folder)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from databases import database, postgres_server, schema_on
+from databases import check_server_is_here, database, own_server, postgres_server, schema_on
 from fakes import QUICK, emulated
 from sweeping import posts, quick, watched
 
@@ -27,7 +27,7 @@ from vidnb.store.search import Field, Term
 from vidnb.store.sweeps import SweepRows
 from vidnb.sweeps import working
 from vidnb.sweeps.outlook import Group
-from vidnb.sweeps.running import planned_of
+from vidnb.sweeps.running import RunProgress, planned_of
 from vidnb.sweeps.working import Worker
 
 __all__ = ["database", "postgres_server"]  # fixtures
@@ -106,6 +106,45 @@ async def test_a_worker_waits_for_a_database_that_another_holds_and_says_so(
         assert counts.get(Group.DONE, 0) + counts.get(Group.UNCLEAR, 0) == 8
     assert any("Nothing is lost; it is tried again." in text for text in said), said
     assert posts(recorders) == 8
+
+
+@pytest.mark.long
+async def test_a_database_server_that_is_gone_for_twenty_seconds_is_waited_for_by_a_sweep_and_by_a_worker(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    check_server_is_here()
+    emulator, recorders = watched(tmp_path)
+    words: dict[str, str] = {}
+    said: list[str] = []
+    with own_server() as server:
+        options: dict[str, Any] = {"emulator": emulator, "database_url": server.url}
+        async with AsyncClient(tmp_path, **options) as one, AsyncClient(tmp_path, **options) as other:
+            far_enough = asyncio.Event()
+
+            def change(news: RunProgress, _: list[int]) -> None:
+                words.setdefault(news.word, news.why)
+                if news.counts()[Group.DONE] >= 10:
+                    far_enough.set()
+
+            worker = Worker(other, said.append)
+            running = asyncio.create_task(vidnb.sweep(**quick(60), client=one).run_async(on_change=change))
+            working = asyncio.create_task(worker.work(until_idle=True))
+            await far_enough.wait()
+            await asyncio.to_thread(server.stop, "fast")
+            await asyncio.sleep(20.0)
+            await asyncio.to_thread(server.start)
+            async with asyncio.timeout(240):
+                progress = await running
+                await working
+        assert (progress.word, progress.counts()) == ("done", {Group.DONE: 60})
+    assert worker.done > 0
+    assert posts(recorders) == 60
+    assert set(emulator.stats()["jobs_by_prompt"].values()) == {1}
+    assert "the database cannot be reached" in words["offline"]
+    assert "Nothing is lost; it is tried again" in words["offline"]
+    assert ["the database cannot be reached" in text for text in said] == [True], said
+    warnings = [record.getMessage() for record in caplog.records if record.name == "vidnb"]
+    assert len([text for text in warnings if "others that wait for the same" in text]) <= 4, warnings
 
 
 def claim_all(url: str, sweep_id: str, base_url: str, gate: Any, queue: Any) -> None:

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 
 from vidnb import display
+from vidnb.errors import StoreError
 from vidnb.jobs.engine import Engine
 from vidnb.records import Job
 
@@ -23,6 +24,7 @@ class Runners:
         self._tasks: dict[str, asyncio.Task[Job]] = {}
         self._watchers: dict[str, list[asyncio.Queue[Job]]] = {}
         self._decisions: dict[str, asyncio.Event] = {}
+        self._is_store_told = False
 
     def __contains__(self, job_id: str) -> bool:
         return job_id in self._tasks
@@ -93,10 +95,20 @@ class Runners:
 
     def _ended(self, job_id: str, task: asyncio.Task[Job]) -> None:
         # A task nobody waits for must not complain of its error at exit; the row and the log have it.
-        if not task.cancelled() and task.exception() is not None:
-            display.log.warning("job %s: %s", job_id[:8], task.exception())
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._tell(job_id, error)
+        elif not task.cancelled():
+            self._is_store_told = False
         if self._tasks.get(job_id) is task:
             del self._tasks[job_id]
+
+    def _tell(self, job_id: str, error: BaseException) -> None:
+        """Log why a job's task ended early; a database that all jobs wait for is named once, until one goes on."""
+        if not isinstance(error, StoreError):
+            display.log.warning("job %s: %s", job_id[:8], error)
+        elif not self._is_store_told:
+            self._is_store_told = True
+            display.log.warning("job %s, and others that wait for the same: %s", job_id[:8], error)
 
 
 async def forward(queue: asyncio.Queue[Job], on_change: Callable[[Job], None]) -> None:

@@ -19,8 +19,8 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from vidnb import catalog
@@ -98,6 +98,7 @@ class Engine:
         self._reconciler = Reconciler(self._recorder, self._lanes, self._poller)
         self._uploads: dict[str, asyncio.Lock] = {}
         self._links: dict[str, Link] = {}
+        self._unwritten: dict[str, tuple[datetime | None, Callable[[], Awaitable[Job]]]] = {}
 
     async def run(self, job: Job) -> Job:
         """Return the job's row once it is at its end, or ambiguous.
@@ -146,6 +147,9 @@ class Engine:
     async def _drive(self, job: Job) -> Job:
         """Take the job as far as it goes; it is leased."""
         lane = self._lanes.of(job)
+        sent_at, write = self._unwritten.pop(job.id, (None, None))
+        if job.state is State.SUBMITTING and write is not None and sent_at == job.submitted_at:
+            job = await self._written(job, write)  # the database would not take it before
         if job.state is State.SUBMITTING:
             # Whoever sent the POST is gone (we have its lease) and left no reply.
             note = "the process that sent the submit ended before the reply"
@@ -226,10 +230,14 @@ class Engine:
             except TransportError as error:
                 if error.sent:
                     return await self._ambiguous(job, str(error))
-                await self._recorder.move(job, State.INTENDED, note=str(error))
+                await self._back(job, str(error))
+                raise
+            except StoreError:  # the last look at the lease, before anything left
+                with contextlib.suppress(StoreError):
+                    await self._back(job, "the lease could not be looked at; nothing was sent")
                 raise
             except RateLimitError as error:
-                job = await self._recorder.move(job, State.INTENDED, note=str(error))
+                job = await self._back(job, str(error))
                 if (error.retry_after_s or 0.0) > LONGEST_RETRY_AFTER_S:
                     raise _too_long(error, error.retry_after_s or 0.0) from None
                 try:
@@ -244,22 +252,44 @@ class Engine:
                 lost = isinstance(error, RejectedError) and sounds_lost(str(error))
                 if lost or error.status_code in UNDECIDED:  # it is said of a request that was passed on, too
                     return await self._ambiguous(job, str(error))
-                return await self._recorder.fail(job, error)
+                return await self._written(job, functools.partial(self._recorder.fail, job, error))
             except BaseException as error:
                 # The loop is ending, or there is a fault in here: nobody will read the reply.
                 await self._recorder.move(
                     job, State.AMBIGUOUS, note=f"the submit was interrupted ({type(error).__name__})"
                 )
                 raise
-            await lane.limiter.accepted()
-            job = await self._accepted(job, status)
-            self._recorder.replied(job)
-            if status.state not in (State.DOWNLOADING, State.FAILED):
-                return job
-            # A synchronous answer is the last poll too: later ones may know nothing of such a job.
-            if status.link is not None:
-                self._links[job.id] = status.link
-            return await self._poller.heard(job, status)
+            job = await self._written(job, functools.partial(self._taken, job, status))
+            with contextlib.suppress(StoreError):  # only the pace would come back sooner
+                await lane.limiter.accepted()
+            return job
+
+    async def _written(self, job: Job, write: Callable[[], Awaitable[Job]]) -> Job:
+        """Return the row once what came of the POST is in it; where the database refuses, the next drive writes it.
+
+        Until then this process alone knows it: to others, the job was sent and had no reply.
+        """
+        try:
+            return await write()
+        except StoreError as error:
+            if not isinstance(error, IllegalTransitionError):
+                self._unwritten[job.id] = (job.submitted_at, write)
+            raise
+
+    async def _back(self, job: Job, why: str) -> Job:
+        """Return the row of a job that was not sent, or not taken: it waits for the next try."""
+        return await self._written(job, functools.partial(self._recorder.move, job, State.INTENDED, note=why))
+
+    async def _taken(self, job: Job, status: Status) -> Job:
+        """Return the row of a job that the service took."""
+        job = await self._accepted(job, status)
+        self._recorder.replied(job)
+        if status.state not in (State.DOWNLOADING, State.FAILED):
+            return job
+        # A synchronous answer is the last poll too: later ones may know nothing of such a job.
+        if status.link is not None:
+            self._links[job.id] = status.link
+        return await self._poller.heard(job, status)
 
     async def _record_unsent(self, job: Job, why: str) -> None:
         """Say in the job's row that nothing was sent; where it is still this process's, it may be sent again."""
@@ -285,7 +315,8 @@ class Engine:
                 log.error("job %s was taken over; the service gave it the id %s", job.id, status.remote_id)
                 raise
             except StoreError as error:
-                log.error("job %s: the service gave it the id %s, but %s", job.id, status.remote_id, error)
+                if attempt == 0:
+                    log.error("job %s: the service gave it the id %s, but %s", job.id, status.remote_id, error)
                 if attempt == WRITE_TRIES - 1:
                     raise StoreError(
                         f"{error}. {job.provider} has job {job.id[:8]} under the id {status.remote_id}: once the data "

@@ -138,14 +138,17 @@ class Leases:
     async def _beat(self) -> None:
         """Keep the leases of the jobs in hand, for as long as there are any."""
         rest_s = self._lease_s / 4
+        is_told = False
         while self._held:
             await self._clock.wait(rest_s)
             rest_s = self._lease_s / 4
             try:
                 await self._renew()
+                is_told = False
             except StoreError as error:  # locked, a full disk: the next try may pass, and until then the lease holds
-                log.warning("the leases of %d jobs could not be renewed: %s", len(self._held), error)
-                rest_s = min(RETRY_S, rest_s)
+                if not is_told:
+                    log.warning("the leases of %d jobs could not be renewed: %s", len(self._held), error)
+                is_told, rest_s = True, min(RETRY_S, rest_s)
 
     async def _renew(self) -> None:
         mine = list(self._held)

@@ -247,12 +247,33 @@ class BotoishError(Exception):
     """What the clients of object stores raise: no OSError."""
 
 
+def test_a_service_that_does_not_answer_at_once_is_named_while_it_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "SILENT_S", 0.0)
+    asked = 0
+
+    def info(path: str) -> dict[str, str]:
+        nonlocal asked
+        asked += 1
+        deadline = time.monotonic() + 30
+        while not caplog.records and time.monotonic() < deadline:
+            time.sleep(0.01)
+        raise BotoishError("could not connect")
+
+    monkeypatch.setattr(_memory(), "info", info)
+    with pytest.raises(StoreError, match="could not connect"):
+        Files("memory://slow").put(DATA, "mp4")
+    assert caplog.messages == ["memory://slow does not answer yet. It is tried again for a while; nothing is lost"]
+    assert asked == 1, "each further question takes as long"
+
+
 @pytest.mark.parametrize("verb", ["exists", "path", "put"])
 def test_whatever_a_services_library_raises_becomes_a_sentence(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: Any, **options: Any) -> None:
         raise BotoishError("could not connect")
 
-    monkeypatch.setattr(_memory(), "isfile", refuse)
+    monkeypatch.setattr(_memory(), "info", refuse)
     files = Files("memory://away")
     with pytest.raises(StoreError, match=r"memory://away: BotoishError: could not connect; check VIDNB_FILES_URL"):
         files.put(DATA, "mp4") if verb == "put" else getattr(files, verb)(SHA256, "mp4")

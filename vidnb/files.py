@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import re
 import shutil
 import stat
+import threading
 import uuid
 from collections.abc import AsyncIterable, Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -27,6 +29,8 @@ from anyio import CapacityLimiter, to_thread
 from vidnb.clock import Clock
 from vidnb.errors import ConfigError, StoreError, VidnbError
 from vidnb.records import redact
+
+log = logging.getLogger("vidnb")
 
 T = TypeVar("T")
 
@@ -433,6 +437,10 @@ OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl
 a bucket of a misspelt name."""
 
 
+SILENT_S = 4.0
+"""A service that has not answered a short question for so long is named."""
+
+
 class _Remote:
     """A folder that fsspec reaches."""
 
@@ -443,13 +451,37 @@ class _Remote:
         self._shown = shown
         self._clock = clock
         self._swept_at = float("-inf")
+        self._is_told = False
 
     def __str__(self) -> str:
         return self._shown
 
     def exists(self, name: str) -> bool:
-        with remote_errors(self):
-            return bool(self._filesystem.isfile(f"{self._root}/{name}"))
+        # Every upload begins with this question, whose answer is short whatever the line can carry.
+        with remote_errors(self), self._told_if_silent():
+            try:  # not `isfile`, which says no as well where the service is away
+                return bool(self._filesystem.info(f"{self._root}/{name}")["type"] == "file")
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+            except PermissionError:  # S3 says so of what is missing, to whoever may not list the bucket
+                return False
+
+    @contextmanager
+    def _told_if_silent(self) -> Iterator[None]:
+        """Say once that the service does not answer yet: its library tries for half a minute before it says so."""
+        timer = threading.Timer(SILENT_S, self._tell)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+            self._is_told = False
+        finally:
+            timer.cancel()
+
+    def _tell(self) -> None:
+        if not self._is_told:
+            self._is_told = True
+            log.warning("%s does not answer yet. It is tried again for a while; nothing is lost", self)
 
     def upload(self, path: Path, name: str, *, anew: bool = False) -> None:
         """Copy a file into the remote folder, first under a temporary name and then under its own.

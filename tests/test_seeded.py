@@ -93,7 +93,14 @@ def wrong_guess(run: Run) -> None:
     """A1: what the list shows looks like ours while it is pending, and turns out to be something else."""
     service, dice = run.service, run.dice
     other = service.other("a koala", ago_s=-0.5, shade=240, **PENDING)
-    service.on_submit, service.hidden_lists = lost, 10**6
+    service.hidden_lists = 10**6
+
+    def submitted(request: httpx.Request, work: Work | None) -> httpx.Response | None:
+        if work is not None:
+            other.record["seed"] = work.body["parameters"].get("seed")  # else nobody would take it for ours
+        return lost(request, work)
+
+    service.on_submit = submitted
     end = dice.choice([{"status": "COMPLETE", **PICTURE}, {"status": "FAILED"}, {"status": "CANCELED"}, {"seed": 5}])
     after = dice.randint(1, 6)
 

@@ -61,6 +61,15 @@ def test_one_thing_that_differs_makes_it_another_job(told: dict[str, Any], why: 
     assert not fits(JOB, entry(**told), 0.0)
 
 
+def test_an_entry_without_our_seed_is_no_proof_and_one_without_a_prompt_does_not_fit() -> None:
+    assert fits(JOB, entry(), 0.0)
+    assert not is_sure(JOB, entry(), 0.0)
+    assert is_sure(JOB, entry(seed=7), 0.0)
+    assert is_sure(replace(JOB, params={"prompt": JOB.prompt}), entry(), 0.0)
+    assert not fits(JOB, entry(prompt="", seed=7), 0.0)
+    assert unlike(JOB, entry(prompt="", seed=7)) == ""  # a person names its id, and nothing speaks against it
+
+
 def test_a_job_that_began_with_a_picture_is_not_an_entry_without_one() -> None:
     job = replace(JOB, images={"start_image": [{"sha256": "b" * 64, "extension": "png"}]})
     assert unlike(job, entry(from_image=True)) == ""
@@ -98,11 +107,11 @@ def test_an_entry_without_a_time_can_be_the_job_and_proves_nothing() -> None:
 
 def test_an_entry_is_sure_by_its_tag_or_by_its_time_alone() -> None:
     early = BEGAN - timedelta(seconds=SAME_CLOCK_S + 1)
-    assert is_sure(JOB, entry(created_at=BEGAN), 0.0)
-    assert is_sure(JOB, entry(created_at=BEGAN), None)
-    assert not is_sure(JOB, entry(created_at=early), 0.0)
-    assert not is_sure(JOB, entry(created_at=early), None), "a clock that nobody knows is taken for ours"
-    assert is_sure(JOB, entry(created_at=early + timedelta(seconds=1)), None)
+    assert is_sure(JOB, entry(seed=7, created_at=BEGAN), 0.0)
+    assert is_sure(JOB, entry(seed=7, created_at=BEGAN), None)
+    assert not is_sure(JOB, entry(seed=7, created_at=early), 0.0)
+    assert not is_sure(JOB, entry(seed=7, created_at=early), None), "a clock that nobody knows is taken for ours"
+    assert is_sure(JOB, entry(seed=7, created_at=early + timedelta(seconds=1)), None)
     assert is_sure(JOB, entry(created_at=early, tag=JOB.id), 0.0)
     assert is_sure(JOB, entry(created_at=None, tag=JOB.id), None)
     assert fits(JOB, entry(created_at=early, tag=JOB.id), 0.0)

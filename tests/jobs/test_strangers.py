@@ -42,6 +42,17 @@ async def lost_job(client: AsyncClient, **values: Any) -> JobAmbiguousError:
     return caught.value
 
 
+def as_like_as(other: Work) -> Callable[[httpx.Request, Work | None], httpx.Response | None]:
+    """Lose the reply to a submit, and let somebody else's work have the seed that was sent."""
+
+    def submitted(request: httpx.Request, work: Work | None) -> httpx.Response | None:
+        if work is not None:
+            other.record["seed"] = work.body["parameters"].get("seed")
+        return lost(request, work)
+
+    return submitted
+
+
 OTHERS: dict[str, dict[str, Any]] = {
     "a picture": PICTURE,
     "a picture that is not done": {"status": "PENDING", "generated_images": [], "modelId": "aa77f04e"},
@@ -76,7 +87,7 @@ async def test_a_lost_reply_is_never_matched_with_somebody_elses_work(tmp_path: 
 async def test_a_guess_that_turns_out_wrong_becomes_ambiguous_again_and_the_right_one_is_found(tmp_path: Path) -> None:
     stranger = Stranger()
     other = stranger.other("a koala", ago_s=-1, status="PENDING", generated_images=[])
-    stranger.on_submit, stranger.hidden_lists = lost, 99
+    stranger.on_submit, stranger.hidden_lists = as_like_as(other), 99
 
     def turns_out(request: httpx.Request, work: Work | None) -> None:
         if work is other and work.polls == 3:
@@ -95,8 +106,8 @@ async def test_a_guess_that_turns_out_wrong_becomes_ambiguous_again_and_the_righ
 @pytest.mark.parametrize("end", ["FAILED", "CANCELED"])
 async def test_a_guess_that_fails_does_not_fail_our_job(tmp_path: Path, end: str) -> None:
     stranger = Stranger()
-    stranger.other("a koala", ago_s=-1, status=end, generated_images=[])
-    stranger.on_submit, stranger.hidden_lists = lost, 99
+    other = stranger.other("a koala", ago_s=-1, status=end, generated_images=[])
+    stranger.on_submit, stranger.hidden_lists = as_like_as(other), 99
     async with client_of(tmp_path, stranger) as client:
         job = (await lost_job(client)).job
         assert (job.state, job.remote_id) == (State.AMBIGUOUS, None)
@@ -174,8 +185,12 @@ async def test_a_link_that_comes_late_is_waited_for(tmp_path: Path, case: str, p
 
 @pytest.mark.parametrize(
     ("values", "record"),
-    [(LEONARDO, {"status": "CANCELED"}), (LEONARDO, {"status": None}), (ONEMIN, {"status": "EXPIRED"})],
-)
+    [
+        (LEONARDO, {"status": "CANCELED"}), (LEONARDO, {"status": None}), (ONEMIN, {"status": "EXPIRED"}),
+        (LEONARDO, {"status": "FAILED"}), (ONEMIN, {"status": "FAILURE"}),
+        (LEONARDO, {"status": "PENDING"}), (ONEMIN, {"status": "PROCESSING"}),
+    ],
+)  # fmt: skip
 async def test_a_clip_beside_a_word_that_stays_odd_is_fetched_in_the_end(
     tmp_path: Path, values: dict[str, Any], record: dict[str, Any]
 ) -> None:
@@ -275,6 +290,36 @@ async def test_a_link_whose_name_tells_little_is_better_than_none(tmp_path: Path
     async with client_of(tmp_path, stranger) as client:
         assert (await client.generate("a koala", **ONEMIN)).path.read_bytes() == film(stranger.paid[0].shade)
     assert len(stranger.downloads) == 1
+
+
+async def test_the_link_of_an_input_does_not_make_a_failed_job_look_finished(tmp_path: Path) -> None:
+    given = "https://files.example.com/in.mp4"
+    stranger = telling({"status": "FAILURE", "temporaryUrl": None, "promptObject": {"videoUrl": given}})
+    async with client_of(tmp_path, stranger) as client:
+        with pytest.raises(JobFailedError):
+            await client.generate("a koala", **ONEMIN)
+    assert not stranger.downloads
+
+
+async def test_a_typed_id_counts_where_the_service_does_not_repeat_the_prompt(tmp_path: Path) -> None:
+    stranger = telling({"prompt": None})
+    stranger.on_submit, stranger.hidden_lists = lost, 99
+    async with client_of(tmp_path, stranger) as client:
+        job = (await lost_job(client)).job
+        await client.settle(job, remote_id=stranger.paid[0].id)
+        assert (await client.wait(job)).path.read_bytes() == film(stranger.paid[0].shade)
+
+
+async def test_an_entry_without_our_seed_is_not_believed_to_be_ours(tmp_path: Path) -> None:
+    stranger = Stranger()
+    stranger.other("a koala", ago_s=-1, seed=None)
+    stranger.on_submit, stranger.hidden_lists = lost, 9
+    async with client_of(tmp_path, stranger) as client:
+        assert (await lost_job(client, seed=7)).job.remote_id is None
+        stranger.paid[0].hidden_lists = 0
+        stranger.works.pop(0)
+        assert (await client.generate("a koala", seed=7, **LEONARDO)).path.read_bytes() == film(stranger.paid[0].shade)
+    assert len(stranger.posts) == 1
 
 
 @pytest.mark.parametrize("values", [LEONARDO, ONEMIN], ids=["leonardo", "1min"])

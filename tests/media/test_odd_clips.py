@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -204,3 +205,33 @@ def test_a_picture_of_words_stands_for_a_clip_without_pictures() -> None:
     image = PIL.Image.open(io.BytesIO(video.card("There is no video in it, only sound.")))
     assert (image.format, image.size) == ("WEBP", (480, 270))
     assert np.asarray(image.convert("L")).max() > 150
+
+
+@pytest.mark.parametrize("name", ["a.flv", "a.ts", "a.ogg"])
+@pytest.mark.parametrize("part", [0.3, 0.5, 0.97])
+def test_a_part_of_a_file_is_no_whole_one(tmp_path: Path, name: str, part: float) -> None:
+    codec = {"a.flv": "flv1", "a.ts": "mpeg2video", "a.ogg": "libvpx"}[name]
+    try:
+        path = makers.write(tmp_path / name, codec)
+    except (ValueError, OSError) as error:
+        pytest.skip(f"this PyAV has no {codec}: {error}")
+    content = path.read_bytes()
+    assert video.verify_video(path).frames == 20
+    (tmp_path / f"more {name}").write_bytes(content + b"\0" * 77)  # what stands behind the end harms nothing
+    assert video.verify_video(tmp_path / f"more {name}").frames == 20
+    path.write_bytes(content[: int(part * len(content)) | 1])
+    with pytest.raises(MediaError, match="bytes are missing at its end; fetch it again"):
+        video.verify_video(path)
+
+
+def test_zeros_where_pictures_should_be_are_said_and_are_not_uploaded(tmp_path: Path) -> None:
+    path = makers.write(tmp_path / "a.mp4", "libx264")
+    content = bytearray(path.read_bytes())
+    start = content.index(b"mdat") + 4
+    length = int.from_bytes(content[start - 8 : start - 4], "big") - 8
+    content[start + length // 2 : start + length] = bytes(length - length // 2)
+    path.write_bytes(content)
+    note = video.verify_video(path).note or ""
+    assert re.search(r"It is damaged: \d+ of its 20 frames hold zeros where their pictures should be\.", note)
+    with pytest.raises(MediaError, match=r"the clip is damaged: .*; give a whole one"):
+        video.verify_input(path, "the clip")

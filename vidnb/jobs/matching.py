@@ -26,7 +26,7 @@ def unlike(job: Job, remote: RemoteJob) -> str:
         return "" if remote.tag == job.id else "it carries another job's tag"
     if remote.is_video is False:
         return "it is no video"
-    if _words(remote.prompt) != _words(job.prompt):
+    if remote.prompt and _words(remote.prompt) != _words(job.prompt):
         return "its prompt is another one"
     if remote.models is not None and job.model not in remote.models:
         return "its model is another one"
@@ -45,19 +45,28 @@ def unlike(job: Job, remote: RemoteJob) -> str:
 def fits(job: Job, remote: RemoteJob, clock_ahead_s: float | None) -> bool:
     """Return whether a listed job can be this one: like it in everything told, and made while it was being sent.
 
+    One that does not tell its prompt may be anything.
+
     Args:
         job: whose submit got no reply.
         remote: the entry.
         clock_ahead_s: how far the service's clock is ahead of ours; None where that is not known.
     """
-    return not unlike(job, remote) and (bool(remote.tag) or _in_time(job, remote.created_at, clock_ahead_s))
+    if unlike(job, remote):
+        return False
+    same_words = _words(remote.prompt) == _words(job.prompt)
+    return bool(remote.tag) or (same_words and _in_time(job, remote.created_at, clock_ahead_s))
 
 
 def is_sure(job: Job, remote: RemoteJob, clock_ahead_s: float | None) -> bool:
-    """Return whether the entry's time proves that our own submit made it."""
+    """Return whether the entry's time, and its seed where we sent one, prove that our own submit made it.
+
+    Somebody else's clip of the same words at the same minute differs in its seed. An entry that leaves it out may be
+    theirs, so a person is asked: a question costs less than the wrong clip.
+    """
     if remote.tag:
         return True
-    if remote.created_at is None:
+    if remote.created_at is None or (remote.seed is None and job.params.get("seed") is not None):
         return False
     return _in_time(job, remote.created_at, 0.0 if clock_ahead_s is None else clock_ahead_s)
 

@@ -24,12 +24,13 @@ from vidnb.net.wire import Wire
 from vidnb.records import Job, Link, State, Status
 
 PATIENCE = {
-    "ended": (180.0, 5), "unknown": (300.0, 5), "strange": (1200.0, 20), "moving": (24 * 3600.0, 20),
-    "silent": (24 * 3600.0, 20),
+    "ended": (180.0, 5), "unknown": (300.0, 5), "linked": (600.0, 10), "strange": (1200.0, 20),
+    "moving": (24 * 3600.0, 20), "silent": (24 * 3600.0, 20),
 }  # fmt: skip
 """How many seconds, and polls in a row, each kind of unclear answer is accepted before a person is asked: the service
-is finished but shows no clip (a link may come late), does not know the job (one of its machines may not yet), uses an
-unknown word or shape, says that the job goes on, or gives no answer at all."""
+is finished but shows no clip (a link may come late), does not know the job (one of its machines may not yet), says that
+the job goes on and links to its clip all the same, uses an unknown word or shape, says that the job goes on, or gives
+no answer at all."""
 EMULATED_PATIENCE = 1 / 90
 """The emulator is quicker than the services."""
 FIRST_WINDOWS = 3
@@ -77,7 +78,7 @@ class Poller:
             await self._rest(job, FIRST_WINDOWS * schedule.window_s)  # one list for all that were submitted by then
         while True:
             listed = await listing.status(remote_id, after=heard_at, within_s=schedule.window_s)
-            status = listed or await self.ask(job, wire)
+            status = _doubted(listed or await self.ask(job, wire))
             heard_at = self._clock.monotonic()
             failures = failures + 1 if status.word.startswith(NO_ANSWER) else 0
             tired = patience.ends_with(status)
@@ -110,7 +111,7 @@ class Poller:
         Returns:
             The job's row, and the clip's link where there is one now.
         """
-        status = await self.ask(job, lane.wire)
+        status = _doubted(await self.ask(job, lane.wire))
         if status.state is None and status.link is not None:
             status = replace(status, state=State.DOWNLOADING)
         if status.state is None or status.word.startswith(UNKNOWN):
@@ -209,6 +210,11 @@ def _failure(job: Job, status: Status) -> ProviderError:
     return error
 
 
+def _doubted(status: Status) -> Status:
+    """Return the status as one that decides nothing where the service says "failed" and links to the clip beside it."""
+    return replace(status, state=None, ended=True) if status.state is State.FAILED and status.link else status
+
+
 class _Patience:
     """Counts how long a service has given the same answer that decides nothing."""
 
@@ -244,7 +250,9 @@ def _kind(status: Status) -> str:
         return "ended"
     if status.word.startswith(UNKNOWN):
         return "unknown"
-    return "strange" if status.state is None else "moving" if status.state in (State.QUEUED, State.RUNNING) else ""
+    if status.state in (State.QUEUED, State.RUNNING):
+        return "moving" if status.link is None else "linked"
+    return "strange" if status.state is None else ""
 
 
 def _puzzle(job: Job, status: Status, kind: str) -> str:

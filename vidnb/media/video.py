@@ -48,6 +48,9 @@ UNSEEN = {"skip_frame": "all", "probesize": "32", "analyzeduration": "1"}
 SEEKABLE = ("mov", "matroska")
 """Files with a table of key frames; in others a seek may end between two of them."""
 UNDECODED = "Its pictures cannot be decoded here; another player may show them."
+NEVER_ZEROS = ("h264", "hevc", "vp8", "vp9", "av1")
+"""Codecs whose frames never hold long rows of zeros: where there is one, these bytes were never written."""
+ROW_OF_ZEROS = bytes(4096)
 SOUND_ONLY = "There is no video in it, only sound."
 
 
@@ -95,22 +98,28 @@ def verify_input(source: Source, name: str) -> tuple[int, int]:
     """Width and height of a video that is to be sent somewhere, once it is certain that it can be used there.
 
     Raises:
-        MediaError: its end is missing, there is no video in it, or it cannot be decoded.
+        MediaError: its end or a part of it is missing, there is no video in it, or it cannot be decoded.
     """
     if reason := why_cut(source, kind_of(head_of(source))):
         raise MediaError(f"{name} is cut off: {reason}; give the whole file")
+    with opened(source) as (container, stream):
+        timing, _ = _timing(container, stream)
+    if timing.empty:
+        raise MediaError(f"{name} is damaged: {_empty_words(timing)}; give a whole one")
     with reading(source, name=name) as (stream, frames):
         return shown_size(next(frames), stream)
 
 
 @dataclass(frozen=True)
 class _Timing:
-    """What the packets of a video say: frames that are shown, all frames, and the times of the first and the end."""
+    """What the packets of a video say: frames that are shown, all frames, the times of the first and the end."""
 
     frames: int
     stored: int
     start_s: float
     end_s: float
+    empty: int = 0
+    """Frames with zeros in the file where their pictures should be."""
 
     @property
     def length_s(self) -> float:
@@ -142,6 +151,8 @@ def _measured(path: str | Path, kind: str, container: InputContainer, nothing: C
         said.append(UNDECODED)
     if stream.frames > timing.stored:
         said.append(f"Its header counts {stream.frames} frames; {timing.stored} are in it.")
+    if timing.empty:
+        said.append(f"It is damaged: {_empty_words(timing)}.")
     said.append(browser_note(kind, NAMES[kind], codec, pixels, sounds))
     return replace(
         nothing,
@@ -169,7 +180,8 @@ def _timing(
     container: InputContainer, stream: VideoStream, *, decode: bool = False
 ) -> tuple[_Timing, VideoFrame | None]:
     """What the packets say, and, if wanted, the first frame that can be decoded."""
-    frames = stored = 0
+    frames = stored = empty = 0
+    looks = codec_of(stream) in NEVER_ZEROS
     first: VideoFrame | None = None
     start = end = None
     for packet in container.demux(stream):
@@ -178,6 +190,7 @@ def _timing(
         if not packet.size:
             continue
         stored += 1
+        empty += looks and _is_empty(bytes(packet))
         if packet.is_discard:  # an edit list hides it
             continue
         frames += 1
@@ -186,8 +199,16 @@ def _timing(
             start = at if start is None else min(start, at)
             end = max(end or 0, at + (packet.duration or 0)) if end is not None else at + (packet.duration or 0)
     unit = float(stream.time_base or 0)
-    timing = _Timing(frames, stored, (start or 0) * unit, (end or 0) * unit)
+    timing = _Timing(frames, stored, (start or 0) * unit, (end or 0) * unit, empty)
     return _with_last(timing, stream), first
+
+
+def _is_empty(data: bytes) -> bool:
+    return ROW_OF_ZEROS in data or not data.strip(b"\0")
+
+
+def _empty_words(timing: _Timing) -> str:
+    return f"{timing.empty} of its {timing.stored} frames hold zeros where their pictures should be"
 
 
 def _with_last(timing: _Timing, stream: VideoStream) -> _Timing:

@@ -17,6 +17,9 @@ NEEDED = (b"ftyp", b"styp", b"moov", b"moof", b"mdat")
 """Parts of an MP4 that it cannot play without; a cut in another one, such as a note at the end, harms nothing."""
 UNKNOWN_RIFF = (0, 0x7FFFFFFF, 0xFFFFFFFF)
 """Lengths that a recorder writes before it knows the length."""
+FLV_TAGS = (8, 9, 18)
+"""Sound, video, and data such as the length."""
+TS_PACKET, TS_SYNC = 188, b"\x47"
 SEGMENT, CLUSTER = 0x18538067, 0x1F43B675
 
 
@@ -105,10 +108,51 @@ def _riff(file: BinaryIO, size: int) -> str | None:
     return _missing(length + 8 - size) if length not in UNKNOWN_RIFF and length + 8 > size else None
 
 
+def _flv(file: BinaryIO, size: int) -> str | None:
+    """Walk over the tags, which follow each other: kind, length and time; the content; the whole length once more."""
+    file.seek(5)
+    at = int.from_bytes(file.read(4), "big") + 4
+    while at + 11 <= size:
+        file.seek(at)
+        head = file.read(4)
+        if head[0] & 0x1F not in FLV_TAGS:
+            return None  # what stands behind the last tag
+        at += 11 + int.from_bytes(head[1:], "big")
+        if at > size:
+            return _missing(at - size)
+        at += 4
+    return None
+
+
+def _mpegts(file: BinaryIO, size: int) -> str | None:
+    """Look at the end: it is a row of packets of one length, each of which begins with the same byte."""
+    left = size % TS_PACKET
+    file.seek(size - left)
+    return _missing(TS_PACKET - left) if file.read(1) == TS_SYNC else None
+
+
+def _ogg(file: BinaryIO, size: int) -> str | None:
+    """Walk over the pages, which follow each other: a head with the lengths of its parts, then the parts."""
+    at = 0
+    while at + 27 <= size:
+        file.seek(at)
+        head = file.read(27)
+        if head[:4] != b"OggS":
+            return None  # what stands behind the last page
+        parts = file.read(head[26])
+        at += 27 + head[26] + sum(parts)
+        if len(parts) < head[26] or at > size:
+            return _missing(max(1, at - size))
+    return None
+
+
 CHECKS: dict[str, Callable[[BinaryIO, int], str | None]] = {
     "mov": _mp4,
     "matroska": _matroska,
     "avi": _riff,
     "wav": _riff,
+    "flv": _flv,
+    "mpegts": _mpegts,
+    "ogg": _ogg,
 }
 """By the reader's name, as `containers.kind_of` gives it."""

@@ -352,22 +352,28 @@ def _status(job: Any, remote_id: str) -> Status:
     word = word_at(job, "status")
     plain = word.upper()
     if plain == "PENDING":
-        return Status(remote_id, State.RUNNING, word)
+        return Status(remote_id, State.RUNNING, word, video_url=_own_link(job))
     if has_succeeded(word):
         return _complete(job, remote_id, word)
     if plain == "FAILED":
-        return Status(remote_id, State.FAILED, word, error="Leonardo.AI reported FAILED; it gives no reason")
+        said = "Leonardo.AI reported FAILED; it gives no reason"
+        return Status(remote_id, State.FAILED, word, video_url=_own_link(job), error=said)
     if has_ended(word):
         said = f"Leonardo.AI ended the generation with {word!r}, a word that is not documented"
         return Status(remote_id, None, word, video_url=_clip_link(job), error=said, ended=True)
     return Status(remote_id, None, word, video_url=_clip_link(job))
 
 
-def _clip_link(job: Any) -> str | None:
-    """The clip's link wherever a generation can hold it."""
+def _own_link(job: Any) -> str | None:
+    """The clip's link where a generation is documented to hold it: another one may lead to an input."""
     images = dig(job, "generated_images")
     entries = images if isinstance(images, list) else []
-    return next((url for item in entries if (url := link_at(item, "motionMP4URL"))), None) or video_link(job)
+    return next((url for item in entries if (url := link_at(item, "motionMP4URL"))), None)
+
+
+def _clip_link(job: Any) -> str | None:
+    """The clip's link wherever a generation can hold it."""
+    return _own_link(job) or video_link(job)
 
 
 def _complete(job: Any, remote_id: str, word: str) -> Status:

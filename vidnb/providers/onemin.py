@@ -159,12 +159,13 @@ class OneMin(Provider):
         record = dig(reply.json, "aiRecord")
         word, refusal = word_at(record, "status"), _refusal(record)
         plain = word.upper()
-        if plain in ("FAILURE", "FAILED") or refusal is not None:
-            return Status(remote_id, State.FAILED, word, error=_failure(record, refusal))
-        if plain == "PROCESSING":
-            return Status(remote_id, State.RUNNING, word)
         # The link lies in the record; one gateway also looks for it at the root.
-        url = link_at(record, "temporaryUrl") or link_at(reply.json, "temporaryUrl") or _link_elsewhere(reply.json)
+        url = link_at(record, "temporaryUrl") or link_at(reply.json, "temporaryUrl")
+        if plain in ("FAILURE", "FAILED") or refusal is not None:
+            return Status(remote_id, State.FAILED, word, video_url=url, error=_failure(record, refusal))
+        if plain == "PROCESSING":
+            return Status(remote_id, State.RUNNING, word, video_url=url)
+        url = url or _link_elsewhere(reply.json)  # a record that has not succeeded may link to its input there
         if not has_succeeded(word):
             ended = has_ended(word)
             said = f"1min.ai ended the record with {word!r}, a word that is not documented" if ended else None

@@ -22,6 +22,7 @@ from typing import IO, Any
 
 import anyio
 import httpx
+import PIL.Image
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -309,7 +310,7 @@ def test_no_connection_exits_with_3_and_nothing_was_sent(monkeypatch: pytest.Mon
 
 
 def test_a_timeout_exits_with_4_and_does_not_lose_the_reply_to_the_submit(start: Start, slow: SlowService) -> None:
-    process = start("generate", "a koala", *SMALL, "--timeout", "0.2")
+    process = start("generate", "a koala", *SMALL, "--timeout", "4")
     until(process.stderr, "Waiting for the service's answer")
     slow.door.set()
     out, told = process.communicate()
@@ -526,6 +527,26 @@ def test_history_goes_to_a_file_and_keeps_only_what_was_asked_for(tmp_path: Path
     assert (count("--since", "2h"), count("--since", "2999-01-01")) == (2, 0)
     assert (count("--state", "done"), count("--model", "1min/luma")) == (0, 2)
     assert (count("--rating", "4"), count("--tag", "keeper"), count("--tag", "x", "--tag", "y")) == (0, 0, 0)
+
+
+def test_compare_writes_a_page_or_a_picture_of_what_was_asked_for_and_prints_its_path(tmp_path: Path) -> None:
+    for more in ((), ("--fresh",)):
+        assert vidnb("generate", "a koala", *SMALL, *more).exit_code == 0
+    for name in ("a.html", "a.png"):
+        assert vidnb("compare", name, "--prompt", "koala", "--rows", "take").stdout == f"{name}\n"
+    assert "take" in (tmp_path / "a.html").read_text(encoding="utf-8")
+    with PIL.Image.open(tmp_path / "a.png") as picture:
+        assert picture.format == "PNG"
+        assert picture.height > picture.width / 4
+    for wrong, said in (
+        (("a.png",), "a.png is there already; give another name, or --overwrite"),
+        (("a.txt",), "the name must end in .html, .mp4"),
+        (("b.png", "--posters-only"), "--posters-only is for a page"),
+        (("b.html", "--prompt", "no such"), "no clip fits"),
+        (("b.html", "--rows", "tke"), "did you mean 'take'?"),
+    ):
+        told = vidnb("compare", *wrong)
+        assert (told.exit_code, said in told.stderr) == (2, True), told.stderr
 
 
 @pytest.mark.parametrize(

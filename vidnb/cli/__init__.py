@@ -18,6 +18,7 @@ from vidnb import __version__
 from vidnb.cli import (
     budget,
     bundle,
+    compare,
     doctor,
     emulate,
     generate,
@@ -47,8 +48,8 @@ Exit codes:
 - 4: the wait timed out; the job goes on
 - 130: interrupted; the job goes on, vidnb resume takes it up
 
-Keys come from LEONARDO_API_KEY and ONEMIN_API_KEY; a service without a key is emulated. Data lies in VIDNB_HOME,
-else in vidnb-data in the working directory.
+Keys come from the environment (vidnb doctor lists their names); a service without a key is emulated. Data lies in
+VIDNB_HOME, else in vidnb-data in the working directory.
 """
 
 
@@ -106,6 +107,7 @@ app.command()(sweep.sweep)
 app.command()(work.work)
 app.command()(models.models)
 app.command()(history.history)
+app.command()(compare.compare)
 app.command()(bundle.bundle)
 app.command()(shrink.shrink)
 app.command()(resume.resume)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from vidnb.cli import filters
 from vidnb.cli.folder import is_unused, nothing_here
 from vidnb.cli.terminal import say
 
@@ -15,13 +16,11 @@ def bundle(
     file: Annotated[Path, typer.Argument(help="The bundle, as lighthouse.vidnb.")],
     opens: Annotated[bool, typer.Option("--open", help="Merge the bundle into the data folder instead.")] = False,
     replay: Annotated[bool, typer.Option(help="With --open: let it answer for its recipes, at no cost.")] = False,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="Only this model's clips.")] = None,
-    prompt: Annotated[str | None, typer.Option(help="Only where the prompt contains this.")] = None,
-    since: Annotated[
-        str | None, typer.Option(metavar="WHEN", help="Not older: a date, a time, or 90m, 2h, 7d.")
-    ] = None,
-    rating: Annotated[int | None, typer.Option(min=1, max=5, help="Only clips rated so, or better.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="Only with this tag; give it again for another.")] = None,
+    model: filters.Model = None,
+    prompt: filters.Prompt = None,
+    since: filters.Since = None,
+    rating: filters.Rating = None,
+    tag: filters.Tag = None,
 ) -> None:
     """Write finished jobs with recipes, clips, measures and ratings into one file; no key or link travels.
 
@@ -37,11 +36,7 @@ def bundle(
         if opens:
             client.open_bundle(file, replay=replay)
             return
-        filters: dict[str, Any] = {
-            "model": model,
-            "prompt": prompt,
-            "since": since,
-            "rating": rating,
-            "tag": tag or None,
-        }
-        say(str(client.history(**filters).bundle(file)))
+        wanted: dict[str, Any] = {
+            "model": model, "prompt": prompt, "since": since, "rating": rating, "tag": tag or None,
+        }  # fmt: skip
+        say(str(client.history(**wanted).bundle(file)))

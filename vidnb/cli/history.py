@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vidnb.cli import filters
 from vidnb.cli.folder import is_unused, nothing_here
 from vidnb.cli.terminal import console, say, shortened, table
 from vidnb.errors import ConfigError, StoreError
-from vidnb.history.times import span
 from vidnb.records import State
 
 if TYPE_CHECKING:
@@ -30,27 +29,17 @@ class Format(StrEnum):
     JSON = "json"
 
 
-def _since(text: str) -> datetime:
-    """The moment that a date, a time or an age ("2h", "7d") means; without a zone it is local time."""
-    try:
-        return span("--since", text)[0]
-    except ConfigError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
 def history(
     format_: Annotated[Format, typer.Option("--format", "-f", help="How to write the rows.")] = Format.TABLE,
     out: Annotated[Path | None, typer.Option(help="Write to this file; it is replaced.")] = None,
     limit: Annotated[int, typer.Option(min=0, help="How many of the newest; 0 for all.")] = 20,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="Only this model's.")] = None,
+    model: filters.Model = None,
     state: Annotated[State | None, typer.Option(help="Only jobs in this state.")] = None,
-    prompt: Annotated[str | None, typer.Option(help="Only where the prompt contains this.")] = None,
-    since: Annotated[
-        datetime | None, typer.Option(parser=_since, metavar="WHEN", help="Not older: a date, a time, or 90m, 2h, 7d.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Only this seed.")] = None,
-    rating: Annotated[int | None, typer.Option(min=1, max=5, help="Only clips rated so, or better.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="Only with this tag; give it again for another.")] = None,
+    prompt: filters.Prompt = None,
+    since: filters.Since = None,
+    seed: filters.Seed = None,
+    rating: filters.Rating = None,
+    tag: filters.Tag = None,
 ) -> None:
     """Show the newest jobs, or write them as CSV, JSON or Parquet with all columns.
 
@@ -61,13 +50,13 @@ def history(
         raise ConfigError("Parquet is not text: name a file with --out history.parquet")
     if format_ is Format.TABLE and out is not None:
         raise ConfigError("a table is for the terminal: choose --format csv, json or parquet for a file")
-    filters = {
+    wanted = {
         "model": model, "state": state, "prompt": prompt, "since": since, "seed": seed, "rating": rating,
         "tag": tag or None,
     }  # fmt: skip
-    frame = _frame(limit or None, {name: value for name, value in filters.items() if value is not None})
+    frame = _frame(limit or None, {name: value for name, value in wanted.items() if value is not None})
     if format_ is Format.TABLE:
-        _show(frame, any(value is not None for value in filters.values()))
+        _show(frame, any(value is not None for value in wanted.values()))
     elif out is None:
         typer.echo(_text(frame, format_), nl=False)
     else:

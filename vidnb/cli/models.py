@@ -22,7 +22,7 @@ HEAD = ("model", "from", "status", "seconds", "resolution", "title", "price")
 
 def models(
     model_id: Annotated[str | None, typer.Argument(metavar="ID", help="Explain this model.")] = None,
-    provider: Annotated[str | None, typer.Option(help="Only this provider's: leonardo, 1min.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Only this provider's, as leonardo or fal.")] = None,
     retired: Annotated[bool, typer.Option("--retired", help="The retired ones too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -99,9 +99,8 @@ def board(grid: Grid, width_px: int) -> Board:
     headed, rowed = any(one.words for one in grid.columns), any(one.words for one in grid.rows)
     text = _font(max(12, width_px // 80))
     high = round(text.size * 1.5)
-    side = (
-        min(round(max(text.getlength(str(one)) for one in grid.rows)) + 2 * GAP_PX, width_px // 4) if rowed else GAP_PX
-    )
+    widest = max((text.getlength(str(word)) for one in grid.rows for word in one.words), default=0.0)
+    side = min(round(widest) + 2 * GAP_PX, width_px // 4) if rowed else GAP_PX
     count = len(grid.columns)
     room = (width_px - side - GAP_PX * (count + 1)) // count
     wide = max(NARROWEST_CELL, min(WIDEST_CELL, room)) // 2 * 2
@@ -122,7 +121,11 @@ def board(grid: Grid, width_px: int) -> Board:
         left = side + cell.column * (wide + GAP_PX)
         above = top + cell.row * (tall + caption + GAP_PX)
         if cell.column == 0 and rowed:
-            _words(draw, (GAP_PX, above + tall // 2 - high // 2), str(grid.rows[cell.row]), text, INK, side - GAP_PX)
+            lines = list(map(str, grid.rows[cell.row].words))
+            lines = lines if len(lines) * high <= tall else [" · ".join(lines)]
+            for at, line in enumerate(lines):
+                place = (GAP_PX, above + (tall - len(lines) * high) // 2 + at * high)
+                _words(draw, place, line, text, INK, side - GAP_PX)
         if grid.wrapped:
             _words(draw, (left, above + tall), _said(cell), text, INK, wide)
         box = (left, above, left + wide - 1, above + tall - 1)

@@ -8,9 +8,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+import schema
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -70,12 +72,6 @@ OLD_UPLOAD = {
 }
 
 
-def scripts() -> Config:
-    config = Config()
-    config.set_main_option("script_location", "vidnb.store:migrations")
-    return config
-
-
 @contextmanager
 def connected(url: str) -> Iterator[Connection]:
     engine = opening.open_engine(opening.database_url(url))
@@ -84,6 +80,11 @@ def connected(url: str) -> Iterator[Connection]:
             yield connection
     finally:
         engine.dispose()
+
+
+def fill_no_schema(url: str) -> None:
+    with connected(url) as connection:
+        schema.migrate(connection)
 
 
 def differences(connection: Connection) -> list[Any]:
@@ -99,9 +100,7 @@ def differences(connection: Connection) -> list[Any]:
 def fill_first_schema(url: str, revision: str = "0001") -> None:
     """A database as the first vidnb left it, or one of a later schema, with a row in every table."""
     with connected(url) as connection:
-        config = scripts()
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        schema.migrate(connection, revision)
         for table, row in (("jobs", OLD_JOB), ("events", OLD_EVENT), ("uploads", OLD_UPLOAD)):
             names = ", ".join(row)
             values = ", ".join(f":{name}" for name in row)
@@ -109,7 +108,7 @@ def fill_first_schema(url: str, revision: str = "0001") -> None:
 
 
 def test_the_revisions_are_those_that_the_store_knows_in_order() -> None:
-    found = [script.revision for script in ScriptDirectory.from_config(scripts()).walk_revisions()]
+    found = [script.revision for script in ScriptDirectory.from_config(schema.scripts()).walk_revisions()]
     assert tuple(reversed(found)) == opening.REVISIONS
 
 
@@ -117,6 +116,19 @@ def test_the_schema_from_empty_is_that_of_the_tables(database: str) -> None:
     Store(database).close()
     with connected(database) as connection:
         assert differences(connection) == []
+
+
+def test_a_new_database_is_the_one_that_the_migrations_make(tmp_path: Path) -> None:
+    assert schema.script() == opening.NEWEST.read_text("utf-8"), "run: python tests/support/schema.py"
+    made = []
+    for name, make in (("new", lambda url: Store(url).close()), ("migrated", fill_no_schema)):
+        make(url := f"sqlite:///{tmp_path / name}.db")
+        with connected(url) as connection:
+            what = "SELECT type, name, tbl_name FROM sqlite_master ORDER BY rowid"
+            tables = inspect(connection).get_table_names()
+            columns_of = {table: connection.exec_driver_sql(f"PRAGMA table_xinfo({table})").all() for table in tables}
+            made.append((connection.exec_driver_sql(what).all(), columns_of))
+    assert made[0] == made[1]
 
 
 def test_the_take_is_unique_among_live_rows_only(database: str) -> None:
@@ -248,8 +260,14 @@ def test_every_param_of_a_thousand_older_jobs_has_its_column(database: str, revi
         assert (found("seed", "any", 7), found("brand_new", "any", 1.5)) == (202, 1)
 
 
+LOADED = "import sys; from vidnb.store import Store; Store(sys.argv[1]).close(); print('alembic' in sys.modules)"
+
+
 def test_a_current_database_opens_without_alembic(database: str) -> None:
     Store(database).close()
-    code = "import sys; from vidnb.store import Store; Store(sys.argv[1]).close(); print('alembic' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code, database], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
+    assert subprocess.check_output([sys.executable, "-c", LOADED, database], text=True) == "False\n"
+
+
+def test_a_new_folder_begins_without_alembic(tmp_path: Path) -> None:
+    new = f"sqlite:///{tmp_path / 'new.db'}"
+    assert subprocess.check_output([sys.executable, "-c", LOADED, new], text=True) == "False\n"

@@ -119,6 +119,26 @@ def test_cells_change_in_place_and_the_legend_counts_and_filters_them(widget_pag
     expect(shown.root.get_by_role("button", name="failed")).to_have_attribute("aria-pressed", "true")
 
 
+def test_running_cells_show_how_far_they_are_where_their_service_does(widget_page: Open) -> None:
+    shown = widget_page(Board, traits(2, 4, 4, 1), width=900)
+    file = io.BytesIO()
+    Image.new("RGB", (160, 90), "teal").save(file, "JPEG")
+    shown.say("all", {}, [bytes([RUNNING, RUNNING, WAITING, DONE] * 2), bytes(8)])
+    shown.page.wait_for_function("() => fake.sent.some((one) => one.content.kind === 'previews')")
+    assert shown.sent("previews")[0]["cells"] == [0, 1, 4, 5]
+    without = pixels(shown)
+    seen = [{"cell": 0, "gives": True, "words": "12/30"}, {"cell": 1, "gives": False, "words": ""}]
+    shown.say("previews", {"cells": seen}, [file.getvalue(), b""])
+    expect(shown.root).to_have_attribute("data-previews", "1")
+    shown.page.wait_for_function("(count) => fake.sent.filter((one) => one.content.kind === 'previews').length > 1")
+    assert shown.sent("previews")[-1]["cells"] == [0, 4, 5], "what shows nothing is not asked again"
+    assert pixels(shown) > without
+    shown.say("cells", {}, [struct.pack("<1I", 0), bytes([DONE, 0])])
+    shown.say("previews", {"cells": seen[:1]}, [file.getvalue()])  # it was on its way when the cell was done
+    expect(shown.root).to_have_attribute("data-previews", "0")
+    assert shown.problems() == []
+
+
 def test_what_moves_the_work_is_asked_of_the_kernel(widget_page: Open) -> None:
     shown = widget_page(Board, traits(4, 16, 8, 2), width=900)
     fill(shown, 4, 16)

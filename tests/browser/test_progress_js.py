@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 from widgetpage import Theme, WidgetPage
 
@@ -406,3 +408,21 @@ def test_the_end_leaves_nothing_behind(widget_page: Open) -> None:
     assert len({counts["ears"] for counts in rounds}) == 1
     for held in ("listeners", "nodes"):  # the browser may hold a view for a round or two, not each of them
         assert min(counts[held] for counts in rounds[-4:]) <= max(counts[held] for counts in rounds[:3]) + 3
+
+
+def test_the_picture_of_how_far_it_is_stands_there_until_the_end(widget_page: Open) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (160, 90), "teal").save(file, "JPEG")
+    shown = show(widget_page, word="denoising, step 4 of 10 (34%)")
+    picture = shown.root.locator("img.vidnb-preview")
+    expect(picture).to_be_hidden()
+    shown.say("preview", {"id": "another0"}, [file.getvalue()])
+    shown.say("preview", {"id": JOB}, [file.getvalue()])
+    expect(picture).to_be_visible()
+    expect(picture).to_have_attribute("alt", "How far it is: denoising, step 4 of 10 (34%)")
+    shown.page.wait_for_function("() => document.querySelector('img.vidnb-preview').naturalWidth === 160")
+    shown.set(_row=row(now_of(shown), "done", ended_ms=now_of(shown)))
+    expect(picture).to_be_hidden()
+    shown.say("preview", {"id": JOB}, [file.getvalue()])
+    expect(picture).to_be_hidden()
+    assert shown.problems() == []

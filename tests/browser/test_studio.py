@@ -148,6 +148,22 @@ def test_several_jobs_run_while_one_keeps_typing(lab: OpenNotebook) -> None:
     expect(prompt_of(notebook)).to_be_focused()
 
 
+@pytest.mark.long
+def test_a_renderer_of_ones_own_shows_how_far_it_is_in_the_studio_and_on_the_board(lab: OpenNotebook) -> None:
+    local = "model='local/ltx-video', width_px=128, height_px=64, num_frames=9"
+    board = f"s = vidnb.sweep('a fox', {local}, seeds=2)\nboard = vidnb.Board(s)\nboard"
+    notebook = lab(SLOW.replace("'9'", "'6'"), f"{STUDIO[:-7]}\nstudio.model = 'local/ltx-video'\nstudio", board)
+    generate_one = studio_of(notebook)
+    fill(notebook, "a koala")
+    generate(notebook)
+    line = generate_one.locator(".vidnb-progress.vidnb-root")
+    expect(line.locator("img.vidnb-preview")).to_be_visible(timeout=30_000)
+    expect(line.locator(".vidnb-word")).to_contain_text(re.compile(r"denoising, step \d+ of \d+"))
+    grid = notebook.panel().locator(".vidnb-board.vidnb-root")
+    grid.get_by_role("button", name=re.compile("^Run 2")).click()
+    expect(grid).to_have_attribute("data-previews", "1", timeout=60_000)
+
+
 def test_a_frame_of_one_clip_starts_the_next(lab: OpenNotebook) -> None:
     notebook = lab(STUDIO)
     fill(notebook, "a koala")

@@ -37,7 +37,7 @@ def failed(why: Any, error: str) -> Status:
 POLLED = {
     "local-get-queued": Status(JOB, State.QUEUED, "queued", ahead=2),
     "local-get-loading": Status(JOB, State.RUNNING, "loading"),
-    "local-get-denoising": Status(JOB, State.RUNNING, "denoising, about 4 min left", progress=0.17),
+    "local-get-denoising": Status(JOB, State.RUNNING, "denoising, step 10 of 50, about 4 min left", progress=0.17),
     "local-get-decoding": Status(JOB, State.RUNNING, "decoding", progress=0.85),
     "local-get-cancelling": Status(JOB, State.RUNNING, "cancelling", progress=0.17),
     "local-get-done": Status(JOB, State.DOWNLOADING, "done", f"/gpu/jobs/{JOB}/content", cost=NOTHING),
@@ -61,7 +61,7 @@ class TestConformance(ProviderConformance):
     def submit_replies(self) -> Replies:
         return [
             (sample("local-create").reply, Status(JOB, State.QUEUED, "queued", ahead=0)),
-            (sample("local-create-again").reply, Status(JOB, State.RUNNING, "denoising", progress=0.17)),
+            (sample("local-create-again").reply, Status(JOB, State.RUNNING, "denoising, step 10 of 50", progress=0.17)),
             (Reply(201, {"state": "queued"}), UnexpectedReplyError),
             *((sample(name).reply, error) for name, error in ERRORS.items()),
         ]

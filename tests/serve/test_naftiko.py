@@ -282,4 +282,5 @@ async def test_its_tools_come_from_a_quote_to_a_clip(printed: str, tmp_path: Pat
             assert (await tool("list-jobs", prompt="koala"))["all"] == 1
             assert (await tool("cancel-job", job=job["job"]))["state"] == "done"
             assert (await tool("get-budget"))["purse"] == "programs"
+            assert await tool("reconcile") == {"found": [], "a_person_decides": []}
     assert emulator.stats()["jobs"] == 1

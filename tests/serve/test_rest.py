@@ -9,7 +9,6 @@ import hmac
 import json
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 from collections.abc import AsyncIterator
@@ -24,12 +23,11 @@ from fakes import CANARY, EmulatorBehind, Wires, no_rest
 from served import serving
 from stranger import KEYS, Stranger, film
 
-from vidnb import catalog
-from vidnb.client import addresses
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.emulator import Emulator, running
 from vidnb.emulator.core import account_id
-from vidnb.errors import ConfigError, ParamsError
+from vidnb.emulator.faults import Injector
+from vidnb.errors import ConfigError
 from vidnb.net.target import EMULATOR_KEY
 from vidnb.records import JOB_QUERY, State
 from vidnb.serve.guard import token_of
@@ -284,20 +282,6 @@ async def test_wrong_values_are_refused_with_what_is_allowed(
             assert CANARY[:8] not in reply.text
 
 
-@pytest.mark.parametrize(("found", "said"), [("10.0.0.7", "private network"), (None, "not known here")])
-async def test_a_name_that_stands_for_a_private_address_or_none_is_not_asked(
-    monkeypatch: pytest.MonkeyPatch, found: str | None, said: str
-) -> None:
-    async def resolve(*_: Any) -> Any:
-        if found is None:
-            raise socket.gaierror(8, "no such name")
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (found, 443))]
-
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
-    with pytest.raises(ParamsError, match=said):
-        await addresses.fetched(catalog.find(MODEL), {"start_image": "https://me.example/a.png"}, public_only=True)
-
-
 REFUSED: list[tuple[str, str, dict[str, str], bytes, int, str]] = [
     ("GET", "/models", {"Authorization": ""}, b"", 401, "token"),
     ("GET", "/models", {"Authorization": f"Bearer {TOKEN}x"}, b"", 401, "token"),
@@ -429,6 +413,24 @@ async def test_a_genuine_callback_settles_a_lost_submit_and_a_forged_one_does_no
         assert fault(await http.post(path, json={"data": []}, headers=genuine), 400)["kind"] == "params"
         assert (await http.post(path, json=body, headers=genuine)).status_code == 204
         assert (await http.get(f"/jobs/{job}", params={"wait_s": 25})).json()["state"] == "done"
+    assert wires.posts == 1
+
+
+async def test_a_lost_submit_is_found_in_the_services_list_or_left_to_a_person(tmp_path: Path, wires: Wires) -> None:
+    async with program(tmp_path, wires, faults=("lost_reply:submit:1", "500:list")) as (http, own):
+        [job] = await ordered(http, (await quoted(http))["quote_token"])
+        assert (await http.get(f"/jobs/{job}", params={"wait_s": 25})).json()["state"] == "ambiguous"
+        looked = await http.post("/reconcile")
+        assert looked.status_code == 200
+        [left] = looked.json()["a_person_decides"]
+        assert (left["job"], left["state"], left["clip"]) == (job, "ambiguous", None)
+        assert "could not be asked" in left["how"]
+        assert f"vidnb settle {job[:8]} --give-up" in left["how"]
+        own.emulator.faults = Injector(())  # the list answers again
+        [found] = (await http.post("/reconcile")).json()["found"]
+        assert found["job"] == job
+        assert (await http.get(f"/jobs/{job}", params={"wait_s": 25})).json()["state"] == "done"
+        assert (await http.post("/reconcile")).json() == {"found": [], "a_person_decides": []}
     assert wires.posts == 1
 
 

@@ -78,5 +78,6 @@ def test_it_pays_once_for_a_clip_that_plays(
         assert ask("get_clip", job).payload.read()[4:8] == b"ftyp"
         assert ask("get_poster", job).payload.read()[8:12] == b"WEBP"
         assert ask("list_jobs", seed=[7]).all_ == 1
+        assert (ask("reconcile").found, ask("reconcile").a_person_decides) == ([], [])
         assert ask("get_budget").purse == "programs"
         client.get_httpx_client().close()

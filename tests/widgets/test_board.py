@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import struct
 import threading
 from pathlib import Path
@@ -14,7 +15,7 @@ from fakes import QUICK, emulated
 import vidnb
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.client.verbs import Client
-from vidnb.emulator import Emulator
+from vidnb.emulator import Emulator, VirtualClock
 from vidnb.sweeps.grid import cell_words, laid_out
 from vidnb.widgets.board import DONE, SAME, WAITING, Board
 
@@ -60,6 +61,38 @@ async def test_the_page_is_told_of_each_cell_as_it_changes(tmp_path: Path, monke
         kind, content, buffers = said[-1]
         assert (kind, content, buffers[0][:4]) == ("posters", {"cells": [0, 2]}, b"RIFF")
         assert buffers[1] == buffers[0]  # the same clip
+
+
+async def test_running_cells_are_seen_where_their_service_shows_how_far_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = VirtualClock()
+    emulator = Emulator(tmp_path / "emulator", latency_s=100, clock=clock)
+    async with AsyncClient(tmp_path / "data", emulator=emulator) as client:
+        models = ["local/ltx-video", QUICK["model"]]
+        board = Board(vidnb.sweep("a koala", model=models, client=client))
+        said = heard(board, monkeypatch)
+        run = asyncio.create_task(board._sweep.run_async(on_change=board.update))
+
+        async def told() -> list[Any]:
+            await asyncio.sleep(0.05)
+            await board._say_previews([0, 1, 99])
+            return list(said[-1][1]["cells"])
+
+        async with asyncio.timeout(60):
+            while [cell["gives"] for cell in await told()] != [True, False]:
+                pass
+            clock.advance(50)
+            while not (await told())[0]["words"] or not said[-1][2][0]:
+                pass
+        shown, blind = said[-1][1]["cells"]
+        assert re.fullmatch(r"\d+/\d+", shown["words"])
+        assert (said[-1][2][0][:2], said[-1][2][1], blind["words"]) == (b"\xff\xd8", b"", "")
+        await board._say_facts(0)
+        assert "Running (denoising, step " in said[-1][1]["words"]
+        clock.advance(500)
+        await run
+        assert await told() == [], "what is done has a poster"
 
 
 async def test_the_last_cells_that_change_are_told_although_nothing_follows(

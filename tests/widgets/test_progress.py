@@ -8,8 +8,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from clocks import ImpatientClock
 from waiting import until
 
+from vidnb.client import loop
 from vidnb.client.abilities import Abilities, abilities
 from vidnb.client.verbs import Client
 from vidnb.emulator import VirtualClock
@@ -19,6 +21,7 @@ from vidnb.records import Job, State
 from vidnb.widgets.progress import Progress
 
 HOSTILE = "<img src=x onerror=alert(1)>"
+LOCAL = {"model": "local/ltx-video", "width_px": 128, "height_px": 64, "num_frames": 9, "steps": 10}
 ONEMIN = {"model": "1min/damo", "num_frames": 16, "fps": 8, "steps": 10}
 
 MakeClient = Callable[..., Client]
@@ -80,6 +83,36 @@ def test_a_finished_job_needs_nobody_to_wait(make_client: MakeClient) -> None:
     progress = Progress(clip.job.id[:8], client)
     assert not progress.waiting
     assert progress._row["ended_ms"] >= progress._row["sent_ms"] >= progress._row["made_ms"]
+
+
+def test_where_a_service_shows_how_far_it_is_the_line_shows_that_too(make_client: MakeClient) -> None:
+    settings = slow()
+    client = make_client(client_clock=ImpatientClock(), **settings)
+    progress = Progress(client.submit("a koala", **LOCAL), client)
+    said: list[tuple[str, Any, bytes]] = []
+    progress.say = lambda kind, content=None, buffers=(): said.append((kind, content, *buffers))  # type: ignore[method-assign]
+    until(lambda: progress.job.state is State.RUNNING)
+    press(progress, "look")
+    assert said == [], "nothing is to be seen while the model is loaded"
+    settings["clock"].advance(50)
+    until(lambda: said)
+    until(lambda: "step 5 of 10" in progress._row["word"])
+    kind, content, picture = said[0]
+    assert (kind, content, picture[:2]) == ("preview", {"id": progress._row["id"]}, b"\xff\xd8")
+    press(progress, "look")
+    assert said[-1] == said[0], "a page that comes later has it at once"
+    settings["clock"].advance(20)
+    until(lambda: said[-1][-1] != picture)
+    settings["clock"].advance(200)
+    until(lambda: not progress.waiting)
+    assert progress.job.state is State.DONE
+
+
+def test_a_service_that_shows_nothing_is_not_asked(make_client: MakeClient) -> None:
+    client = make_client()
+    clip = client.generate("a koala", **ONEMIN)
+    assert not client.asynchronous.has_preview(clip.job)
+    assert loop.run_sync(client.asynchronous.preview(clip.job)) is None
 
 
 # -- what to expect ----------------------------------------------------------------------------------------------------

@@ -10,12 +10,15 @@ A price names its `unit` and the `basis` that its amount is for:
 
 `cases` are amounts for certain values: `{when = {audio = [true]}, amount = 0.168}`; the first one that holds counts,
 and `amount` beside them is for the rest. Where no case holds and no amount stands beside them, nobody knows the price.
+
+What a service lists itself may have three things more: a case for one `mode`, what each input costs besides (`each`, by
+param), and the `least` that a clip costs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vidnb.catalog.model import Model
@@ -36,22 +39,37 @@ class Price:
     """What the amount was multiplied by, in words: "scaled to 8 s"; "" for a price of one clip."""
 
 
-def price(model: Model, params: Mapping[str, Any]) -> Price | None:
+def price(
+    model: Model, params: Mapping[str, Any], inputs: Mapping[str, int] | None = None,
+    listed: Mapping[str, Any] | None = None,
+) -> Price | None:  # fmt: skip
     """Return what the catalogue says that a clip costs; None where it says nothing, or too little for these values.
 
     Args:
         model: the catalogue entry.
         params: values under vidnb's names; what is missing counts as the default.
+        inputs: how many files go along, by param.
+        listed: the price that holds instead of the catalogue's.
     """
-    if not model.price:
-        return None
-    values = assumed(model, params)
-    amount, basis = _amount(model.price, values), str(model.price.get("basis", "clip"))
+    table, files = model.price if listed is None else listed, inputs or {}
+    found = _of_table(model, table, assumed(model, params) | {"mode": _mode(model, files)}) if table else None
+    if found is None or not ("each" in table or "least" in table):
+        return found
+    besides = sum(float(amount) * files.get(name, 0) for name, amount in table.get("each", {}).items())
+    return replace(found, amount=max(found.amount + besides, float(table.get("least", 0.0))))
+
+
+def _mode(model: Model, inputs: Mapping[str, int]) -> str:
+    return model.mode_of({name: True for name, count in inputs.items() if count})
+
+
+def _of_table(model: Model, table: Mapping[str, Any], values: Mapping[str, Any]) -> Price | None:
+    amount, basis = _amount(table, values), str(table.get("basis", "clip"))
     size = _pixels(model, values) if basis in ("megapixel", "1000 tokens") else None
     seconds = seconds_of(model, values)
     if amount is None:
         return None
-    unit = str(model.price.get("unit", "CREDITS"))
+    unit = str(table.get("unit", "CREDITS"))
     if basis == "5s":
         return Price(amount, unit) if seconds is None else Price(amount * seconds / 5, unit, f"scaled to {seconds:g} s")
     if basis == "clip":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ from vidnb import catalog, params
 from vidnb.clip import Clip
 from vidnb.errors import ParamsError, Problem
 from vidnb.media.given import is_page
+from vidnb.net.outside import Outside
 from vidnb.net.sockets import Sockets
 from vidnb.net.target import is_public
 from vidnb.records import RemoteMedia, redact
@@ -91,18 +91,15 @@ async def _one(item: Any, public_only: bool) -> Any:
 
 async def _get(url: str, public_only: bool) -> bytes:
     """The bytes behind a URL that the user gave as an input; at most 50 MB."""
-    sockets = Sockets(4)
 
     async def stay_outside(request: httpx.Request) -> None:
-        if public_only and not await _is_outside(request.url, by_proxy=bool(sockets.proxy_of(request.url))):
-            raise ValueError("it leads to this machine, into a private network, or away from https")
         if is_public(urlsplit(url).hostname or "") and not is_public(request.url.host):
             raise ValueError("it redirects into a private network")
 
     # Not compressed: a small answer could unfold into gigabytes.
     client = httpx.AsyncClient(
         follow_redirects=True, timeout=30.0, event_hooks={"request": [stay_outside]},
-        headers={"Accept-Encoding": "identity"}, transport=sockets, trust_env=False,
+        headers={"Accept-Encoding": "identity"}, transport=Outside() if public_only else Sockets(4), trust_env=False,
     )  # fmt: skip
     async with asyncio.timeout(LONGEST_S), client, client.stream("GET", url) as response:
         response.raise_for_status()
@@ -114,19 +111,3 @@ async def _get(url: str, public_only: bool) -> bytes:
     if is_page(bytes(content[:512])):
         raise ValueError("a web page lies there: give the address of the picture, clip or sound itself")
     return bytes(content)
-
-
-async def _is_outside(url: httpx.URL, *, by_proxy: bool) -> bool:
-    """Whether an https address leads to the internet, by its name and by what its name stands for here.
-
-    Behind a proxy a name may mean nothing on this machine, and what it stands for is the proxy's business.
-    """
-    if url.scheme != "https" or not is_public(url.host):
-        return False
-    if by_proxy:
-        return True
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(url.host, url.port or 443)
-    except OSError as error:
-        raise ValueError(f"{url.host} is not known here ({error.strerror or error})") from None
-    return all(ipaddress.ip_address(str(place[0]).partition("%")[0]).is_global for *_, place in found)

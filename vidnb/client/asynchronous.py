@@ -27,6 +27,7 @@ from vidnb.client import addresses, arguments
 from vidnb.client.budget import PROCESS, Budget, caps, checked_name, of_process
 from vidnb.client.connections import Connections
 from vidnb.client.home import home_of, whole_address, whole_path
+from vidnb.client.pricing import PriceReader
 from vidnb.client.runners import Runners, forward
 from vidnb.client.several import One, Several, each, listed
 from vidnb.clip import Clip, request_in, request_of
@@ -151,6 +152,8 @@ class AsyncClient:
         self._purse = checked_name(purse)
         self._private = f"client:{uuid.uuid4().hex[:12]}" if self._caps and purse is None else None
         self._runners = Runners(lambda: self.engine)
+        self._transport = transport
+        self._prices = PriceReader(lambda: self.store, transport)
         self._opening = threading.RLock()
         self.is_closed = False
         in_child(self._begin_anew)
@@ -256,6 +259,8 @@ class AsyncClient:
         self._check_retired(entry, where)
         self._connections.prepare(where)  # a wrong setting is refused before there is a row
         engine = await self._opened()
+        if self._prices.has_list(where) and (fresh or not await self._is_made(request, where, take)):
+            await self._prices.wait(where)
         for items in request.media.values():
             for item in items:
                 if isinstance(item, MediaFile):
@@ -730,6 +735,7 @@ class AsyncClient:
         if (problem := quotes.wrong(entry, problems)) is not None:
             return Quote(None, "unknown", str(problem))
         inputs = {name: len(items) for name, items in request.media.items()}
+        self._prices.begin(where)
         return quotes.quote(self.store, entry.id, request.params, inputs)
 
     def expect(self, job: Job | Clip | str) -> Expectation | None:
@@ -1008,8 +1014,9 @@ class AsyncClient:
         free_locks(AsyncClient)
         self._opening = threading.RLock()
         parts = {name: self.__dict__.pop(name) for name in ("engine", "ledger", "files") if name in self.__dict__}
-        left = parts, self._runners, self._connections.begin_anew()
+        left = parts, self._runners, self._prices, self._connections.begin_anew()
         self._runners = Runners(lambda: self.engine)
+        self._prices = PriceReader(lambda: self.store, self._transport)
         return left
 
     async def _aside(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -1083,7 +1090,27 @@ class AsyncClient:
 
     def prepare(self, provider: str) -> None:
         """Make the emulator where it answers for the provider, so that a wrong setting is refused early."""
-        self._connections.prepare(self.target(provider))
+        where = self.target(provider)
+        self._connections.prepare(where)
+        self._prices.begin(where)
+
+    async def _is_made(self, request: params.Request, where: Target, take: int | None) -> bool:
+        """Whether a job stands for the recipe and take, so that nothing more will be paid."""
+        key = where.base_url, request.recipe.recipe_hash, take or 0
+        return await self._aside(self.store.standing, *key) is not None
+
+    def has_preview(self, job: Job) -> bool:
+        """Return whether the service of a job shows how far a running one is."""
+        return providers.get(job.provider).preview(job) is not None
+
+    async def preview(self, job: Job) -> bytes | None:
+        """Return a small picture of how far a running job is, or None where there is none at this moment."""
+        row = await self._newest(job)
+        return await self.engine.preview(row) if row.state is State.RUNNING and self.has_preview(row) else None
+
+    async def await_prices(self, provider: str) -> None:
+        """Return once a price of the provider can be asked for: where it lists them itself, its list was read."""
+        await self._prices.wait(self.target(provider))
 
     def claimed(self, row: Job, *, accept_unknown_price: bool = False) -> tuple[Job, Reservation]:
         """Return the job with a lease of this process, and the reservation for its POST; both are written next."""
@@ -1118,6 +1145,7 @@ class AsyncClient:
     async def aclose(self) -> None:
         """Stop polling (the jobs go on), close connections and the database."""
         self.is_closed = True
+        self._prices.close()
         await self._runners.stop_all()
         await self._connections.aclose()
         if "store" in self.__dict__:

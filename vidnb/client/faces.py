@@ -14,7 +14,10 @@ from vidnb.client import loop
 from vidnb.client.asynchronous import AsyncClient
 
 T = TypeVar("T")
-FOR_PROGRAMS = {"aclose", "claimed", "drive", "drives", "is_left_alone", "leave", "prepare", "target"}
+FOR_PROGRAMS = {
+    "aclose", "await_prices", "claimed", "drive", "drives", "has_preview", "is_left_alone", "leave", "prepare",
+    "preview", "target",
+}  # fmt: skip
 """Methods of `AsyncClient` that widgets and scripts call, and that are no verbs."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
 from dataclasses import replace
@@ -21,6 +22,7 @@ log = logging.getLogger("vidnb")
 TRIES = 5
 EARLY_S = 3.0
 """A link that ends within so many seconds may have ended when its first byte is asked for."""
+PREVIEW_S, PREVIEW_BYTES = 5.0, 2**20
 MOST_OUTPUTS = 16
 """So many further clips of one job are fetched: no service makes more at once, and a list may be endless."""
 
@@ -94,6 +96,22 @@ class Downloader:
             if len(outputs) == len(job.outputs):
                 await store.aside(store.update, job.id, outputs=outputs)
         return await store.aside(store.get, job.id)
+
+    async def preview(self, job: Job, lane: Lane) -> bytes | None:
+        """Return a small picture of how far a running job is; None where its service has none at this moment."""
+        where = lane.wire.target.provider.preview(job)
+        if where is None or job.remote_id is None:
+            return None
+        picture = bytearray()
+        try:
+            async with asyncio.timeout(PREVIEW_S), lane.wire.download(where, once=True) as body:
+                async for chunk in body:
+                    picture += chunk
+                    if len(picture) > PREVIEW_BYTES:
+                        return None
+        except (TransportError, TimeoutError):
+            return None
+        return bytes(picture) or None
 
     async def _further(
         self, job: Job, wire: Wire, link: Link, *, must_end: bool

@@ -144,6 +144,10 @@ class Engine:
         """Return the done job's row, its clip fetched once more; see `Downloader.again`."""
         return await self._downloader.again(job, self._lanes.of(job))
 
+    async def preview(self, job: Job) -> bytes | None:
+        """Return a small picture of how far a running job is; see `Downloader.preview`."""
+        return await self._downloader.preview(job, self._lanes.of(job))
+
     async def _drive(self, job: Job) -> Job:
         """Take the job as far as it goes; it is leased."""
         lane = self._lanes.of(job)

@@ -77,13 +77,15 @@ class Ledger:
         """Return what a job like this one may cost, without purses."""
         book: Literal["real", "emulated"] = "emulated" if job.emulated else "real"
         charged = [] if job.emulated else quotes.charges(self._store, job)
-        published = quotes.published(job) or quotes.UNKNOWN
+        listed = quotes.listed(self._store, job)
+        published = listed or quotes.published(job) or quotes.UNKNOWN
         cost = charged[0] if charged else published.cost
         if cost is None:
             return Reservation(book=book)
         is_exact = job.emulated or published.certainty == "exact"
+        known = [*charged, *([listed.cost] if charged and listed is not None and listed.cost is not None else [])]
         highest = max(
-            (one.amount for one in charged if one.unit == cost.unit),
+            (one.amount for one in known if one.unit == cost.unit),
             default=cost.amount if is_exact else cost.amount * ESTIMATE_FACTOR,
         )
         cost = in_books(job, cost)

@@ -1,22 +1,26 @@
-"""What a job would cost and how long it will take, from the data folder's own jobs and the catalogue.
+"""What a job would cost and how long it will take, from the data folder's own jobs, the services' lists, the catalogue.
 
-Nothing here asks a service: what was charged and how long it took before is known to the store, what a vendor publishes
-to the catalogue. Where neither knows, the answer is "unknown", never a guess.
+Nothing here asks a service: what was charged and how long it took before is known to the store, and so is a list of
+prices that `pricelist` read; what a vendor publishes elsewhere is known to the catalogue. Where none of them knows, the
+answer is "unknown", never a guess.
 """
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from vidnb import catalog
+from vidnb import catalog, providers
 from vidnb.catalog import MEDIA_KINDS, PRICED_PARAMS, SHAPE_PARAMS, Model, prices
-from vidnb.errors import Problem
+from vidnb.errors import ConfigError, Problem
 from vidnb.records import Cost, Expectation, Job, Quote, State
 
 if TYPE_CHECKING:
     from vidnb.store import Charge, Store
+    from vidnb.store.pricelists import KeptPrices
 
 NOTHING = Cost(0.0, "USD")
 EMULATED = Quote(NOTHING, "exact", "emulated: nothing is charged")
@@ -38,8 +42,18 @@ def quote(store: Store, model: str, params: Mapping[str, Any], inputs: Mapping[s
         inputs: how many files go along, by param.
     """
     entry = catalog.load().get(model)
-    in_catalogue = published_for(entry, params) if entry is not None else None
-    return _as_charged(store, model, params, inputs) or in_catalogue or UNKNOWN
+    charged = next(_charged_like(store, model, params, {name: count for name, count in inputs.items() if count}), None)
+    if entry is None:
+        return UNKNOWN if charged is None else _as_charged(charged)
+    kept = _kept(store, entry.provider)
+    if charged is not None and (kept is None or charged.created_at >= kept.read_at):
+        return _as_charged(charged)
+    by_list = None if kept is None else _listed(entry, params, inputs, kept)
+    if charged is None:
+        return by_list or published_for(entry, params) or UNKNOWN
+    if by_list is None or by_list.cost is None or _is_same(by_list.cost, charged.cost):
+        return _as_charged(charged)
+    return replace(by_list, why=f"{by_list.why}; {charged.cost} was charged on {_day(charged.created_at)}")
 
 
 def quote_of(store: Store, job: Job) -> Quote:
@@ -84,12 +98,54 @@ def priced_params(model: str) -> tuple[str, ...]:
     return PRICED_PARAMS if entry is None else entry.priced_params
 
 
-def _as_charged(store: Store, model: str, params: Mapping[str, Any], inputs: Mapping[str, int]) -> Quote | None:
-    files = {name: count for name, count in inputs.items() if count}
-    charge = next(_charged_like(store, model, params, files), None)
-    if charge is None:
+def listed(store: Store, job: Job) -> Quote | None:
+    """Return what the service's own list says of a job, where it was read; None where it has no such list here."""
+    entry = catalog.load().get(job.model)
+    kept = None if entry is None or job.emulated else _kept(store, entry.provider)
+    return None if entry is None or kept is None else _listed(entry, job.params, _counts(job.images), kept)
+
+
+def _kept(store: Store, provider: str) -> KeptPrices | None:
+    """Return the list of a provider that was read last; the database is asked only where a provider has such a list."""
+    from vidnb.store import pricelists  # who has a store has paid for the import
+
+    try:
+        has_list = providers.get(provider).price_list() is not None
+    except ConfigError:  # a plug-in that is gone or broken
         return None
-    return Quote(charge.cost, "estimate", f"as charged on {charge.created_at.astimezone():%Y-%m-%d}")
+    return pricelists.read(store, provider) if has_list else None
+
+
+def _listed(model: Model, params: Mapping[str, Any], inputs: Mapping[str, int], kept: KeptPrices) -> Quote:
+    """Return the price of a service's own list, with what is odd about it; that of the catalogue where it has none."""
+    source, before = f"its service's list of {_day(kept.read_at)}", published_for(model, params)
+    table = kept.prices.get(model.id)
+    if table is None:
+        told = before or UNKNOWN
+        return replace(told, why=f"{told.why}; {source} no longer has this model")
+    if "unknown" in table:
+        return Quote(None, "unknown", f"{source} has a price that vidnb does not understand ({table['unknown']})")
+    found = prices.price(model, params, inputs, table)
+    if found is None:
+        return Quote(None, "unknown", f"{source} has no price for these values")
+    cost, scaled = Cost(found.amount, found.unit), f", {found.scaled}" if found.scaled else ""
+    changed = ""
+    if before is not None and before.cost is not None and not _is_same(cost, before.cost):
+        changed = f"; the catalogue of this vidnb still says {before.cost}"
+    return Quote(cost, "estimate", f"{source}{scaled}{changed}")
+
+
+def _is_same(one: Cost, other: Cost) -> bool:
+    """Whether two prices differ by no more than what services round."""
+    return one.unit == other.unit and abs(one.amount - other.amount) <= 0.01 * max(one.amount, other.amount)
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d}"
+
+
+def _as_charged(charge: Charge) -> Quote:
+    return Quote(charge.cost, "estimate", f"as charged on {_day(charge.created_at)}")
 
 
 def _charged_like(store: Store, model: str, params: Mapping[str, Any], files: Mapping[str, int]) -> Iterator[Charge]:

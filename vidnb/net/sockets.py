@@ -33,14 +33,15 @@ class Sockets(httpx.AsyncBaseTransport):
     Args:
         connections: so many at once.
         direct: ask no proxy, as for the emulator.
+        kept: so many stay open for the next request.
 
     Raises:
         ConfigError: a proxy or a file of certificates cannot be used; the message names the variable.
     """
 
-    def __init__(self, connections: int, *, direct: bool = False) -> None:
+    def __init__(self, connections: int, *, direct: bool = False, kept: int = 4) -> None:
         self._context = trusted()
-        self._limits = httpx.Limits(max_connections=connections, max_keepalive_connections=4)
+        self._limits = httpx.Limits(max_connections=connections, max_keepalive_connections=kept)
         self._proxies = {} if direct else proxies()
         self._transports: dict[str, httpx.AsyncHTTPTransport] = {}
         for proxy in {"", *self._proxies.values()}:

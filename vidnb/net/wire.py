@@ -233,10 +233,14 @@ class Wire:
         )  # fmt: skip
 
     @asynccontextmanager
-    async def download(self, url: str | Link) -> AsyncIterator[Body | Held]:
+    async def download(self, url: str | Link, *, once: bool = False) -> AsyncIterator[Body | Held]:
         """The chunks of a file that the provider linked to.
 
         The key goes along only for a path on the provider's own host, and not to where that redirects.
+
+        Args:
+            url: where it lies.
+            once: it may as well be missing: do not ask again.
 
         Raises:
             TransportError: the link is refused, leads where it should not, or broke off.
@@ -247,7 +251,7 @@ class Wire:
             yield Held(link)
             return
         async with self._transfer_turns.turn() as end:
-            response = await self._opened(link)
+            response = await self._opened(link, ONCE if once else DOWNLOAD)
             if isinstance(response, TransportError):
                 raise response
             try:
@@ -257,7 +261,7 @@ class Wire:
             finally:
                 await response.aclose()
 
-    async def _opened(self, link: Link) -> httpx.Response | TransportError:
+    async def _opened(self, link: Link, retry: Retry) -> httpx.Response | TransportError:
         """Return the answer of a clip's link, its body not read yet, or the error in our words."""
         own = link.whole.startswith("/") and not link.whole.startswith("//")
         if link.whole.lower().startswith("http://") and not (self.target.emulated or self.target.is_plain):
@@ -268,7 +272,7 @@ class Wire:
             request = self._transfers.build_request(
                 "GET", address(self.target.base_url, link.whole) if own else link.whole,
                 headers={"Accept": "*/*", "Accept-Encoding": "identity"}, timeout=answers.TRANSFER,
-                extensions={"retry": DOWNLOAD},
+                extensions={"retry": retry},
             )  # fmt: skip
         except TransportError as error:
             return TransportError(str(error), sent=error.sent)
@@ -283,7 +287,7 @@ class Wire:
             return TransportError(f"the download broke off: {type(error).__name__}{_hint(error)}", sent=True)
         if own and response.has_redirect_location:
             await response.aclose()
-            return await self._opened(Link(str(response.url.join(response.headers["location"]))))
+            return await self._opened(Link(str(response.url.join(response.headers["location"]))), retry)
         return response
 
     async def aclose(self) -> None:

@@ -127,6 +127,13 @@ class Provider(ABC):
         """
         return self.polled(reply, job)
 
+    def preview(self, job: Job) -> str | None:
+        """Return where a small picture of how far a running job is lies; None where the service gives none.
+
+        As in `Status.video_url`: a path on the provider's own host, or an address that needs no key.
+        """
+        return None
+
     def recent(self, limit: int, jobs: Sequence[Job]) -> Generator[Call, Reply, list[RemoteJob]] | None:
         """Return the exchange that lists the account's newest jobs, or None where the service has no such list.
 
@@ -157,6 +164,25 @@ class Provider(ABC):
             ProviderError: the service refused.
         """
         return None
+
+    def price_list(self) -> Call | None:
+        """Return the request for what the service itself lists as its prices; None where it has no such list."""
+        return None
+
+    def listed_prices(self, reply: Reply, models: Sequence[Model]) -> dict[str, dict[str, Any]]:
+        """Return the prices in such a list by id of our models, each in the form of `Model.price`.
+
+        A model that the list does not have is left out. Where its price stands there in a way that is not understood,
+        the dict holds `unknown` alone: what stands there.
+
+        Args:
+            reply: to `price_list`.
+            models: of the catalogue, whose prices are wanted.
+
+        Raises:
+            ProviderError: it is no such list.
+        """
+        return {}
 
     @abstractmethod
     def check(self) -> Call:

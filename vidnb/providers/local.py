@@ -105,6 +105,10 @@ class Local(Provider):
             raise unexpected(self, reply, "the answer to the status request is about another job")
         return _status(remote, remote_id)
 
+    def preview(self, job: Job) -> str:
+        """Return the path of the picture that the renderer draws between its steps."""
+        return f"{self.poll(job).url}/preview"
+
     def described(self, reply: Reply, job: Job) -> RemoteJob | None:
         """Return the job as the list would show it."""
         return _remote_job(reply.json)
@@ -163,7 +167,13 @@ def _status(remote: Any, remote_id: str) -> Status:
         return Status(remote_id, State.QUEUED, word, ahead=whole_at(remote, "ahead"))
     if word in RUNNING:
         done, left_s = number_at(remote, "progress"), number_at(remote, "eta_s")
-        told = word if left_s is None or left_s < 1 else f"{word}, about {_time(left_s)} left"
+        step, steps = whole_at(remote, "step"), whole_at(remote, "steps")
+        parts = [
+            word,
+            f"step {step} of {steps}" if word == "denoising" and step is not None and steps else "",
+            f"about {_time(left_s)} left" if left_s is not None and left_s >= 1 else "",
+        ]
+        told = ", ".join(filter(None, parts))
         return Status(remote_id, State.RUNNING, told, progress=None if done is None else min(max(done, 0.0), 1.0))
     if word == "done":
         return Status(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -25,6 +25,7 @@ from vidnb.errors import (
     UnavailableError,
     UnexpectedReplyError,
 )
+from vidnb.providers import skus
 from vidnb.providers.base import Provider
 from vidnb.providers.bodies import endpoint, nest
 from vidnb.providers.replies import (
@@ -118,6 +119,20 @@ class OpenRouter(Provider):
         if not is_about(body, remote_id, "id"):
             raise unexpected(self, reply, "the answer to the status request is about another job")
         return _status(body, remote_id)
+
+    # -- prices
+
+    def price_list(self) -> Call:
+        """Return the request for the public list of models, which changes weekly."""
+        return Call("GET", "/v1/videos/models")
+
+    def listed_prices(self, reply: Reply, models: Sequence[Model]) -> dict[str, dict[str, Any]]:
+        """Return what the list says that these models cost."""
+        entries = dig(self._read(reply).json, "data")
+        if not isinstance(entries, list) or not entries:
+            raise unexpected(self, reply, "the list of models is empty")
+        prices = {text_at(entry, "id"): dig(entry, "pricing_skus") for entry in entries}
+        return {model.id: skus.table(model, prices[model.wire]) for model in models if model.wire in prices}
 
     # -- account
 

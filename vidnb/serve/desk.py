@@ -24,11 +24,13 @@ from vidnb.display.grid import pictures
 from vidnb.display.grid.pivot import pivot
 from vidnb.errors import ConfigError, ParamsError, Problem, VidnbError
 from vidnb.records import Job, MediaFile, RemoteMedia, State
-from vidnb.store.quotes import KeptQuote, QuoteRows
+from vidnb.store.quotes import HOLDS, KeptQuote, QuoteRows
 
 NEXT_POLL_S = 5
 LONGEST_WAIT_S = 25.0
 """The longest that one call waits: clients of agents give up after 30 to 60 seconds, and the job goes on."""
+LONGEST_LOOK_S = 12.0
+"""Once so long was spent on lost submits, no look for a further one is begun, which may take as long again."""
 MOST_TAKES = 20
 MODES = ("", "any", "text", "image")
 MOST_ROWS = 100
@@ -141,6 +143,7 @@ class Desk:
                 self.client.files.put(item.content, "." + item.extension)
         recipe = request.recipe
         where = self.client.target(entry.provider)
+        await self.client.await_prices(entry.provider)
         first = self._first_take(where.base_url, recipe.recipe_hash, asked=takes, seeded="seed" in recipe.params)
         quotes = [
             self.client.quote(model=entry.id, take=first + n, **self._arguments(entry, recipe.params, recipe.images))
@@ -164,6 +167,7 @@ class Desk:
             "price_sum": sum(cost.amount for cost in known) if len(known) == takes else None,
             "price_unit": known[0].unit if known else None,
             "emulated": where.emulated,
+            "holds_until": (self.client.clock.utc() + HOLDS).isoformat(timespec="seconds"),
             "next": "Tell the person the price. submit(quote_token) orders the clips; repeating it costs nothing more.",
         }
 
@@ -172,7 +176,7 @@ class Desk:
 
         Raises:
             NoQuoteError: there is no such quote.
-            StaleQuoteError: a key was set since, so that it would cost money now, or an input was deleted.
+            StaleQuoteError: it ran out, a key was set since, so that it would cost money now, or an input was deleted.
             BudgetError: it could pass a cap; nothing more was sent.
         """
         # A caller that hangs up must not stop what it has begun half-way.
@@ -183,6 +187,8 @@ class Desk:
             kept = self._quotes.get(token)
             if kept is None:
                 raise NoQuoteError(f"there is no quote {token!r}; ask for one first, and submit its quote_token")
+            if self._quotes.has_run_out(kept):
+                raise StaleQuoteError(f"the quote held for {HOLDS.days} days and ran out; nothing was sent; quote anew")
             repeated = len(kept.job_ids) == kept.body["takes"]
             if not repeated:
                 kept = await self._order(kept)
@@ -296,16 +302,28 @@ class Desk:
         }
 
     async def reconcile(self) -> dict[str, Any]:
-        """Look for submits whose reply was lost in the service's own list; return what only a person can decide."""
-        rows = await self.client.reconcile()
-        open_ = [row for row in rows if row.state is State.AMBIGUOUS]
-        return {
-            "found": [self._told(row) for row in rows if row.state is not State.AMBIGUOUS],
-            "a_person_decides": [
-                self._told(row) | {"how": f"vidnb settle {row.id[:8]} --give-up, --send-again or --remote-id ID"}
-                for row in open_
-            ],
-        }
+        """Look for submits whose reply was lost in the service's own list; return what only a person can decide.
+
+        A service that cannot be asked keeps nothing back that another one said.
+        """
+        began, found, undecided = self.client.clock.monotonic(), [], []
+        for row in self.client.store.unfinished():
+            if row.state is not State.AMBIGUOUS:
+                continue
+            how = f"vidnb settle {row.id[:8]} --give-up, --send-again or --remote-id ID"
+            if self.client.clock.monotonic() - began > LONGEST_LOOK_S:
+                undecided.append(self._told(row) | {"how": f"not looked for yet: reconcile again. Or: {how}"})
+                continue
+            try:
+                await self.client.reconcile(row)
+            except VidnbError as error:
+                how = f"the service could not be asked ({error}): reconcile again later. Or: {how}"
+            told = self._told(newest := self.client.job(row.id))
+            if newest.state is State.AMBIGUOUS:
+                undecided.append(told | {"how": how})
+            else:
+                found.append(told)
+        return {"found": found, "a_person_decides": undecided}
 
     # -- in JSON -----------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ ABOUT = """Make AI video clips with hosted models, on this machine's vidnb.
 3. `POST /jobs` with the token: orders the clips. **Costs money** unless the quote said emulated. To repeat the call,
    for whatever reason, use the same token: it gives the same jobs and never pays twice.
 4. `GET /jobs/{job}?wait_s=25` until the state is done, then `GET /jobs/{job}/clip`.
+5. Only where a state is ambiguous (the reply to the submit was lost): `POST /reconcile`. Free.
 
 A clip of which nobody knows whether it was charged counts as charged. Caps are set by a person, never from here."""
 REFS = "#/components/schemas/{model}"

@@ -133,6 +133,13 @@ async def get_budget(desk: Desk, request: Request) -> BaseModel:
     return shapes.Money(**await _aside(desk.budget))
 
 
+async def reconcile(desk: Desk, request: Request) -> Response:
+    told = await desk.reconcile()
+    undecided = [shapes.Undecided.model_validate(one) for one in told["a_person_decides"]]
+    found = shapes.Reconciled(found=[_job(one) for one in told["found"]], a_person_decides=undecided)
+    return _json(found, HTTPStatus.OK)
+
+
 async def call_back(desk: Desk, request: Request) -> Response:
     name = request.path_params["provider"]
     secret = os.environ.get(WEBHOOK_SECRET + re.sub(r"\W", "_", name).upper(), "").strip()
@@ -193,6 +200,11 @@ OPERATIONS = (
         {200: "image/webp"},
     ),
     Operation("GET", "/budget", "get_budget", "Tell the caps and what was spent.", get_budget, {200: shapes.Money}),
+    Operation(
+        "POST", "/reconcile", "reconcile",
+        "Look at the services for submits whose reply was lost; free, and it never orders anything.", reconcile,
+        {200: shapes.Reconciled},
+    ),
     Operation(
         "POST", "/webhooks/{provider}", "call_back", "Take the signed callback of a service.", call_back, {204: None},
         is_open=True,

@@ -161,6 +161,8 @@ class Quoted(Shape):
     price_unit: str | None
     emulated: bool
     """True: nothing is charged."""
+    holds_until: str
+    """Until then clips can be ordered with the token."""
     next: str
 
 
@@ -219,6 +221,22 @@ class Jobs(Shape):
     all: int
     """How many there are, however many are shown."""
     jobs: list[Job]
+
+
+class Undecided(Job):
+    """A job of which nobody but a person can say what became of it."""
+
+    how: str
+    """The command with which a person on the machine of this server settles it."""
+
+
+class Reconciled(Shape):
+    """What became of submits whose reply was lost."""
+
+    found: list[Job]
+    """Known now, by the service's own list: they go on, or have ended. Nothing was paid twice."""
+    a_person_decides: list[Undecided]
+    """Still ambiguous: each counts as charged until a person settles it."""
 
 
 class Purse(Shape):

@@ -233,6 +233,14 @@ QUOTES = Table(
     Column("created_at", UtcTime, nullable=False),
 )
 
+PRICE_LISTS = Table(
+    "price_lists",
+    METADATA,
+    Column("provider", Text, primary_key=True),
+    Column("prices", JsonText, nullable=False),
+    Column("read_at", UtcTime, nullable=False),
+)
+
 SWEEPS = Table(
     "sweeps",
     METADATA,

@@ -7,6 +7,7 @@ words come when a cell is looked at. No more than the plan and the sums are sync
 from __future__ import annotations
 
 import asyncio
+import re
 import struct
 import threading
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ import ipywidgets
 import traitlets
 
 from vidnb.clip import Clip
+from vidnb.display import cards
 from vidnb.display.grid.pivot import MOST_CELLS
 from vidnb.display.host import server_path
 from vidnb.display.labels import many
@@ -39,7 +41,7 @@ from vidnb.display.page import (
     tag,
 )
 from vidnb.errors import ConfigError, VidnbError
-from vidnb.records import JOBS_UNIT, Cost, State, money
+from vidnb.records import JOBS_UNIT, Cost, Job, State, money
 from vidnb.sweeps import capping, outlook, showing
 from vidnb.sweeps.grid import cell_words, laid_out
 from vidnb.sweeps.outlook import Group, group_of
@@ -58,7 +60,7 @@ STATE_OF: Mapping[Group, int] = {
     Group.NEW: WAITING, Group.UNFINISHED: RUNNING, Group.DONE: DONE, Group.OURS: FAILED, Group.THEIRS: FAILED,
     Group.UNCLEAR: UNCLEAR, Group.CANCELLED: NOT,
 }  # fmt: skip
-POSTERS_AT_ONCE = 24
+POSTERS_AT_ONCE, PREVIEWS_AT_ONCE = 24, 4
 SAVED_CELLS, SAVED_POSTERS, SAVED_BYTES = 600, 64, 200_000
 
 
@@ -276,6 +278,10 @@ class Board(Live, part="board"):
         """The posters of some cells are wanted."""
         self._spawn(self._say_posters([int(cell) for cell in content["cells"]][:POSTERS_AT_ONCE]))
 
+    def heard_previews(self, content: Mapping[str, Any], _: list[bytes]) -> None:
+        """Pictures of how far some running cells are are wanted."""
+        self._spawn(self._say_previews([int(cell) for cell in content["cells"]][:PREVIEWS_AT_ONCE]))
+
     def heard_video(self, content: Mapping[str, Any], _: list[bytes]) -> None:
         """A cell is pointed at: where its clip is served, and whether it flashes."""
         self._spawn(self._say_video(int(content["cell"])))
@@ -436,7 +442,8 @@ class Board(Live, part="board"):
         if row.done_at and row.submitted_at:
             took = f" in {seconds((row.done_at - row.submitted_at).total_seconds())}"
         cost = f", {row.cost}{' (emulated)' if row.emulated else ''}" if row.cost is not None else ""
-        return f"{row.state.capitalize()}{took}{cost}. Job {row.id[:8]}.", row.rating or 0
+        word = f" ({told})" if row.is_moving and (told := cards.wire_word(row)) else ""
+        return f"{row.state.capitalize()}{word}{took}{cost}. Job {row.id[:8]}.", row.rating or 0
 
     async def _say_posters(self, cells: list[int]) -> None:
         made: list[bytes] = []
@@ -445,6 +452,21 @@ class Board(Live, part="board"):
             poster = None if clip is None else await asyncio.to_thread(poster_bytes, clip)
             made.append(poster or b"")
         self.say("posters", {"cells": cells}, made)
+
+    async def _say_previews(self, cells: list[int]) -> None:
+        """Tell the page how far running cells are, or that their service gives no pictures of that."""
+        client, found = self._sweep.client, []
+        for place in cells:
+            job = self._job_of(place)
+            standing = self._progress.standings[job] if job is not None else None
+            row = None if standing is None else await asyncio.to_thread(client.job, standing.job_id)
+            if row is None or not row.is_moving:
+                continue
+            gives = client.has_preview(row)
+            picture = await client.preview(row) if gives else None
+            found.append((place, gives, _step(row), picture or b""))
+        told = [{"cell": place, "gives": gives, "words": words} for place, gives, words, _ in found]
+        self.say("previews", {"cells": told}, [picture for *_, picture in found])
 
     async def _say_video(self, place: int) -> None:
         clip = await asyncio.to_thread(self._clip_of, place)
@@ -511,6 +533,15 @@ class Board(Live, part="board"):
         size = "width:88px;height:50px" if left > 0 else "width:14px;height:9px"
         look = f"{size};border-radius:2px;background:{colour}"
         return tag("div", style=look, title=title, role="img", **{"aria-label": f"{title}: {NAMES[state]}"}), 0
+
+
+def _step(job: Job) -> str:
+    """Return how far a running job is in the few words that fit into a cell: "12/30", "34%", or nothing."""
+    told = job.wire_status or ""
+    if step := re.search(r"\bstep (\d+) of (\d+)", told):
+        return f"{step[1]}/{step[2]}"
+    share = re.search(r"\((\d+%)\)", told)
+    return share[1] if share else ""
 
 
 def _rest(sums: outlook.Money) -> Iterator[str]:

@@ -28,6 +28,8 @@ from vidnb.widgets.live import Live, in_words
 LOOK_S = 1.0
 """How often the queue in front of a job that waits to be sent is counted."""
 PROMPT_SHOWN = 400
+PREVIEW_S = 1.0
+"""How often a service is asked for a picture of how far it is, where it gives one."""
 SHORT = 8
 """Characters of a job's id that a person reads, and by which the page names it."""
 
@@ -76,6 +78,7 @@ class Progress(Live, part="progress", main="job"):
         self._expected: Expectation | None = None
         self._ahead: int | None = None
         self._told: State | None = None
+        self._picture: tuple[str, bytes] = ("", b"")
         row = self._client.job(job)
         super().__init__(job=row, _row=self._facts(row))
         if follow:
@@ -141,7 +144,8 @@ class Progress(Live, part="progress", main="job"):
     async def _wait(self, job: Job, turn: int) -> bool:
         """Whether the job goes on although the wait ended: it was ambiguous, and settled a moment before that."""
         ambiguous = False
-        helpers = [asyncio.create_task(self._take_rows(job, turn)), asyncio.create_task(self._look_ahead(job))]
+        work = (self._take_rows(job, turn), self._look_ahead(job), self._take_pictures(job, turn))
+        helpers = [asyncio.create_task(one) for one in work]
         try:
             await self._client.wait(job, timeout_s=None, quiet=True)
         except JobError as error:
@@ -164,6 +168,20 @@ class Progress(Live, part="progress", main="job"):
         async for row in self._client.watch(job):
             if turn == self._turn:
                 self.job = row
+
+    async def _take_pictures(self, job: Job, turn: int) -> None:
+        """Show how far the job is, for as long as it runs at a service that gives pictures of that."""
+        while self._client.has_preview(job):
+            found = await self._client.preview(self.job) if self.job.state is State.RUNNING else None
+            if found is not None and turn == self._turn and found != self._picture[1]:
+                self._picture = job.id[:SHORT], found
+                self._show_picture()
+            await self._client.clock.wait(PREVIEW_S)
+
+    def _show_picture(self) -> None:
+        about, picture = self._picture
+        if picture:
+            self.say("preview", {"id": about}, [picture])
 
     async def _look_ahead(self, job: Job) -> None:
         """Find out how long such a job takes, and how many wait in front of it for as long as it is not sent."""
@@ -201,6 +219,10 @@ class Progress(Live, part="progress", main="job"):
         """Hear what is about this job: when a press arrives, another one may have taken its place in the line."""
         if isinstance(content, Mapping) and content.get("id") == self.job.id[:SHORT]:
             super()._received(widget, content, buffers)
+
+    def heard_look(self, _: Mapping[str, Any], __: list[bytes]) -> None:
+        """A page shows the line: it has no picture yet."""
+        self._show_picture()
 
     def heard_stop(self, _: Mapping[str, Any], __: list[bytes]) -> None:
         """Stop waiting was pressed."""
@@ -282,6 +304,7 @@ class Progress(Live, part="progress", main="job"):
             if self._following is not None:
                 self._following.cancel()
             self._expected = self._ahead = self._told = None
+            self._picture = ("", b"")
             self.waiting = self.dismissed = False
             self._note = self.problem = ""
             self._draw()

@@ -24,6 +24,7 @@ from vidnb.emulator.checks import Complaint, check
 from vidnb.emulator.core import account_id, look_key, scene_key
 from vidnb.emulator.delivery import deliver
 from vidnb.emulator.inputs import shape
+from vidnb.emulator.local.sketch import sketch
 from vidnb.emulator.scenes import image_size, size_of
 from vidnb.emulator.state import EmulatedFile, EmulatedJob, digest
 
@@ -78,6 +79,7 @@ class Local(Service):
             Path("GET", "/gpu/jobs/{id}", "poll", self.get),
             Path("POST", "/gpu/jobs/{id}/cancel", "cancel", self.cancel),
             Path("GET", "/gpu/jobs/{id}/content", "download", self.content),
+            Path("GET", "/gpu/jobs/{id}/preview", "bytes", self.preview),
         ]
 
     def not_found(self, request: Request, status: int) -> Response:
@@ -203,6 +205,15 @@ class Local(Service):
         if job is None or not job.is_over(now) or job.outcome != "done" or self._is_gone(job):
             return _error(404, "the clip is not there")
         return await deliver(ask, job)
+
+    async def preview(self, ask: Ask) -> Response:
+        """Return a small picture of how far a job is: the clearer, the more steps are done."""
+        job = self._own(ask)
+        told = {} if job is None else self._told(job)
+        if job is None or told.get("state") not in ("denoising", "decoding") or not told["step"]:
+            return _error(404, "there is no preview yet")
+        content = await anyio.to_thread.run_sync(sketch, job.scene_key, told["step"], told["steps"])
+        return Response(content, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
     def _own(self, ask: Ask) -> EmulatedJob | None:
         job = self.core.state.job(ask.request.path_params["id"])

@@ -19,6 +19,9 @@ const TALLEST = 640;
 const POSTERS_KEPT = 800;
 const POSTERS_AT_ONCE = 24;
 const REST_MS = 80;
+const PREVIEWS_AT_ONCE = 4;
+const PREVIEWS_MS = 1000,
+  PREVIEWS_LATE_MS = 10_000;
 const HOVER_MS = 150;
 const PATIENCE_MS = 1500;
 const BUSY = "The kernel is busy with a cell; this comes when that has ended.";
@@ -46,6 +49,8 @@ function render({ model, el }) {
   let ratings = new Uint8Array(count);
   const posters = new Map(); // cell -> ImageBitmap, the oldest first
   const wanted = new Set();
+  const previews = new Map(); // running cell -> { bitmap, words }
+  const blind = new Set(); // running cells whose service shows nothing
   const shownStates = new Set(); // filter: empty for all
   /** @type {Set<number>} */
   const marked = new Set(); // to be compared
@@ -58,6 +63,7 @@ function render({ model, el }) {
     hover = 0,
     patience = 0,
     isComparing = false,
+    askedAt = 0, // for previews; 0 once they came
     facts = /** @type {any} */ (null),
     asking = "";
   /** @type {?HTMLVideoElement} */
@@ -145,6 +151,7 @@ function render({ model, el }) {
     const pairs = bytesOf(values);
     cells.forEach((cell, n) => {
       states[cell] = pairs[2 * n];
+      if (states[cell] !== RUNNING) dropPreview(cell);
       ratings[cell] = pairs[2 * n + 1];
       if (cell === chosen) ask(cell);
     });
@@ -169,6 +176,26 @@ function render({ model, el }) {
       posters.delete(cell);
       wanted.delete(cell);
     }
+    redraw();
+  });
+  hear("previews", async ({ cells }, buffers) => {
+    askedAt = 0;
+    await Promise.all(
+      cells.map(async ({ cell, gives, words }, n) => {
+        if (!gives) blind.add(cell);
+        const bytes = bytesOf(buffers[n]);
+        const bitmap = bytes.length ? await createImageBitmap(new Blob([bytes])).catch(() => null) : null;
+        if (states[cell] !== RUNNING) {
+          bitmap?.close();
+          return;
+        }
+        const before = previews.get(cell);
+        if (bitmap) before?.bitmap?.close();
+        previews.set(cell, { bitmap: bitmap ?? before?.bitmap, words });
+        if (cell === chosen && before?.words !== words) ask(cell);
+      }),
+    );
+    root.dataset.previews = String([...previews.values()].filter(({ bitmap }) => bitmap).length);
     redraw();
   });
   hear("facts", (content) => {
@@ -492,11 +519,9 @@ function render({ model, el }) {
     pen.globalAlpha = faded ? 0.12 : 1;
     const poster = size === "pixels" ? null : posters.get(cell);
     if (state === DONE && poster && !faded) {
-      const fit = Math.min(wide / poster.width, high / poster.height);
-      const [w, tall] = [poster.width * fit, poster.height * fit];
       pen.fillStyle = paint.soft;
       pen.fillRect(x, y, wide, high);
-      pen.drawImage(poster, x + (wide - w) / 2, y + (high - tall) / 2, w, tall);
+      fitted(pen, poster, x, y, wide, high);
     } else if (state === DONE || state === FAILED || state === UNCLEAR) {
       pen.fillStyle = state === DONE ? paint.done : state === FAILED ? paint.bad : paint.odd;
       pen.fillRect(x, y, wide, high);
@@ -505,7 +530,10 @@ function render({ model, el }) {
       pen.strokeStyle = paint.run;
       pen.lineWidth = size === "pixels" ? 1 : 1.5;
       pen.strokeRect(x + 0.75, y + 0.75, wide - 1.5, high - 1.5);
-      if (size !== "pixels") ring(pen, x + wide / 2, y + high / 2, Math.min(high / 4, 7));
+      const shown = size === "pixels" ? null : previews.get(cell);
+      if (shown?.bitmap) fitted(pen, shown.bitmap, x + 2, y + 2, wide - 4, high - 4);
+      else if (size !== "pixels") ring(pen, x + wide / 2, y + high / 2, Math.min(high / 4, 7));
+      if (shown?.words && wide > 34) caption(pen, paint, shown.words, x, y);
     } else if (state === WAITING) {
       if (size !== "pixels") {
         pen.fillStyle = paint.soft;
@@ -526,6 +554,25 @@ function render({ model, el }) {
     if (ratings[cell] && size !== "pixels" && wide > 34) star(pen, paint, cell, x, y);
     pen.globalAlpha = 1;
     if (marked.has(cell)) drawTick(pen, paint, x, y);
+  }
+
+  /** Draw a picture as large as it fits, in the middle. */
+  function fitted(pen, picture, x, y, wide, high) {
+    const fit = Math.min(wide / picture.width, high / picture.height);
+    const [w, tall] = [picture.width * fit, picture.height * fit];
+    pen.drawImage(picture, x + (wide - w) / 2, y + (high - tall) / 2, w, tall);
+  }
+
+  /** The step of a running cell, white on dark in its lower corner. */
+  function caption(pen, paint, words, x, y) {
+    pen.font = `600 10px ${paint.font}`;
+    pen.textAlign = "left";
+    pen.textBaseline = "middle";
+    const long = Math.min(pen.measureText(words).width + 6, by.wide - 3);
+    pen.fillStyle = "rgb(0 0 0 / .7)";
+    pen.fillRect(x + 1.5, y + by.high - 15.5, long, 14);
+    pen.fillStyle = "#fff";
+    pen.fillText(words, x + 4.5, y + by.high - 8, by.wide - 8);
   }
 
   /** A mark is a frame inside the cell, and a tick where there is room. */
@@ -640,6 +687,23 @@ function render({ model, el }) {
     if (!cells.length) return;
     cells.forEach((cell) => wanted.add(cell));
     if (send(model, "posters", { cells })) restTimer = setTimeout(askPosters, REST_MS);
+  }
+
+  /** Ask how far the running cells in view are, one question at a time. */
+  function askPreviews() {
+    if (size === "pixels" || isComparing || document.hidden) return;
+    if (askedAt && performance.now() - askedAt < PREVIEWS_LATE_MS) return;
+    const [first, last] = rowsInView(grid, by, box.scrollTop, box.clientHeight);
+    const cells = [];
+    for (let cell = first * grid.cols; cell < last * grid.cols && cells.length < PREVIEWS_AT_ONCE; cell += 1)
+      if (states[cell] === RUNNING && !blind.has(cell)) cells.push(cell);
+    if (cells.length && send(model, "previews", { cells })) askedAt = performance.now();
+  }
+
+  function dropPreview(cell) {
+    blind.delete(cell);
+    previews.get(cell)?.bitmap?.close();
+    previews.delete(cell);
   }
 
   // -- a hand and keys
@@ -776,6 +840,7 @@ function render({ model, el }) {
   drawNow();
   measure();
   send(model, "ready");
+  const looking = setInterval(askPreviews, PREVIEWS_MS);
 
   return () => {
     watching.disconnect();
@@ -784,9 +849,11 @@ function render({ model, el }) {
     clearTimeout(restTimer);
     clearTimeout(hover);
     clearTimeout(patience);
+    clearInterval(looking);
     inside.end();
     stopVideo();
     for (const bitmap of posters.values()) bitmap.close();
+    for (const { bitmap } of previews.values()) bitmap?.close();
     end();
   };
 }

@@ -87,7 +87,7 @@ const button = (label, onclick, attributes = {}) =>
   );
 
 function render({ model, el }) {
-  const { root, signal, watch, announce, end } = begin({ model, el }, "progress");
+  const { root, signal, hear, watch, announce, end } = begin({ model, el }, "progress");
   let row = model.get("_row");
   let clock_ms = 0; // how far the kernel's clock is ahead of this one
   let open = false;
@@ -110,9 +110,10 @@ function render({ model, el }) {
   const time = h("span", { class: "vidnb-number vidnb-time" });
   const hope = h("span", { class: "vidnb-grow" });
   const under = h("div", { class: "vidnb-row vidnb-fine vidnb-muted vidnb-under" }, hope);
+  const preview = h("img", { class: "vidnb-preview", alt: "", hidden: true });
   const more = h("div", { class: "vidnb-more", hidden: true });
   const card = h("div", { class: "vidnb-card", hidden: true });
-  root.append(line, bar, under, more, card);
+  root.append(line, bar, under, preview, more, card);
 
   const act = (kind, content = {}) => {
     busy = true;
@@ -144,12 +145,28 @@ function render({ model, el }) {
     root.dataset.state = row.state;
     root.dataset.waiting = String(model.get("waiting"));
     card.hidden = !row.card;
+    if (row.state !== "running") dropPreview();
     line.hidden = under.hidden = Boolean(row.card);
     if (row.card) drawCard();
     else drawLine();
     tick();
     lock();
     if (focused) /** @type {?HTMLElement} */ (root.querySelector(`[data-key="${focused}"]`))?.focus();
+  }
+
+  /** Show how far the job is; a picture that comes after its end is shown no more. */
+  function drawPreview(bytes) {
+    dropPreview();
+    if (row.state !== "running") return;
+    preview.src = URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
+    preview.alt = `How far it is: ${row.word || "running"}`;
+    preview.hidden = false;
+  }
+
+  function dropPreview() {
+    if (preview.src) URL.revokeObjectURL(preview.src);
+    preview.removeAttribute("src");
+    preview.hidden = true;
   }
 
   const parked = () => MOVING.has(row.state) && !model.get("waiting");
@@ -445,13 +462,16 @@ function render({ model, el }) {
   signal.addEventListener("abort", () => {
     clearInterval(timer);
     disarm();
+    dropPreview();
   });
   watch("_row", rowChanged);
+  hear("preview", ({ id }, [bytes]) => id === row.id && drawPreview(bytes));
   watch("waiting _note _can_retry dismissed problem", () => {
     free();
     draw();
   });
   draw();
+  if (MOVING.has(row.state)) send(model, "look", { id: row.id });
   return end;
 }
 

@@ -1,0 +1,41 @@
+"""Reads what a service itself lists as its prices, once a day at most; whoever wants a price never waits for it long.
+
+The list is public and changes without notice, the catalogue is as old as this vidnb. Offline, or where the list cannot
+be read, the one that was read last holds, with its date, and then the catalogue.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from vidnb import catalog
+from vidnb.errors import VidnbError
+from vidnb.net.wire import Wire
+from vidnb.store import Store, pricelists
+
+log = logging.getLogger("vidnb")
+
+READ_AGAIN = timedelta(days=1)
+
+
+def is_due(store: Store, provider: str) -> bool:
+    """Return whether the list of a provider was not read within the last day."""
+    kept = pricelists.read(store, provider)
+    return kept is None or not timedelta(0) <= store.clock.utc() - kept.read_at < READ_AGAIN
+
+
+async def refresh(store: Store, wire: Wire) -> bool:
+    """Read the list of a service and keep it; return whether that came off. What was kept before stays otherwise."""
+    provider = wire.target.provider
+    call = provider.price_list()
+    if call is None:
+        return False
+    models = [model for model in catalog.load().values() if model.provider == provider.name]
+    try:
+        prices = provider.listed_prices(await wire.call(call, once=True), models)
+        await store.aside(pricelists.keep, store, provider.name, prices)
+    except VidnbError as error:
+        log.info("the prices of %s could not be read: %s", provider.title, error)
+        return False
+    return True

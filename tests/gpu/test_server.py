@@ -198,7 +198,8 @@ def test_nobody_without_the_token_and_no_web_page_gets_an_answer(client: Client)
     with httpx.Client(base_url=client.server.url, trust_env=False) as bare:
         assert {bare.get(route).status_code for route in routes} == {401}
         assert bare.get("/gpu/jobs", headers={"Authorization": "Bearer wrong"}).status_code == 401
-    for header in ({"Origin": "https://evil.example"}, {"Host": "evil.example"}):
+    wrong = [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"}, {"Host": "2130706433"}]
+    for header in wrong:
         assert client.http.get("/gpu/jobs", headers=header).status_code == 403
         assert client.http.post("/gpu/files", content=picture(), headers=header).status_code == 403
     mode = (client.server.folder / "server.json").stat().st_mode

@@ -1,18 +1,15 @@
 """The job server's HTTP surface: whoever has the token, on this machine, may use the card.
 
-Browsers are refused (they name their `Origin`), and so are requests for another host's name, by which a web page could
-reach a server on this machine. Every answer is JSON, but for pictures and clips.
+Web pages are refused, by the rules of `visitors`. Every answer is JSON, but for pictures and clips.
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -28,13 +25,13 @@ from vidnb.gpu.queue import Entry, Queue, TokenTakenError
 from vidnb.gpu.weights import Weights
 from vidnb.gpu.worker import Worker
 from vidnb.media.pictures import image_file
+from vidnb.visitors import Visitors
 
 MOST_JSON, MOST_FILE = 2**20, 50 * 2**20
 MOST_WAITING = 10_000
 MOST_LISTED = 500
 FREE_BYTES = 500 * 2**20
 """With less free space no clip is begun."""
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 DECODING = 0.15
 """About this part of the time goes into what follows the steps; chosen, not measured."""
 
@@ -50,7 +47,6 @@ class App:
         folder: of the server.
         weights: the models that are here.
         token: what a client has to show.
-        hosts: names under which the server may be asked for.
         longest_s: refuse a clip that is known to take longer.
     """
 
@@ -62,11 +58,10 @@ class App:
         weights: Mapping[str, Weights],
         token: str,
         *,
-        hosts: frozenset[str] = LOOPBACK,
         longest_s: float = float("inf"),
     ) -> None:
         self._queue, self._worker, self._folder, self._weights = queue, worker, folder, weights
-        self._token, self._hosts, self._longest_s = token, hosts, longest_s
+        self._visitors, self._longest_s = Visitors(token), longest_s
         self.starlette = Starlette(
             routes=[
                 Route("/gpu/health", self._guarded(self.health), methods=["GET"]),
@@ -83,11 +78,11 @@ class App:
 
     def _guarded(self, handler: Handler) -> Handler:
         async def guarded(request: Request) -> Response:
-            if "origin" in request.headers or _host(request) not in self._hosts:
-                return _error(403, "this server answers programs on this machine, not web pages")
-            scheme, _, token = request.headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), self._token.encode()):
+            why = self._visitors.refuses(request.headers)
+            if why == "token":
                 return _error(401, "the token is missing or not this server's")
+            if why is not None:
+                return _error(403, "this server answers programs on this machine, not web pages")
             try:
                 return await handler(request)
             except RefusedError as refusal:
@@ -259,13 +254,6 @@ def _put(path: Path, content: bytes) -> None:
     part = path.with_suffix(".part")
     part.write_bytes(content)
     part.replace(path)
-
-
-def _host(request: Request) -> str:
-    try:
-        return (urlsplit(f"//{request.headers.get('host', '')}").hostname or "").lower()
-    except ValueError:
-        return ""
 
 
 async def _json(request: Request) -> Any:

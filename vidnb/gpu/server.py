@@ -15,7 +15,7 @@ from vidnb.clock import Clock
 from vidnb.errors import ConfigError
 from vidnb.gpu import folder as places
 from vidnb.gpu import weights
-from vidnb.gpu.app import LOOPBACK, App
+from vidnb.gpu.app import App
 from vidnb.gpu.queue import Queue
 from vidnb.gpu.weights import Weights
 from vidnb.gpu.worker import Limits, Worker
@@ -76,7 +76,7 @@ class Server:
                 memory_gb=self.settings.memory_gb, environment=self.settings.environment, clock=self._clock,
             )  # fmt: skip
             app = App(
-                self.queue, self.worker, self.folder, self.weights, self.token, hosts=LOOPBACK,
+                self.queue, self.worker, self.folder, self.weights, self.token,
                 longest_s=self.settings.longest_s,
             )  # fmt: skip
             self.worker.start()

@@ -1,14 +1,7 @@
-"""Who may ask: the token of the server's owner, no page of another site, no name that only pretends to be this machine.
-
-A page that a person has open in a browser can send requests to this machine, too, and with a name of its own that
-suddenly stands for 127.0.0.1 (DNS rebinding) it could even read the answers. So the Host must be an address, localhost
-or a name that the owner gave, and an Origin, which browsers send, must be this server itself.
-"""
+"""Who may ask over HTTP, by the rules of `visitors`, each refusal in words; and what a request may hold."""
 
 from __future__ import annotations
 
-import hmac
-import ipaddress
 import os
 import secrets
 from collections.abc import Collection
@@ -22,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vidnb.errors import ConfigError
 from vidnb.serve.refusals import RefusedError
+from vidnb.visitors import Visitors
 
 MAX_BODY_BYTES = 1_000_000
 SHORTEST_TOKEN = 20
@@ -41,9 +35,8 @@ class Guard:
 
     def __init__(self, app: ASGIApp, *, token: str, open_paths: tuple[str, ...], hosts: Collection[str] = ()) -> None:
         self._app = app
-        self._token = token.encode()
+        self._visitors = Visitors(token, hosts)
         self._open = open_paths
-        self._hosts = {"localhost", *map(_name, hosts)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or hand on."""
@@ -61,49 +54,28 @@ class Guard:
         await self._app(scope, receive, send)
 
     def _check(self, headers: Headers, path: str) -> None:
-        host = headers.get("host", "")
-        if not self._is_ours(host):
+        why = self._visitors.refuses(headers, is_open=path.startswith(self._open))
+        if why == "host":
             raise RefusedError(
                 HTTPStatus.FORBIDDEN, "host",
-                f"the Host {host[:100]!r} is not known here; use 127.0.0.1 or localhost, or start vidnb serve with "
-                "--allow-host NAME",
+                f"the Host {headers.get('host', '')[:100]!r} is not known here; use 127.0.0.1 or localhost, or start "
+                "vidnb serve with --allow-host NAME",
             )  # fmt: skip
-        origin = headers.get("origin")
-        if origin is not None and origin.lower() not in (f"http://{host}".lower(), f"https://{host}".lower()):
+        if why == "origin":
             raise RefusedError(
                 HTTPStatus.FORBIDDEN, "origin",
-                f"pages of another site ({origin[:100]!r}) may not ask here; send no Origin from a program",
+                f"pages of another site ({headers['origin'][:100]!r}) may not ask here; send no Origin from a program",
             )  # fmt: skip
         length = headers.get("content-length", "0")
         if not length.isdecimal() or len(length) > 12 or int(length) > MAX_BODY_BYTES:
             raise _too_large()
-        if path.startswith(self._open):
-            return
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), self._token):
+        if why == "token":
             raise RefusedError(
                 HTTPStatus.UNAUTHORIZED, "token",
                 "send the header Authorization: Bearer TOKEN; the token is the text of the file that vidnb serve named "
                 "when it was started",
                 headers={"WWW-Authenticate": "Bearer"},
             )  # fmt: skip
-
-    def _is_ours(self, host: str) -> bool:
-        """Whether a Host names this server; an address cannot be made to stand for another machine."""
-        name = _name(host)
-        if name in self._hosts:
-            return True
-        try:
-            ipaddress.ip_address(name)
-        except ValueError:
-            return False
-        return True
-
-
-def _name(host: str) -> str:
-    """The name or the address in a Host, without the port."""
-    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
-    return name.strip("[]").rstrip(".").lower()
 
 
 def refusal(error: RefusedError) -> Response:

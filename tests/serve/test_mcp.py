@@ -13,11 +13,12 @@ from typing import Any
 import httpx2
 import pytest
 from fakes import EmulatorBehind, Wires, picture
-from mcp import Client, StdioServerParameters
+from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from served import serving
 
 from vidnb.client.asynchronous import AsyncClient
+from vidnb.emulator import VirtualClock
 from vidnb.serve.mcp import mcp_server
 
 pytestmark = pytest.mark.anyio
@@ -57,7 +58,7 @@ async def agent(tmp_path: Path, wires: Wires, **options: Any) -> AsyncIterator[t
 async def test_from_a_model_to_a_clip_and_a_picture_of_several(tmp_path: Path, wires: Wires) -> None:
     async with agent(tmp_path, wires) as (call, _):
         found = await call("list_models", query="motion seed", mode="text")
-        assert MODEL in [model["id"] for model in found]
+        assert MODEL in [model["id"] for model in found["models"]]
         told = await call("describe_model", model=MODEL)
         assert told["params"]["seed"]["kind"] == "integer"
         quote = await call("quote", model=MODEL, prompt="a koala", takes=2)
@@ -113,7 +114,7 @@ async def test_a_cap_that_a_person_set_holds_and_no_tool_lifts_it(tmp_path: Path
         assert len(tools) == 12
         own.budget("programs", jobs=3)
         assert len((await call("submit", quote_token=token))["jobs"]) == 3
-        for job in await call("status"):
+        for job in (await call("status"))["jobs"]:
             await call("wait", job=job["job"])
     assert wires.posts == 3
 
@@ -135,6 +136,56 @@ async def test_wrong_values_are_refused_with_what_is_allowed(
 ) -> None:
     async with agent(tmp_path, wires) as (call, _):
         assert said in await call.refused("quote", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "said"),
+    [
+        ("quote", {"prompt": "a koala"}, "quote: model: Field required"),
+        ("quote", {"model": MODEL, "prompt": "a koala", "seed": 7}, "A setting of the model goes into params"),
+        ("quote", {"model": MODEL, "prompt": "a koala", "takes": "two"}, "takes: Input should be a valid integer"),
+        ("budget", {"usd": 1000}, "budget does not take 'usd'; it takes nothing"),
+        ("history", {"limit": 0}, "allowed: 1 to 100"),
+        ("clip", {"job": "nope"}, "no job starts with 'nope'"),
+    ],
+)
+async def test_arguments_that_a_tool_does_not_take_are_refused_in_plain_words(
+    tmp_path: Path, wires: Wires, tool: str, arguments: dict[str, Any], said: str
+) -> None:
+    async with agent(tmp_path, wires) as (call, _):
+        told = await call.refused(tool, **arguments)
+    assert said in told
+    assert "pydantic.dev" not in told
+
+
+async def test_an_empty_answer_says_so_and_a_long_one_is_short(tmp_path: Path, wires: Wires) -> None:
+    async with agent(tmp_path, wires) as (call, _):
+        assert "leave a word out" in (await call("list_models", query="nonsense"))["note"]
+        assert "No job is on its way" in (await call("status"))["note"]
+        everything = await call("list_models")
+        assert len(everything["models"]) > 100
+        assert len(json.dumps(everything)) < 30_000
+        with pytest.raises(MCPError, match="no job starts with 'nope'"):
+            await call.client.read_resource("vidnb://job/nope/poster")
+
+
+async def test_what_cannot_be_done_yet_or_at_all_says_what_to_do_with_the_tools_that_there_are(
+    tmp_path: Path, wires: Wires
+) -> None:
+    emulator = EmulatorBehind(tmp_path / "emulator", wires, latency_s=100.0, clock=VirtualClock())
+    async with AsyncClient(tmp_path / "data", emulator=emulator) as own, Client(mcp_server(own)) as client:
+        call = Agent(client)
+        token = (await call("quote", model=MODEL, prompt="a koala"))["quote_token"]
+        [job] = (await call("submit", quote_token=token))["jobs"]
+        async for row in own.watch(job):
+            if row.remote_id is not None:
+                break
+        assert "has no clip yet: wait(job)" in await call.refused("clip", job=job)
+        told = await call.refused("cancel", job=job)
+        assert f"vidnb settle {job[:8]} --give-up" in told
+        assert "vidnb." not in told, "an agent has no Python here"
+        [row] = (await call("status"))["jobs"]
+        assert row["cost"] is None or row["cost"].startswith("free (emulated; the real one: ")
 
 
 async def test_what_is_no_token_is_refused(tmp_path: Path, wires: Wires) -> None:

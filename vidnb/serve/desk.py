@@ -18,11 +18,12 @@ from typing import Any
 from vidnb import catalog, params
 from vidnb.catalog import MEDIA_KINDS, Model
 from vidnb.client import addresses
+from vidnb.client.abilities import abilities
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.clip import Clip
 from vidnb.display.grid import pictures
 from vidnb.display.grid.pivot import pivot
-from vidnb.errors import ConfigError, ParamsError, Problem, VidnbError
+from vidnb.errors import ConfigError, JobError, ParamsError, Problem, StoreError, VidnbError
 from vidnb.records import Job, MediaFile, RemoteMedia, State
 from vidnb.store.quotes import HOLDS, KeptQuote, QuoteRows
 
@@ -254,8 +255,14 @@ class Desk:
         """Return where a finished clip and its poster lie on this machine, and what was measured of it.
 
         `more` holds the further clips that a service made for the same job.
+
+        Raises:
+            StoreError: there is none, or none yet.
         """
-        clip = self.client.clip(job)
+        row = self.client.job(job)
+        if row.is_moving:
+            raise StoreError(f"job {row.id[:8]} is {row.state} and has no clip yet: wait(job) until its state is done")
+        clip = self.client.clip(row)
         info = clip.info
         return {
             "job": clip.job.id, "path": str(clip.path), "poster": str(self._poster(clip)), "width_px": info.width_px,
@@ -274,10 +281,20 @@ class Desk:
         Raises:
             JobError: the service cannot cancel it; it goes on, and its cost counts.
         """
-        return self._told(await self.client.cancel(self.client.job(job)))
+        row = self.client.job(job)
+        can = abilities(row)
+        if row.is_moving and row.remote_id is not None and not can.can_cancel:
+            note = f": {can.cancel_note}" if can.cancel_note else ""
+            raise JobError(
+                f"job {row.id[:8]} was sent and cannot be taken back{note}. It goes on, and its cost counts; a person "
+                f"can end it here, whatever the service still does: vidnb settle {row.id[:8]} --give-up", row
+            )  # fmt: skip
+        return self._told(await self.client.cancel(row))
 
     def history(self, filters: Mapping[str, Any] | None = None, limit: int = 20) -> dict[str, Any]:
         """Return the newest jobs that the filters of `vidnb.history` leave, and how many there are in all."""
+        if not limit >= 1:
+            raise ConfigError(f"limit={limit}: allowed: 1 to {MOST_ROWS}")
         found = self.client.history(**{name: _filter(value) for name, value in (filters or {}).items()})
         return {"all": len(found), "jobs": [self._told(job) for job in found.newest(min(limit, MOST_ROWS)).jobs]}
 
@@ -333,7 +350,7 @@ class Desk:
         told: dict[str, Any] = {
             "job": job.id, "state": str(job.state), "model": job.model, "prompt": job.prompt,
             "seed": job.params.get("seed"), "take": job.take, "emulated": job.emulated, "rating": job.rating,
-            "cost": None if job.cost is None else str(job.cost), "created_at": job.created_at.isoformat(),
+            "cost": _cost(job), "created_at": job.created_at.isoformat(),
         }  # fmt: skip
         if job.is_moving:
             expected = self.client.expect(job)
@@ -415,7 +432,7 @@ def _input(entry: Model, name: str, item: Any) -> Any:
     if item is None or (isinstance(item, str) and item.lower().startswith("https://")):
         return item
     problem = Problem(
-        name, item, f"an https address, or a file in {', '.join(map(str, folders))} that is not hidden",
+        name, item, f"allowed: an https address, or a file in {', '.join(map(str, folders))} that is not hidden",
         f"{FOLDERS} names other folders",
     )  # fmt: skip
     if isinstance(item, str) and "://" not in item:
@@ -436,6 +453,13 @@ def _is_text(path: Path) -> bool:
     with path.open("rb") as file:
         start = file.read(64)
     return bool(start) and not any(byte < 32 and byte not in b"\t\n\r" for byte in start)
+
+
+def _cost(job: Job) -> str | None:
+    """What a job was charged, in words; None where nobody said."""
+    if job.cost is None or not job.emulated:
+        return None if job.cost is None else str(job.cost)
+    return f"free (emulated; the real one: {job.cost})"
 
 
 def _filter(value: Any) -> Any:

@@ -10,10 +10,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from vidnb import __version__
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.errors import ConfigError, VidnbError
 from vidnb.serve.desk import LONGEST_WAIT_S, Desk, opened
+from vidnb.serve.refusals import malformed
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
@@ -26,6 +29,10 @@ ABOUT = (
     "ask for a new quote only to try again."
 )
 MISSING = "vidnb mcp needs the MCP SDK: pip install 'vidnb[mcp]'"
+
+
+MOST_IN_FULL = 40
+"""Of more models a list says less of each: an agent's memory is small."""
 
 
 def mcp_server(client: AsyncClient | None = None, *, purse: str = "programs") -> MCPServer:
@@ -43,7 +50,7 @@ def mcp_server(client: AsyncClient | None = None, *, purse: str = "programs") ->
     """
     try:
         from mcp.server import MCPServer
-        from mcp.server.mcpserver.exceptions import ToolError
+        from mcp.server.mcpserver.exceptions import ResourceError, ToolError
         from mcp.types import ToolAnnotations
     except ImportError as error:
         raise ConfigError(MISSING) from error
@@ -56,7 +63,25 @@ def mcp_server(client: AsyncClient | None = None, *, purse: str = "programs") ->
             desks.append(one)
             yield
 
-    server = MCPServer("vidnb", title="vidnb", version=__version__, instructions=ABOUT, lifespan=lifespan)
+    class Server(MCPServer):
+        """Refuses arguments in our words; the SDK leaves out without a word what a tool does not know."""
+
+        async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
+            tool = self._tool_manager.get_tool(name)
+            if tool is not None:
+                known = list(tool.parameters.get("properties", {}))
+                if unknown := [one for one in arguments if one not in known]:
+                    raise ToolError(_unknown(name, unknown, known))
+            try:
+                return await super().call_tool(name, arguments, context)
+            except ToolError as error:
+                if isinstance(error.__cause__, ValidationError) and tool is not None:
+                    raise ToolError(f"{name}: {malformed(error.__cause__, tool.fn_metadata.arg_model)}") from None
+                raise
+
+    server = Server(
+        "vidnb", title="vidnb", version=__version__, instructions=ABOUT, lifespan=lifespan, log_level="WARNING"
+    )  # fmt: skip
     reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
     pays = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True)
     ends = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True)
@@ -73,13 +98,19 @@ def mcp_server(client: AsyncClient | None = None, *, purse: str = "programs") ->
             raise ToolError(str(error)) from None
 
     @server.tool(annotations=reads)
-    async def list_models(query: str = "", provider: str = "", mode: str = "") -> list[dict[str, Any]]:
+    async def list_models(query: str = "", provider: str = "", mode: str = "") -> dict[str, Any]:
         """Free. List video models: id, title, whether they start from text or an image, which params they take.
 
         query filters by words of the title or names of params ("seed", "motion_strength"); mode is "text" or "image".
         """
         async with in_words():
-            return desk().models(query, provider, mode)
+            found = desk().models(query, provider, mode)
+        if not found:
+            return {"models": [], "note": "No model has all of this; leave a word out, or list all without a query."}
+        if len(found) <= MOST_IN_FULL:
+            return {"models": found}
+        short = [{name: value for name, value in model.items() if name != "takes"} for model in found]
+        return {"models": short, "note": "With a query, a provider or a mode you see what fewer models take, too."}
 
     @server.tool(annotations=reads)
     async def describe_model(model: str) -> dict[str, Any]:
@@ -115,10 +146,11 @@ def mcp_server(client: AsyncClient | None = None, *, purse: str = "programs") ->
             return await desk().submit(quote_token)
 
     @server.tool(annotations=reads)
-    async def status(jobs: list[str] | None = None) -> list[dict[str, Any]]:
+    async def status(jobs: list[str] | None = None) -> dict[str, Any]:
         """Free. How jobs stand: state, time waited and expected, cost, error. Without ids: all on their way."""
         async with in_words():
-            return desk().status(jobs)
+            found = desk().status(jobs)
+        return {"jobs": found} if found else {"jobs": [], "note": "No job is on its way; history has earlier ones."}
 
     @server.tool(annotations=reads)
     async def wait(job: str, max_s: float = LONGEST_WAIT_S) -> dict[str, Any]:
@@ -171,6 +203,15 @@ def mcp_server(client: AsyncClient | None = None, *, purse: str = "programs") ->
     @server.resource("vidnb://job/{job}/poster", mime_type="image/webp")
     async def poster(job: str) -> bytes:
         """A small picture of a finished clip's first frame."""
-        return desk().poster(job)
+        try:
+            return desk().poster(job)
+        except VidnbError as error:
+            raise ResourceError(str(error)) from None
 
     return server
+
+
+def _unknown(tool: str, unknown: list[str], known: list[str]) -> str:
+    """Return what to say of arguments that a tool does not take."""
+    said = f"{tool} does not take {', '.join(map(repr, unknown))}; it takes {', '.join(known) or 'nothing'}"
+    return f"{said}. A setting of the model goes into params" if "params" in known else said

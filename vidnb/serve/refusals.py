@@ -114,8 +114,13 @@ def malformed(error: ValidationError, model: type[BaseModel]) -> RefusedError:
     problems = [_malformed(told, model) for told in error.errors(include_url=False)]
     if any(told["type"] == "json_invalid" for told in error.errors(include_url=False)):
         return RefusedError(HTTPStatus.BAD_REQUEST, "params", "the body is no JSON", problems=problems)
-    lines = [f"{one.field}: {' '.join(filter(None, (one.advice, one.allowed)))}" for one in problems[:5]]
+    lines = [f"{one.field}: {_joined(one.advice, one.allowed)}" for one in problems[:5]]
     return RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, "params", "; ".join(lines), problems=problems)
+
+
+def _joined(advice: str, allowed: str) -> str:
+    """Return both as one sentence."""
+    return f"{advice}{' ' if advice.endswith('?') else '; '}{allowed}" if advice else allowed
 
 
 def _malformed(told: Any, model: type[BaseModel]) -> Fault:

@@ -110,10 +110,10 @@ function render({ model, el }) {
   const time = h("span", { class: "vidnb-number vidnb-time" });
   const hope = h("span", { class: "vidnb-grow" });
   const under = h("div", { class: "vidnb-row vidnb-fine vidnb-muted vidnb-under" }, hope);
-  const preview = h("img", { class: "vidnb-preview", alt: "", hidden: true });
+  const preview = /** @type {HTMLImageElement} */ (h("img", { class: "vidnb-preview" })); // in the line while it shows something
   const more = h("div", { class: "vidnb-more", hidden: true });
   const card = h("div", { class: "vidnb-card", hidden: true });
-  root.append(line, bar, under, preview, more, card);
+  root.append(line, bar, under, more, card);
 
   const act = (kind, content = {}) => {
     busy = true;
@@ -160,13 +160,13 @@ function render({ model, el }) {
     if (row.state !== "running") return;
     preview.src = URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
     preview.alt = `How far it is: ${row.word || "running"}`;
-    preview.hidden = false;
+    under.after(preview);
   }
 
   function dropPreview() {
     if (preview.src) URL.revokeObjectURL(preview.src);
     preview.removeAttribute("src");
-    preview.hidden = true;
+    preview.remove();
   }
 
   const parked = () => MOVING.has(row.state) && !model.get("waiting");

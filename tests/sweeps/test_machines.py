@@ -33,7 +33,7 @@ __all__ = ["postgres_server"]  # a fixture
 
 pytestmark = [pytest.mark.long, pytest.mark.anyio]
 s3fs = pytest.importorskip("s3fs")
-COUNT = 60
+COUNT = 300
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_of_three_workers_on_one_database_and_bucket_one_is_killed_and_nothing_i
     toml = tmp_path / "s.toml"
     toml.write_text(
         f'prompt = "a {{animal}}"\nanimal = {[f"koala {n}" for n in range(COUNT)]}\nmodel = "{QUICK["model"]}"\n'
-        "width_px = 640\nheight_px = 360\nduration_s = 3\n"
+        f"width_px = 640\nheight_px = 360\nduration_s = 3\nbudget_jobs = {COUNT}\n"
     )
     emulator = Emulator(tmp_path / "service", latency_s=1.0)
     with schema_on(postgres_server) as url, running(emulator) as service, closing(Store(url)) as store:
@@ -70,7 +70,7 @@ def test_of_three_workers_on_one_database_and_bucket_one_is_killed_and_nothing_i
             return subprocess.Popen(command, env=environment, text=True, cwd=tmp_path, stderr=subprocess.PIPE)
 
         assert "waits for vidnb work" in begun("desk", "sweep", str(toml), "--queue").communicate(timeout=120)[1]
-        workers = [begun(f"machine-{n}", "work", "--until-idle", "--at-once", "4") for n in range(3)]
+        workers = [begun(f"machine-{n}", "work", "--until-idle", "--at-once", "8") for n in range(3)]
         deadline = time.monotonic() + 240
         while store.states().get(State.DONE, 0) < COUNT // 3 and time.monotonic() < deadline:
             time.sleep(0.05)

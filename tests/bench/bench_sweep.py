@@ -29,6 +29,7 @@ from service import emulator
 from sqlalchemy import insert
 
 import vidnb
+from vidnb import catalog
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.records import ClipInfo, Reservation, State
 from vidnb.store import Store
@@ -126,6 +127,7 @@ def claims(url: str, sweep_id: str, base_url: str, gate: Any, queue: Any) -> Non
         def make(cell: Any) -> Any:
             return planned_of(cell).row(None, store.clock.utc()), Reservation((), "emulated")
 
+        catalog.load()  # as a worker does
         gate.wait()
         while True:
             started = time.perf_counter()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
 import multiprocessing
 import os
 import random
 import shutil
 import signal
 import sqlite3
+import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -27,6 +31,7 @@ import vidnb
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.clock import Clock
 from vidnb.emulator import Emulator
+from vidnb.files import FREE_BYTES
 from vidnb.records import State
 from vidnb.store import Store
 from vidnb.store.sweeps import SweepRows
@@ -76,6 +81,51 @@ async def test_a_disk_that_fills_up_is_waited_for_and_no_clip_is_lost_or_paid_tw
         progress = await vidnb.sweep(**quick(12), client=client).run_async(on_change=change)
     assert "only 1 MB are left on the disk; free some space first. Nothing is lost" in words["offline"]
     assert (progress.word, progress.counts()) == ("done", {Group.DONE: 12})
+    assert posts(recorders) == 12
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of its own, with little more than the room that is kept free."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    size = FREE_BYTES + 32 * 2**20
+    try:
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+        mounted = subprocess.run(command, capture_output=True, text=True)
+    except OSError as error:
+        pytest.skip(f"no disk can be mounted here: {error}")
+    if mounted.returncode:
+        pytest.skip(f"no disk can be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.long
+async def test_a_real_disk_without_a_byte_left_is_waited_for_and_nothing_is_lost(
+    tmp_path: Path, small_disk: Path
+) -> None:
+    emulator, recorders = watched(tmp_path)
+    filler, why = small_disk / "filler", []
+
+    def change(news: RunProgress, _: list[int]) -> None:
+        if news.word == "offline" and filler.exists():
+            why.append(news.why)
+            if len(why) == 3:  # it stays full for a few tries
+                filler.unlink()
+        elif not why and not filler.exists() and news.counts()[Group.DONE] >= 3:
+            with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+                while True:
+                    file.write(b"0" * 4096)
+
+    async with emulated(small_disk / "data", emulator) as client:
+        progress = await vidnb.sweep(**quick(12), client=client).run_async(on_change=change)
+        assert (progress.word, progress.counts()) == ("done", {Group.DONE: 12})
+        for clip in client.history():
+            assert hashlib.sha256(clip.path.read_bytes()).hexdigest() == clip.job.clip.sha256
+    assert any("disk" in text and "Nothing is lost; it is tried again" in text for text in why), why
     assert posts(recorders) == 12
 
 

@@ -20,6 +20,7 @@ from fakes import QUICK, emulated
 from sweeping import posts, quick, watched
 
 import vidnb
+from vidnb import catalog
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.records import Reservation, State
 from vidnb.store import Store, columns
@@ -62,6 +63,24 @@ async def test_a_worker_keeps_to_the_purse_and_says_so(tmp_path: Path) -> None:
         await asyncio.wait([work])
         assert (len(said), "would pass the cap of 2 jobs" in said[0]) == (1, True)
         assert posts(recorders) == 2
+
+
+async def test_a_worker_reads_the_catalogue_before_its_first_claim_holds_any_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator, _ = watched(tmp_path)
+    claim, loaded = SweepRows.claim, []
+
+    def claimed(*arguments: Any) -> Any:
+        loaded.append(catalog.load.cache_info().currsize)
+        return claim(*arguments)
+
+    async with emulated(tmp_path, emulator) as client:
+        vidnb.sweep(**quick(1), client=client).queue()
+        catalog.load.cache_clear()
+        monkeypatch.setattr(SweepRows, "claim", claimed)
+        await Worker(client, lambda text: None).work(until_idle=True)
+    assert loaded[0] == 1
 
 
 def test_claims_of_one_process_do_not_wait_for_a_lock_that_another_holds_for_its_columns(

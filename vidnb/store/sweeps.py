@@ -265,11 +265,6 @@ class SweepRows:
             found = connection.execute(_CONTROL, {"sweep_is": sweep_id}).scalar()
         return None if found is None else str(found)
 
-    def purse_of(self, sweep_id: str) -> str:
-        """Return from which purse a sweep is paid."""
-        with self._store.reading() as connection:
-            return str(connection.execute(select(SWEEPS.c.purse).where(SWEEPS.c.id == sweep_id)).scalar_one())
-
     def set_control(self, sweep_id: str, word: str) -> None:
         """Say `go`, `pause` or `stop` to all who run the sweep."""
         with self._store.writing() as connection:

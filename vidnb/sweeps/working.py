@@ -8,10 +8,11 @@ by one of them only, and a POST is never repeated.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from vidnb import providers
+from vidnb import catalog, providers
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.errors import CapReachedError, ConfigError, StoreError, TransportError, VidnbError
 from vidnb.jobs.ledger import refusal
@@ -62,6 +63,7 @@ class Worker:
             StoreError: the database cannot be read at the beginning; one that is away later is waited for.
         """
         has_begun = False
+        catalog.load()  # here, else the first claim would, for a tenth of a second in which it holds its rows
         try:
             while True:
                 try:
@@ -90,19 +92,20 @@ class Worker:
         """Claim as many cells as there are places; return whether any cell waits that could be claimed here."""
         reached = self._reached()
         waiting = False
-        for sweep_id, _, waits in await self._client.store.aside(self._rows.under_way):
+        for sweep_id, purse, waits in await self._client.store.aside(self._rows.under_way):
             for base_url in sorted(set(waits) & set(reached)):
                 name = f"{sweep_id} {base_url}"
                 waiting = True
                 while len(self._driving.get(base_url, ())) < reached[base_url] + SPARE and self._may(name, base_url):
-                    if not await self._claim(sweep_id, base_url, name):
+                    if not await self._claim(sweep_id, purse, base_url, name):
                         break
         return waiting
 
-    async def _claim(self, sweep_id: str, base_url: str, name: str) -> bool:
+    async def _claim(self, sweep_id: str, purse: str, base_url: str, name: str) -> bool:
         """Return whether a cell was claimed and is driven now."""
+        make = functools.partial(self._row, purse)
         try:
-            claimed = await self._client.store.aside(self._rows.claim, sweep_id, base_url, self._row)
+            claimed = await self._client.store.aside(self._rows.claim, sweep_id, base_url, make)
         except CapReachedError as error:
             self._rest(name, CAP_REST_S)
             self._tell_once(name, f"sweep {sweep_id}: {refusal(error)}")
@@ -156,8 +159,7 @@ class Worker:
             if job.state is State.FAILED and (job.error or {}).get("kind") in OURS:
                 self._rest(job.base_url, REFUSED_REST_S)
 
-    def _row(self, cell: Any) -> tuple[Job, Reservation]:
-        purse = self._rows.purse_of(cell["sweep_id"])
+    def _row(self, purse: str, cell: Mapping[str, Any]) -> tuple[Job, Reservation]:
         row = planned_of(cell).row(purse, self._client.clock.utc())
         return self._client.claimed(row, accept_unknown_price=self._accepts)
 

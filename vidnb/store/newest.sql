@@ -180,4 +180,10 @@ CREATE INDEX ix_jobs_said ON jobs (id) WHERE (tags <> '[]' OR note <> '');
 CREATE INDEX ix_jobs_rating ON jobs (rating, created_at, id) WHERE rating IS NOT NULL;
 CREATE INDEX ix_p_prompt_search ON jobs (created_at, id, prompt_folded);
 CREATE INDEX ix_p_said_search ON jobs (created_at, id, tags, note) WHERE (tags <> '[]' OR note <> '');
-INSERT INTO alembic_version (version_num) VALUES ('0017');
+CREATE TABLE price_lists (
+	provider TEXT NOT NULL,
+	prices TEXT NOT NULL,
+	read_at TEXT NOT NULL,
+	PRIMARY KEY (provider)
+);
+INSERT INTO alembic_version (version_num) VALUES ('0018');

@@ -87,11 +87,13 @@ class TransportError(VidnbError):
 
     Attributes:
         sent: False only where the service cannot have received the request (no connection was made).
+        gone: True where the answer was that what was asked for was deleted (HTTP 410).
     """
 
-    def __init__(self, message: str, *, sent: bool) -> None:
+    def __init__(self, message: str, *, sent: bool, gone: bool = False) -> None:
         super().__init__(message)
         self.sent = sent
+        self.gone = gone
 
 
 class StoreError(VidnbError):

@@ -527,6 +527,8 @@ class Rates:
     submits_per_minute: int
     in_flight: int
     """Jobs that the service works on at once; more would only wait there."""
+    poll_every_s: float = 2.0
+    """Seconds between two questions about the same job, at least."""
 
 
 @dataclass(frozen=True)

@@ -171,6 +171,15 @@ async def test_an_expired_link_is_asked_for_again(tmp_path: Path, service: Servi
     assert made(emulator, service) == 1
 
 
+async def test_a_clip_that_openrouter_deleted_is_said_to_be_gone_and_paid(tmp_path: Path) -> None:
+    emulator = emulator_in(tmp_path, openrouter_output_life_s=-1.0, openrouter_keeps_copy=False)
+    async with emulated(tmp_path, emulator) as client:
+        with pytest.raises(JobFailedError, match="deleted it since") as caught:
+            await client.generate("a koala", **OPENROUTER.quick)
+    assert (caught.value.job.state, (caught.value.job.error or {}).get("charged")) == (State.FAILED, True)
+    assert made(emulator, OPENROUTER) == 1
+
+
 async def test_a_clip_that_replicate_deleted_is_said_to_be_gone_and_paid(tmp_path: Path) -> None:
     emulator = emulator_in(tmp_path, replicate_keeps_s=-1.0)
     async with emulated(tmp_path, emulator) as client:

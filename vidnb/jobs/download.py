@@ -8,7 +8,7 @@ import logging
 from dataclasses import replace
 from datetime import timedelta
 
-from vidnb.errors import MediaError, StoreError, TransportError
+from vidnb.errors import MediaError, ProviderError, StoreError, TransportError
 from vidnb.files import Files
 from vidnb.jobs.lanes import Lane
 from vidnb.jobs.poll import Poller
@@ -45,6 +45,8 @@ class Downloader:
     async def download(self, job: Job, lane: Lane, link: Link) -> Job:
         """Return the done job's row; where a link is dead, the row as the next poll left it.
 
+        A service that says of every link that the clip was deleted ends the job: it was made and paid, and is lost.
+
         Raises:
             TransportError, MediaError: no try brought the clip; the job stays as it is.
         """
@@ -63,7 +65,9 @@ class Downloader:
                 return await self._recorder.move(
                     job, State.DONE, done_at=self._clock.utc(), clip=clip, outputs=outputs, note=note
                 )
-            except (TransportError, MediaError):
+            except (TransportError, MediaError) as error:
+                if last and clip is None and isinstance(error, TransportError) and error.gone:
+                    return await self._recorder.fail(job, _gone(job))
                 if last:
                     # The service still has the clip: the job stays as it is, and the next call or `resume` fetches it.
                     raise
@@ -142,3 +146,10 @@ class Downloader:
             check = functools.partial(video.verify_video, name="the clip that came")
             sha256, info = await self._files.receive(body, ".mp4", check, body.announced)
         return replace(info, sha256=sha256)
+
+
+def _gone(job: Job) -> ProviderError:
+    """Return why a job failed whose clip was made, and deleted at the service before it was fetched."""
+    error = ProviderError("the service made the clip and deleted it since (HTTP 410)", provider=job.provider)
+    error.charged, error.why = True, "gone"
+    return error

@@ -28,7 +28,7 @@ class Schedule:
 
     def __init__(self, latencies: Sequence[float], rates: Rates, *, emulated: bool) -> None:
         fair = 60.0 * rates.in_flight / (0.6 * rates.requests_per_minute)
-        self.floor_s = 0.02 if emulated else max(2.0, fair)
+        self.floor_s = 0.02 if emulated else max(rates.poll_every_s, fair)
         usable = sorted(latencies)
         known = len(usable) >= NEED
         self.earliest_s = usable[len(usable) // 10] if known else None

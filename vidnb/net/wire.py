@@ -255,8 +255,9 @@ class Wire:
             if isinstance(response, TransportError):
                 raise response
             try:
-                if response.status_code != 200:
-                    raise TransportError(f"the clip's link answered HTTP {response.status_code}", sent=True)
+                if response.status_code != HTTPStatus.OK:
+                    gone = response.status_code == HTTPStatus.GONE
+                    raise TransportError(f"the clip's link answered HTTP {response.status_code}", sent=True, gone=gone)
                 yield Body(response, end)
             finally:
                 await response.aclose()

@@ -124,7 +124,8 @@ class ProviderConformance:
         assert not provider.base_url.endswith("/")
         assert provider.key_env.isupper()
         assert provider.base_url_env.isupper()
-        assert min(provider.rates.requests_per_minute, provider.rates.submits_per_minute, provider.rates.in_flight) > 0
+        rates = provider.rates
+        assert min(rates.requests_per_minute, rates.submits_per_minute, rates.in_flight, rates.poll_every_s) > 0
 
     def test_the_key_is_in_the_headers_and_in_no_call(self, provider: Provider) -> None:
         assert any(KEY in value for value in provider.headers(KEY).values())

@@ -63,7 +63,8 @@ class OpenRouter(Provider):
     base_url_env: ClassVar[str] = "OPENROUTER_BASE_URL"
     key_env: ClassVar[str] = "OPENROUTER_API_KEY"
     key_page: ClassVar[str] = "https://openrouter.ai/settings/keys"
-    rates: ClassVar[Rates] = Rates(requests_per_minute=60, submits_per_minute=30, in_flight=4)  # none are published
+    # No rates are published; the docs of the video API advise to poll every 10 to 30 seconds.
+    rates: ClassVar[Rates] = Rates(requests_per_minute=60, submits_per_minute=30, in_flight=4, poll_every_s=10.0)
     webhook_url_env: ClassVar[str] = "OPENROUTER_WEBHOOK_URL"
     cancel_note: ClassVar[str] = "OpenRouter has no way to cancel a job, also one that waits is paid"
 

@@ -67,7 +67,8 @@ class Runway(Provider):
     key_env: ClassVar[str] = "RUNWAYML_API_SECRET"
     key_page: ClassVar[str] = "https://dev.runwayml.com"
     # docs "Tiers": one or two jobs at once for a new account, more wait there (THROTTLED); no request rate is told.
-    rates: ClassVar[Rates] = Rates(requests_per_minute=120, submits_per_minute=30, in_flight=2)
+    # docs "Outputs": poll every five seconds or slower.
+    rates: ClassVar[Rates] = Rates(requests_per_minute=120, submits_per_minute=30, in_flight=2, poll_every_s=5.0)
     uploads_live_s: ClassVar[float | None] = 20 * 3600.0  # docs "Uploads": 24 hours
 
     def headers(self, key: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
@@ -51,6 +52,8 @@ POSTER_PX, POSTER_BYTES = 240, 2_200
 WORDS_SHOWN = 4
 FOUND_BY = 300
 """So much of a prompt, or of tags and note, the filter of the page knows."""
+NEARLY = 0.06
+"""So far from 16:9 a shape may be, as a share, for tiles to take it: services round sizes to 16 pixels."""
 FRAME = f"background:{GREY};border-radius:4px"
 QUIET = frozenset({"prompt", "public", "prompt_enhance"})
 WINNER = "winner"
@@ -91,7 +94,7 @@ def gallery_html(items: Sequence[Clip | Job], count: int, *, hint: str = "") -> 
     body = [head, *parts, end]
     script = tag("script", Html(_script())) if shown else None
     inner = tag("div", *body, **{"data-vidnb-gallery": True})
-    return block(inner, script, style="max-width:1200px;margin:2px 0 10px")
+    return block(inner, script, style="max-width:1200px;margin:2px 0 10px;padding:0 4px")
 
 
 def _title(said: str, mark: Html | None = None) -> Html:
@@ -120,10 +123,11 @@ def _group(prompt: str, clips: list[Clip], titles: dict[str, str], flashes: dict
     head = tag("div", title, line, mark, style="display:flex;flex-wrap:wrap;gap:0 10px;align-items:baseline")
     said = [[words(name, one.get(name), titles) for name in apart] for one in told]
     real_too = mixed and len({clip.emulated for clip in clips}) > 1
+    shape = _shape(clips)
     tiles = [
         _tile(
             clip, [*own, *([Words("", "emulated" if clip.emulated else "real")] if real_too else [])],
-            pictures, flashes.get(clip.job.id),
+            pictures, flashes.get(clip.job.id), shape,
         )
         for clip, own in zip(clips, said, strict=True)
     ]
@@ -143,7 +147,14 @@ def _tiles(tiles: list[Html]) -> Html:
     return tag("div", *tiles, style=look)
 
 
-def _tile(clip: Clip, told: list[Words], pictures: dict[str, str], flashes: bool | None) -> Html:
+def _shape(clips: list[Clip]) -> str:
+    """The shape of a group's tiles: that of its commonest picture where this is nearly 16:9, so that it fills them."""
+    sizes = Counter((clip.info.width_px, clip.info.height_px) for clip in clips)
+    (width, height), _ = sizes.most_common(1)[0]
+    return f"{width}/{height}" if abs(width * 9 - height * 16) < NEARLY * height * 16 else "16/9"
+
+
+def _tile(clip: Clip, told: list[Words], pictures: dict[str, str], flashes: bool | None, shape: str) -> Html:
     name = ", ".join(map(str, told)) or shortened(clip.prompt, 80) or clip.model
     marks = [f"{'★' * clip.rating}" if clip.rating else "", "Winner" if WINNER in clip.tags else ""]
     marks += ["flashes" if flashes else ""]
@@ -158,13 +169,13 @@ def _tile(clip: Clip, told: list[Words], pictures: dict[str, str], flashes: bool
     said_of_it = shortened(" ".join([*clip.tags, clip.job.note]), FOUND_BY) or None
     about = {"data-vidnb-id": clip.job.id[:8], "data-vidnb-said": said_of_it, "style": look}
     waits = flashes is not False
-    return tag("figure", _picture(clip, name), caption, **about, **{"data-vidnb-waits": waits})
+    return tag("figure", _picture(clip, name, shape), caption, **about, **{"data-vidnb-waits": waits})
 
 
-def _picture(clip: Clip, name: str) -> Html:
+def _picture(clip: Clip, name: str, shape: str) -> Html:
     poster = poster_of_tile(clip)
     image = data_uri(poster, "image/webp") if poster else None
-    look = f"display:block;width:100%;height:auto;aspect-ratio:16/9;object-fit:contain;margin:0;{FRAME}"
+    look = f"display:block;width:100%;height:auto;aspect-ratio:{shape};object-fit:contain;margin:0;{FRAME}"
     box = {"width": clip.info.width_px, "height": clip.info.height_px}
     way = _way(clip)
     if way is not None:

@@ -92,8 +92,8 @@ def block(*children: Content, style: str) -> Html:
 
 def badge(word: str, colour: str = AMBER, title: str | None = None) -> Html:
     """A word that must not be overlooked, in white on a colour that holds on light and dark pages."""
-    look = f"padding:1px 6px;border-radius:4px;background:{colour};color:#ffffff"
-    return tag("span", word, style=f"{look};font-size:10px;font-weight:600;letter-spacing:.04em", title=title)
+    look = f"padding:1px 6px;border-radius:4px;background:{colour};color:#ffffff;{SMALL};line-height:1.3"
+    return tag("span", word, style=f"{look};font-weight:600;letter-spacing:.02em", title=title)
 
 
 ORIGINS: Mapping[str, tuple[str, str]] = {

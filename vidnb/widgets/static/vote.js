@@ -300,6 +300,7 @@ function render({ model, el }) {
     if (time.textContent === words) return;
     time.textContent = words;
     track.value = String(seconds ? currentTime / seconds : 0);
+    track.style.setProperty("--at", track.value);
     track.setAttribute("aria-valuetext", `${currentTime.toFixed(2)} of ${seconds.toFixed(2)} seconds`);
   }
 

@@ -315,6 +315,19 @@ class Files:
         with self._part():
             pass
 
+    def check_lasting(self) -> None:
+        """Refuse to pay for a clip that would be gone with this process.
+
+        Raises:
+            ConfigError: the files lie in memory.
+        """
+        if self._remote is not None and self._remote.is_in_memory:
+            raise ConfigError(
+                f"VIDNB_FILES_URL={self._remote}: these files lie in the memory of this process and are gone at its "
+                "end, so no clip that costs money is put there, and nothing was sent; take it away for a folder on "
+                "the disk, or give the address of a store that lasts"
+            )
+
     def _check_room(self, more: int) -> None:
         """Refuse to begin, or to go on, where the disk would be left without a reserve for everything else on it.
 
@@ -447,6 +460,7 @@ class _Remote:
     def __init__(self, filesystem: Any, root: str, shown: str, clock: Clock) -> None:
         self._filesystem = filesystem
         self._is_object_store = bool(OBJECT_STORES & {*_texts(filesystem.protocol)})
+        self.is_in_memory = _is_in_memory(filesystem)
         self._root = root.rstrip("/")
         self._shown = shown
         self._clock = clock
@@ -545,6 +559,12 @@ def _remote_folder(url: str, clock: Clock) -> _Remote:
     if told:  # raised out here: the library's error may hold the address, password included
         raise ConfigError(f"VIDNB_FILES_URL={shown} cannot be opened: {told}")
     return _Remote(filesystem, root, shown, clock)
+
+
+def _is_in_memory(filesystem: Any) -> bool:
+    """Return whether a file system, or the one below a cache or folder of fsspec's, ends with this process."""
+    below = getattr(filesystem, "fs", None)
+    return "memory" in _texts(filesystem.protocol) or (below is not None and _is_in_memory(below))
 
 
 def _texts(value: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:

@@ -39,6 +39,19 @@ def test_seeds_stand_down_and_models_across_without_being_asked() -> None:
     assert grid.prompt == "a lighthouse"
 
 
+def test_seeds_that_each_clip_has_for_itself_are_takes_and_no_diagonal() -> None:
+    models = ("leonardo/motion_2.0", "leonardo/MOTION2FAST")
+    jobs = [made(n, seed=90 - n, model=models[n % 2]) for n in range(4)]
+    grid = pivot(reversed(jobs))
+    assert (names(grid.rows), names(grid.columns)) == (["take 0", "take 1"], ["Motion 2.0", "Motion 2.0 Fast"])
+    assert [cell.name for cell in grid.cells][::3] == [
+        "take 0 · Motion 2.0 · seed 90", "take 1 · Motion 2.0 Fast · seed 87",
+    ]  # fmt: skip
+    assert [cell.job for cell in grid.cells] == jobs
+    assert names(pivot([made(1, seed=3, prompt="a"), made(2, seed=7, prompt="b")]).rows) == [""]
+    assert len(pivot(jobs, "seed", "model").cells) == 8, "who asks for seeds gets them"
+
+
 def test_what_was_not_run_has_its_place() -> None:
     jobs = [made(1, seed=3, motion_strength=3), made(2, seed=7, motion_strength=5)]
     grid = pivot(jobs, "seed", "motion_strength")

@@ -326,3 +326,15 @@ def test_a_word_that_no_model_and_no_job_has_is_refused_with_the_nearest(tmp_pat
         assert len(history.where(resolution="1080p")) == 0, "some model has it, and no job yet"
         assert len(history.where(resolution="of another catalogue")) == 1
         assert len(history.where(resolution=["480p", vidnb.MISSING])) == 1
+
+
+def test_a_purse_that_nobody_ever_had_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    with vidnb.Client(tmp_path) as client:
+        with pytest.raises(ConfigError, match="there is no purse 'lesson'; no job has one"):
+            client.history(purse="lesson")
+        client.budget("Lesson-3", jobs=3)
+        assert len(client.history(purse=["Lesson-3", vidnb.MISSING])) == 0, "it has no job yet"
+        with pytest.raises(ConfigError, match="there is no purse 'lesson_3'; did you mean 'Lesson-3'"):
+            client.jobs(purse="lesson_3")
+        with pytest.raises(ConfigError, match="there is no purse 'zoo'; there are Lesson-3"):
+            client.history(purse="zoo")

@@ -21,7 +21,15 @@ from fakes import no_rest
 from stranger import KEYS, LEONARDO, ONEMIN, Stranger, Work, film, lost
 
 from vidnb.client.asynchronous import AsyncClient
-from vidnb.errors import JobAmbiguousError, JobError, JobFailedError, RateLimitError, StoreError, TransportError
+from vidnb.errors import (
+    ConfigError,
+    JobAmbiguousError,
+    JobError,
+    JobFailedError,
+    RateLimitError,
+    StoreError,
+    TransportError,
+)
 from vidnb.jobs.matching import fits, is_sure, unlike
 from vidnb.records import RemoteJob, State
 
@@ -532,6 +540,31 @@ async def test_nothing_is_paid_where_the_clip_could_not_be_stored(
 
 
 # decisions beside others
+
+
+@pytest.mark.parametrize("end", ["stop_waiting", "aclose"])
+async def test_a_job_that_is_left_at_once_is_free_for_others_at_once(tmp_path: Path, end: str) -> None:
+    async with client_of(tmp_path, Stranger()) as client:
+        job = await client.submit("a koala", **LEONARDO)
+        await (client.stop_waiting(job) if end == "stop_waiting" else client.aclose())
+    async with client_of(tmp_path, Stranger()) as other:
+        assert other.job(job).lease_owner is None
+
+
+@pytest.mark.parametrize("url", ["memory://clips", "simplecache::memory://clips"])
+async def test_no_clip_is_paid_for_that_would_be_gone_with_the_process(tmp_path: Path, url: str) -> None:
+    stranger = Stranger()
+    settings: dict[str, Any] = {"keys": KEYS, "transport": stranger, "sleep": no_rest, "files_url": url}
+    async with client_of(tmp_path, stranger) as earlier, AsyncClient(tmp_path, **settings) as client:
+        with pytest.raises(ConfigError, match=r"memory of this process .* nothing was sent; .* folder on the disk"):
+            await client.generate("a koala", **LEONARDO)
+        assert client.jobs() == []
+        left = await earlier.submit("a koala", **LEONARDO)
+        await earlier.stop_waiting(left)
+        with pytest.raises(ConfigError):
+            await client.wait(left)
+        assert stranger.posts == []
+        await earlier.wait(left)
 
 
 @pytest.mark.parametrize("end", ["settle", "cancel", "stop_waiting"])

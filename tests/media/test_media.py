@@ -349,6 +349,17 @@ def test_a_picture_of_pil_that_cannot_be_read_is_refused_in_words() -> None:
             pictures.image_file(image)
 
 
+@pytest.mark.parametrize(("bits", "instead"), [(12, "array / 4095.0"), (10, "array / 1023.0")])
+def test_an_array_of_fewer_bits_than_its_type_is_refused_and_not_sent_dark(bits: int, instead: str) -> None:
+    array = np.linspace(0, 2**bits - 1, 30 * 40).reshape(30, 40).astype(np.uint16)
+    with pytest.raises(MediaError, match=r"brightest value .* nearly black") as caught:
+        pictures.image_file(array)
+    assert instead in str(caught.value)
+    light = pictures.image_file(array / float(2**bits - 1))
+    assert np.asarray(PIL.Image.open(io.BytesIO(light.content))).max() == 255
+    assert pictures.image_file(np.zeros((30, 40), np.uint16)).sha256, "black is black"
+
+
 @pytest.mark.parametrize("kind", ["PIL image", "open file"])
 def test_one_object_that_is_read_in_several_threads_is_the_same_picture_in_each(kind: str) -> None:
     noise = io.BytesIO()

@@ -259,6 +259,8 @@ class AsyncClient:
         self._check_retired(entry, where)
         self._connections.prepare(where)  # a wrong setting is refused before there is a row
         engine = await self._opened()
+        if not where.emulated:
+            self.files.check_lasting()
         if self._prices.has_list(where) and (fresh or not await self._is_made(request, where, take)):
             await self._prices.wait(where)
         for items in request.media.values():

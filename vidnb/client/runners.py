@@ -48,6 +48,7 @@ class Runners:
         """End the task that drives the job, if there is one; the job itself goes on."""
         task = self._tasks.pop(job.id, None)
         if task is not None:
+            await asyncio.sleep(0)  # one that has not begun could not give its lease back
             task.cancel()
             await asyncio.wait([task])
 
@@ -69,6 +70,7 @@ class Runners:
 
     async def stop_all(self) -> None:
         """End all tasks; the jobs go on."""
+        await asyncio.sleep(0)  # those that have not begun could not give their leases back
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()

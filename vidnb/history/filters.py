@@ -94,6 +94,9 @@ class Known(Protocol):
     def known(self, column: str) -> list[str]:
         """The different values of a column."""
 
+    def purse_names(self) -> list[str]:
+        """The names of all purses that ever had a cap or a job."""
+
     def has_param(self, name: str, text: str) -> bool:
         """Whether any job has this text for a param."""
 
@@ -183,6 +186,18 @@ def _check_choices(store: Known, name: str, value: Any) -> None:
         raise ConfigError(f"{name}={one!r}: {hint}there are {', '.join(known.values())}")
 
 
+def _check_purses(store: Known, value: Any) -> None:
+    """Refuse the name of a purse that nobody ever had, as `_check_choices` does."""
+    several = _several(value)
+    for one in [value] if several is None else several:
+        if not isinstance(one, str) or not one or one in (names := store.purse_names()):
+            continue
+        close = difflib.get_close_matches(one.casefold(), {name.casefold(): name for name in names}, n=1)
+        hint = f"; did you mean {next(name for name in names if name.casefold() == close[0])!r}?" if close else ""
+        there = f"there are {', '.join(names)}" if names else "no job has one"
+        raise ConfigError(f"there is no purse {one!r}{hint or f'; {there}'}")
+
+
 def _catalogue_kinds() -> dict[str, set[str]]:
     kinds: dict[str, set[str]] = {}
     for model in catalog.load().values():
@@ -208,6 +223,8 @@ def _term(store: Known, kinds: _Kinds, name: str, value: Any) -> Term:
     if kind == "choice":
         value = _each(value, lambda one: _choice(store, column, one))
         kind = "text"
+    if column == "purse":
+        _check_purses(store, value)
     field = Field(column, of="param" if column == "prompt" and value is MISSING else "job")
     return _read(name, field, {kind}, value)
 

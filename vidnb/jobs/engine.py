@@ -105,7 +105,7 @@ class Engine:
 
         Raises:
             AuthError, CreditError: the key cannot go on; the job waits for a better one.
-            ConfigError: no key, or no provider of that name, here.
+            ConfigError: no key, or no provider of that name, here; or no place where a clip would last.
             StoreError: the data folder refuses.
         """
         leased = job.lease_owner == self.leases.owner  # a new row is written with the lease of whoever wrote it
@@ -192,6 +192,8 @@ class Engine:
         except ProviderError as error:
             error.charged = False  # nothing was sent that costs money
             return await self._recorder.fail(job, error, booked=Booked.RETURNED)
+        if not job.emulated:
+            self._files.check_lasting()
         await asyncio.to_thread(self._files.check_place)
         await self._aside(self._ledger.ensure, job)
         await wire.check_emulator()

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 LARGEST_PIXELS = 100_000_000
+LARGEST_12_BIT = 4095
+"""An array of 16 bits with nothing above this would come out nearly black, and most likely holds fewer bits."""
 IMAGE_TYPES = {"PNG": ("png", "image/png"), "JPEG": ("jpg", "image/jpeg"), "WEBP": ("webp", "image/webp")}
 """Pillow's name -> extension and content type, of the pictures that every provider takes as they are."""
 CONVERTED = ("MPO", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
@@ -136,6 +138,12 @@ def _pixels(given: Any) -> NDArray[Any]:
         raise MediaError(f"the array has {array.shape[1]}x{array.shape[0]} pixels; at most 100 megapixels are taken")
     if array.dtype == np.uint8:
         return np.ascontiguousarray(array)
+    if array.dtype == np.uint16 and 0 < (brightest := int(array.max())) <= LARGEST_12_BIT:
+        raise MediaError(
+            f"the brightest value of this uint16 array is {brightest:,}, and white is 65,535: it would be nearly "
+            "black. If it holds 12 bits (a camera's), give array / 4095.0; 10 bits, array / 1023.0; 8 bits, array"
+            ".astype('uint8'); and if it is to be that dark, array / 65535.0"
+        )
     if array.dtype in (np.uint16, np.bool_):
         return np.ascontiguousarray(
             (array / np.iinfo(np.uint16).max if array.dtype == np.uint16 else array) * 255.0 + 0.5

@@ -571,6 +571,11 @@ class Store:
         with self.reading() as connection:
             return list(connection.execute(select(JOBS.c[column]).distinct().order_by(JOBS.c[column])).scalars())
 
+    def purse_names(self) -> list[str]:
+        """The names of all purses that a person gave: those of the ledger, and those of jobs from before it."""
+        names = {purse.name for purse in self.purses()} | set(self.known("purse"))
+        return sorted(name for name in names if name and not name.startswith(("client:", "process:")))
+
     def param_kinds(self) -> dict[str, set[str]]:
         """The kinds of value (`int`, `real`, `text`, `bool`, `json`, `input`) that each param has in this folder."""
         kinds: dict[str, set[str]] = {}

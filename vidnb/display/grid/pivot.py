@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -123,6 +124,9 @@ def pivot(items: Iterable[Item], rows: Axis = None, cols: Axis = None, labels: L
         raise ConfigError("there is nothing to compare: no clip and no job was given")
     given = labels or {}
     told = {_id(item): {**facts(_job(item)), **given.get(_id(item), {})} for item in found}
+    seeds = {} if rows is not None or cols is not None else _own_seeds(told)
+    if seeds:
+        told = _counted(found, told)
     all_facts = list(told.values())
     differs = differing(all_facts)
     if implied("prompt", {name for own in given.values() for name in own}, all_facts):
@@ -142,9 +146,9 @@ def pivot(items: Iterable[Item], rows: Axis = None, cols: Axis = None, labels: L
             col_names = [_preferred(rest, ("model", *rest))]
         wrapped = False
     if wrapped:
-        return _wrapped(found, told, differs)
+        return _with_seeds(_wrapped(found, told, differs), seeds)
     row_names = _all_apart(row_names, col_names, differs, all_facts)
-    grid = _table(found, told, differs, (row_names, row_values), (col_names, col_values))
+    grid = _with_seeds(_table(found, told, differs, (row_names, row_values), (col_names, col_values)), seeds)
     return replace(grid, labels=tuple(dict.fromkeys(name for own in given.values() for name in own)))
 
 
@@ -154,6 +158,41 @@ def _job(item: Item) -> Job:
 
 def _id(item: Item) -> str:
     return _job(item).id
+
+
+def _own_seeds(told: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the seeds of the items by id where each has one of its own and something else differs, too; else nothing.
+
+    So it is with seeds that were left open. As rows or columns they would leave all places empty but a diagonal.
+    """
+    seeds = {item_id: one["seed"] for item_id, one in told.items() if one.get("seed") is not None}
+    is_own = 1 < len(seeds) == len(set(map(key, seeds.values())))
+    others = set(differing(list(told.values()))) - {"seed", "take"}
+    return seeds if is_own and others else {}
+
+
+def _counted(items: list[Item], told: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the facts without seeds: those that are the same but for these are takes, as they were made."""
+    counted: dict[str, dict[str, Any]] = {}
+    takes: Counter[str] = Counter()
+    for item in sorted(items, key=lambda one: (_job(one).created_at, _job(one).take)):
+        rest = {name: value for name, value in told[_id(item)].items() if name not in ("seed", "take")}
+        counted[_id(item)] = {**rest, "take": takes[key(rest)]}
+        takes[key(rest)] += 1
+    return {item_id: counted[item_id] for item_id in told}
+
+
+def _with_seeds(grid: Grid, seeds: Mapping[str, Any]) -> Grid:
+    """Return the grid with the seed of each clip in its name."""
+    return replace(
+        grid,
+        cells=tuple(
+            replace(cell, name=_name(cell.name, words("seed", seeds[_id(cell.item)])))
+            if cell.item is not None and _id(cell.item) in seeds
+            else cell
+            for cell in grid.cells
+        ),
+    )
 
 
 def _worth_showing(items: list[Item]) -> list[Item]:
@@ -242,8 +281,8 @@ def _place(values: Mapping[str, Any], names: Sequence[str]) -> str:
     return key([values.get(name) for name in names])
 
 
-def _name(*heads: Head) -> str:
-    return " · ".join(part for part in map(str, heads) if part)
+def _name(*parts: Head | Words | str) -> str:
+    return " · ".join(part for part in map(str, parts) if part)
 
 
 def _heads(

@@ -1,11 +1,13 @@
 """Read, filter and search large histories, beside the quickest reader that can be found and beside plain pandas.
 
-Run it with `python tests/bench/bench_history.py [--smoke]`. Two folders are made: one to read as a whole (1,000,000
-jobs, 12 params) and one to look through (200,000). Each way of reading runs in a process of its own. Exits 2 if a limit
-is passed: `.df` at most 1.45 times connectorx with the same honest types, at least 5 times faster than `read_sql` with
-the params parsed, 1,000 filtered rows below 5 % of all, peak memory at most twice the frame; a filter with its first
-screen 50 ms, a search for words 100 ms, `expect` 10 ms; the first screen of a large folder at most twice that of a
-small one. With `--smoke` the folders are small and only what does not depend on their size is held to its limit.
+Run it with `python tests/bench/bench_history.py [--smoke] [--postgres]`. Two folders are made: one to read as a whole
+(1,000,000 jobs, 12 params) and one to look through (200,000). Each way of reading runs in a process of its own. Exits
+2 if a limit is passed: `.df` at most 1.45 times connectorx with the same honest types, at least 5 times faster than
+`read_sql` with the params parsed, 1,000 filtered rows below 5 % of all, peak memory at most twice the frame; a filter
+with its first screen 50 ms, a search for words 100 ms, `expect` 10 ms; the first screen of a large folder at most
+twice that of a small one. With `--smoke` the folders are small and only what does not depend on their size is held to
+its limit. With `--postgres` the large history is read from a PostgreSQL server that is started for it, and nothing
+else is measured. CPU is that of the reader and of the processes that it starts, and not of a server.
 """
 
 from __future__ import annotations
@@ -26,6 +28,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+
+import psycopg
+from sqlalchemy import create_engine, make_url
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))  # run as a script
+from databases import own_server
 
 from vidnb.files import Files
 from vidnb.history.history import History
@@ -86,14 +95,17 @@ def _text(at: datetime) -> str:
     return at.isoformat(timespec="microseconds")
 
 
-def fill(home: Path, count: int) -> None:
-    """A folder with so many jobs."""
-    store = Store(home)
+def fill(at: str, count: int) -> None:
+    """A history with so many jobs in a folder, or at the address of a PostgreSQL server."""
+    store = Store(address(at))
     store._columns.names(KINDS.items())
     store.close()
-    with sqlite3.connect(home / "vidnb.db") as database:
+    made = rows(count)
+    if is_server(at):
+        fill_server(at, made)
+        return
+    with sqlite3.connect(f"{at}/vidnb.db") as database:
         database.execute("PRAGMA synchronous=OFF")
-        made = rows(count)
         while some := list(itertools.islice(made, 20_000)):
             names = list(some[0])
             marks = ", ".join(f":{name}" for name in names)
@@ -102,26 +114,49 @@ def fill(home: Path, count: int) -> None:
     database.close()
 
 
+def fill_server(at: str, made: Iterator[dict[str, Any]]) -> None:
+    """The jobs in the table of a server."""
+    with psycopg.connect(at, autocommit=True) as database:
+        first = next(made)
+        with database.cursor().copy(f"COPY jobs ({', '.join(first)}) FROM STDIN") as copy:
+            for row in itertools.chain([first], made):
+                copy.write_row(list(row.values()))
+        database.execute("VACUUM ANALYZE jobs")
+
+
+def is_server(at: str) -> bool:
+    """Whether this is the address of a server, and not a folder."""
+    return at.startswith("postgresql:")
+
+
+def address(at: str) -> str | Path:
+    """What a store is opened with."""
+    if not is_server(at):
+        return Path(at)
+    socket = psycopg.conninfo.conninfo_to_dict(at)["host"]
+    return f"postgresql+psycopg://postgres@/postgres?host={socket}"
+
+
 # ways to read, each in a process of its own
 
 
-def ours(home: Path) -> Any:
+def ours(at: str) -> Any:
     """The frame of the history."""
-    return History(Store(home), Files(home / "files")).df
+    return History(Store(address(at)), Files(Path("files"))).df
 
 
-def few(home: Path) -> Any:
+def few(at: str) -> Any:
     """The frame of 1,000 filtered jobs."""
-    return History(Store(home), Files(home / "files"), motion_strength=(3, 7), limit=1000).df
+    return History(Store(address(at)), Files(Path("files")), motion_strength=(3, 7), limit=1000).df
 
 
-def connectorx(home: Path) -> Any:
+def connectorx(at: str) -> Any:
     """The same columns by connectorx, with the same honest types."""
     import connectorx as cx
     import pandas as pd
     import pyarrow as pa
 
-    table = cx.read_sql(f"sqlite://{home}/vidnb.db", _same_columns(home), return_type="arrow")
+    table = cx.read_sql(at if is_server(at) else f"sqlite://{at}/vidnb.db", _same_columns(), return_type="arrow")
     nullable = {
         pa.int64(): pd.Int64Dtype(), pa.float64(): pd.Float64Dtype(), pa.bool_(): pd.BooleanDtype(),
         pa.string(): pd.StringDtype(), pa.large_string(): pd.StringDtype(),
@@ -140,51 +175,57 @@ def connectorx(home: Path) -> Any:
 CATEGORIES = [columns.column_name(name, "text") for name in ("resolution", "aspect_ratio", "prompt_enhance")]
 
 
-def read_sql(home: Path) -> Any:
+def read_sql(at: str) -> Any:
     """What a person would write: pandas.read_sql, and the params out of their JSON."""
     import pandas as pd
 
-    with sqlite3.connect(home / "vidnb.db") as database:
+    engine = create_engine(address(at) if is_server(at) else f"sqlite:///{at}/vidnb.db")  # type: ignore[arg-type]
+    with engine.connect() as database:
         frame = pd.read_sql("SELECT * FROM jobs ORDER BY created_at DESC", database)
     return pd.concat([frame, pd.DataFrame.from_records([json.loads(text) for text in frame.pop("params")])], axis=1)
 
 
-def _same_columns(home: Path) -> str:
+def _same_columns() -> str:
     from vidnb.store import scan
 
     names = [*scan.PLAIN, *(columns.column_name(*key) for key in KINDS.items())]
     return f"SELECT {', '.join(names)} FROM jobs ORDER BY created_at DESC, id DESC"
 
 
-WAYS: dict[str, Callable[[Path], Any]] = {
+WAYS: dict[str, Callable[[str], Any]] = {
     "vidnb": ours, "1,000 of them": few, "connectorx": connectorx, "read_sql": read_sql,
 }  # fmt: skip
 
 
-def one(name: str, home: Path) -> None:
-    """Print what one way takes: seconds, MB above the bare imports, MB of the frame."""
+def one(name: str, at: str) -> None:
+    """Print what one way takes: seconds, MB above the bare imports, MB of the frame, rows, seconds of CPU."""
     import pandas as pd
     import pyarrow as pa
 
     pd.DataFrame({"a": pa.array(["x"]).to_pandas()})  # what is loaded at first use
     base = _peak_mb()
-    start = time.perf_counter()
-    frame = WAYS[name](home)
-    seconds = time.perf_counter() - start
+    start, used = time.perf_counter(), _cpu_s()
+    frame = WAYS[name](at)
+    seconds, cpu = time.perf_counter() - start, _cpu_s() - used
     peak = _peak_mb() - base
-    print(json.dumps([seconds, peak, frame.memory_usage(deep=True).sum() / 1e6, len(frame)]))
+    print(json.dumps([seconds, peak, frame.memory_usage(deep=True).sum() / 1e6, len(frame), cpu]))
+
+
+def _cpu_s() -> float:
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(used.ru_utime + used.ru_stime for used in map(resource.getrusage, who))
 
 
 def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
-def measured(name: str, home: Path, times: int) -> list[float]:
+def measured(name: str, at: str, times: int) -> list[float]:
     """The quickest of some runs."""
     found = []
     for _ in range(times):
         done = subprocess.run(
-            [sys.executable, __file__, "--one", name, str(home)], capture_output=True, text=True, check=False
+            [sys.executable, __file__, "--one", name, at], capture_output=True, text=True, check=False
         )
         if done.returncode:
             print(f"{name}: not run: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
@@ -193,13 +234,14 @@ def measured(name: str, home: Path, times: int) -> list[float]:
     return min(found)
 
 
-def whole(home: Path, times: int) -> dict[str, tuple[float, float]]:
+def whole(at: str, times: int) -> dict[str, tuple[float, float]]:
     """Read all; return what has a limit, with it."""
-    found = {name: measured(name, home, times) for name in WAYS}
+    found = {name: measured(name, at, times) for name in WAYS}
     for name, values in found.items():
         if values:
-            seconds, peak, size, count = values
-            print(f"{name:16} {seconds:7.2f} s   peak {peak:7.0f} MB   frame {size:6.0f} MB   {count:,} rows")
+            seconds, peak, size, count, cpu = values
+            took = f"{seconds:7.2f} s, CPU {cpu:7.2f} s"
+            print(f"{name:16} {took}   peak {peak:7.0f} MB   frame {size:6.0f} MB   {count:,} rows")
     mine = found["vidnb"]
     limits: dict[str, tuple[float, float]] = {"peak memory / frame": (mine[1] / mine[2], 2.0)}
     limits["1,000 rows / all"] = (found["1,000 of them"][0] / mine[0], 0.05)
@@ -248,25 +290,38 @@ SIZELESS = {"first screen / small folder"}
 """What a small folder shows, too: of 30,000 jobs most of the time is the start of Arrow."""
 
 
+def _made(at: str, count: int) -> None:
+    start = time.perf_counter()
+    fill(at, count)
+    print(f"{count:,} jobs made in {time.perf_counter() - start:.0f} s", flush=True)
+
+
 def main() -> int:
     """Run it; 2 where a limit is passed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--smoke", action="store_true", help="small folders, few limits")
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--one", nargs=2, metavar=("WAY", "HOME"))
+    parser.add_argument("--postgres", action="store_true", help="the large history on a PostgreSQL server")
+    parser.add_argument("--one", nargs=2, metavar=("WAY", "AT"))
     given = parser.parse_args()
     if given.one:
-        one(given.one[0], Path(given.one[1]))
+        one(*given.one)
         return 0
     count, some = (30_000, 5_000) if given.smoke else (given.rows, 200_000)
+    times = 1 if given.smoke else 2
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        for name, size in (("whole", count), ("some", some), ("small", 100)):
-            start = time.perf_counter()
-            fill(Path(folder, name), size)
-            print(f"{size:,} jobs made in {time.perf_counter() - start:.0f} s", flush=True)
-        limits = whole(Path(folder, "whole"), 1 if given.smoke else 2)
-        limits |= screens(Path(folder, "some"), Path(folder, "small"))
+        if given.postgres:
+            with own_server() as server:
+                host = make_url(server.url).query["host"]
+                at = f"postgresql://postgres@{quote(str(host), safe='')}/postgres"  # as connectorx takes it
+                _made(at, count)
+                limits = whole(at, times)
+        else:
+            for name, size in (("whole", count), ("some", some), ("small", 100)):
+                _made(f"{folder}/{name}", size)
+            limits = whole(f"{folder}/whole", times)
+            limits |= screens(Path(folder, "some"), Path(folder, "small"))
     passed = []
     for name, (value, limit) in limits.items():
         counts = not given.smoke or name in SIZELESS

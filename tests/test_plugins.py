@@ -88,6 +88,7 @@ BAD = {
     "exits": ("import sys\nsys.exit(3)", "importing it raised SystemExit: 3"),
     "hangs": ("import time\ntime.sleep(600)", "importing it did not end within 0.3 s"),
     "lacks": ("", "importing it raised AttributeError"),
+    "closes the output": ("import sys\nsys.stdout.close()", "importing it raised AttributeError"),
     "goes elsewhere": ("import os\nos.chdir('/')", "importing it raised AttributeError"),
 }
 

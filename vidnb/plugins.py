@@ -13,6 +13,7 @@ the error output, as the standard output may be read by a program.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -23,7 +24,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from vidnb import forking
 from vidnb.errors import ConfigError
@@ -110,6 +111,22 @@ def load(group: str, name: str) -> Any:
     return attempt.found
 
 
+class _Unclosed(io.TextIOBase):
+    """Stands for the standard output while a plug-in is imported: writes to a stream, and never closes that."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        return self._stream.write(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
 class _Attempt:
     """One import of somebody else's code, in a thread of its own.
 
@@ -128,7 +145,7 @@ class _Attempt:
 
     def wait(self) -> None:
         """Begin, and return once it is over or has taken too long."""
-        with redirect_stdout(sys.stderr), self._without_exits(), _staying_here():
+        with redirect_stdout(_Unclosed(sys.stderr)), self._without_exits(), _staying_here():
             self._thread.start()
             self._thread.join(IMPORT_S)
 

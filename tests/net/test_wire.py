@@ -110,6 +110,28 @@ async def test_a_redirect_of_the_api_is_not_followed_with_the_key() -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("status", [307, 308])
+async def test_an_upload_goes_where_the_storage_says_once_and_never_into_the_private_network(status: int) -> None:
+    place = "https://bucket.eu.example.com/form"
+
+    def storage(request: httpx.Request) -> httpx.Response:
+        moved = request.url.host == "bucket.example.com"
+        return httpx.Response(status if moved else 204, headers={"location": place} if moved else {})
+
+    transport = Scripted(storage)
+    call = Call("POST", "https://bucket.example.com/form", form={"a": "b"})
+    assert (await live(transport).call(call)).status_code == 204
+    first, second = transport.requests
+    assert (str(second.url), second.content) == (place, first.content)
+    assert CANARY not in str(second.headers.raw)
+    place = "https://10.0.0.1/form"
+    with pytest.raises(TransportError, match="private network"):
+        await live(Scripted(storage)).call(call)
+    place = "https://bucket.example.com/form"  # in a ring
+    assert (await live(Scripted(storage)).call(call)).status_code == status
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("error", "sent", "tries"),
     [

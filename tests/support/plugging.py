@@ -41,7 +41,7 @@ BROKEN = (
 """Ends of a module that leave no plug-in behind."""
 NOISE = (
     "", "print('hello')", "print('x' * 10**6)", "import sys\nsys.stdout.write('hello')",
-    "import sys\nsys.stdout = None",
+    "import sys\nsys.stdout = None", "import sys\nsys.stdout.close()",
     "import os\nif os.fork() == 0: os._exit(0)", "import os\nos.fork()",
     "import os\nif os.fork() == 0: raise SystemExit", "import warnings\nwarnings.warn('old')",
     "import os\nos.chdir('/')", "import logging\nlogging.error('bad')",

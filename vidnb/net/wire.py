@@ -16,9 +16,10 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from http import HTTPStatus
 from importlib.metadata import version
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 from httpx_retries import Retry, RetryTransport
@@ -49,6 +50,8 @@ UPLOAD = Retry(total=3, backoff_factor=0.4, allowed_methods=["POST", "PUT"], sta
 DOWNLOAD = Retry(
     total=3, backoff_factor=0.4, max_backoff_wait=30.0, status_forcelist=[404, 408, 409, 425, 429, 500, *GATEWAY]
 )
+MOVED = (HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT)
+"""Answers that ask for the same request, body included, at another address."""
 PROVED_S = 0.25
 """So long an emulator's proof holds for the submits that follow at once."""
 CONNECTIONS = 100
@@ -178,6 +181,11 @@ class Wire:
         if not call.authorized:
             check_link(call.url, self.target)
         answer = await self._answered(call, submit, once, gate)
+        if not call.authorized and isinstance(answer, Reply) and answer.status_code in MOVED:
+            # A storage names the region that a bucket lies in. The key is not with it, and it is followed once.
+            call = replace(call, url=urljoin(call.url, answer.headers.get("location", "")))
+            check_link(call.url, self.target)
+            answer = await self._answered(call, submit, once, gate)
         if isinstance(answer, TransportError):
             raise answer
         if not submit and answer.status_code != HTTPStatus.TOO_MANY_REQUESTS:

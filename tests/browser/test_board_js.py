@@ -105,6 +105,18 @@ def test_two_thousand_cells_are_shown_as_pixels_and_walked_by_keys(widget_page: 
     assert shown.problems() == []
 
 
+def test_a_board_begins_with_the_largest_cells_of_which_all_columns_are_seen(widget_page: Open) -> None:
+    shown = widget_page(Board, traits(2, 4, 2, 1), width=900)
+    fill(shown, 2, 4)
+    expect(shown.root.get_by_label("Large")).to_be_checked()
+    shown.page.set_viewport_size({"width": 360, "height": 800})
+    expect(shown.root.get_by_label("Small", exact=True)).to_be_checked()
+    assert shown.root.locator(".b-box").evaluate("box => box.scrollWidth <= box.clientWidth")
+    shown.root.get_by_label("Large").check(force=True)  # who wants them large, scrolls
+    shown.page.set_viewport_size({"width": 380, "height": 800})
+    expect(shown.root.get_by_label("Large")).to_be_checked()
+
+
 def test_cells_change_in_place_and_the_legend_counts_and_filters_them(widget_page: Open) -> None:
     shown = widget_page(Board, traits(4, 16, 8, 2), width=900)
     fill(shown, 4, 16)

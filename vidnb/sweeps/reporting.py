@@ -34,7 +34,7 @@ h1 { font-size: 24px; margin: 0 0 4px; } h2 { font-size: 17px; margin: 32px 0 6p
 .grid :is(img, video) { width: var(--cell); height: auto; display: block; border-radius: 3px; background: #eee; }
 .gap { width: var(--cell); min-height: 56px; box-sizing: border-box; border: 1px dashed #999; border-radius: 3px; padding: 6px; font-size: 12px; color: #595959; }
 figure { margin: 0; break-inside: avoid; } .effect { margin: 0 0 20px; } figcaption { font-size: 12px; color: #595959; max-width: var(--cell); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-@media print { body { margin: 0; max-width: none; } h2 { break-after: avoid; } tr, figure { break-inside: avoid; } .grid { overflow: visible; } }
+@media print { body { margin: 0; max-width: none; } h2 { break-after: avoid; } tr, figure { break-inside: avoid; } .grid { overflow: visible; } summary { list-style: none; } details::details-content { content-visibility: visible; block-size: auto; } details td:last-child { overflow-wrap: anywhere; } }
 """  # noqa: E501  a style sheet
 # Controls would hide a small picture: it plays under the pointer, and on click or Enter. Without scripts they stay.
 SCRIPT = """

@@ -73,7 +73,7 @@ ALIASES = {
     "pine": "fir spruce christmas",
     "house": "cottage cabin hut farm home",
     "city": "skyline town skyscraper cyberpunk metropolis tokyo york paris london",
-    "bird": "seagull gull eagle crow parrot dove hawk",
+    "bird": "seagull gull eagle crow parrot dove hawk heron stork owl flamingo",
     "fish": "goldfish shark whale dolphin koi",
     "car": "truck taxi van",
     "person": "man woman girl boy child dancer astronaut robot knight samurai",

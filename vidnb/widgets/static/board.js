@@ -54,7 +54,8 @@ function render({ model, el }) {
   const shownStates = new Set(); // filter: empty for all
   /** @type {Set<number>} */
   const marked = new Set(); // to be compared
-  let size = firstSize(plan.cells);
+  let size = firstSize(grid, plan.cells, 800);
+  let isSizeChosen = false;
   let by = measured(grid, size, 800);
   let chosen = -1,
     over = -1,
@@ -437,15 +438,22 @@ function render({ model, el }) {
   // -- the grid
 
   function resize(name) {
-    size = name;
-    radios.forEach((radio) => (radio.checked = radio.value === name));
+    isSizeChosen = true;
+    setSize(name);
     stopVideo();
     measure();
     if (chosen >= 0) bringIntoView(chosen);
   }
 
+  function setSize(name) {
+    size = name;
+    radios.forEach((radio) => (radio.checked = radio.value === name));
+  }
+
   function measure() {
-    by = measured(grid, size, box.clientWidth || 800);
+    const width = box.clientWidth || 800;
+    if (!isSizeChosen) setSize(firstSize(grid, plan.cells, width));
+    by = measured(grid, size, width);
     spacer.style.width = `${by.total.width}px`;
     spacer.style.height = `${by.total.height}px`;
     box.style.height = `${Math.min(TALLEST, by.total.height + 14)}px`;
@@ -832,7 +840,11 @@ function render({ model, el }) {
     video = null;
   }
 
-  const watching = new ResizeObserver(() => measure());
+  let measuring = 0; // in a frame of its own: what it sets changes the height of the box that is watched
+  const watching = new ResizeObserver(() => {
+    cancelAnimationFrame(measuring);
+    measuring = requestAnimationFrame(measure);
+  });
   watching.observe(box);
   const dark = new MutationObserver(redraw);
   dark.observe(document.body, { attributes: true });
@@ -846,6 +858,7 @@ function render({ model, el }) {
     watching.disconnect();
     dark.disconnect();
     cancelAnimationFrame(frame);
+    cancelAnimationFrame(measuring);
     clearTimeout(restTimer);
     clearTimeout(hover);
     clearTimeout(patience);

@@ -8,9 +8,10 @@ const GROUP_GAP = { large: 10, small: 7, pixels: 3 };
 const BLOCK_GAP = 12;
 const SHAPE = 9 / 16;
 
-/** The size that a board of so many cells begins with. */
-export function firstSize(cells) {
-  return cells <= 32 ? "large" : cells <= 600 ? "small" : "pixels";
+/** The size of a board until a person chooses one: large where all columns of few cells are seen at once. */
+export function firstSize(grid, cells, width) {
+  if (cells > 600) return "pixels";
+  return cells <= 32 && measured(grid, "large", width).total.width <= width ? "large" : "small";
 }
 
 /** The measures of a grid, in CSS pixels.

@@ -71,6 +71,23 @@ def test_a_child_pays_once_for_its_own_job_and_the_parent_goes_on(service: Count
         assert {job.remote_id for job in client.jobs()} == {f"gen-{n}" for n in range(1, 6)}, "no job without an id"
 
 
+def test_a_fork_inside_a_coroutine_is_told_that_the_loop_is_its_parents(
+    service: CountingService, tmp_path: Path
+) -> None:
+    async def both() -> tuple[str, str | None]:
+        async with vidnb.AsyncClient(tmp_path) as client:
+            job = await client.submit("before", **VALUES)
+            child = in_a_fork(lambda: client.generate("child", **VALUES).send(None))
+            async for row in client.watch(job):
+                if row.remote_id is not None:
+                    return child, row.remote_id
+        raise AssertionError("it ended")
+
+    child, remote_id = asyncio.run(both())
+    assert child.startswith("ConfigError: this process was forked inside a coroutine")
+    assert (remote_id, service.prompts) == ("gen-1", ["before"])
+
+
 def test_a_child_that_asks_for_the_parents_recipe_does_not_pay_for_it(service: CountingService, tmp_path: Path) -> None:
     with vidnb.Client(tmp_path) as client:
         first = sent(client, "a koala")

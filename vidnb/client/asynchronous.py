@@ -999,7 +999,17 @@ class AsyncClient:
     # -- parts -------------------------------------------------------------------------------------------------------
 
     async def _opened(self) -> Engine:
-        """Return what drives the jobs; the database, which may make one wait, was opened in a thread."""
+        """Return what drives the jobs; the database, which may make one wait, was opened in a thread.
+
+        Raises:
+            ConfigError: this process was forked inside a coroutine, whose event loop is the parent's.
+        """
+        if not _has_loop():
+            raise ConfigError(
+                "this process was forked inside a coroutine, and the event loop of that is its parent's: nothing was "
+                "sent from here. Fork outside of coroutines, or let the child begin with asyncio.run(...) and a client "
+                "of its own, as multiprocessing's spawn does"
+            )
         if "engine" not in self.__dict__:
             await asyncio.to_thread(self._open)
         return self.engine
@@ -1160,6 +1170,14 @@ class AsyncClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def _has_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _is_cancelled() -> bool:

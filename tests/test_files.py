@@ -218,6 +218,24 @@ def test_a_folder_without_locks_loses_its_litter_after_an_hour(tmp_path: Path, m
     assert all_files(parts) == ["alive.part"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_what_lies_oddly_among_the_litter_holds_nobody_up_and_stays(tmp_path: Path) -> None:
+    parts = tmp_path / "files" / ".part"
+    (parts / "folder.part").mkdir(parents=True)
+    os.mkfifo(parts / "pipe.part")
+    (parts / "link.part").symlink_to("/nowhere")
+    (tmp_path / "mine.txt").touch()
+    (parts / "mine.part").symlink_to(tmp_path / "mine.txt")
+    for name, moved_s in (("past.part", -1e6), ("future.part", 1e6)):
+        (parts / name).touch()
+        os.utime(parts / name, (time.time() + moved_s,) * 2)
+    os.utime(parts / "pipe.part", (0, 0))
+    os.utime(tmp_path / "mine.txt", (0, 0))
+    Files(tmp_path / "files")
+    assert sorted(path.name for path in parts.iterdir()) == ["folder.part", "link.part", "mine.part", "pipe.part"]
+    assert (tmp_path / "mine.txt").exists()
+
+
 def test_a_bucket_loses_its_litter_after_an_hour_too() -> None:
     memory, clock = _memory(), TestClock()
     files = Files("memory://littered", clock=clock)

@@ -377,8 +377,10 @@ class Files:
         self._swept_at = now
         for path in parts.glob("*.part"):
             with suppress(OSError):  # another process was quicker, or it is open on a system that minds
-                age_s = self._clock.now() - path.stat().st_mtime
-                if age_s > LITTER_S and not _is_held(path, age_s):
+                found = path.lstat()
+                age_s = abs(self._clock.now() - found.st_mtime)  # a clock that was ahead leaves files of the future
+                # Only files: whoever opens a named pipe waits for its other end.
+                if stat.S_ISREG(found.st_mode) and age_s > LITTER_S and not _is_held(path, age_s):
                     path.unlink()
 
 

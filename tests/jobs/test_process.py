@@ -64,6 +64,13 @@ def test_nobody_can_tell_by_a_name_in_another_form(name: str) -> None:
     assert not is_alive(name)
 
 
+@pytest.mark.parametrize("number", ["0", "00001", str(2**31), "9" * 5000, "٣", "-1", "1\0"])
+def test_what_is_no_number_of_a_process_tells_nothing(number: str) -> None:
+    host, boot, namespace, _, started, unique = process_name().rsplit("/", 5)
+    name = "/".join([host, boot, namespace, number, started, unique])
+    assert (is_dead(name), is_alive(name)) == (False, False)
+
+
 def test_on_windows_a_process_is_not_asked_after_as_that_would_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     monkeypatch.setattr(os, "kill", lambda pid, signal: asked.append(pid))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import uuid
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from pathlib import Path
 UNKNOWN = "-"
 """Stands for what this system does not tell."""
 PROC = Path("/proc")
+PLAIN_NUMBER, LARGEST_NUMBER = re.compile(r"[1-9][0-9]{0,9}"), 2**31 - 1
+"""Of a process: 0 would mean all of a group, and no system has larger ones."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def _is_alive(name: str, proc: Path) -> bool | None:
 
 def _parsed(name: str) -> Process | None:
     parts = name.rsplit("/", 5)
-    if len(parts) != 6 or not parts[3].isdecimal():
+    if len(parts) != 6 or not PLAIN_NUMBER.fullmatch(parts[3]) or int(parts[3]) > LARGEST_NUMBER:
         return None
     return Process(parts[0], parts[1], parts[2], int(parts[3]), parts[4])
 

@@ -63,6 +63,12 @@ async def test_a_worker_keeps_to_the_purse_and_says_so(tmp_path: Path) -> None:
         await asyncio.wait([work])
         assert (len(said), "would pass the cap of 2 jobs" in said[0]) == (1, True)
         assert posts(recorders) == 2
+        async with asyncio.timeout(60):  # what only a higher cap would let go on is no reason to stay
+            await worker.work(until_idle=True)
+        sweep.budget(jobs=3)
+        async with asyncio.timeout(60):
+            await Worker(client, said.append).work(until_idle=True)
+        assert posts(recorders) == 3
 
 
 async def test_a_worker_reads_the_catalogue_before_its_first_claim_holds_any_row(

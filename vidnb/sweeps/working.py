@@ -52,12 +52,13 @@ class Worker:
         self._driving: dict[str, set[asyncio.Task[None]]] = {}
         self._not_before: dict[str, float] = {}
         self._told: set[str] = set()
+        self._capped: set[str] = set()
 
     async def work(self, *, until_idle: bool = False) -> None:
         """Claim cells and drive jobs for ever, or until there is nothing to do.
 
         Args:
-            until_idle: end once no cell waits and no job is on its way, here or elsewhere.
+            until_idle: end once no job is on its way, here or elsewhere, and no cell waits but for a higher cap.
 
         Raises:
             StoreError: the database cannot be read at the beginning; one that is away later is waited for.
@@ -89,16 +90,16 @@ class Worker:
                 task.cancel()  # only the waiting: the jobs themselves go on
 
     async def _claim_some(self) -> bool:
-        """Claim as many cells as there are places; return whether any cell waits that could be claimed here."""
+        """Claim as many cells as there are places; return whether any waits that needs no higher cap."""
         reached = self._reached()
         waiting = False
         for sweep_id, purse, waits in await self._client.store.aside(self._rows.under_way):
             for base_url in sorted(set(waits) & set(reached)):
                 name = f"{sweep_id} {base_url}"
-                waiting = True
                 while len(self._driving.get(base_url, ())) < reached[base_url] + SPARE and self._may(name, base_url):
                     if not await self._claim(sweep_id, purse, base_url, name):
                         break
+                waiting = waiting or name not in self._capped
         return waiting
 
     async def _claim(self, sweep_id: str, purse: str, base_url: str, name: str) -> bool:
@@ -108,8 +109,10 @@ class Worker:
             claimed = await self._client.store.aside(self._rows.claim, sweep_id, base_url, make)
         except CapReachedError as error:
             self._rest(name, CAP_REST_S)
+            self._capped.add(name)
             self._tell_once(name, f"sweep {sweep_id}: {refusal(error)}")
             return False
+        self._capped.discard(name)
         if claimed is None:
             return False
         job, _ = claimed

@@ -71,6 +71,16 @@ async def test_a_worker_keeps_to_the_purse_and_says_so(tmp_path: Path) -> None:
         assert posts(recorders) == 3
 
 
+async def test_a_worker_that_ends_when_idle_asks_again_for_what_a_failed_job_gave_back(tmp_path: Path) -> None:
+    emulator, recorders = watched(tmp_path, faults=("moderation:submit:1",))
+    async with emulated(tmp_path, emulator) as client:
+        vidnb.sweep(**quick(3, budget_jobs=1), client=client).queue()
+        async with asyncio.timeout(60):
+            await Worker(client, lambda text: None).work(until_idle=True)
+        assert [job.state for job in client.jobs(limit=None)].count(State.DONE) == 1
+        assert posts(recorders) == 2
+
+
 async def test_a_worker_reads_the_catalogue_before_its_first_claim_holds_any_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

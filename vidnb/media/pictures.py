@@ -63,6 +63,20 @@ def image_file(given: Any) -> MediaFile:
         return _accepted(data, _picture(data, name))
 
 
+def thumbnail(content: bytes, size_px: tuple[int, int]) -> bytes:
+    """The picture as WebP, no larger than the size.
+
+    Raises:
+        MediaError: it cannot be read.
+    """
+    with _decoding(content, "the picture"):
+        picture = _picture(content, "the picture")
+        picture.thumbnail(size_px)
+        file = io.BytesIO()
+        picture.convert("RGBA" if picture.has_transparency_data else "RGB").save(file, "WEBP", quality=72)
+        return file.getvalue()
+
+
 @contextmanager
 def _decoding(data: bytes, name: str) -> Iterator[None]:
     """Whatever Pillow raises of a hostile or damaged picture becomes a MediaError; its warnings add nothing to that."""

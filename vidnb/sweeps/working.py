@@ -78,16 +78,19 @@ class Worker:
                     continue
                 has_begun = True
                 self._told.discard(DATABASE)
-                tasks = [task for tasks in self._driving.values() for task in tasks]
-                if until_idle and not tasks and not waiting and not left:
+                if until_idle and not waiting and not left and not self._tasks() and not await self._claim_capped():
                     return
+                tasks = self._tasks()
                 if tasks:
                     await asyncio.wait(tasks, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
                 else:
                     await self._client.clock.wait(LOOK_S)
         finally:
-            for task in (task for tasks in self._driving.values() for task in tasks):
+            for task in self._tasks():
                 task.cancel()  # only the waiting: the jobs themselves go on
+
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [task for tasks in self._driving.values() for task in tasks]
 
     async def _claim_some(self) -> bool:
         """Claim as many cells as there are places; return whether any waits that needs no higher cap."""
@@ -101,6 +104,13 @@ class Worker:
                         break
                 waiting = waiting or name not in self._capped
         return waiting
+
+    async def _claim_capped(self) -> bool:
+        """Ask the purses that were empty once more, as the last job may have given its part back; return as above."""
+        for name in self._capped:
+            self._not_before.pop(name, None)
+        self._capped.clear()
+        return await self._claim_some() or bool(self._tasks())
 
     async def _claim(self, sweep_id: str, purse: str, base_url: str, name: str) -> bool:
         """Return whether a cell was claimed and is driven now."""

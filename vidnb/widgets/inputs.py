@@ -6,7 +6,6 @@ picture of what it has not seen itself.
 
 from __future__ import annotations
 
-import io
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -162,7 +161,7 @@ def look(thing: Any, kind: str) -> tuple[str, bytes]:
         poster = _poster(thing) if kind == "video" else b""
         return ", ".join(filter(None, (_pixels(file), size(len(file.content))))), poster
     file = pictures.image_file(thing)
-    return f"{_pixels(file)}, {size(len(file.content))}", _small(file.content)
+    return f"{_pixels(file)}, {size(len(file.content))}", pictures.thumbnail(file.content, (THUMBNAIL_PX, THUMBNAIL_PX))
 
 
 def _pixels(file: MediaFile) -> str:
@@ -175,12 +174,3 @@ def _poster(thing: Any) -> bytes:
     except (VidnbError, OSError):
         return b""
 
-
-def _small(content: bytes) -> bytes:
-    import PIL.Image
-
-    with PIL.Image.open(io.BytesIO(content)) as picture:
-        picture.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
-        file = io.BytesIO()
-        picture.convert("RGBA" if picture.has_transparency_data else "RGB").save(file, "WEBP", quality=72)
-    return file.getvalue()

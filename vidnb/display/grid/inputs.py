@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vidnb.display.grid.words import Words
 from vidnb.display.page import Content, data_uri, join, tag
 from vidnb.errors import VidnbError
-from vidnb.media.pictures import IMAGE_TYPES
+from vidnb.media.pictures import IMAGE_TYPES, thumbnail
 from vidnb.records import input_name
 
 if TYPE_CHECKING:
@@ -23,7 +21,7 @@ SHARP = 2
 AT_MOST = 64
 """Different pictures that are drawn; a clip beyond them says the name of its input."""
 _DRAWN: dict[str, bytes] = {}
-"""Those that were drawn last, by their hash: a comparison is drawn again at each news of its clips."""
+"""All that were drawn, by their hash: a comparison is drawn again at each news of its clips. Each is about 1 kB."""
 
 
 def input_pictures(clips: Iterable[Clip]) -> dict[str, str]:
@@ -31,15 +29,12 @@ def input_pictures(clips: Iterable[Clip]) -> dict[str, str]:
     found: dict[str, str] = {}
     for clip in clips:
         for item in (item for items in clip.job.images.values() for item in items):
-            name, sha256 = input_name(item), item.get("sha256", "")
+            name = input_name(item)
             if name in found or len(found) == AT_MOST or item.get("extension") not in EXTENSIONS:
                 continue
-            if sha256 not in _DRAWN:
-                _DRAWN[sha256] = _small(clip, item)
-            if _DRAWN[sha256]:
-                found[name] = data_uri(_DRAWN[sha256], "image/webp")
-    while len(_DRAWN) > AT_MOST:
-        del _DRAWN[next(iter(_DRAWN))]
+            if small := _DRAWN.get(item["sha256"]) or _small(clip, item):
+                found[name] = data_uri(small, "image/webp")
+                _DRAWN[item["sha256"]] = small
     return found
 
 
@@ -57,13 +52,8 @@ def shown_words(words: Words, pictures: Mapping[str, str]) -> Content:
 
 
 def _small(clip: Clip, item: Mapping[str, str]) -> bytes:
-    """The picture of an input as WebP; nothing for one that is not in the data folder any more."""
-    import PIL.Image
-
-    with suppress(VidnbError, OSError, ValueError):
-        with PIL.Image.open(io.BytesIO(clip.input_bytes(item))) as picture:
-            picture.thumbnail((4 * SHARP * HIGH_PX, SHARP * HIGH_PX))
-            sink = io.BytesIO()
-            picture.convert("RGB").save(sink, "WEBP", quality=60)
-        return sink.getvalue()
-    return b""
+    """The picture of an input as WebP; nothing for one that is not in the data folder any more, or damaged there."""
+    try:
+        return thumbnail(clip.input_bytes(item), (4 * SHARP * HIGH_PX, SHARP * HIGH_PX))
+    except VidnbError:
+        return b""

@@ -123,6 +123,29 @@ def test_a_plug_in_that_cannot_be_imported_is_named_and_all_else_works(how: str,
     assert said in " ".join(report.stdout.split()), report
 
 
+@pytest.mark.parametrize("output", ["", "sys.stderr = None"])
+def test_a_plug_in_finds_an_output_with_all_that_a_stream_has(output: str, tmp_path: Path) -> None:
+    (tmp_path / "curious.py").write_text(
+        "import os, sys\nassert sys.stdout.encoding.lower() == 'utf-8' and sys.stdout.writable()\n"
+        "sys.stdout.reconfigure(line_buffering=True)\nos.fstat(sys.stdout.fileno())\nprint('heard')\n"
+        "sys.stdout.close()\nclass Curious: pass\n",
+        encoding="utf-8",
+    )
+    program = f"""
+    import sys
+    from importlib.metadata import EntryPoint
+    {output}
+    from vidnb.plugins import _Attempt
+    attempt = _Attempt(EntryPoint("curious", "curious:Curious", "vidnb.providers"))
+    attempt.wait()
+    print(attempt.error, attempt.found)
+    """
+    paths = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])])
+    done = run(Path(sys.executable), tmp_path, program, PYTHONPATH=paths, PYTHONIOENCODING="utf-8")
+    assert done.stdout.strip() == "<class 'curious.Curious'>", done.stderr
+    assert done.stderr.count("heard") == (0 if output else 1)
+
+
 def test_threads_that_ask_for_plug_ins_at_once_all_get_them_and_the_output_is_put_back(tmp_path: Path) -> None:
     site, home = tmp_path / "site", tmp_path / "data"
     (site / "slow-1.0.dist-info").mkdir(parents=True)

@@ -24,7 +24,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO, cast
 
 from vidnb import forking
 from vidnb.errors import ConfigError
@@ -111,20 +111,32 @@ def load(group: str, name: str) -> Any:
     return attempt.found
 
 
-class _Unclosed(io.TextIOBase):
-    """Stands for the standard output while a plug-in is imported: writes to a stream, and never closes that."""
+class _Unclosed:
+    """Stands for the standard output while a plug-in is imported: it is the error output, but cannot be closed.
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    No base class of `io`: those have an encoding, a `fileno` and more of their own, which would hide the stream's.
+
+    Args:
+        stream: where it writes; None where this process has no error output, so what is written is dropped.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = _nowhere() if stream is None else stream
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
-    def write(self, text: str) -> int:
-        return self._stream.write(text)
+    def close(self) -> None:
+        """Leave the stream open: others write to it."""
 
-    def flush(self) -> None:
-        self._stream.flush()
+    def detach(self) -> NoReturn:
+        """Refuse to take the stream apart, which would end it for everybody else."""
+        raise io.UnsupportedOperation("detach")
+
+
+@cache
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")  # stays open, as a plug-in may keep it
 
 
 class _Attempt:
@@ -145,7 +157,7 @@ class _Attempt:
 
     def wait(self) -> None:
         """Begin, and return once it is over or has taken too long."""
-        with redirect_stdout(_Unclosed(sys.stderr)), self._without_exits(), _staying_here():
+        with redirect_stdout(cast(TextIO, _Unclosed(sys.stderr))), self._without_exits(), _staying_here():
             self._thread.start()
             self._thread.join(IMPORT_S)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
 from collections.abc import Callable
 from contextlib import closing
@@ -15,6 +16,7 @@ from historyjobs import START, a_job
 
 from vidnb.clip import Clip
 from vidnb.emulator.clips import Scene, render
+from vidnb.errors import StoreError
 from vidnb.files import Files
 from vidnb.history import history as histories
 from vidnb.history.frame import FIRST, THEN, TYPES
@@ -199,6 +201,62 @@ def test_the_frame_is_the_same_by_every_way_of_reading(
         monkeypatch.setattr(scanning, "has_adbc", lambda dialect: False)
         monkeypatch.setattr(scanning, "ROWS_AT_ONCE", 7)
         pd.testing.assert_frame_equal(slow, History(store, files).df)
+
+
+def in_children(monkeypatch: pytest.MonkeyPatch, code: str = "", path: Path | None = None) -> None:
+    """Let even a short history be read by processes beside each other, which run this code if one is given."""
+    pytest.importorskip("adbc_driver_sqlite")
+    monkeypatch.setattr(scanning, "MANY", 0)
+    monkeypatch.setattr(scanning, "PER_PROCESS", 1)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    if path is not None:
+        path.write_text(code, encoding="utf-8")
+        monkeypatch.setattr(scanning, "CHILD", path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a pipe be made larger")
+def test_a_person_who_may_make_no_pipe_larger_reads_a_long_history_all_the_same(
+    store: Store, files: Files, add: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> int:
+        raise PermissionError(1, "Operation not permitted")
+
+    added = [add(State.INTENDED, {"seed": seed}).id for seed in range(4)]
+    in_children(monkeypatch)
+    monkeypatch.setattr("fcntl.fcntl", refuse)
+    assert list(History(store, files).df["job_id"]) == added[::-1]
+
+
+def test_an_interrupt_while_a_long_history_is_read_ends_all_that_reads_it(
+    store: Store, files: Files, add: Callable[..., Job], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for seed in range(4):
+        add(State.INTENDED, {"seed": seed})
+    marker = tmp_path / "interrupted"
+    code = f"""
+import os, signal, sys, time
+sys.stdin.read()
+try:
+    open({str(marker)!r}, "x").close()
+    os.kill(os.getppid(), signal.SIGINT)
+except FileExistsError:
+    pass
+time.sleep(3600)
+"""
+    in_children(monkeypatch, code, tmp_path / "child.py")
+    with pytest.raises(KeyboardInterrupt):
+        _ = History(store, files).df
+
+
+def test_a_process_that_is_killed_while_it_reads_leaves_no_shorter_history(
+    store: Store, files: Files, add: Callable[..., Job], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for seed in range(4):
+        add(State.INTENDED, {"seed": seed})
+    code = scanning.CHILD.read_text(encoding="utf-8").replace("main()\n", "main()\n    raise SystemExit('killed')\n")
+    in_children(monkeypatch, code, tmp_path / "child.py")
+    with pytest.raises(StoreError, match="the history cannot be read: killed"):
+        _ = History(store, files).df
 
 
 def test_a_param_named_like_a_column_gets_a_column_of_its_own(

@@ -13,12 +13,14 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Integer, Select, Text, case, cast, func, literal, select, true
 from sqlalchemy import type_coerce as as_type
@@ -29,6 +31,9 @@ from vidnb.store import columns as params
 from vidnb.store.columns import Kind, ParamKey
 from vidnb.store.search import NUMBERS, Field, Search, Sql
 from vidnb.store.tables import JOBS
+
+if sys.platform == "linux":
+    import fcntl
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,6 +47,7 @@ PER_PROCESS = 100_000
 PROCESSES = 4
 PIPE = 2**20
 """Bytes that a process may be ahead of its reader, where the system lets us choose: fewer turns between the two."""
+CHILD = Path(__file__).with_name("adbc_child.py")
 DRIVERS = {"sqlite": "adbc_driver_sqlite", "postgresql": "adbc_driver_postgresql"}
 
 PLAIN: Mapping[str, Of] = {
@@ -180,12 +186,21 @@ def arrow(connection: Connection, parts: Sequence[Scan]) -> pa.Table:
     import pyarrow as pa
 
     url = connection.engine.url
+    children = _Children()
     if connection.dialect.name == "sqlite":
-        read = partial(_from_child, str(url.database))
+        read = partial(_from_child, children, str(url.database))
     else:
         read = partial(_from_postgres, url.set(drivername="postgresql").render_as_string(hide_password=False))
     with ThreadPoolExecutor(len(parts)) as threads:  # each waits for a process, or for the server
-        tables = list(threads.map(read, parts))
+        try:
+            parts_read = [threads.submit(read, part) for part in parts]
+            for part_read in as_completed(parts_read):
+                part_read.result()
+        except BaseException:  # one failed, or a person interrupts: nobody needs the others
+            threads.shutdown(wait=False, cancel_futures=True)
+            children.end()
+            raise
+        tables = [part_read.result() for part_read in parts_read]
     return pa.concat_tables(tables).rename_columns(list(parts[0].names))
 
 
@@ -199,30 +214,62 @@ def _shown(wanted: Scan, dialect: Any) -> str:
     return f"SELECT {example} UNION ALL SELECT * FROM ({_text(wanted, dialect)})"
 
 
-def _from_child(path: str, wanted: Scan) -> pa.Table:
+class _Children:
+    """The processes that read the parts of one scan, so that all of them can be ended at once."""
+
+    def __init__(self) -> None:
+        self._started: list[subprocess.Popen[bytes]] = []
+        self._lock = threading.Lock()
+        self._is_over = False
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Return a new process, which waits to be told what to read."""
+        with self._lock:
+            if self._is_over:
+                raise StoreError("the history is read no more")
+            command = [sys.executable, "-I", str(CHILD)]
+            pipe = subprocess.PIPE
+            self._started.append(subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe))
+            return self._started[-1]
+
+    def end(self) -> None:
+        """End all processes; none is started any more."""
+        with self._lock:
+            self._is_over = True
+            for child in self._started:
+                child.terminate()
+
+
+def _from_child(children: _Children, path: str, wanted: Scan) -> pa.Table:
     import pyarrow as pa
 
     query = _shown(wanted, sqlite.dialect(paramstyle="named"))
-    script = Path(__file__).with_name("adbc_child.py")
-    child = subprocess.Popen(
-        [sys.executable, "-I", str(script)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        pipesize=PIPE,
-    )
-    with child:
+    with children.start() as child:
         assert child.stdin is not None
         assert child.stdout is not None
         assert child.stderr is not None
+        _widen(child.stdout)
+        problem: Exception | None = None
         try:
             child.stdin.write(json.dumps({"path": path, "query": query}).encode())
             child.stdin.close()
             table = _apart(pa.ipc.open_stream(child.stdout), wanted.kinds)
         except (pa.ArrowInvalid, OSError) as error:
-            said = child.stderr.read().decode(errors="replace").strip().splitlines()
-            raise StoreError(f"the history cannot be read: {said[-1] if said else error}") from error
+            problem = error
+        child.stdout.close()  # a process that has more to write would wait for us otherwise
+        said = child.stderr.read().decode(errors="replace").strip().splitlines()
+        # Of a process that was killed the stream may end between two batches, as if that were all.
+        if child.wait() or problem is not None:
+            why = said[-1] if said else problem or f"its process ended with {child.returncode}"
+            raise StoreError(f"the history cannot be read: {why}") from problem
     return table.slice(1)
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Make a pipe as large as `PIPE`, where the system lets us: a person may have used up the share of such memory."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE)
 
 
 def _apart(stream: pa.RecordBatchReader, kinds: Sequence[Of]) -> pa.Table:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from fakes import (
     picture,
     short_rest,
 )
+from stranger import KEYS, film
 
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.clock import Clock
@@ -558,6 +561,59 @@ async def test_what_came_of_a_submit_is_written_once_the_database_takes_it_again
         assert row.state is end
         assert State.AMBIGUOUS not in [event.state for event in client.store.events(row.id)]
     assert posts(emulator) == (2 if fault.startswith("429") else 1)
+
+
+@pytest.mark.parametrize(("said", "tries"), [("SUCCESS", WRITE_TRIES), ("FAILED", 0)])
+async def test_a_link_in_the_answer_to_the_submit_is_fetched_whatever_stands_beside_it_or_keeps_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, tries: int
+) -> None:
+    remote_id, link = "3fa85f64-5717-4562-b3fc-2c963f66afa6", "https://clips.example.com/a.mp4"
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "clips.example.com":
+            return httpx.Response(200, stream=httpx.ByteStream(film(40)))
+        record = {"uuid": remote_id, "status": said, "temporaryUrl": link} if request.method == "POST" else None
+        return httpx.Response(200, json={"aiRecord": record})
+
+    service = Scripted(answer)
+    async with AsyncClient(tmp_path, keys=KEYS, transport=service, sleep=no_rest) as client:
+        move, left = client.store.move, [tries]
+
+        def moved(job_id: str, to: State, **columns: Any) -> Any:
+            if to is State.DOWNLOADING and left[0]:
+                left[0] -= 1
+                raise StoreError("the server is away")
+            return move(job_id, to, **columns)
+
+        monkeypatch.setattr(client.store, "move", moved)
+        with contextlib.suppress(StoreError):
+            await client.generate("a koala", model="1min/pika")
+        assert left == [0]
+        assert (await client.generate("a koala", model="1min/pika")).read() == film(40)
+    assert [request.method for request in service.requests] == ["POST", "GET"]
+
+
+async def test_what_this_process_knows_of_a_submit_counts_after_another_found_it_without_a_reply(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator, home = emulator_in(tmp_path), tmp_path / "data"
+    async with AsyncClient(home, emulator=emulator, sleep=no_rest) as client:
+        with monkeypatch.context() as away:
+            away.setattr(client.store, "move", functools.partial(_only_from_intended, client.store.move))
+            with pytest.raises(StoreError, match="the server is away"):
+                await client.generate("a koala", model="1min/pika")
+        async with AsyncClient(home, emulator=emulator_in(tmp_path), sleep=no_rest) as other:
+            with pytest.raises(JobAmbiguousError):
+                await other.generate("a koala", model="1min/pika")
+        assert (await client.generate("a koala", model="1min/pika")).job.state is State.DONE
+    assert posts(emulator) == 1
+
+
+def _only_from_intended(move: Callable[..., Any], job_id: str, to: State, **columns: Any) -> Any:
+    """Let the database go away between a POST and what came of it."""
+    if to is not State.SUBMITTING:
+        raise StoreError("the server is away")
+    return move(job_id, to, **columns)
 
 
 async def test_a_lease_that_cannot_be_looked_at_keeps_the_submit_back_without_a_doubt(

@@ -65,7 +65,7 @@ class Place:
 
     def entry(self, remote_id: str, at: datetime | None = None, **told: Any) -> dict[str, Any]:
         made = (at or self.began + SOON).isoformat()
-        return {"id": remote_id, "status": "PENDING", "prompt": "a koala", "createdAt": made, **told}
+        return {"id": remote_id, "status": "PENDING", "prompt": "a koala", "seed": 7, "createdAt": made, **told}
 
     def job(self, state: State = State.AMBIGUOUS, **fields: Any) -> Job:
         given: dict[str, Any] = {

@@ -20,6 +20,7 @@ import contextlib
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,7 @@ from vidnb.jobs.lanes import Lane, Lanes
 from vidnb.jobs.lease import LEASE_S, Leases
 from vidnb.jobs.ledger import Ledger
 from vidnb.jobs.listing import converse
-from vidnb.jobs.poll import Poller
+from vidnb.jobs.poll import Poller, doubted
 from vidnb.jobs.reconcile import Reconciler
 from vidnb.jobs.recorder import Recorder
 from vidnb.media import recordings
@@ -98,7 +99,7 @@ class Engine:
         self._reconciler = Reconciler(self._recorder, self._lanes, self._poller)
         self._uploads: dict[str, asyncio.Lock] = {}
         self._links: dict[str, Link] = {}
-        self._unwritten: dict[str, tuple[datetime | None, Callable[[], Awaitable[Job]]]] = {}
+        self._unwritten: dict[str, tuple[datetime | None, Callable[..., Awaitable[Job]]]] = {}
 
     async def run(self, job: Job) -> Job:
         """Return the job's row once it is at its end, or ambiguous.
@@ -130,6 +131,7 @@ class Engine:
                 job = await self._newest(job)  # a person may have settled it while the list was read
                 if job.state is State.AMBIGUOUS:
                     break
+        self._links.pop(job.id, None)
         return job
 
     async def reconcile(self, job: Job) -> Job:
@@ -152,8 +154,10 @@ class Engine:
         """Take the job as far as it goes; it is leased."""
         lane = self._lanes.of(job)
         sent_at, write = self._unwritten.pop(job.id, (None, None))
-        if job.state is State.SUBMITTING and write is not None and sent_at == job.submitted_at:
-            job = await self._written(job, write)  # the database would not take it before
+        # Another process, which saw no reply, may have called it ambiguous meanwhile.
+        is_lost = job.state is State.AMBIGUOUS and job.remote_id is None
+        if (job.state is State.SUBMITTING or is_lost) and write is not None and sent_at == job.submitted_at:
+            job = await self._written(job, write, expect=job.state)  # the database would not take it before
         if job.state is State.SUBMITTING:
             # Whoever sent the POST is gone (we have its lease) and left no reply.
             note = "the process that sent the submit ended before the reply"
@@ -168,7 +172,7 @@ class Engine:
 
     async def _follow(self, job: Job, lane: Lane) -> Job:
         """Poll and download until the end."""
-        link = self._links.pop(job.id, None)
+        link = self._links.get(job.id)  # it stays until the job's end: a download that fails is begun anew with it
         while job.state in (State.QUEUED, State.RUNNING, State.DOWNLOADING):
             if job.state is not State.DOWNLOADING or link is None:
                 job, link = await self._poller.poll(job, lane)
@@ -270,13 +274,14 @@ class Engine:
                 await lane.limiter.accepted()
             return job
 
-    async def _written(self, job: Job, write: Callable[[], Awaitable[Job]]) -> Job:
+    async def _written(self, job: Job, write: Callable[..., Awaitable[Job]], expect: State | None = None) -> Job:
         """Return the row once what came of the POST is in it; where the database refuses, the next drive writes it.
 
-        Until then this process alone knows it: to others, the job was sent and had no reply.
+        Until then this process alone knows it: to others, the job was sent and had no reply. It is written only while
+        this POST is the job's newest, and the job is in the state that is expected.
         """
         try:
-            return await write()
+            return await write(sent_at=job.submitted_at, expect=expect)
         except StoreError as error:
             if not isinstance(error, IllegalTransitionError):
                 self._unwritten[job.id] = (job.submitted_at, write)
@@ -286,16 +291,20 @@ class Engine:
         """Return the row of a job that was not sent, or not taken: it waits for the next try."""
         return await self._written(job, functools.partial(self._recorder.move, job, State.INTENDED, note=why))
 
-    async def _taken(self, job: Job, status: Status) -> Job:
-        """Return the row of a job that the service took."""
-        job = await self._accepted(job, status)
-        self._recorder.replied(job)
-        if status.state not in (State.DOWNLOADING, State.FAILED):
-            return job
-        # A synchronous answer is the last poll too: later ones may know nothing of such a job.
-        if status.link is not None:
+    async def _taken(self, job: Job, status: Status, **guard: Any) -> Job:
+        """Return the row of a job that the service took; `guard` says of what row that may be written.
+
+        A synchronous answer is the last poll too, as later ones may know nothing of such a job: its end is written at
+        once with its id, and its link is kept until the job's end, also where "failed" stands beside it.
+        """
+        status = doubted(status)
+        if status.link is not None and (status.ended or status.state is State.DOWNLOADING):
             self._links[job.id] = status.link
-        return await self._poller.heard(job, status)
+            status = replace(status, state=State.DOWNLOADING, ended=False)
+        job = await self._accepted(job, replace(status, state=status.state or State.RUNNING), guard)
+        if not job.is_terminal:
+            self._recorder.replied(job)
+        return job
 
     async def _record_unsent(self, job: Job, why: str) -> None:
         """Say in the job's row that nothing was sent; where it is still this process's, it may be sent again."""
@@ -308,15 +317,12 @@ class Engine:
     async def _newest(self, job: Job) -> Job:
         return await self._aside(self.store.get, job.id)
 
-    async def _accepted(self, job: Job, status: Status) -> Job:
+    async def _accepted(self, job: Job, status: Status, guard: Mapping[str, Any]) -> Job:
         """Return the job with its remote id; a database that refuses is asked again, as the id is nowhere else yet."""
-        state = State.QUEUED if status.state is State.QUEUED else State.RUNNING
-        told = {
-            "wire_status": status.words, "cost": status.cost, "asset_id": status.asset_id, "estimate": status.estimate,
-        }  # fmt: skip
+        told = {"cost": status.cost, "asset_id": status.asset_id, "estimate": status.estimate, **guard}
         for attempt in range(WRITE_TRIES):
             try:
-                return await self._recorder.move(job, state, remote_id=status.remote_id, **told)
+                return await self._poller.heard(job, status, remote_id=status.remote_id, **told)
             except IllegalTransitionError:
                 log.error("job %s was taken over; the service gave it the id %s", job.id, status.remote_id)
                 raise

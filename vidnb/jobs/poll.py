@@ -78,7 +78,7 @@ class Poller:
             await self._rest(job, FIRST_WINDOWS * schedule.window_s)  # one list for all that were submitted by then
         while True:
             listed = await listing.status(remote_id, after=heard_at, within_s=schedule.window_s)
-            status = _doubted(listed or await self.ask(job, wire))
+            status = doubted(listed or await self.ask(job, wire))
             heard_at = self._clock.monotonic()
             failures = failures + 1 if status.word.startswith(NO_ANSWER) else 0
             tired = patience.ends_with(status)
@@ -111,7 +111,7 @@ class Poller:
         Returns:
             The job's row, and the clip's link where there is one now.
         """
-        status = _doubted(await self.ask(job, lane.wire))
+        status = doubted(await self.ask(job, lane.wire))
         if status.state is None and status.link is not None:
             status = replace(status, state=State.DOWNLOADING)
         if status.state is None or status.word.startswith(UNKNOWN):
@@ -154,10 +154,16 @@ class Poller:
             return Status(remote_id, None, word=f"{UNKNOWN if told else NO_ANSWER}: {error}"[:200], error=str(error))
         return replace(status, word=UNKNOWN) if status.word == "null record" else status
 
-    async def heard(self, job: Job, status: Status) -> Job:
-        """Return the job's row after what the service said; the row is written only where something changed."""
+    async def heard(self, job: Job, status: Status, **columns: Any) -> Job:
+        """Return the job's row after what the service said; the row is written only where something changed.
+
+        Args:
+            job: whose row.
+            status: what the service said.
+            **columns: more to write with a new state, as for `Recorder.move`.
+        """
         told: dict[str, Any] = {"wire_status": status.words, "polls": job.polls}
-        told |= {name: value for name in HEARD if (value := getattr(status, name)) is not None}
+        told |= {name: value for name in HEARD if (value := getattr(status, name)) is not None} | columns
         if status.state is State.FAILED:
             return await self._recorder.fail(job, _failure(job, status), **told)
         if status.state is State.DOWNLOADING and job.state is State.DOWNLOADING:
@@ -210,7 +216,7 @@ def _failure(job: Job, status: Status) -> ProviderError:
     return error
 
 
-def _doubted(status: Status) -> Status:
+def doubted(status: Status) -> Status:
     """Return the status as one that decides nothing where the service says "failed" and links to the clip beside it."""
     return replace(status, state=None, ended=True) if status.state is State.FAILED and status.link else status
 

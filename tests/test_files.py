@@ -51,6 +51,18 @@ def files(request: pytest.FixtureRequest, tmp_path: Path) -> Files:
     return Files(tmp_path / "files" if request.param == "local" else f"memory://{uuid.uuid4().hex}")
 
 
+def test_a_service_of_files_that_arrow_reaches_is_not_taken_for_memory() -> None:
+    """`hdfs://` is one: what lies below its file system is none of fsspec's."""
+    pytest.importorskip("pyarrow")
+    from fsspec.implementations.arrow import ArrowFSWrapper
+    from fsspec.implementations.dirfs import DirFileSystem
+    from fsspec.implementations.memory import MemoryFileSystem
+    from pyarrow.fs import LocalFileSystem
+
+    assert not module._is_in_memory(ArrowFSWrapper(LocalFileSystem()))
+    assert module._is_in_memory(DirFileSystem("/clips", MemoryFileSystem()))
+
+
 async def test_what_is_received_lies_under_its_hash(files: Files) -> None:
     assert await files.receive(pieces(), "mp4", size_of) == (SHA256, len(DATA))
     assert files.exists(SHA256, "mp4")

@@ -565,8 +565,11 @@ def _remote_folder(url: str, clock: Clock) -> _Remote:
 
 def _is_in_memory(filesystem: Any) -> bool:
     """Return whether a file system, or the one below a cache or folder of fsspec's, ends with this process."""
-    below = getattr(filesystem, "fs", None)
-    return "memory" in _texts(filesystem.protocol) or (below is not None and _is_in_memory(below))
+    from fsspec import AbstractFileSystem
+
+    below = getattr(filesystem, "fs", None)  # that of `hdfs://` is Arrow's, which has no protocol
+    is_below = isinstance(below, AbstractFileSystem) and _is_in_memory(below)
+    return "memory" in _texts(filesystem.protocol) or is_below
 
 
 def _texts(value: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from fakes import ONEMIN, QUICK
 import vidnb
 from vidnb import forking
 from vidnb.emulator import Emulator
+from vidnb.media import given
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 
@@ -197,6 +198,11 @@ def test_a_fork_in_the_middle_of_a_call_that_does_not_end_leaves_a_child_that_re
         thread.join()
         assert client.jobs() == [], "the parent goes on"
         assert in_a_fork(client.jobs) == "[]"
+
+
+def test_a_child_may_read_an_open_file_although_its_parent_read_one_at_the_fork() -> None:
+    with given.reading():
+        assert in_a_fork(lambda: given.reading().acquire(timeout=5.0)) == "True"
 
 
 def test_a_fork_waits_for_what_another_thread_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

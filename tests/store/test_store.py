@@ -19,6 +19,9 @@ from clocks import TestClock
 from databases import database, postgres_server
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import column, func
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.sql.functions import Function
 
 from vidnb.errors import ConfigError, IllegalTransitionError, StoreError
 from vidnb.history.filters import terms
@@ -679,3 +682,9 @@ def test_a_connection_that_is_still_used_when_the_store_closes_is_closed_once_it
         assert held.execute("SELECT 1").fetchone() == (1,)
     with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
         held.execute("SELECT 1")
+
+
+def test_sqlalchemys_own_function_for_the_place_of_a_text_stays_as_it_is() -> None:
+    theirs = func.instr(column("a"), "b")
+    assert type(theirs) is Function
+    assert str(theirs.compile(dialect=postgresql.dialect())).startswith("instr(")  # type: ignore[no-untyped-call]

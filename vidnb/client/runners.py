@@ -24,7 +24,8 @@ class Runners:
         self._tasks: dict[str, asyncio.Task[Job]] = {}
         self._watchers: dict[str, list[asyncio.Queue[Job]]] = {}
         self._decisions: dict[str, asyncio.Event] = {}
-        self._is_store_told = False
+        self._store_told: set[str] = set()
+        """What was logged of database and files since a job last went on."""
 
     def __contains__(self, job_id: str) -> bool:
         return job_id in self._tasks
@@ -100,16 +101,16 @@ class Runners:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._tell(job_id, error)
         elif not task.cancelled():
-            self._is_store_told = False
+            self._store_told.clear()
         if self._tasks.get(job_id) is task:
             del self._tasks[job_id]
 
     def _tell(self, job_id: str, error: BaseException) -> None:
-        """Log why a job's task ended early; a database that all jobs wait for is named once, until one goes on."""
+        """Log why a job's task ended early; what many wait for, such as a database, is named once until one goes on."""
         if not isinstance(error, StoreError):
             display.log.warning("job %s: %s", job_id[:8], error)
-        elif not self._is_store_told:
-            self._is_store_told = True
+        elif str(error) not in self._store_told:
+            self._store_told.add(str(error))
             display.log.warning("job %s, and others that wait for the same: %s", job_id[:8], error)
 
 

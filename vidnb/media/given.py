@@ -11,13 +11,28 @@ from pathlib import Path
 from typing import Any
 
 from vidnb.errors import MediaError
+from vidnb.forking import call_in_child
 from vidnb.records import MediaFile
 
 LARGEST_FILE = 500 * 2**20
 """Inputs are held in memory; no provider takes one this large."""
-READING = threading.Lock()
-"""Held while an object that a person holds is read, an open file or a PIL image: a form may draw it in one thread
-while another sends it, and each would get only a part of it."""
+_reading = threading.Lock()
+
+
+def reading() -> threading.Lock:
+    """Return the lock that is held while an object that a person holds is read, an open file or a PIL image.
+
+    A form may draw it in one thread while another sends it, and each would get only a part of it.
+    """
+    return _reading
+
+
+@call_in_child
+def _begin_anew() -> object:
+    """Free the lock in a forked child: the thread that held it is not there."""
+    global _reading
+    left, _reading = _reading, threading.Lock()
+    return left
 
 
 def file_of(data: bytes, extension: str, content_type: str, size: tuple[int | None, int | None]) -> MediaFile:
@@ -46,7 +61,7 @@ def _read_open(file: Any) -> Any:
     try:
         if not seekable:
             return file.read()
-        with READING:
+        with reading():
             stood = file.tell()
             data = file.read()
             file.seek(stood)

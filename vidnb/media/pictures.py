@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vidnb.errors import MediaError
 from vidnb.media.colours import in_srgb, is_srgb
-from vidnb.media.given import READING, file_of, given_bytes, is_page
+from vidnb.media.given import file_of, given_bytes, is_page, reading
 from vidnb.records import MediaFile
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def image_file(given: Any) -> MediaFile:
         return given
     if isinstance(given, PIL.Image.Image):
         with _decoding(b"", "the PIL image"):  # its file may be damaged, closed, or not read yet
-            with READING:
+            with reading():
                 upright = _upright(given)
             return _png_of(upright)
     if hasattr(given, "__array__"):

@@ -174,17 +174,18 @@ FILES_IN_USE = select(JOBS.c.clip_sha256, JOBS.c.outputs, JOBS.c.images).where(
 )
 
 
-class Place(GenericFunction[int]):
+class TextPosition(GenericFunction[int]):
     """Where a text first stands in another one, from 1 on; 0 where it does not."""
 
     type = Integer()
+    package = "vidnb"  # `func.instr` of others stays theirs
     name = "instr"
     inherit_cache = True
 
 
-@compiles(Place, "postgresql")
-def _place_in_postgres(place: Place, compiler: SQLCompiler, **options: Any) -> str:
-    return f"strpos{compiler.function_argspec(place, **options)}"
+@compiles(TextPosition, "postgresql")
+def _position_in_postgres(position: TextPosition, compiler: SQLCompiler, **options: Any) -> str:
+    return f"strpos{compiler.function_argspec(position, **options)}"
 
 
 def files_of(clips: Iterable[str | None], images: Mapping[str, Any]) -> set[tuple[str, str]]:
@@ -246,7 +247,7 @@ def has_text(column: ColumnElement[Any], part: str) -> ColumnElement[bool]:
     In a JSON list an item with its bracket or comma before it is found as a whole or not at all: within a text its
     quotation mark would have a backslash before it.
     """
-    return Place(type_coerce(column, Text), part) > 0
+    return TextPosition(type_coerce(column, Text), part) > 0
 
 
 def worded(words: str) -> ColumnElement[bool]:

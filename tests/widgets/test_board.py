@@ -16,6 +16,7 @@ import vidnb
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.client.verbs import Client
 from vidnb.emulator import Emulator, VirtualClock
+from vidnb.errors import StoreError
 from vidnb.sweeps.grid import cell_words, laid_out
 from vidnb.widgets.board import DONE, SAME, WAITING, Board
 
@@ -90,6 +91,22 @@ async def test_running_cells_are_seen_where_their_service_shows_how_far_they_are
         assert (said[-1][2][0][:2], said[-1][2][1], blind["words"]) == (b"\xff\xd8", b"", "")
         await board._say_facts(0)
         assert "Running (denoising, step " in said[-1][1]["words"]
+        look, asked, both = client.preview, list[str](), asyncio.Event()
+
+        async def together(job: Any) -> bytes | None:
+            asked.append(job.model)
+            if len(asked) == 2:
+                both.set()
+            await both.wait()
+            if job.model == QUICK["model"]:
+                raise StoreError("the database is away")
+            return await look(job)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(client, "has_preview", lambda row: True)
+            patch.setattr(client, "preview", together)
+            async with asyncio.timeout(60):
+                assert [cell["cell"] for cell in await told()] == [0], "one that fails takes no other along"
         clock.advance(500)
         await run
         assert await told() == [], "what is done has a poster"

@@ -16,6 +16,7 @@ from vidnb.client.abilities import Abilities, abilities
 from vidnb.client.verbs import Client
 from vidnb.emulator import VirtualClock
 from vidnb.emulator.core import account_id
+from vidnb.errors import ConfigError, StoreError, VidnbError
 from vidnb.net.target import EMULATOR_KEY
 from vidnb.records import Job, State
 from vidnb.widgets.progress import Progress
@@ -88,6 +89,15 @@ def test_a_finished_job_needs_nobody_to_wait(make_client: MakeClient) -> None:
 def test_where_a_service_shows_how_far_it_is_the_line_shows_that_too(make_client: MakeClient) -> None:
     settings = slow()
     client = make_client(client_clock=ImpatientClock(), **settings)
+    look = client.asynchronous.preview
+    faults: list[VidnbError] = [StoreError("the database is away"), ConfigError("no key was found")]
+
+    async def looked(job: Job) -> bytes | None:
+        if faults:
+            raise faults.pop()
+        return await look(job)
+
+    client.asynchronous.preview = looked  # type: ignore[method-assign]
     progress = Progress(client.submit("a koala", **LOCAL), client)
     said: list[tuple[str, Any, bytes]] = []
     progress.say = lambda kind, content=None, buffers=(): said.append((kind, content, *buffers))  # type: ignore[method-assign]

@@ -12,6 +12,7 @@ import struct
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -90,7 +91,7 @@ class Board(Live, part="board"):
                 self._first.setdefault(cell.job, number)
         self._number_of = {job.key: number for number, job in enumerate(plan.jobs)}
         self._cell_at = {place: number for number, place in self._grid.places.items()}
-        self._lock, self._summing = threading.RLock(), threading.RLock()
+        self._lock, self._summing, self._looking = threading.RLock(), threading.RLock(), asyncio.Lock()
         self._progress = RunProgress(sweep._standings(), word="plan", clock=sweep.client.clock)
         self._fresh: set[int] = set()
         self._told_at = self._summed_at = float("-inf")
@@ -455,18 +456,25 @@ class Board(Live, part="board"):
 
     async def _say_previews(self, cells: list[int]) -> None:
         """Tell the page how far running cells are, or that their service gives no pictures of that."""
-        client, found = self._sweep.client, []
-        for place in cells:
-            job = self._job_of(place)
-            standing = self._progress.standings[job] if job is not None else None
-            row = None if standing is None else await asyncio.to_thread(client.job, standing.job_id)
-            if row is None or not row.is_moving:
-                continue
-            gives = client.has_preview(row)
-            picture = await client.preview(row) if gives else None
-            found.append((place, gives, _step(row), picture or b""))
+        async with self._looking:  # the page asks again whether or not a slow service has answered
+            looks = await asyncio.gather(*map(self._look_at, cells))
+        found = [look for look in looks if look is not None]
         told = [{"cell": place, "gives": gives, "words": words} for place, gives, words, _ in found]
         self.say("previews", {"cells": told}, [picture for *_, picture in found])
+
+    async def _look_at(self, place: int) -> tuple[int, bool, str, bytes] | None:
+        """Return a running cell, whether its service gives pictures, and how far it is in words and as a picture."""
+        client, job = self._sweep.client, self._job_of(place)
+        standing = self._progress.standings[job] if job is not None else None
+        if standing is None:
+            return None
+        with suppress(VidnbError):  # the other cells are seen all the same, and the page asks for this one again
+            row = await asyncio.to_thread(client.job, standing.job_id)
+            if row.is_moving:
+                gives = client.has_preview(row)
+                picture = await client.preview(row) if gives else None
+                return place, gives, _step(row), picture or b""
+        return None
 
     async def _say_video(self, place: int) -> None:
         clip = await asyncio.to_thread(self._clip_of, place)

@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal
@@ -20,7 +21,7 @@ from vidnb.client.abilities import abilities
 from vidnb.display import cards, error_html, job_html, labels
 from vidnb.display.live import ended_badly
 from vidnb.display.page import shortened
-from vidnb.errors import JobAmbiguousError, JobError
+from vidnb.errors import JobAmbiguousError, JobError, VidnbError
 from vidnb.records import Expectation, Job, State
 from vidnb.widgets.clients import AnyClient, core
 from vidnb.widgets.live import Live, in_words
@@ -172,7 +173,9 @@ class Progress(Live, part="progress", main="job"):
     async def _take_pictures(self, job: Job, turn: int) -> None:
         """Show how far the job is, for as long as it runs at a service that gives pictures of that."""
         while self._client.has_preview(job):
-            found = await self._client.preview(self.job) if self.job.state is State.RUNNING else None
+            found = None
+            with suppress(VidnbError):  # the next picture may come again
+                found = await self._client.preview(self.job) if self.job.state is State.RUNNING else None
             if found is not None and turn == self._turn and found != self._picture[1]:
                 self._picture = job.id[:SHORT], found
                 self._show_picture()

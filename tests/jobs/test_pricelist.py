@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
+import threading
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from clocks import SkippingClock
-from fakes import CANARY, Scripted, emulated, picture
+from fakes import CANARY, Scripted, emulated, no_rest, picture
+from served import served
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from stranger import film
 from wire_samples import sample
 
+import vidnb
+from vidnb.client import pricing
 from vidnb.client.asynchronous import AsyncClient
-from vidnb.jobs import quotes
+from vidnb.jobs import pricelist, quotes
 from vidnb.jobs.ledger import PRICE_FOR_S
+from vidnb.net.wire import Wire
 from vidnb.records import Cost, Job, Quote
+from vidnb.store import Store
+from vidnb.sweeps.working import Worker
 
 pytestmark = pytest.mark.anyio
 
 GROK = {"model": "openrouter/x-ai/grok-imagine-video", "resolution": "480p", "duration_s": 4}
 DAY_S = 24 * 3600.0
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No machine is so slow that a list that comes is not waited for."""
+    monkeypatch.setattr(pricing, "WAIT_S", 60.0)
 
 
 class Service(Scripted):
@@ -155,3 +172,78 @@ async def test_nothing_is_read_where_a_service_is_emulated(tmp_path: Path) -> No
         await client.await_prices("openrouter")
         job: Job = await client.submit("a koala", **GROK)
         assert quotes.listed(client.store, job) is None
+
+
+@pytest.mark.parametrize("by", ["run", "work"])
+async def test_the_cap_of_a_sweep_holds_against_the_list_of_the_day(tmp_path: Path, by: str) -> None:
+    service, clock = Service(), SkippingClock()
+    service.price(duration_seconds="0.50")
+
+    async def run() -> None:
+        sweep = vidnb.sweep(prompt=["a koala", "a cat"], client=client, budget_usd=1, **GROK)
+        if by == "run":
+            await sweep.run_async()
+        else:
+            sweep.queue()
+            await Worker(client, lambda text: None).work(until_idle=True)
+
+    async with client_of(tmp_path, service, clock=clock) as client:
+        await run()
+        assert (client.jobs(), service.lists) == ([], 1), "the catalogue still says $0.20, the list says $2"
+        clock.advance(DAY_S)
+        service.price(duration_seconds="0.05")
+        await run()
+        assert [job.cost for job in client.jobs()] == [Cost(0.2, "USD")] * 2
+        assert service.lists == 2
+
+
+async def test_a_transport_of_the_callers_own_serves_one_loop_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = Service()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            request = Request(scope, receive)
+            reply = service.answer(asked := httpx.Request(request.method, str(request.url)))
+            service.requests.append(asked)
+            await request.body()
+            await Response(await reply.aread(), reply.status_code)(scope, receive, send)
+
+    with served(app) as base_url:
+        monkeypatch.setenv("OPENROUTER_BASE_URL", f"{base_url}/api")
+        async with httpx.AsyncHTTPTransport() as transport:
+            client = AsyncClient(tmp_path, keys={"openrouter": CANARY}, transport=transport, sleep=no_rest)
+            async with client:
+                client.quote("a koala", **GROK)
+                assert (await client.generate("a koala", **GROK)).read() == film(40)
+    assert service.lists == 1
+
+
+@pytest.mark.parametrize("transport", [None, Service()], ids=["own sockets", "given transport"])
+async def test_a_list_that_never_comes_is_waited_for_a_moment_and_let_go_before_the_database_closes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transport: Service | None
+) -> None:
+    ends: list[str] = []
+    has_begun = threading.Event()
+
+    async def refresh(store: Store, wire: Wire) -> bool:
+        has_begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await store.aside(store.latencies, GROK["model"], False)
+            ends.append("the reading")
+        return True
+
+    monkeypatch.setattr(pricelist, "refresh", refresh)
+    async with AsyncClient(tmp_path, keys={"openrouter": CANARY}, transport=transport) as client:
+        with monkeypatch.context() as impatient:
+            impatient.setattr(pricing, "WAIT_S", 0.01)
+            await client.await_prices("openrouter")
+        await asyncio.to_thread(has_begun.wait)
+        assert client.quote("a koala", **GROK).why.startswith("the catalogue's price")
+        assert ends == []
+        close = client.store.close
+        monkeypatch.setattr(client.store, "close", lambda: (ends.append("the database"), close()))
+    assert ends == ["the reading", "the database"]

@@ -1157,7 +1157,7 @@ class AsyncClient:
     async def aclose(self) -> None:
         """Stop polling (the jobs go on), close connections and the database."""
         self.is_closed = True
-        self._prices.close()
+        await self._prices.aclose()
         await self._runners.stop_all()
         await self._connections.aclose()
         if "store" in self.__dict__:

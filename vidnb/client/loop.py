@@ -48,13 +48,15 @@ def _begin_anew() -> object:
     return left
 
 
-def spawn(coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-    """A future for the coroutine, which runs on the background loop; cancelling the future cancels it.
+def spawn(
+    coroutine: Coroutine[Any, Any, T], on: asyncio.AbstractEventLoop | None = None
+) -> concurrent.futures.Future[T]:
+    """A future for the coroutine, which runs on the background loop or another; cancelling the future cancels it.
 
     The caller's context goes along, so that output written by the coroutine lands in the caller's cell.
     """
     result: concurrent.futures.Future[T] = concurrent.futures.Future()
-    running, context = loop(), contextvars.copy_context()
+    running, context = on or loop(), contextvars.copy_context()
     _running.add(result)
     result.add_done_callback(_running.discard)
 

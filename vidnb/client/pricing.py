@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vidnb.client import loop
 
@@ -24,6 +24,9 @@ TRY_AGAIN_S = 600.0
 class PriceReader:
     """Reads lists of prices on vidnb's own loop, over connections of its own.
 
+    A transport that was given may belong to one loop, as httpx's own do, so with one the list is read on the loop of
+    whoever waits for it, which is the one that sends the jobs.
+
     Args:
         store: opens the rows.
         transport: an httpx transport below the retries, which stays open.
@@ -32,54 +35,91 @@ class PriceReader:
     def __init__(self, store: Callable[[], Store], transport: httpx.AsyncBaseTransport | None) -> None:
         self._store = store
         self._transport = transport
-        self._reading: dict[str, concurrent.futures.Future[None]] = {}
+        self._readings: dict[str, concurrent.futures.Future[None]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._tried_at: dict[str, float] = {}
+        self._is_closed = False
 
     def has_list(self, where: Target) -> bool:
         """Return whether a service is asked for its prices: a real one that lists them."""
         return not where.emulated and where.provider.price_list() is not None
 
-    def begin(self, where: Target) -> concurrent.futures.Future[None] | None:
-        """Begin to read the list of a service, and return when it is over; None where there is nothing to read.
+    def begin(self, where: Target) -> None:
+        """Begin to read the list of a service, where nobody gave a transport; then only who waits for it reads it.
 
         Nothing is read of what is emulated, of a service without a list, and of one whose list is of today.
         """
-        provider = where.provider
-        if not self.has_list(where):
-            return None
-        from vidnb.jobs import pricelist
-
-        reading, store = self._reading.get(provider.name), self._store()
-        if reading is not None and not reading.done():
-            return reading
-        now = store.clock.monotonic()
-        if now - self._tried_at.get(provider.name, float("-inf")) < TRY_AGAIN_S:
-            return None
-        self._tried_at[provider.name] = now
-        if not pricelist.is_due(store, provider.name):
-            return None
-        self._reading[provider.name] = loop.spawn(self._read(store, where))
-        return self._reading[provider.name]
+        if self._transport is None and self.has_list(where):
+            self._begun(where, loop.loop())
 
     async def wait(self, where: Target) -> None:
         """Return once the list is read that is due, or has taken too long."""
-        reading = await asyncio.to_thread(self.begin, where) if self.has_list(where) else None
-        if reading is not None:
-            await asyncio.wait({asyncio.wrap_future(reading)}, timeout=WAIT_S)
+        if not self.has_list(where):
+            return
+        await asyncio.to_thread(self._store)  # it is opened here, perhaps
+        on = loop.loop() if self._transport is None else asyncio.get_running_loop()
+        if (reading := self._begun(where, on)) is not None:
+            await _ended(reading)
 
-    def close(self) -> None:
-        """Stop reading."""
-        for reading in self._reading.values():
-            reading.cancel()
+    async def aclose(self) -> None:
+        """Stop reading; return once nothing of it uses the database any more."""
+        self._is_closed = True
+        for task in list(self._tasks):
+            with contextlib.suppress(RuntimeError):  # its loop was closed, which ended it
+                task.get_loop().call_soon_threadsafe(task.cancel)
+        for reading in list(self._readings.values()):
+            await _ended(reading)
+
+    def _begun(self, where: Target, on: asyncio.AbstractEventLoop) -> concurrent.futures.Future[None] | None:
+        """Return the reading that is under way, or begins now; None where it was tried a moment ago."""
+        name, store = where.provider.name, self._store()
+        reading = self._readings.get(name)
+        if reading is not None and not reading.done():
+            return reading
+        now = store.clock.monotonic()
+        if self._is_closed or now - self._tried_at.get(name, float("-inf")) < TRY_AGAIN_S:
+            return None
+        self._tried_at[name] = now
+        self._readings[name] = loop.spawn(self._read(store, where), on)
+        return self._readings[name]
 
     async def _read(self, store: Store, where: Target) -> None:
+        from vidnb.jobs import pricelist
+
+        if self._is_closed or (task := asyncio.current_task()) is None:
+            return
+        self._tasks.add(task)
+        try:
+            with contextlib.suppress(Exception):  # as of a database that is away: a price is no reason
+                if await store.aside(pricelist.is_due, store, where.provider.name):
+                    await self._refresh(store, where)
+        finally:
+            self._tasks.discard(task)
+
+    async def _refresh(self, store: Store, where: Target) -> None:
         from vidnb.jobs import pricelist
         from vidnb.net.wire import Wire
 
         wire = Wire(where, self._transport)
         try:
-            with contextlib.suppress(Exception):  # as of a database that was closed meanwhile: a price is no reason
-                await pricelist.refresh(store, wire)
+            await pricelist.refresh(store, wire)
         finally:
             if self._transport is None:
                 await wire.aclose()
+
+
+async def _ended(reading: concurrent.futures.Future[None]) -> None:
+    """Return once the reading has ended, or has taken too long; it goes on then, and tells nobody here any more.
+
+    `asyncio.wrap_future` would end the reading with whoever stops to wait, or tell a loop that is closed by then.
+    """
+    here, end = asyncio.get_running_loop(), asyncio.Event()
+
+    def tell(reading: concurrent.futures.Future[None]) -> None:
+        with contextlib.suppress(RuntimeError):  # that loop was closed since
+            here.call_soon_threadsafe(end.set)
+
+    reading.add_done_callback(tell)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(WAIT_S):
+            await end.wait()

@@ -106,6 +106,8 @@ class Run:
         self._on_change(self.progress, list(range(len(self.plan.jobs))))
         ticking = asyncio.create_task(self._tick(), name="vidnb sweep news")
         try:
+            for provider in sorted({job.provider for job in self.plan.jobs}):
+                await self._await_prices(provider)
             await self._patiently(self._take_up)
             targets = sorted({job.base_url for job in self.plan.jobs})
             async with asyncio.TaskGroup() as feeding:
@@ -130,11 +132,13 @@ class Run:
     async def _feed(self, base_url: str) -> None:
         """Keep the jobs of one service coming until no cell waits, or there is a reason to end."""
         outstanding = self._outstanding.setdefault(base_url, set())
-        wanted = self._at_once(base_url) + SPARE
+        provider = next(job.provider for job in self.plan.jobs if job.base_url == base_url)
+        wanted = (self.client.at_once or providers.get(provider).rates.in_flight) + SPARE
         while self.progress.word not in ("halted", "stopped"):
             if self._is_paused() or len(outstanding) >= wanted:
                 await self._change(outstanding)
                 continue
+            await self._await_prices(provider)  # a sweep may go on for days
             try:
                 claimed = await self._patiently(lambda: self._aside(self.rows.claim, self._id, base_url, self._row))
             except CapReachedError as error:
@@ -159,6 +163,10 @@ class Run:
         await self._change(outstanding)
         left = await self._patiently(lambda: self._aside(self.rows.left, self._id))
         return bool(left.get(base_url)) or bool(outstanding)
+
+    async def _await_prices(self, provider: str) -> None:
+        """Return once a claim reserves what the service asks today, where it lists its prices."""
+        await self._patiently(lambda: self.client.await_prices(provider))
 
     async def _read_row(self, job_id: str) -> Job:
         return await self._patiently(lambda: self._aside(self.client.job, job_id))
@@ -210,10 +218,6 @@ class Run:
         planned = self.plan.jobs[place] if place is not None else planned_of(cell)
         row = planned.row(self._purse, self.client.clock.utc())
         return self.client.claimed(row, accept_unknown_price=self._accepts)
-
-    def _at_once(self, base_url: str) -> int:
-        provider = next(job.provider for job in self.plan.jobs if job.base_url == base_url)
-        return self.client.at_once or providers.get(provider).rates.in_flight
 
     # -- what others left, and the end -------------------------------------------------------------------------------
 

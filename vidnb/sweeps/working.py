@@ -99,7 +99,9 @@ class Worker:
         for sweep_id, purse, waits in await self._client.store.aside(self._rows.under_way):
             for base_url in sorted(set(waits) & set(reached)):
                 name = f"{sweep_id} {base_url}"
-                while len(self._driving.get(base_url, ())) < reached[base_url] + SPARE and self._may(name, base_url):
+                provider, at_once = reached[base_url]
+                while len(self._driving.get(base_url, ())) < at_once + SPARE and self._may(name, base_url):
+                    await self._client.await_prices(provider)  # a claim reserves what the service asks today
                     if not await self._claim(sweep_id, purse, base_url, name):
                         break
                 waiting = waiting or name not in self._capped
@@ -176,16 +178,16 @@ class Worker:
         row = planned_of(cell).row(purse, self._client.clock.utc())
         return self._client.claimed(row, accept_unknown_price=self._accepts)
 
-    def _reached(self) -> dict[str, int]:
-        """Return where this client can send jobs, and how many each service works on at once."""
-        found: dict[str, int] = {}
+    def _reached(self) -> dict[str, tuple[str, int]]:
+        """Return where this client can send jobs: each service's name, and how many it works on at once."""
+        found: dict[str, tuple[str, int]] = {}
         for name in providers.names():
             try:
                 where = self._client.target(name)
             except ConfigError as error:
                 self._tell_once(name, str(error))
                 continue
-            found[where.base_url] = self._client.at_once or where.provider.rates.in_flight
+            found[where.base_url] = name, self._client.at_once or where.provider.rates.in_flight
         return found
 
     def _may(self, *names: str) -> bool:

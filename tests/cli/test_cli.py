@@ -540,7 +540,7 @@ def test_compare_writes_a_page_or_a_picture_of_what_was_asked_for_and_prints_its
         assert picture.height > picture.width / 4
     for wrong, said in (
         (("a.png",), "a.png is there already; give another name, or --overwrite"),
-        (("a.txt",), "the name must end in .html, .mp4"),
+        (("a.txt",), "the name must end in .html, .png, .jpg, .webp, .gif, .mp4"),
         (("b.png", "--posters-only"), "--posters-only is for a page"),
         (("b.html", "--prompt", "no such"), "no clip fits"),
         (("b.html", "--rows", "tke"), "did you mean 'take'?"),

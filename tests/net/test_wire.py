@@ -129,6 +129,9 @@ async def test_an_upload_goes_where_the_storage_says_once_and_never_into_the_pri
         await live(Scripted(storage)).call(call)
     place = "https://bucket.example.com/form"  # in a ring
     assert (await live(Scripted(storage)).call(call)).status_code == status
+    nowhere = Scripted(lambda request: httpx.Response(status))
+    assert (await live(nowhere).call(call)).status_code == status
+    assert len(nowhere.requests) == 1, "what says no place is not sent the file twice"
 
 
 @pytest.mark.anyio

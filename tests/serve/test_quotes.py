@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clocks import TestClock
@@ -12,8 +14,10 @@ from fakes import EmulatorBehind, Wires
 from sqlalchemy import func, select
 
 from vidnb.client.asynchronous import AsyncClient
+from vidnb.errors import BudgetError, LockedError
+from vidnb.records import Job
 from vidnb.serve.desk import Desk, NoQuoteError, StaleQuoteError
-from vidnb.store.quotes import ANSWERS, HOLDS
+from vidnb.store.quotes import ANSWERS, HOLDS, QuoteRows
 from vidnb.store.tables import QUOTES
 
 pytestmark = pytest.mark.anyio
@@ -70,3 +74,41 @@ async def test_a_quote_whose_order_a_killed_process_did_not_write_down_counts_as
         clock.forward(HOLDS.total_seconds() + HOUR_S)
         await token(one, "a cat")
         assert (await one.submit(given))["jobs"] == [job]
+
+
+async def test_of_a_quote_that_was_ordered_from_in_part_no_more_is_sent_once_it_ran_out(tmp_path: Path) -> None:
+    clock = TestClock()
+    async with desk(tmp_path, Wires(), clock) as one:
+        given = str((await one.quote(MODEL, "a koala", takes=3))["quote_token"])
+        submit = one.client.submit
+
+        async def first_only(**values: Any) -> Job:
+            if one.client.jobs():
+                raise BudgetError("the cap is reached")
+            return await submit(**values)
+
+        one.client.submit = first_only  # type: ignore[assignment]
+        with pytest.raises(BudgetError):
+            await one.submit(given)
+        one.client.submit = submit  # type: ignore[method-assign]
+        clock.forward(HOLDS.total_seconds() + HOUR_S)
+        answer = await one.submit(given)
+        assert (answer["jobs"], answer["repeated"]) == ([job.id for job in one.client.jobs()], True)
+        assert len(answer["jobs"]) == 1
+        assert "ran out before 2 of its 3 clips were ordered" in answer["next"]
+
+
+async def test_a_quote_is_given_although_old_ones_cannot_be_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def busy(_: QuoteRows) -> int:
+        threads.append(threading.current_thread())
+        raise LockedError("another process held the database for too long")
+
+    monkeypatch.setattr(QuoteRows, "tidy", busy)
+    async with desk(tmp_path, Wires(), TestClock()) as one:
+        assert await token(one, "a koala")
+    assert len(threads) == 1
+    assert threads[0] is not threading.current_thread(), "what else runs must not wait for it"

@@ -12,8 +12,6 @@ from vidnb.cli.folder import is_unused, nothing_here
 from vidnb.cli.terminal import say
 from vidnb.errors import ConfigError
 
-FILM_OR_PICTURE = (".mp4", ".gif", ".webp", ".png", ".jpg")
-
 
 def compare(
     file: Annotated[Path, typer.Argument(help="What to write: grid.html, or .mp4, .gif, .webp, .png, .jpg.")],
@@ -34,10 +32,11 @@ def compare(
     installed. A film or a picture has the labels drawn into it.
     """
     from vidnb.client.verbs import Client
+    from vidnb.display.grid.pictures import WIDTH_PX
 
     page = file.suffix.lower() == ".html"
-    if not page and file.suffix.lower() not in FILM_OR_PICTURE:
-        raise ConfigError(f"{file.name!r}: the name must end in .html, {', '.join(FILM_OR_PICTURE)}")
+    if not page and file.suffix.lower() not in WIDTH_PX:
+        raise ConfigError(f"{file.name!r}: the name must end in .html, {', '.join(WIDTH_PX)}")
     if posters_only and not page:
         raise ConfigError("--posters-only is for a page: name a file that ends in .html")
     if file.exists() and not overwrite:

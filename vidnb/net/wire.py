@@ -181,9 +181,10 @@ class Wire:
         if not call.authorized:
             check_link(call.url, self.target)
         answer = await self._answered(call, submit, once, gate)
-        if not call.authorized and isinstance(answer, Reply) and answer.status_code in MOVED:
+        place = answer.headers.get("location") if isinstance(answer, Reply) and answer.status_code in MOVED else None
+        if not call.authorized and place:
             # A storage names the region that a bucket lies in. The key is not with it, and it is followed once.
-            call = replace(call, url=urljoin(call.url, answer.headers.get("location", "")))
+            call = replace(call, url=urljoin(call.url, place))
             check_link(call.url, self.target)
             answer = await self._answered(call, submit, once, gate)
         if isinstance(answer, TransportError):

@@ -12,6 +12,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,7 @@ class Desk:
             "takes": takes, "base_url": where.base_url, "recipe_hash": recipe.recipe_hash, "emulated": where.emulated,
         }  # fmt: skip
         self._quotes.add(token, body)
+        await asyncio.to_thread(self._quotes.tidy_daily)
         known = [quote.cost for quote in quotes if quote.cost is not None]
         return {
             "quote_token": token,
@@ -188,12 +190,13 @@ class Desk:
             kept = self._quotes.get(token)
             if kept is None:
                 raise NoQuoteError(f"there is no quote {token!r}; ask for one first, and submit its quote_token")
-            if self._quotes.has_run_out(kept):
-                raise StaleQuoteError(f"the quote held for {HOLDS.days} days and ran out; nothing was sent; quote anew")
-            repeated = len(kept.job_ids) == kept.body["takes"]
-            if not repeated:
-                kept = await self._order(kept)
+            holds, takes = self._quotes.holds(kept), kept.body["takes"]
+            repeated = len(kept.job_ids) == takes or not holds
+            if len(kept.job_ids) < takes:
+                kept = await self._order(kept) if holds else self._ordered(kept)
         after = f"wait(job) or status(), again in {NEXT_POLL_S} s"
+        if (missing := takes - len(kept.job_ids)) > 0:
+            after += f"; the quote ran out before {missing} of its {takes} clips were ordered: quote anew for those"
         return {"jobs": list(kept.job_ids), "repeated": repeated, "next": after}
 
     async def _order(self, kept: KeptQuote) -> KeptQuote:
@@ -211,7 +214,16 @@ class Desk:
                 known = (await self.client.submit(model=entry.id, take=take, purse=self._purse, **values)).id
             made.append(known)  # and written down before anything else runs, so before the job is sent
             self._quotes.sent(kept.token, made)
-        return KeptQuote(kept.token, body, tuple(made), kept.created_at)
+        return replace(kept, job_ids=tuple(made))
+
+    def _ordered(self, kept: KeptQuote) -> KeptQuote:
+        """Return a quote that ran out with the jobs that were made of it, also by a process that was killed then."""
+        body, made = kept.body, list(kept.job_ids)
+        while len(made) < body["takes"] and (known := self._quotes.made(kept, body["first"] + len(made))) is not None:
+            made.append(known)
+        if not made:
+            raise StaleQuoteError(f"the quote held for {HOLDS.days} days and ran out; nothing was sent; quote anew")
+        return replace(kept, job_ids=tuple(made))
 
     def _first_take(self, base_url: str, recipe_hash: str, *, asked: int, seeded: bool) -> int:
         """The take that a quote begins with: the one that is there for a given seed, else new ones."""

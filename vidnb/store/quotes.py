@@ -1,18 +1,21 @@
 """The quotes that were given to programs, by token: what would be sent, and the jobs that became of it.
 
-A quote that nobody ordered from runs out after a week, as its price may be another by then. One that was ordered from
-answers with its jobs for three months more; after that its token is unknown, which pays for nothing either.
+Nothing can be ordered from a quote after a week, as its price may be another by then. One that was ordered from
+answers with the jobs that were made for three months more; after that its token is unknown, which pays for nothing
+either.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
 
+from vidnb.errors import StoreError
 from vidnb.store.tables import JOBS, QUOTES
 
 if TYPE_CHECKING:
@@ -55,13 +58,17 @@ class QuoteRows:
         self._tidied_at = float("-inf")
 
     def add(self, token: str, body: Mapping[str, Any]) -> None:
-        """Keep a quote; once a day those go of which nobody needs to know any more."""
-        if self._store.clock.monotonic() - self._tidied_at > TIDY_EVERY_S:
-            self._tidied_at = self._store.clock.monotonic()
-            self.tidy()
+        """Keep a quote."""
         row = {"token": token, "body": dict(body), "job_ids": [], "created_at": self._store.clock.utc()}
         with self._store.writing() as connection:
             connection.execute(insert(QUOTES), row)
+
+    def tidy_daily(self) -> None:
+        """Remove once a day what nobody needs to know any more; where the database is busy, it is left for tomorrow."""
+        if self._store.clock.monotonic() - self._tidied_at > TIDY_EVERY_S:
+            self._tidied_at = self._store.clock.monotonic()
+            with suppress(StoreError):
+                self.tidy()
 
     def tidy(self) -> int:
         """Remove what ran out long ago, and return how many quotes that were."""
@@ -71,6 +78,8 @@ class QuoteRows:
         old = [KeptQuote(row.token, row.body, tuple(row.job_ids), row.created_at) for row in rows]
         # Whoever ordered did so while the quote held.
         gone = [one.token for one in old if one.created_at < now - HOLDS - ANSWERS or not self.was_used(one)]
+        if not gone:
+            return 0
         with self._store.writing() as connection:
             for start in range(0, len(gone), 500):
                 connection.execute(delete(QUOTES).where(QUOTES.c.token.in_(gone[start : start + 500])))
@@ -80,9 +89,9 @@ class QuoteRows:
         """Return whether clips were ordered from a quote, also by a process that was killed in the middle of it."""
         return bool(quote.job_ids) or self.made(quote, quote.body["first"]) is not None
 
-    def has_run_out(self, quote: KeptQuote) -> bool:
-        """Return whether nothing can be ordered from a quote any more, and nothing was."""
-        return self._store.clock.utc() > quote.created_at + HOLDS and not self.was_used(quote)
+    def holds(self, quote: KeptQuote) -> bool:
+        """Return whether clips can be ordered from a quote."""
+        return self._store.clock.utc() <= quote.created_at + HOLDS
 
     def get(self, token: str) -> KeptQuote | None:
         """Return the quote of this token; None where there is none."""

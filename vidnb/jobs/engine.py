@@ -301,7 +301,9 @@ class Engine:
         if status.link is not None and (status.ended or status.state is State.DOWNLOADING):
             self._links[job.id] = status.link
             status = replace(status, state=State.DOWNLOADING, ended=False)
-        job = await self._accepted(job, replace(status, state=status.state or State.RUNNING), guard)
+        known = status.state in (State.QUEUED, State.DOWNLOADING, State.FAILED)
+        # Any other word, as that it was cancelled, is for the polls that follow to say once more.
+        job = await self._accepted(job, status if known else replace(status, state=State.RUNNING), guard)
         if not job.is_terminal:
             self._recorder.replied(job)
         return job

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,8 +31,7 @@ __all__ = ["database", "postgres_server"]  # fixtures
 
 FORK = multiprocessing.get_context("forkserver")
 LEONARDO = providers.get("leonardo")
-SLOTS: list[Any] = []
-"""Slots that are held: one that nobody knows any more would be given back."""
+Sent = Callable[[Limiter, Job], Coroutine[Any, Any, None]]
 
 
 class Hand(Clock):
@@ -78,11 +77,16 @@ def job(store: Store, number: int, **changes: Any) -> Job:
     return store.intend(replace(row, **changes))[0]
 
 
-async def sent(line: Limiter, job: Job) -> None:
-    """Return once the job may be sent; it holds its slot to the end of the test, as it is on its way."""
-    SLOTS.append(line.slot(job))
-    await SLOTS[-1].__aenter__()
-    await line.may_submit(job)
+@pytest.fixture
+async def sent(store: Store) -> AsyncIterator[Sent]:
+    """Returns once a job may be sent; that holds its slot to the end of the test, as it is on its way."""
+    async with AsyncExitStack() as slots:
+
+        async def send(line: Limiter, job: Job) -> None:
+            await slots.enter_async_context(line.slot(job))
+            await line.may_submit(job)
+
+        yield send
 
 
 def places(url: str, seconds: float, gate: Any, queue: Any) -> None:
@@ -133,7 +137,7 @@ async def test_no_sliding_minute_has_more_submits_than_the_service_allows(
 
 
 @pytest.mark.anyio
-async def test_a_few_submits_after_a_rest_go_at_once_and_the_others_are_spread(store: Store) -> None:
+async def test_a_few_submits_after_a_rest_go_at_once_and_the_others_are_spread(store: Store, sent: Sent) -> None:
     line = Limiter(store, live(Rates(2000, 100, 10)), 1000)
     started = store.clock.now()
     for number in range(10):
@@ -145,7 +149,9 @@ async def test_a_few_submits_after_a_rest_go_at_once_and_the_others_are_spread(s
 
 
 @pytest.mark.anyio
-async def test_places_at_the_service_are_counted_over_all_clients_and_freed_by_the_end_of_a_job(store: Store) -> None:
+async def test_places_at_the_service_are_counted_over_all_clients_and_freed_by_the_end_of_a_job(
+    store: Store, sent: Sent
+) -> None:
     one, other = (Limiter(store, live(Rates(2000, 6000, 2)), 2) for _ in range(2))
     await sent(one, job(store, 1))
     await sent(other, job(store, 2, lease_owner="you"))
@@ -160,7 +166,7 @@ async def test_places_at_the_service_are_counted_over_all_clients_and_freed_by_t
 
 
 @pytest.mark.anyio
-async def test_what_a_dead_process_held_is_free_once_its_lease_has_run_out(store: Store) -> None:
+async def test_what_a_dead_process_held_is_free_once_its_lease_has_run_out(store: Store, sent: Sent) -> None:
     line, other = (Limiter(store, live(Rates(2000, 6000, 1)), 1) for _ in range(2))
     await sent(line, job(store, 1))
     store.lease("job1", "me", -1.0)
@@ -168,7 +174,9 @@ async def test_what_a_dead_process_held_is_free_once_its_lease_has_run_out(store
 
 
 @pytest.mark.anyio
-async def test_a_place_that_a_killed_process_took_and_did_not_use_keeps_nobody_waiting(store: Store) -> None:
+async def test_a_place_that_a_killed_process_took_and_did_not_use_keeps_nobody_waiting(
+    store: Store, sent: Sent
+) -> None:
     line, left = Limiter(store, live(Rates(2000, 6000, 1)), 1), job(store, 1)
     await sent(line, left)
     # The next process has the leases of both, and happens to begin with the other one.
@@ -179,7 +187,7 @@ async def test_a_place_that_a_killed_process_took_and_did_not_use_keeps_nobody_w
 
 
 @pytest.mark.anyio
-async def test_a_place_of_a_job_that_stands_in_the_line_again_keeps_nobody_waiting(store: Store) -> None:
+async def test_a_place_of_a_job_that_stands_in_the_line_again_keeps_nobody_waiting(store: Store, sent: Sent) -> None:
     line, first = Limiter(store, live(Rates(2000, 6000, 1)), 1), job(store, 1)
     async with line.slot(first):
         await line.may_submit(first)  # and then there is no connection, and somebody asks for it once more
@@ -193,7 +201,7 @@ async def test_a_place_of_a_job_that_stands_in_the_line_again_keeps_nobody_waiti
 
 
 @pytest.mark.anyio
-async def test_a_refused_submit_does_not_stand_behind_those_that_wait_for_its_place(store: Store) -> None:
+async def test_a_refused_submit_does_not_stand_behind_those_that_wait_for_its_place(store: Store, sent: Sent) -> None:
     line, first = Limiter(store, live(Rates(2000, 6000, 2)), 2), job(store, 1)
     await sent(Limiter(store, live(Rates(2000, 6000, 2)), 2), job(store, 3, lease_owner="you"))
     await sent(line, first)
@@ -209,7 +217,7 @@ async def test_a_refused_submit_does_not_stand_behind_those_that_wait_for_its_pl
 
 
 @pytest.mark.anyio
-async def test_a_refusal_pauses_the_whole_line_and_what_passes_ends_the_count(store: Store) -> None:
+async def test_a_refusal_pauses_the_whole_line_and_what_passes_ends_the_count(store: Store, sent: Sent) -> None:
     line, other = (Limiter(store, live(Rates(2000, 60_000, 100)), 100) for _ in range(2))
     first = job(store, 1)
     await sent(line, first)
@@ -235,7 +243,7 @@ async def test_refusals_of_calls_that_were_on_their_way_together_are_one_pause(s
 
 
 @pytest.mark.anyio
-async def test_a_place_that_was_given_before_a_pause_moves_on_by_as_long(store: Store) -> None:
+async def test_a_place_that_was_given_before_a_pause_moves_on_by_as_long(store: Store, sent: Sent) -> None:
     line = Limiter(store, live(Rates(600, 6, 1)), 100)
     rows = PaceRows(store)
     await sent(line, job(store, 1))
@@ -247,7 +255,7 @@ async def test_a_place_that_was_given_before_a_pause_moves_on_by_as_long(store: 
 
 
 @pytest.mark.anyio
-async def test_many_refusals_in_a_row_end_in_a_sentence(store: Store) -> None:
+async def test_many_refusals_in_a_row_end_in_a_sentence(store: Store, sent: Sent) -> None:
     line = Limiter(store, live(Rates(2000, 6000, 10)), 10)
     first = job(store, 1)
     await sent(line, first)
@@ -304,7 +312,7 @@ def refusal(retry_after_s: float | None = None) -> RateLimitError:
 
 
 @pytest.mark.anyio
-async def test_a_poll_that_is_refused_pauses_the_polls_of_all_processes_and_no_submit(store: Store) -> None:
+async def test_a_poll_that_is_refused_pauses_the_polls_of_all_processes_and_no_submit(store: Store, sent: Sent) -> None:
     one, other = (Limiter(store, live(Rates(2000, 60_000, 100)), 100) for _ in range(2))
     started = store.clock.now()
     await one.read_refused(refusal(45.0))

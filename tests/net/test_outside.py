@@ -175,8 +175,10 @@ async def test_a_name_that_stands_for_a_private_address_or_none_is_not_asked(
 
 async def test_behind_a_proxy_the_name_is_the_proxys_business(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = resolving(monkeypatch, None)
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    async with httpx.AsyncClient(transport=Outside()) as http:
-        with pytest.raises(httpx.ConnectError):
-            await http.get("https://me.example/a.png")
+    with socket.socket() as closed:  # bound, so that nobody else takes it, and not listening
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{closed.getsockname()[1]}")
+        async with httpx.AsyncClient(transport=Outside()) as http:
+            with pytest.raises(httpx.ConnectError):
+                await http.get("https://me.example/a.png")
     assert "me.example" not in asked

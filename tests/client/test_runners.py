@@ -36,7 +36,7 @@ async def test_what_all_jobs_wait_for_is_said_once_and_another_fault_of_the_stor
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     away, full = "the database cannot be reached", "only 3 MB are left on the disk"
-    engine: Any = Failing(away, full, away, None, away)
+    engine: Any = Failing(away, full, f"{away} (timed out)", None, away)
     runners = Runners(lambda: engine)
     for number in range(5):
         job: Any = Row(number)

@@ -109,8 +109,8 @@ class Runners:
         """Log why a job's task ended early; what many wait for, such as a database, is named once until one goes on."""
         if not isinstance(error, StoreError):
             display.log.warning("job %s: %s", job_id[:8], error)
-        elif str(error) not in self._store_told:
-            self._store_told.add(str(error))
+        elif (what := str(error).partition(" (")[0]) not in self._store_told:  # the driver's words follow, and vary
+            self._store_told.add(what)
             display.log.warning("job %s, and others that wait for the same: %s", job_id[:8], error)
 
 

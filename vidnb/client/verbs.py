@@ -7,6 +7,7 @@ Type checkers read `verbs.pyi`, which `tests/support/stubs.py` writes.
 from __future__ import annotations
 
 import atexit
+import concurrent.futures.thread  # noqa: F401  # see below
 import contextlib
 import functools
 import threading
@@ -71,7 +72,8 @@ def _leave() -> None:
                 loop.run_sync(client.asynchronous.leave())
 
 
-# Before the executors are shut down, without which nothing can be sent any more; `atexit` itself comes too late.
+# Before the executors are shut down, without which nothing can be sent any more; `atexit` itself comes too late. What
+# was registered last is called first, so `concurrent.futures.thread`, which ends the executors, is imported above.
 getattr(threading, "_register_atexit", atexit.register)(_leave)
 
 

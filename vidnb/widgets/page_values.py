@@ -98,7 +98,10 @@ def canonical_size(model: Model, given: Mapping[str, Any]) -> dict[str, Any]:
     pair = (size.get("width_px"), size.get("height_px"))
     if pair == (0, 0) and model.size_auto and size.get("aspect_ratio", "auto") == "auto":
         size = {"aspect_ratio": "auto"} | ({"resolution": size["resolution"]} if "resolution" in size else {})
-    if size.get("aspect_ratio") == "auto" or not model.sizes or not size:
+    if size.get("aspect_ratio") == "auto":
+        known = model.params.get("resolution")  # the recipe has its default, so the form shows it
+        return size if known is None or known.default is None else {"resolution": known.default} | size
+    if not model.sizes or not size:
         return size
     wanted = {name: str(value) for name, value in size.items()}
     fitting = [s for s in model.sizes if all(str(getattr(s, name)) == value for name, value in wanted.items())]

@@ -10,8 +10,9 @@ import asyncio
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 from hardships import another_process, client_on, tried, within
@@ -86,9 +87,9 @@ async def _person(home: Path, service: Stranger, prompts: list[str], at_once: in
         if how.startswith("stop"):
             await tried(client.stop_waiting(row.id))
         if how.endswith("wait"):
-            calls.append(asyncio.create_task(tried(client.wait(row.id, timeout_s=20))))
+            calls.append(asyncio.create_task(_called(client.wait, row.id)))
         elif how == "resume":
-            calls.append(asyncio.create_task(tried(client.resume(timeout_s=20))))
+            calls.append(asyncio.create_task(_called(client.resume)))
     if dice.random() < 0.5:
         for row in rows:
             await tried(client.wait(row.id, timeout_s=20))
@@ -99,6 +100,11 @@ async def _person(home: Path, service: Stranger, prompts: list[str], at_once: in
         await asyncio.gather(*calls, return_exceptions=True)
         await _killed(client)
     await client.aclose()
+
+
+async def _called(verb: Callable[..., Awaitable[Any]], *arguments: str) -> None:
+    """Call the verb once this runs: a task that is cancelled before its first step would leave a call half made."""
+    await tried(verb(*arguments, timeout_s=20))
 
 
 async def _killed(client: AsyncClient) -> None:

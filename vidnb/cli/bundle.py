@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -36,7 +36,5 @@ def bundle(
         if opens:
             client.open_bundle(file, replay=replay)
             return
-        wanted: dict[str, Any] = {
-            "model": model, "prompt": prompt, "since": since, "rating": rating, "tag": tag or None,
-        }  # fmt: skip
-        say(str(client.history(**wanted).bundle(file)))
+        chosen = client.history(model=model, prompt=prompt, since=since, rating=rating, tag=tag or None)
+        say(str(chosen.bundle(file)))

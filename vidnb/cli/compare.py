@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -44,11 +44,8 @@ def compare(
     if is_unused():
         say(nothing_here())
         raise typer.Exit(2)
-    wanted: dict[str, Any] = {
-        "model": model, "prompt": prompt, "since": since, "seed": seed, "rating": rating, "tag": tag or None,
-    }  # fmt: skip
     with Client() as client:
-        found = client.history(**{name: value for name, value in wanted.items() if value is not None})
+        found = client.history(model=model, prompt=prompt, since=since, seed=seed, rating=rating, tag=tag or None)
         if not found:
             raise ConfigError("no clip fits; vidnb history shows what there is")
         view = found.compare(rows or None, cols or None)

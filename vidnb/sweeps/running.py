@@ -94,7 +94,6 @@ class Run:
         self._places: dict[Key, int] = {job.key: place for place, job in enumerate(plan.jobs)}
         self._seen: set[int] = set()
         self._outstanding: dict[str, set[asyncio.Task[Job]]] = {}
-        self._driven: set[str] = set()
         self._news = asyncio.Event()
         self._step = 0
         self.progress = RunProgress([], clock=client.clock)
@@ -229,22 +228,20 @@ class Run:
                 continue
             on_its_way = True
             job = await self._aside(self.client.job, standing.job_id)
-            if job.is_moving and job.id not in self._driven and self.client.is_left_alone(job):
+            if job.is_moving and job.id not in self._driven() and self.client.is_left_alone(job):
                 self._send_off(job)
         return on_its_way
 
+    def _driven(self) -> set[str]:
+        """Return the ids of the jobs that have a task here."""
+        return {task.get_name() for tasks in self._outstanding.values() for task in tasks}
+
     def _send_off(self, job: Job) -> None:
         """Drive the job in a task of its own, which counts as outstanding at its service until the job's end."""
-        task = asyncio.create_task(self._drive(job), name=f"vidnb sweep job {job.id[:8]}")
+        task = asyncio.create_task(self._drive(job), name=job.id)
         tasks = self._outstanding.setdefault(job.base_url, set())
         tasks.add(task)
-        self._driven.add(job.id)
-
-        def ended(task: asyncio.Task[Job]) -> None:
-            tasks.discard(task)
-            self._driven.discard(job.id)
-
-        task.add_done_callback(ended)
+        task.add_done_callback(tasks.discard)
 
     async def _see_off(self) -> None:
         """Return once no job of the sweep is on its way any more, whoever drives it."""

@@ -35,7 +35,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     A page, a server and a kernel on a shared machine can stumble over each other, so such a test gets a second try, as
     is usual for browser tests; the summary names each test that needed it (RERUN).
     """
-    if "browser" in getattr(item, "fixturenames", ()):
+    if {"browser", "engine"} & set(getattr(item, "fixturenames", ())):
         item.add_marker(pytest.mark.browser)
         item.add_marker(pytest.mark.flaky(reruns=1))
 

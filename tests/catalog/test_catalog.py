@@ -42,7 +42,7 @@ def pairs(model_id: str) -> set[tuple[int, int]]:
 def test_every_known_model_of_each_service_has_an_entry() -> None:
     count = [model.api for model in catalog.load().values()]
     assert (count.count("v1"), count.count("v2"), count.count("features")) == (9, 42, 18)
-    assert (count.count("predictions"), count.count("queue")) == (20, 58)  # Replicate, fal
+    assert (count.count("predictions"), count.count("queue")) == (20, 63)  # Replicate, fal
     # Runway: 25 models, five of them once for each mode; OpenRouter: 24, one of them so
     assert (count.count("tasks"), count.count("videos")) == (30, 25)
 

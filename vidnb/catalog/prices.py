@@ -11,8 +11,8 @@ A price names its `unit` and the `basis` that its amount is for:
 `cases` are amounts for certain values: `{when = {audio = [true]}, amount = 0.168}`; the first one that holds counts,
 and `amount` beside them is for the rest. Where no case holds and no amount stands beside them, nobody knows the price.
 
-What a service lists itself may have three things more: a case for one `mode`, what each input costs besides (`each`, by
-param), and the `least` that a clip costs.
+`each` is what one input file costs besides, by param: `each = {start_image = 0.01}`. What a service lists itself may
+have two things more: a case for one `mode`, and the `least` that a clip costs.
 """
 
 from __future__ import annotations

@@ -240,11 +240,13 @@ def _problems(model: Model) -> Iterator[str]:
 
 
 def _price_problems(model: Model) -> Iterator[str]:
-    known = {"amount", "unit", "basis", "confidence", "cases", "counted_fps"}
+    known = {"amount", "unit", "basis", "confidence", "cases", "counted_fps", "each"}
     if unknown := set(model.price) - known:
         yield f"the price has the unknown key {min(unknown)!r}; there are {', '.join(sorted(known))}"
     if (basis := model.price.get("basis", "clip")) not in BASES:
         yield f"the price's basis must be one of {', '.join(BASES)}, not {basis!r}"
+    if missing := set(model.price.get("each", {})) - model.params.keys():
+        yield f"the price of each input names the param {min(missing)!r}, which the model does not have"
     for case in model.price.get("cases", ()):
         if missing := set(case["when"]) - model.params.keys():
             yield f"a case of the price names the param {min(missing)!r}, which the model does not have"

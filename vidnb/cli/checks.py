@@ -87,7 +87,7 @@ def host_findings() -> Iterator[Finding]:
 
 def _services() -> Iterator[Finding]:
     from vidnb import plugins, providers
-    from vidnb.net.target import target
+    from vidnb.net.target import environment_key, target
 
     for why in plugins.broken():
         yield Finding("plug-in", "problem", "is left out", why)
@@ -97,10 +97,9 @@ def _services() -> Iterator[Finding]:
         except ConfigError:  # said above
             continue
         own_url = os.environ.get(provider.base_url_env, "").strip()
-        key = "key set" if os.environ.get(provider.key_env, "").strip() else "key not set"
+        key = "key not set"
         try:
-            if provider.start:
-                key = _own_server(provider)
+            key = _own_server(provider) if provider.start else "key set" if environment_key(provider) else key
             where = target(provider)
         except ConfigError as error:
             said = str(error).replace(repr(own_url), repr(_shown_url(own_url)))
@@ -124,7 +123,7 @@ def _has_key(name: str) -> bool:
 
     try:
         provider = providers.get(name)
-        return bool(os.environ.get(provider.key_env, "").strip() or given_key(provider))
+        return bool(given_key(provider))
     except ConfigError:
         return False
 

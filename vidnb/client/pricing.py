@@ -42,7 +42,7 @@ class PriceReader:
 
     def has_list(self, where: Target) -> bool:
         """Return whether a service is asked for its prices: a real one that lists them."""
-        return not where.emulated and where.provider.price_list() is not None
+        return not where.emulated and where.provider.listed_prices([]) is not None
 
     def begin(self, where: Target) -> None:
         """Begin to read the list of a service, where nobody gave a transport; then only who waits for it reads it.

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from functools import partial
 
 from vidnb import catalog
 from vidnb.errors import VidnbError
+from vidnb.jobs.listing import converse
 from vidnb.net.wire import Wire
 from vidnb.store import Store, pricelists
 
@@ -28,12 +30,11 @@ def is_due(store: Store, provider: str) -> bool:
 async def refresh(store: Store, wire: Wire) -> bool:
     """Read the list of a service and keep it; return whether that came off. What was kept before stays otherwise."""
     provider = wire.target.provider
-    call = provider.price_list()
-    if call is None:
+    reading = provider.listed_prices([model for model in catalog.load().values() if model.provider == provider.name])
+    if reading is None:
         return False
-    models = [model for model in catalog.load().values() if model.provider == provider.name]
     try:
-        prices = provider.listed_prices(await wire.call(call, once=True), models)
+        prices = await converse(partial(wire.call, once=True), reading)
         await store.aside(pricelists.keep, store, provider.name, prices)
     except VidnbError as error:
         log.info("the prices of %s could not be read: %s", provider.title, error)

@@ -50,7 +50,7 @@ def quote(store: Store, model: str, params: Mapping[str, Any], inputs: Mapping[s
         return _as_charged(charged)
     by_list = None if kept is None else _listed(entry, params, inputs, kept)
     if charged is None:
-        return by_list or published_for(entry, params) or UNKNOWN
+        return by_list or published_for(entry, params, inputs) or UNKNOWN
     if by_list is None or by_list.cost is None or _is_same(by_list.cost, charged.cost):
         return _as_charged(charged)
     return replace(by_list, why=f"{by_list.why}; {charged.cost} was charged on {_day(charged.created_at)}")
@@ -79,7 +79,7 @@ def expectation(store: Store, job: Job) -> Expectation | None:
 def published(job: Job) -> Quote | None:
     """Return the catalogue's price of a job; None where it has none."""
     entry = catalog.load().get(job.model)
-    return None if entry is None else published_for(entry, job.params)
+    return None if entry is None else published_for(entry, job.params, _counts(job.images))
 
 
 def charges(store: Store, job: Job) -> list[Cost]:
@@ -110,7 +110,7 @@ def _kept(store: Store, provider: str) -> KeptPrices | None:
     from vidnb.store import pricelists  # who has a store has paid for the import
 
     try:
-        has_list = providers.get(provider).price_list() is not None
+        has_list = providers.get(provider).listed_prices([]) is not None
     except ConfigError:  # a plug-in that is gone or broken
         return None
     return pricelists.read(store, provider) if has_list else None
@@ -118,13 +118,16 @@ def _kept(store: Store, provider: str) -> KeptPrices | None:
 
 def _listed(model: Model, params: Mapping[str, Any], inputs: Mapping[str, int], kept: KeptPrices) -> Quote:
     """Return the price of a service's own list, with what is odd about it; that of the catalogue where it has none."""
-    source, before = f"its service's list of {_day(kept.read_at)}", published_for(model, params)
+    source, before = f"its service's list of {_day(kept.read_at)}", published_for(model, params, inputs)
     table = kept.prices.get(model.id)
     if table is None:
         told = before or UNKNOWN
         return replace(told, why=f"{told.why}; {source} no longer has this model")
     if "unknown" in table:
         return Quote(None, "unknown", f"{source} has a price that vidnb does not understand ({table['unknown']})")
+    if not table:
+        told = before or UNKNOWN
+        return replace(told, why=f"{told.why}; {source} counts in other units")
     found = prices.price(model, params, inputs, table)
     if found is None:
         return Quote(None, "unknown", f"{source} has no price for these values")
@@ -156,9 +159,11 @@ def _charged_like(store: Store, model: str, params: Mapping[str, Any], files: Ma
             yield charge
 
 
-def published_for(model: Model, params: Mapping[str, Any]) -> Quote | None:
-    """Return the catalogue's price for these values of a model; None where it has none."""
-    found = prices.price(model, params)
+def published_for(
+    model: Model, params: Mapping[str, Any], inputs: Mapping[str, int] | None = None
+) -> Quote | None:  # fmt: skip
+    """Return the catalogue's price for these values of a model and so many input files; None where it has none."""
+    found = prices.price(model, params, inputs)
     if found is None:
         return None
     told = model.price.get("confidence") or "estimate"

@@ -167,15 +167,33 @@ def given_key(provider: Provider, key: str | None = None) -> str:
     """The key of the arguments, the environment or a server on this machine, or "" where there is none.
 
     Raises:
-        ConfigError: it holds what no key has; sent as it is, it would end up in the messages of other libraries.
+        ConfigError: it holds what no key has; sent as it is, it would end up in the messages of other libraries. Or
+            half of it is missing.
     """
-    key = (key or os.environ.get(provider.key_env) or left_by(provider)[1]).strip()
+    key = (key or environment_key(provider) or left_by(provider)[1]).strip()
     if key and not _KEY.fullmatch(key):
         raise ConfigError(
             f"{provider.key_env}: the key holds a space, a quote, a line break or a character that is not ASCII; "
             "copy it again, without quotes"
         )
     return key
+
+
+def environment_key(provider: Provider) -> str:
+    """Return the key of the environment, in one variable or in two, or "" where there is none.
+
+    Raises:
+        ConfigError: one of two variables is set without the other.
+    """
+    key = os.environ.get(provider.key_env, "").strip()
+    if key or provider.key_pair_env is None:
+        return key
+    halves = {name: os.environ.get(name, "").strip() for name in provider.key_pair_env}
+    missing = [name for name, half in halves.items() if not half]
+    if len(missing) == 1:
+        [there] = halves.keys() - {*missing}
+        raise ConfigError(f"{there} is set and {missing[0]} is not: a key for {provider.title} needs both")
+    return "" if missing else ":".join(halves.values())
 
 
 def emulator_base_url(provider: Provider) -> str:

@@ -46,6 +46,8 @@ class Provider(ABC):
     pointed elsewhere, they are expected there under their name: `{base_url}/{name}`."""
     key_env: ClassVar[str]
     """The environment variable that holds the key."""
+    key_pair_env: ClassVar[tuple[str, str] | None] = None
+    """Two environment variables whose values, joined by a colon, are the key where `key_env` is not set."""
     key_page: ClassVar[str] = ""
     """Where a person gets a key."""
     server_file: ClassVar[tuple[str, str] | None] = None
@@ -165,24 +167,20 @@ class Provider(ABC):
         """
         return None
 
-    def price_list(self) -> Call | None:
-        """Return the request for what the service itself lists as its prices; None where it has no such list."""
-        return None
+    def listed_prices(self, models: Sequence[Model]) -> Generator[Call, Reply, dict[str, dict[str, Any]]] | None:
+        """Return the exchange that reads what the service itself lists as its prices, or None where it has no list.
 
-    def listed_prices(self, reply: Reply, models: Sequence[Model]) -> dict[str, dict[str, Any]]:
-        """Return the prices in such a list by id of our models, each in the form of `Model.price`.
-
-        A model that the list does not have is left out. Where its price stands there in a way that is not understood,
-        the dict holds `unknown` alone: what stands there.
+        It returns them by id of our models, each in the form of `Model.price`. A model that the list does not have is
+        left out. Where its price stands there in a way that is not understood, the dict holds `unknown` alone: what
+        stands there. An empty dict says that the list counts in other units than the catalogue, whose price holds.
 
         Args:
-            reply: to `price_list`.
             models: of the catalogue, whose prices are wanted.
 
         Raises:
             ProviderError: it is no such list.
         """
-        return {}
+        return None
 
     @abstractmethod
     def check(self) -> Call:

@@ -323,12 +323,11 @@ class ProviderConformance:
         assert provider.is_genuine(callback, "a secret that it does not carry") is False
         webhook_id = provider.webhook_id(callback)
         assert webhook_id is None or isinstance(webhook_id, str)
-        listed = _outcome(lambda reply: provider.listed_prices(reply, self.models(provider)), reply)[0]
-        assert isinstance(listed, dict | type)
         for file in self.media_files():
             _exchange(provider.upload(file), [reply, reply])
         job = self.job(provider, self.remote_id)
-        for exchange in (provider.recent(3, [job]), provider.cancel(job)):
+        prices = provider.listed_prices(self.models(provider))
+        for exchange in (provider.recent(3, [job]), provider.cancel(job), prices):
             if exchange is not None:
                 _exchange(exchange, [reply] * LONGEST_EXCHANGE)
 
@@ -343,7 +342,10 @@ class ProviderConformance:
         cancelling = provider.cancel(job)
         if cancelling is not None:
             calls += drive(cancelling, next(iter(self.cancel_replies()))[0])[0]
-        return calls + [call for call in (provider.result(job), provider.price_list()) if call]
+        if (prices := provider.listed_prices(self.models(provider))) is not None:
+            calls.append(next(prices))
+        result = provider.result(job)
+        return calls if result is None else [*calls, result]
 
     def _calls(self, provider: Provider) -> list[Call]:
         uploads = [drive(provider.upload(file), self.upload_replies())[0] for file in self.media_files()]

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
 from vidnb import catalog
-from vidnb.catalog import Model
+from vidnb.catalog import Model, Param
 from vidnb.errors import (
     AuthError,
     ConfigError,
@@ -42,6 +42,7 @@ from vidnb.providers.replies import (
     is_about,
     is_page,
     link_at,
+    number_at,
     refused_upload,
     seed_at,
     text_at,
@@ -70,6 +71,13 @@ NAMESPACES = ("workflows", "comfy")
 """Ids that begin with one of these keep it in front of owner and app (official Python client 1.0.3)."""
 PRICED_ENDPOINT = "fal-ai/veo3.1"
 WEBHOOK_AGE_S = 300.0
+PRICES_AT_ONCE = 50
+"""So many endpoints the list of prices takes at most (docs "Pricing", read 2026-11-30)."""
+PRICE_UNITS = {
+    "video": ("clip", 1.0), "second": ("second", 1.0), "megapixel": ("megapixel", 1.0),
+    "1000 token": ("1000 tokens", 1.0), "million token": ("1000 tokens", 0.001), "1m token": ("1000 tokens", 0.001),
+}  # fmt: skip
+"""Units of that list without an s at their end: the basis of a price here, and its worth there."""
 CLOCKS_DIFFER = timedelta(minutes=3)
 NOTHING = Cost(0.0, "USD")
 MODERATED = frozenset({"content_policy_violation"})
@@ -93,6 +101,7 @@ class Fal(Provider):
     base_url_env: ClassVar[str] = "FAL_BASE_URL"
     other_hosts: ClassVar[Mapping[str, str]] = {"rest": "https://rest.fal.ai", "api": "https://api.fal.ai"}
     key_env: ClassVar[str] = "FAL_KEY"
+    key_pair_env: ClassVar[tuple[str, str] | None] = ("FAL_KEY_ID", "FAL_KEY_SECRET")  # as the official clients
     key_page: ClassVar[str] = "https://fal.ai/dashboard/keys"
     # docs "Concurrency": two jobs at once for a new account, more wait in the queue; no request rate is published.
     rates: ClassVar[Rates] = Rates(requests_per_minute=120, submits_per_minute=60, in_flight=2)
@@ -212,6 +221,26 @@ class Fal(Provider):
         self._read(reply)
         return Status(remote_id, None, word or "cancel asked for")
 
+    # -- prices
+
+    def listed_prices(self, models: Sequence[Model]) -> Generator[Call, Reply, dict[str, dict[str, Any]]]:
+        """Return what fal's own list says that these models cost this account: one number and its unit for each.
+
+        An id that fal does not know may spoil the answer for all, so those that are a guess are not asked for.
+        """
+        asked, found = [model for model in models if model.status == "active"], {}
+        for start in range(0, len(asked), PRICES_AT_ONCE):
+            some = {model.wire: model for model in asked[start : start + PRICES_AT_ONCE]}
+            query = urlencode({"endpoint_id": ",".join(some)})
+            reply = self._read((yield Call("GET", f"/v1/models/pricing?{query}", host="api")))
+            entries = dig(reply.json, "prices")
+            if not isinstance(entries, list):
+                raise unexpected(self, reply, "the answer holds no list of prices")
+            for entry in entries:
+                if (model := some.get(text_at(entry, "endpoint_id"))) is not None:
+                    found[model.id] = _price(model, entry)
+        return found
+
     # -- account
 
     def check(self) -> Call:
@@ -264,6 +293,45 @@ class Fal(Provider):
         if not isinstance(reply.json, dict | list) or not 200 <= reply.status_code < 300:
             raise self.explain(reply)
         return reply
+
+
+def _price(model: Model, entry: Any) -> dict[str, Any]:
+    """Return the price of one entry of the list.
+
+    The list tells one number, the docs say that size and length change the charge in proportion, and not from where. So
+    the catalogue's price holds where the number stands in it. Where it does not, all of that price is scaled until its
+    cheapest case is the number: more than that nobody is charged. Without a price in the catalogue the number alone
+    is not enough, unless the model has nothing that could change it.
+    """
+    amount, unit = number_at(entry, "unit_price"), text_at(entry, "unit").lower().strip()
+    basis, worth = PRICE_UNITS.get(unit.removesuffix("s"), ("", 1.0))
+    currency = text_at(entry, "currency")
+    told = {"unknown": clean(f"{amount} {currency} per {unit}")[:60]}
+    if amount is None or amount <= 0 or currency != "USD":
+        return told
+    if not model.price:
+        varies = any(len(param.choices) > 1 or param.kind == "boolean" for param in _priced(model))
+        return told if varies or not basis else _table(basis, amount * worth)
+    if model.price.get("basis", "clip") != basis:
+        return {}
+    known = [case["amount"] for case in model.price.get("cases", ())]
+    known += [model.price["amount"]] if "amount" in model.price else []
+    listed = amount * worth
+    factor = 1.0 if any(abs(one - listed) <= 0.01 * listed for one in known) else listed / min(known)
+    cases = [{**case, "amount": round(case["amount"] * factor, 8)} for case in model.price.get("cases", ())]
+    fixed = round(model.price["amount"] * factor, 8) if "amount" in model.price else None
+    return _table(basis, fixed) | ({"cases": cases} if cases else {})
+
+
+def _priced(model: Model) -> list[Param]:
+    """Return what may change a model's price besides how long a clip is."""
+    names = [name for name in model.priced_params if name not in ("duration_s", "aspect_ratio")]
+    return [model.params[name] for name in names if name in model.params]
+
+
+def _table(basis: str, amount: float | None) -> dict[str, Any]:
+    fixed = {} if amount is None else {"amount": amount}
+    return {"unit": "USD", "basis": basis, "confidence": "estimate", **fixed}
 
 
 def _endpoint(job: Job) -> str:

@@ -123,13 +123,10 @@ class OpenRouter(Provider):
 
     # -- prices
 
-    def price_list(self) -> Call:
-        """Return the request for the public list of models, which changes weekly."""
-        return Call("GET", "/v1/videos/models")
-
-    def listed_prices(self, reply: Reply, models: Sequence[Model]) -> dict[str, dict[str, Any]]:
-        """Return what the list says that these models cost."""
-        entries = dig(self._read(reply).json, "data")
+    def listed_prices(self, models: Sequence[Model]) -> Generator[Call, Reply, dict[str, dict[str, Any]]]:
+        """Return what the public list of models, which changes weekly, says that these cost."""
+        reply = self._read((yield Call("GET", "/v1/videos/models")))
+        entries = dig(reply.json, "data")
         if not isinstance(entries, list) or not entries:
             raise unexpected(self, reply, "the list of models is empty")
         prices = {text_at(entry, "id"): dig(entry, "pricing_skus") for entry in entries}

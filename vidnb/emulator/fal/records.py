@@ -14,6 +14,11 @@ from vidnb.emulator.state import EmulatedJob
 CDN = "v3.fal.media"
 OTHER_PRICE_USD = 0.5
 """For models whose price nobody published. INVENTED, as every price without a source."""
+COMPUTE_SECOND_USD = 0.0005
+"""INVENTED: what a second on a card costs where a model is billed by that."""
+UNITS = {
+    "clip": "videos", "5s": "videos", "second": "seconds", "megapixel": "megapixels", "1000 tokens": "1000 tokens",
+}  # fmt: skip
 NAMESPACES = ("workflows", "comfy")
 FAL_ERROR = "internal_server_error"
 
@@ -22,6 +27,15 @@ def price_usd(model: Model, params: Mapping[str, Any]) -> float:
     """Return the catalogue's price of a job."""
     found = prices.price(model, params)
     return OTHER_PRICE_USD if found is None else found.amount
+
+
+def listed_price(model: Model) -> dict[str, Any]:
+    """Return a model as the list of prices shows it: its cheapest price and what that is for, whatever changes it."""
+    amounts = [case["amount"] for case in model.price.get("cases", ())]
+    amounts += [model.price["amount"]] if "amount" in model.price else []
+    unit = UNITS[model.price.get("basis", "clip")] if amounts else "compute seconds"
+    told = {"endpoint_id": model.wire, "unit_price": min(amounts, default=COMPUTE_SECOND_USD), "unit": unit}
+    return {**told, "currency": "USD"}
 
 
 def app_of(endpoint: str) -> str:

@@ -19,7 +19,7 @@ from vidnb.emulator.checks import Complaint, check, wire_name
 from vidnb.emulator.core import Core, account_id, is_moderated, look_key, scene_key
 from vidnb.emulator.fal import errors
 from vidnb.emulator.fal.errors import invalid, model_error, refusal
-from vidnb.emulator.fal.records import app_of, failure, links, listed, output, price_usd, status
+from vidnb.emulator.fal.records import app_of, failure, links, listed, listed_price, output, price_usd, status
 from vidnb.emulator.fal.settings import Settings
 from vidnb.emulator.fal.storage import Storage
 from vidnb.emulator.fal.webhooks import Caller
@@ -255,10 +255,7 @@ class Fal(Service):
         """Return the prices of some endpoints."""
         wanted = ask.request.query_params.get("endpoint_id", "").split(",")
         models = [model for model in map(catalog.load().get, [f"fal/{one}" for one in wanted]) if model is not None]
-        entries = [
-            {"endpoint_id": model.wire, "unit_price": price_usd(model, {}), "unit": "videos", "currency": "USD"}
-            for model in models
-        ]
+        entries = [listed_price(model) for model in models if not model.is_retired]
         return JSONResponse({"prices": entries, "next_cursor": None, "has_more": False})
 
     async def jwks(self, ask: Ask) -> Response:

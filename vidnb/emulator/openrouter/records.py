@@ -33,10 +33,10 @@ def new_id(now: float) -> str:
     return f"gen-vid-{int(now)}-{''.join(secrets.choice(letters) for _ in range(20))}"
 
 
-def price_usd(model: Model, params: Mapping[str, Any]) -> float:
+def price_usd(model: Model, params: Mapping[str, Any], inputs: Mapping[str, int]) -> float:
     """Return the catalogue's price of a job; what the body leaves out is as the service has it, sound is on."""
     usual = {name: one.service_default for name, one in model.params.items() if one.service_default is not None}
-    found = prices.price(model, usual | dict(params))
+    found = prices.price(model, usual | dict(params), inputs)
     return OTHER_PRICE_USD if found is None else round(found.amount, 6)
 
 
@@ -106,4 +106,6 @@ def _skus(model: Model) -> dict[str, str]:
         size = next(iter(case["when"].get("resolution", ())), "")
         wire = str(model.params["resolution"].to_wire(size)).lower() if size else ""
         found[f"{kind}{sound}" + (f"_{wire}" if wire else "")] = case["amount"] / per
+    if each := model.price.get("each"):
+        found["cents_per_image_input"] = 100 * max(each.values())
     return {name: f"{amount:.10f}".rstrip("0") for name, amount in found.items()}

@@ -125,7 +125,8 @@ class OpenRouter(Service):
         prompt, maker = str(checked.values.get("prompt") or ""), model.wire.partition("/")[0]
         if is_moderated(prompt) or ask.fault("moderation"):
             raise flagged(prompt, maker)
-        cost, balance = price_usd(model, checked.values), self.settings.openrouter_balance_usd
+        files = {name: len(items) for name, items in media.items()}
+        cost, balance = price_usd(model, checked.values, files), self.settings.openrouter_balance_usd
         spent = balance is None or self.core.state.spend(ask.account, round(cost * 1e6), round(balance * 1e6))
         if ask.fault("no_credits") or spent is None:
             raise Refusal(402, errors.NO_CREDITS)

@@ -125,9 +125,10 @@ def claims(url: str, sweep_id: str, base_url: str, gate: Any, queue: Any) -> Non
         rows, found, slowest = SweepRows(store), [], 0.0
 
         def make(cell: Any) -> Any:
-            return planned_of(cell).row(None, store.clock.utc()), Reservation((), "emulated")
+            return planned_of(cell).row(None, store.clock.utc()), Reservation(("", sweep_id), "emulated")
 
         catalog.load()  # as a worker does
+        rows.rehearse(sweep_id, base_url, make)
         gate.wait()
         while True:
             started = time.perf_counter()

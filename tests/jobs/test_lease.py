@@ -6,19 +6,25 @@ import asyncio
 import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from clocks import TestClock, turns
+from databases import postgres_server, schema_on
 
+from vidnb.client.asynchronous import AsyncClient
+from vidnb.clock import Clock
 from vidnb.errors import NotSentError
 from vidnb.jobs.lease import LEASE_S, RETRY_S, Leases
 from vidnb.jobs.process import process_name
 from vidnb.records import Job, State
 from vidnb.store import Store
 from vidnb.store.database import BUSY_S
+from vidnb.store.pace import PaceRows
+
+__all__ = ["postgres_server"]  # a fixture
 
 pytestmark = pytest.mark.anyio
 
@@ -36,6 +42,17 @@ def store(tmp_path: Path, clock: TestClock) -> Iterator[Store]:
         yield opened
 
 
+class SetClock(Clock):
+    """A machine's clock that somebody set wrong."""
+
+    def __init__(self, ahead_s: float) -> None:
+        super().__init__()
+        self.ahead_s = ahead_s
+
+    def now(self) -> float:
+        return super().now() + self.ahead_s
+
+
 class Elsewhere(Leases):
     """The leases of a process on another machine, of which nobody here knows whether it lives."""
 
@@ -44,7 +61,7 @@ class Elsewhere(Leases):
         self.owner = ELSEWHERE
 
 
-def a_job(clock: TestClock, **fields: object) -> Job:
+def a_job(clock: Clock, **fields: object) -> Job:
     return replace(
         Job(
             id=uuid.uuid4().hex, provider="leonardo", model="leonardo/motion_2.0", recipe_hash=uuid.uuid4().hex, take=0,
@@ -54,7 +71,7 @@ def a_job(clock: TestClock, **fields: object) -> Job:
     )  # fmt: skip
 
 
-def written(store: Store, leases: Leases, clock: TestClock) -> Job:
+def written(store: Store, leases: Leases, clock: Clock) -> Job:
     """A new job that was written with a lease."""
     job, is_new = store.intend(leases.with_lease(a_job(clock)))
     assert is_new
@@ -212,3 +229,29 @@ async def test_a_submit_that_was_begun_anew_is_not_sent_by_the_old_one(store: St
         sent(store, job, clock)
         with pytest.raises(NotSentError):
             await mine.confirm(job)
+
+
+@pytest.mark.parametrize("wrong_s", [-90.0, 90.0])
+async def test_machines_of_which_one_has_a_wrong_clock_agree_how_long_a_lease_holds(
+    tmp_path: Path, postgres_server: str, caplog: pytest.LogCaptureFixture, wrong_s: float
+) -> None:
+    with schema_on(postgres_server) as url, ExitStack() as opened:
+        wrong, right = SetClock(wrong_s), SetClock(0.0)
+        one, other = (opened.enter_context(closing(Store(url, clock=clock))) for clock in (wrong, right))
+        said = [record.getMessage() for record in caplog.records if "clock is" in record.getMessage()]
+        assert [f"s {'ahead of' if wrong_s > 0 else 'behind'} the database" in text for text in said] == [True]
+        for holder, reader in ((one, other), (other, one)):
+            job = written(holder, Elsewhere(holder), holder.clock)
+            left_s = (reader.get(job.id).lease_until - reader.shared_time.utc()).total_seconds()
+            assert abs(left_s - LEASE_S) < LEASE_S / 4
+            assert not await Leases(reader).claim(job)
+            assert PaceRows(holder).submit_turn("lane", reader.get(job.id), [job.id], 4, 0.0) is not None
+            async with AsyncClient(tmp_path, database_url=url, clock=reader.clock) as client:
+                assert not client.is_left_alone(reader.get(job.id))
+            assert holder.renew([job.id], ELSEWHERE, LEASE_S) == {job.id}
+            assert not await Leases(reader).claim(job)
+            reader.clock.ahead_s += 7200.0  # in the middle of it, by a person
+            assert not await Leases(reader).claim(job)
+            assert PaceRows(one).in_flight("lane") == PaceRows(other).in_flight("lane") > 0
+            holder.renew([job.id], ELSEWHERE, -1.0)  # its time is over
+            assert await Leases(reader).claim(job)

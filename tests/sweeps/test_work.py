@@ -17,14 +17,15 @@ from typing import Any
 import pytest
 from databases import check_server_is_here, database, own_server, postgres_server, schema_on
 from fakes import QUICK, emulated
+from sqlalchemy import event
 from sweeping import posts, quick, watched
 
 import vidnb
 from vidnb import catalog
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.records import Reservation, State
-from vidnb.store import Store, columns
-from vidnb.store.search import Field, Term
+from vidnb.store import Store, books, columns
+from vidnb.store.search import Field, Search, Term
 from vidnb.store.sweeps import SweepRows
 from vidnb.sweeps import working
 from vidnb.sweeps.outlook import Group
@@ -114,6 +115,39 @@ def test_claims_of_one_process_do_not_wait_for_a_lock_that_another_holds_for_its
             with other.writing() as busy:
                 columns.add(busy, [])  # holds the lock under which columns are added
                 assert SweepRows(store).claim(sweep.id, sweep.plan.jobs[0].base_url, make) is not None
+        asyncio.run(client.aclose())
+
+
+def test_a_rehearsed_claim_has_had_all_statements_waits_for_nobody_and_leaves_nothing(
+    postgres_server: str, tmp_path: Path
+) -> None:
+    with schema_on(postgres_server) as url:
+        client = AsyncClient(tmp_path, database_url=url)
+        sweep = vidnb.sweep(**quick(3), client=client)
+        sweep.queue()
+        base_url = sweep.plan.jobs[0].base_url
+        with closing(Store(url)) as store, closing(Store(url)) as other:
+            said: list[str] = []
+            event.listen(store._engine, "before_cursor_execute", lambda c, cursor, text, *rest: said.append(text))
+
+            held = Reservation(("", sweep.purse), "emulated", "USD", 1.0, 1.0)
+
+            def make(cell: Any) -> Any:
+                return planned_of(cell).row(None, store.clock.utc()), held
+
+            rows = SweepRows(store)
+            first = SweepRows(other).claim(sweep.id, base_url, make)
+            assert first is not None
+            steps = rows.newest_step()
+            with other.writing() as busy:  # another claims at the same moment
+                books.reserve(busy, first[0].id, held, store.clock.utc())  # another job of these purses
+                rows.rehearse(sweep.id, base_url, make)
+            reserved = {(purse.name, purse.reserved) for purse in store.purses() if purse.reserved}
+            assert reserved == {("", 2.0), (sweep.purse, 2.0)}
+            assert (rows.newest_step(), store.count(Search())) == (steps, 1)
+            rehearsed, said[:] = set(said), []
+            assert rows.claim(sweep.id, base_url, make) is not None
+            assert set(said) <= rehearsed
         asyncio.run(client.aclose())
 
 

@@ -193,11 +193,12 @@ def _database() -> Iterator[Finding]:
     if told := os.environ.get("VIDNB_DATABASE_URL"):
         shown = f"VIDNB_DATABASE_URL={_shown_url(told)}"
     from vidnb.store import Store
+    from vidnb.store.sharedtime import AHEAD_S, ahead_words
 
     try:
         store = Store()
         try:
-            states = store.states()
+            states, ahead_s = store.states(), store.shared_time.clock_ahead_s
         finally:
             store.close()
     except (StoreError, ConfigError) as error:
@@ -205,6 +206,9 @@ def _database() -> Iterator[Finding]:
         yield Finding("database", "problem", shown, str(error).split(" (")[0])
         return
     yield Finding("database", "ok", shown)
+    if abs(ahead_s) > AHEAD_S:
+        advice = "set it: the times of this machine's jobs are wrong in the history (leases go by the server's clock)"
+        yield Finding("clock", "note", ahead_words(ahead_s), advice)
     unfinished = sum(count for state, count in states.items() if state not in TERMINAL)
     value = f"{sum(states.values())}, {states.get(State.DONE, 0)} with a clip, {unfinished} unfinished"
     yield Finding("jobs", "note" if unfinished else "ok", value, "vidnb resume takes them up" if unfinished else "")

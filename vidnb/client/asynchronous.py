@@ -1089,7 +1089,8 @@ class AsyncClient:
 
     def _will_be_sent(self, job: Job) -> bool:
         """Whether somebody is about to send the job; what a dead kernel left, whoever asks next sends and pays."""
-        leased = job.lease_owner is not None and job.lease_until is not None and job.lease_until > self.clock.utc()
+        now = self.store.shared_time.utc()
+        leased = job.lease_owner is not None and job.lease_until is not None and job.lease_until > now
         return self.drives(job) or (leased and not is_dead(job.lease_owner or ""))
 
     def drives(self, job: Job) -> bool:

@@ -1,7 +1,8 @@
 """Who works on a job: a lease in its row, renewed while the job is in hand, so that no two processes do.
 
-The row says until when a lease holds by the time of day, for other processes to read. The process that has it counts by
-a clock that nobody sets and that goes on while the machine sleeps, so it knows when its lease may have been given away.
+The row says until when a lease holds, for other processes to read: by the time of the database (see
+`store.sharedtime`). The process that has it counts by a clock that nobody sets and that goes on while the machine
+sleeps, so it knows when its lease may have been given away.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ class Leases:
 
     def with_lease(self, job: Job) -> Job:
         """Return the job with a lease of this process, for a row that is about to be written."""
-        return replace(job, lease_owner=self.owner, lease_until=self._clock.utc() + timedelta(seconds=self._lease_s))
+        until = self._store.shared_time.utc() + timedelta(seconds=self._lease_s)
+        return replace(job, lease_owner=self.owner, lease_until=until)
 
     async def claim(self, job: Job) -> bool:
         """Try to lease the job to this process; return whether it was free, or its holder dead or too late."""
@@ -85,7 +87,7 @@ class Leases:
         """Renew the job's lease for as long as the block runs."""
         self._held.add(job.id)
         if job.id not in self._until and job.lease_until is not None:  # the row was written with its lease
-            left_s = (job.lease_until - self._clock.utc()).total_seconds()
+            left_s = (job.lease_until - self._store.shared_time.utc()).total_seconds()
             self._until[job.id] = self._clock.monotonic() + min(left_s, self._lease_s)
         if self._heart is None or self._heart.done():
             self._heart = asyncio.create_task(self._beat(), name="vidnb leases")

@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -58,6 +58,7 @@ from vidnb.store.database import (
 from vidnb.store.identity import Identity, check_beginning
 from vidnb.store.scan import Scan
 from vidnb.store.search import Field, Search, Sql, Term
+from vidnb.store.sharedtime import SharedTime
 from vidnb.store.tables import JOBS, LIVE, MEASURES, UNFINISHED, UPLOADS, flat, job_of, job_row, rows_of
 
 PAYING = (State.INTENDED, State.SUBMITTING)
@@ -120,6 +121,8 @@ class Store:
 
     def __init__(self, url: str | Path | None = None, *, clock: Clock | None = None, busy_s: float = BUSY_S) -> None:
         self.clock = clock or Clock()
+        self.shared_time = SharedTime(self.clock)
+        """By which leases are written and read."""
         self.busy_s = busy_s
         with forking.crossing.inside(), mapped_errors():
             asked = SecretStr(url) if isinstance(url, str) else url
@@ -132,6 +135,7 @@ class Store:
             try:
                 bring_up_to_date(self._engine, busy_s)
                 with reading(self._engine, busy_s) as connection:
+                    self.shared_time.begin(connection)
                     if path is not None and connection.execute(queries.ANY_JOB).first() is None:
                         check_beginning(path)
                 self._identity = Identity(path)
@@ -223,10 +227,10 @@ class Store:
         row = job_row(job) | {chosen[key]: value for key, value in values.items()}
         if connection.execute(self._intend(chosen), row).first() is None:
             return False
+        self._note(connection, job.id, job.state, "")
         books.reserve(connection, job.id, reservation, job.submitted_at or job.created_at)
         if job.state is not State.INTENDED:
             self._book(connection, job, job.state, job.cost, None)
-        self._note(connection, job.id, job.state, "")
         return True
 
     def _intend(self, chosen: Mapping[columns.ParamKey, str]) -> Any:
@@ -292,12 +296,12 @@ class Store:
             if row is None:
                 self._refuse(connection, job_id, to)
             job = job_of(row)
+            self._note(connection, job_id, to, note)
             self._book(connection, job, to, fields.get("cost"), booked)
             if estimate is not None:
                 books.estimate(connection, job_id, in_books(job, estimate))
             if reservation is not None:
                 books.reserve(connection, job_id, reservation, self.clock.utc())
-            self._note(connection, job_id, to, note)
             return job
 
     def attach(self, job_id: str, remote_id: str, note: str = "") -> Job | None:
@@ -412,16 +416,16 @@ class Store:
 
     def lease(self, job_id: str, owner: str, seconds: float) -> bool:
         """Try to lease the job to the owner; return whether it was free, theirs already, or its lease had run out."""
-        now = self.clock.utc()
-        values = {"job_id": job_id, "owner": owner, "now": now, "until": now + timedelta(seconds=seconds)}
         with self.writing() as connection:
+            now = datetime.fromtimestamp(self.shared_time.ask(connection), UTC)
+            values = {"job_id": job_id, "owner": owner, "now": now, "until": now + timedelta(seconds=seconds)}
             return connection.execute(queries.LEASE, values).rowcount == 1
 
     def renew(self, job_ids: Iterable[str], owner: str, seconds: float) -> set[str]:
         """The jobs among these that are still the owner's, for so many seconds more."""
-        until = self.clock.utc() + timedelta(seconds=seconds)
         held: set[str] = set()
         with self.writing() as connection:
+            until = datetime.fromtimestamp(self.shared_time.ask(connection) + seconds, UTC)
             for some in _batches(list(job_ids)):
                 values = {"job_ids": some, "owner": owner, "until": until}
                 held |= set(connection.execute(queries.RENEW, values).scalars())

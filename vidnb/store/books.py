@@ -60,21 +60,12 @@ _SUMS = (
 
 
 def reserve(connection: Connection, job_id: str, reservation: Reservation, now: datetime) -> None:
-    """Set the highest price of one POST aside in every purse of the job, or change nothing.
+    """Set the highest price of one POST aside in every purse of the job.
 
     Raises:
-        CapReachedError: a purse has no room for it, or has a cap in money that the price cannot be held against.
+        CapReachedError: a purse has no room for it, or has a cap in money that the price cannot be held against; the
+            transaction must be taken back.
     """
-    known = _purses(connection, reservation.purses, reservation.book)
-    for name in reservation.purses:
-        _check_unit(name, [purse for purse in known.values() if purse.name == name], reservation)
-    for name, unit, more in _parts(reservation):
-        if (name, unit) not in known:
-            _open(connection, name, reservation.book, unit)
-        values = {"name_is": name, "book_is": reservation.book, "unit_is": unit, "more": more}
-        if connection.execute(_RESERVE, values).rowcount == 0:
-            purse = _purses(connection, (name,), reservation.book)[name, unit]
-            raise CapReachedError(purse, Cost(more, unit), None)
     attempt = 0 if (last := connection.execute(_LATEST, {"job_is": job_id}).first()) is None else last.attempt + 1
     values = {
         "job_id": job_id, "attempt": attempt, "at": now, "book": reservation.book, "unit": reservation.unit,
@@ -82,6 +73,17 @@ def reserve(connection: Connection, job_id: str, reservation: Reservation, now: 
         "purses": list(reservation.purses), "booked": Booked.RESERVED.value, "charged": None,
     }  # fmt: skip
     connection.execute(_ADD, values)
+    # Last, as from here to the end of the transaction all others with the same purse wait on PostgreSQL.
+    known = _purses(connection, reservation.purses, reservation.book)
+    for name in reservation.purses:
+        _check_unit(name, [purse for purse in known.values() if purse.name == name], reservation)
+    for name, unit, more in _parts(reservation):
+        if (name, unit) not in known:
+            _open(connection, name, reservation.book, unit)
+        more_is = {"name_is": name, "book_is": reservation.book, "unit_is": unit, "more": more}
+        if connection.execute(_RESERVE, more_is).rowcount == 0:
+            purse = _purses(connection, (name,), reservation.book)[name, unit]
+            raise CapReachedError(purse, Cost(more, unit), None)
 
 
 def is_reserved(connection: Connection, job_id: str) -> bool:

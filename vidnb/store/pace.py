@@ -118,12 +118,11 @@ class PaceRows:
             step_s: seconds between two submits; 0 for no limit.
             burst: so many submits may be made at once after a rest.
         """
-        lease_now = self._store.clock.utc()
+        values = {
+            "account_is": lane, "kind_is": "submit", "lease_now": self._store.shared_time.utc(),
+            "worker": job.lease_owner or "", "sending": list(sending),
+        }  # fmt: skip
         with self._store.writing() as connection:
-            values = {
-                "account_is": lane, "kind_is": "submit", "lease_now": lease_now,
-                "worker": job.lease_owner or "", "sending": list(sending),
-            }  # fmt: skip
             if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
                 connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(lane))))
             connection.execute(_FREE, values)
@@ -137,7 +136,7 @@ class PaceRows:
 
     def in_flight(self, lane: str) -> int:
         """Return how many places at the service are taken."""
-        values = {"account_is": lane, "lease_now": self._store.clock.utc(), "worker": "", "sending": []}
+        values = {"account_is": lane, "lease_now": self._store.shared_time.utc(), "worker": "", "sending": []}
         with self._store.reading() as connection:
             return int(connection.execute(_COUNT, values).scalar_one())
 
@@ -152,7 +151,7 @@ class PaceRows:
             wait_s: how long from now.
         """
         with self._store.writing() as connection:
-            now = self._now(connection)
+            now = self._store.shared_time.ask(connection)
             self._open(connection, lane, kind)
             row = connection.execute(_READ, {"account_is": lane, "kind_is": kind}).one()
             set_back_s = _set_back_s(row, now)
@@ -173,7 +172,7 @@ class PaceRows:
         """Return how the line stands: how long it is paused still, all pauses so far, refusals in a row."""
         with self._store.reading() as connection:
             row = connection.execute(_READ, {"account_is": lane, "kind_is": kind}).first()
-            now = self._now(connection)
+            now = self._store.shared_time.ask(connection)
         if row is None:
             return Turn(0.0, 0.0, 0)
         return Turn(max(0.0, row.paused_until - _set_back_s(row, now) - now), row.paused_s, row.refused)
@@ -185,7 +184,7 @@ class PaceRows:
             connection.execute(update(LIMITS).where(_IS).values(refused=0), values)
 
     def _next(self, connection: Connection, lane: str, kind: str, step_s: float, burst: int) -> Turn:
-        now = self._now(connection)
+        now = self._store.shared_time.ask(connection)
         # A burst is allowed by letting the line begin earlier than now.
         values = {
             "account_is": lane, "kind_is": kind, "now": now, "free_from": now - (burst - 1) * step_s, "step": step_s,
@@ -202,12 +201,6 @@ class PaceRows:
         zeros = dict.fromkeys(("next_at", "paused_until", "paused_s"), 0.0) | {"slower": 1.0, "refused": 0}
         make = self._store._insert(LIMITS).on_conflict_do_nothing()
         connection.execute(make, {"account": lane, "kind": kind} | zeros)
-
-    def _now(self, connection: Connection) -> float:
-        """Return the time by the clock that all processes share: the database's, on one machine the machine's own."""
-        if connection.dialect.name == "postgresql":
-            return float(connection.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
-        return self._store.clock.now()
 
 
 def _set_back_s(row: Row[Any], now: float) -> float:

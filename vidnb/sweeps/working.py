@@ -53,6 +53,7 @@ class Worker:
         self._not_before: dict[str, float] = {}
         self._told: set[str] = set()
         self._capped: set[str] = set()
+        self._rehearsed: set[str] = set()
 
     async def work(self, *, until_idle: bool = False) -> None:
         """Claim cells and drive jobs for ever, or until there is nothing to do.
@@ -117,8 +118,12 @@ class Worker:
     async def _claim(self, sweep_id: str, purse: str, base_url: str, name: str) -> bool:
         """Return whether a cell was claimed and is driven now."""
         make = functools.partial(self._row, purse)
+        aside = self._client.store.aside
         try:
-            claimed = await self._client.store.aside(self._rows.claim, sweep_id, base_url, make)
+            if name not in self._rehearsed:
+                await aside(self._rows.rehearse, sweep_id, base_url, make)
+                self._rehearsed.add(name)
+            claimed = await aside(self._rows.claim, sweep_id, base_url, make)
         except CapReachedError as error:
             self._rest(name, CAP_REST_S)
             self._capped.add(name)

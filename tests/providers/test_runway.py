@@ -236,7 +236,21 @@ def test_a_refusal_names_the_field() -> None:
 
 
 def test_the_balance_is_told() -> None:
-    assert RUNWAY.checked(sample("runway-organization").reply) == "the key is good; 1,234 credits are left"
+    told = RUNWAY.checked(sample("runway-organization").reply)
+    assert told == "the key is good; 1,234 credits are left, 2 jobs at once, 50 jobs a day of a model"
+
+
+def test_limits_that_depend_on_the_account_are_told() -> None:
+    models = {
+        "gen4.5": {"maxConcurrentGenerations": 5, "maxDailyGenerations": 1000},
+        "kling_4": {"maxConcurrentGenerations": 1, "maxDailyGenerations": 500},
+        "odd": {"maxConcurrentGenerations": "many"}, "none": None,
+    }  # fmt: skip
+    told = RUNWAY.checked(Reply(200, {"creditBalance": 7, "tier": {"models": models}}))
+    assert told == (
+        "the key is good; 7 credits are left, 1 to 5 jobs at once, 500 to 1,000 jobs a day of a model, "
+        "vidnb has 2 at once unless max_in_flight=5 says otherwise"
+    )
 
 
 def test_prices_are_credits_by_the_second_and_sound_makes_veo_dearer() -> None:

@@ -67,13 +67,11 @@ class Broken:
 
 
 def _eat() -> None:
-    """Ask for more memory than this process may have."""
-    import resource
+    """Ask for more memory than any process may have, so that it is refused for certain, and only this once.
 
-    resource.setrlimit(resource.RLIMIT_AS, (2 * 10**9, 2 * 10**9))
-    eaten = []
-    while True:
-        eaten.append(bytearray(2**28))
+    A limit on the whole process would hold for the next job too, and might refuse the few bytes of the error's words.
+    """
+    bytearray(2**60)
 
 
 def _colour(work: Work, number: int) -> tuple[int, int, int]:

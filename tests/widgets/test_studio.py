@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from clocks import ImpatientClock
 from fakes import CANARY, LiveNames, short_rest
@@ -639,6 +641,28 @@ def test_the_price_is_on_the_button_before_anything_is_spent(make_client: MakeCl
     assert studio.bar.quote.certainty == "exact"
     assert studio.bar._price["text"] == "free"
     assert "emulat" in studio.bar.quote.why
+
+
+def test_the_price_follows_a_list_of_prices_that_comes_late(tmp_path: Path) -> None:
+    listed, sku = threading.Event(), {"duration_seconds": "0.5"}
+
+    class Late(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            assert request.url.path.endswith("/videos/models")
+            await asyncio.to_thread(listed.wait)
+            return httpx.Response(200, json={"data": [{"id": "x-ai/grok-imagine-video", "pricing_skus": sku}]})
+
+    values = {"resolution": "480p", "duration_s": 4}
+    with Client(tmp_path / "own", keys={"openrouter": CANARY}, transport=Late()) as client:
+        try:
+            params = {"prompt": "a koala", **values}
+            studio = Studio("openrouter/x-ai/grok-imagine-video", client=client, params=params)
+            until(lambda: studio.bar.quote is not None)
+            assert studio.bar.quote.cost == Cost(0.2, "USD")
+        finally:
+            listed.set()
+        until(lambda: studio.bar.quote.cost == Cost(2.0, "USD"))
+        assert "its service's list of" in studio.bar.quote.why
 
 
 @pytest.mark.usefixtures("dear")

@@ -1121,9 +1121,17 @@ class AsyncClient:
         row = await self._newest(job)
         return await self.engine.preview(row) if row.state is State.RUNNING and self.has_preview(row) else None
 
-    async def await_prices(self, provider: str) -> None:
-        """Return once a price of the provider can be asked for: where it lists them itself, its list was read."""
-        await self._prices.wait(self.target(provider))
+    async def await_prices(self, provider: str, *, patiently: bool = False) -> bool:
+        """Return once a price of the provider can be asked for: where it lists them itself, its list was read.
+
+        Args:
+            provider: its name.
+            patiently: wait for as long as that takes, and not for a few seconds only.
+
+        Returns:
+            Whether there was a list to wait for, so that a price may be another now.
+        """
+        return await self._prices.wait(self.target(provider), patiently=patiently)
 
     def claimed(self, row: Job, *, accept_unknown_price: bool = False) -> tuple[Job, Reservation]:
         """Return the job with a lease of this process, and the reservation for its POST; both are written next."""

@@ -52,14 +52,21 @@ class PriceReader:
         if self._transport is None and self.has_list(where):
             self._begun(where, loop.loop())
 
-    async def wait(self, where: Target) -> None:
-        """Return once the list is read that is due, or has taken too long."""
+    async def wait(self, where: Target, *, patiently: bool = False) -> bool:
+        """Return once the list is read that is due, or has taken too long; whether there was one to wait for.
+
+        Args:
+            where: the service.
+            patiently: wait for as long as it takes.
+        """
         if not self.has_list(where):
-            return
+            return False
         await asyncio.to_thread(self._store)  # it is opened here, perhaps
         on = loop.loop() if self._transport is None else asyncio.get_running_loop()
-        if (reading := self._begun(where, on)) is not None:
-            await _ended(reading)
+        reading = self._begun(where, on)
+        if reading is not None:
+            await _ended(reading, None if patiently else WAIT_S)
+        return reading is not None
 
     async def aclose(self) -> None:
         """Stop reading; return once nothing of it uses the database any more."""
@@ -68,7 +75,7 @@ class PriceReader:
             with contextlib.suppress(RuntimeError):  # its loop was closed, which ended it
                 task.get_loop().call_soon_threadsafe(task.cancel)
         for reading in list(self._readings.values()):
-            await _ended(reading)
+            await _ended(reading, WAIT_S)
 
     def _begun(self, where: Target, on: asyncio.AbstractEventLoop) -> concurrent.futures.Future[None] | None:
         """Return the reading that is under way, or begins now; None where it was tried a moment ago."""
@@ -108,7 +115,7 @@ class PriceReader:
                 await wire.aclose()
 
 
-async def _ended(reading: concurrent.futures.Future[None]) -> None:
+async def _ended(reading: concurrent.futures.Future[None], at_most_s: float | None) -> None:
     """Return once the reading has ended, or has taken too long; it goes on then, and tells nobody here any more.
 
     `asyncio.wrap_future` would end the reading with whoever stops to wait, or tell a loop that is closed by then.
@@ -121,5 +128,5 @@ async def _ended(reading: concurrent.futures.Future[None]) -> None:
 
     reading.add_done_callback(tell)
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(at_most_s):
             await end.wait()

@@ -42,6 +42,7 @@ from vidnb.providers.replies import (
     text_at,
     unexpected,
     video_link,
+    whole_at,
     word_at,
 )
 from vidnb.records import Call, Cost, FilePart, Job, MediaFile, Rates, RemoteMedia, Reply, State, Status, Why
@@ -157,11 +158,23 @@ class Runway(Provider):
         return Call("GET", "/v1/organization")
 
     def checked(self, reply: Reply) -> str:
-        """Return the balance."""
-        balance = number_at(self._read(reply).json, "creditBalance")
+        """Return the balance, and how many jobs the account may have: that depends on what it has paid so far."""
+        body = self._read(reply).json
+        balance = number_at(body, "creditBalance")
         if balance is None:
             raise unexpected(self, reply, "the organization's answer holds no balance")
-        return f"the key is good; {balance:,.0f} credits are left"
+        models = dig(body, "tier", "models")
+        told = list(models.values()) if isinstance(models, dict) else []
+        at_once, a_day = (
+            sorted({count for one in told if (count := whole_at(dig(one, name))) is not None and count > 0})
+            for name in ("maxConcurrentGenerations", "maxDailyGenerations")
+        )
+        lines = [f"{balance:,.0f} credits are left"]
+        lines += [f"{_span(at_once)} at once"] if at_once else []
+        lines += [f"{_span(a_day)} a day of a model"] if a_day else []
+        if at_once and at_once[-1] > self.rates.in_flight:
+            lines.append(f"vidnb has {self.rates.in_flight} at once unless max_in_flight={at_once[-1]} says otherwise")
+        return f"the key is good; {', '.join(lines)}"
 
     # -- errors
 
@@ -176,6 +189,12 @@ class Runway(Provider):
         if not isinstance(reply.json, dict) or not 200 <= reply.status_code < 300:
             raise self.explain(reply)
         return reply
+
+
+def _span(counts: list[int]) -> str:
+    """Return how many jobs: "5 jobs", or "1 to 5 jobs" where it depends on the model."""
+    low, high = counts[0], counts[-1]
+    return f"{high:,} job{'s' if high > 1 else ''}" if low == high else f"{low:,} to {high:,} jobs"
 
 
 def _inputs(model: Model, media: Mapping[str, list[RemoteMedia]]) -> dict[str, Any]:

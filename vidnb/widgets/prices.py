@@ -55,10 +55,31 @@ class Prices:
 
     async def _look_up(self, edit: int) -> None:
         await self._client.clock.wait(QUIET_S)
+        if edit != self._edits:
+            return
+        wanted = await self._show(edit)
+        if await self._list_came(*(one.model for one in wanted)) and edit == self._edits:
+            await self._show(edit)
+
+    async def _show(self, edit: int) -> list[Wanted]:
+        """Show on the bar what the form's values cost, unless it was edited since; return what they ask for."""
+
+        def look_up() -> tuple[list[Wanted], Quote]:
+            wanted = self._wanted()
+            return wanted, total([self.quote(one) for one in wanted])
+
+        wanted, quote = await asyncio.to_thread(look_up)
         if edit == self._edits:
-            quote = await asyncio.to_thread(lambda: total([self.quote(one) for one in self._wanted()]))
-            if edit == self._edits:
-                self._bar.quote = quote
+            self._bar.quote = quote
+        return wanted
+
+    async def _list_came(self, *models: str) -> bool:
+        """Return once no list of prices is being read for these models; whether one was, so that prices may differ."""
+        came = False
+        with suppress(VidnbError):  # no such model, or no key: the quote says so
+            for provider in {catalog.find(model).provider for model in models}:
+                came |= await self._client.await_prices(provider, patiently=True)
+        return came
 
     def quote(self, wanted: Wanted) -> Quote:
         """Return what this would cost; where nobody can tell, why not."""
@@ -80,7 +101,12 @@ class Prices:
             except VidnbError as error:  # an input's file is gone
                 return Quote(None, "unknown", str(error))
 
-        quote = await asyncio.to_thread(look_up)
+        self._show_clip(clip, await asyncio.to_thread(look_up))
+        if await self._list_came(clip.model):
+            self._show_clip(clip, await asyncio.to_thread(look_up))
+
+    def _show_clip(self, clip: Clip, quote: Quote) -> None:
+        """Show this price on the player's buttons, if the clip is still there."""
         shown = self._player.clip
         if shown is not None and shown.job.id == clip.job.id:
             self._player.price = quote.words

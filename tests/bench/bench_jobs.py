@@ -1,9 +1,10 @@
 """Run many jobs at once against an emulator on a port, and compare with the ideal schedule.
 
 Run it with `python tests/bench/bench_jobs.py [--smoke]`. Ideal is the number of rounds of jobs in flight times the
-service's latency; all else is ours. Exits 2 if a limit is passed: 1.05 times the ideal, 5 ms of client CPU a job, or
-memory that grows with finished jobs (the smoke run has too few of them to tell). The CPU is that of this process, all
-threads; the emulator runs in another one.
+service's latency; all else is ours. Exits 2 if a limit is passed: 1.05 times the ideal, 1.4 times the CPU that a
+careful script of httpx, PyAV and sqlite3 alone needs for the same jobs at the same rhythm, or memory that grows with
+finished jobs (the smoke run has too few of them to tell). The CPU is that of this process, all threads; the emulator
+runs in another one.
 
 The jobs are takes of one recipe with a seed, so the service renders one clip and the two cores are left to the client;
 the clip is small (320x320), as this is about jobs and not about decoding the first frame of a video.
@@ -14,23 +15,25 @@ from __future__ import annotations
 import argparse
 import asyncio
 import hashlib
-import itertools
+import json
 import math
 import os
 import sqlite3
 import sys
 import tempfile
 import time
+import uuid
 import warnings
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import psutil
 from service import emulator
 
-RATIO, CPU_MS, GROWTH_KB = 1.05, 5.0, 1.0
+from vidnb.records import Call
+
+RATIO, TIMES, GROWTH_KB = 1.05, 1.4, 1.0
 SQLITE_CACHE_KB = 2000
 """SQLite keeps so much of the database in memory; with the first thousand jobs it fills up, and then stays."""
 ENOUGH_JOBS = 500
@@ -71,72 +74,104 @@ def requests(url: str) -> Counter[str]:
     return Counter({name.split()[1]: count for name, count in counts.items()})
 
 
-def repeated(counts: dict[str, float]) -> Iterator[list[str]]:
-    """For each job in turn the reads that fall to it, so that all together are as many as were counted."""
-    done: Counter[str] = Counter()
-    for number in itertools.count(1):
-        reads = [kind for kind in ("list", "poll") for _ in range(round(counts.get(kind, 0) * number) - done[kind])]
-        done.update(reads)
-        yield reads
+class Plain:
+    """The same jobs by a careful script of httpx, PyAV and sqlite3 alone: what is above it is vidnb's own.
 
+    It does what anybody does who may lose neither money nor clips: a row that is committed before the POST and at each
+    step, one reader of the list of recent jobs, a clip that is written through to the disk before it gets its name,
+    and a look at its first frame and all its packets.
 
-async def bare_cpu_ms(url: str, jobs: int, in_flight: int, counts: dict[str, float]) -> float:
-    """CPU a job of plain httpx that sends as many requests and keeps nothing: the part that is not vidnb's."""
-    from vidnb import catalog, params, providers
+    Args:
+        folder: for the rows and the clips.
+        url: of the emulator.
+        in_flight: so many jobs at once.
+    """
 
-    request = params.validate(catalog.find(RECIPE["model"]), {"prompt": "a koala", **RECIPE_PARAMS})
-    call = providers.get("leonardo").submit(request.model, request.params, {})
-    headers = {"Authorization": "Bearer 00000000-0000-4000-8000-000000000000"}
-    limits = httpx.Limits(max_connections=8, max_keepalive_connections=8)  # with more, httpcore takes twice as long
-    async with httpx.AsyncClient(base_url=f"{url}/api/rest", headers=headers, limits=limits, timeout=60) as client:
-        account = (await client.get("/v1/me")).json()["user_details"][0]["user"]["id"]
+    def __init__(self, folder: Path, url: str, in_flight: int) -> None:
+        self.folder = folder
+        self.url = f"{url}/api/rest"
+        self.in_flight = in_flight
+        self.waiting: dict[str, asyncio.Future[str]] = {}
+        self.rows = sqlite3.connect(folder / "plain.db", isolation_level=None)
+        # As vidnb has it: what is committed outlives the process.
+        self.rows.executescript(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+            "CREATE TABLE jobs (id PRIMARY KEY, state, params, remote)"
+        )
+
+    async def cpu_ms(self, jobs: int, every_s: float) -> float:
+        """CPU a job of so many jobs, while the list is read so often."""
+        from vidnb import catalog, params, providers
+
+        request = params.validate(catalog.find(RECIPE["model"]), {"prompt": "a koala", **RECIPE_PARAMS})
+        call = providers.get("leonardo").submit(request.model, request.params, {})
+        headers = {"Authorization": "Bearer 00000000-0000-4000-8000-000000000000"}
+        limits = httpx.Limits(max_connections=8, max_keepalive_connections=8)  # with more, httpcore takes twice as long
+        async with httpx.AsyncClient(base_url=self.url, headers=headers, limits=limits, timeout=60) as client:
+            account = (await client.get("/v1/me")).json()["user_details"][0]["user"]["id"]
+            reader = asyncio.create_task(self.read(client, account, every_s))
+            await asyncio.gather(*(self.one(client, call) for _ in range(4)))  # connections, and what is loaded late
+            gate, cpu = asyncio.Semaphore(self.in_flight), time.process_time()
+
+            async def gated() -> None:
+                async with gate:
+                    await self.one(client, call)
+
+            await asyncio.gather(*(gated() for _ in range(jobs)))
+            used = time.process_time() - cpu
+            reader.cancel()
+        self.rows.close()
+        return used / jobs * 1000
+
+    async def read(self, client: httpx.AsyncClient, account: str, every_s: float) -> None:
+        """Read the list of recent jobs for all that wait."""
+        while True:
+            await asyncio.sleep(every_s)
+            path = f"/v1/generations/user/{account}?offset=0&limit={self.in_flight + 10}"
+            for entry in (await client.get(path)).json()["generations"]:
+                if entry["status"] == "COMPLETE" and (end := self.waiting.pop(entry["id"], None)) is not None:
+                    end.set_result(entry["generated_images"][0]["motionMP4URL"])
+
+    async def one(self, client: httpx.AsyncClient, call: Call) -> None:
+        """One job, from its row to its clip."""
+        number = uuid.uuid4().hex
+        self.rows.execute("INSERT INTO jobs VALUES (?, 'intended', ?, NULL)", (number, json.dumps(call.json)))
+        self.step(number, "submitting")
         made = (await client.post(call.url, json=call.json)).json()["generate"]["generationId"]
-        path, link = f"/v1/generations/{made}", None
-        while link is None:
-            await asyncio.sleep(0.2)
-            images = (await client.get(path)).json()["generations_by_pk"]["generated_images"]
-            link = images[0]["motionMP4URL"] if images else None
-        paths = {"poll": path, "list": f"/v1/generations/user/{account}?offset=0&limit={in_flight + 10}"}
-        reads, gate, cpu = repeated(counts), asyncio.Semaphore(in_flight), time.process_time()
+        self.step(number, "running", made)
+        link = self.waiting[made] = asyncio.get_running_loop().create_future()
+        where = await link
+        self.step(number, "downloading", made)
+        part, digest = self.folder / f"{number}.part", hashlib.sha256()
+        with part.open("xb") as file:
+            async with client.stream("GET", where) as response:
+                async for chunk in response.aiter_bytes():
+                    digest.update(chunk)
+                    file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        await asyncio.to_thread(self.look, part)
+        part.replace(self.folder / digest.hexdigest())
+        self.step(number, "done", made)
 
-        async def one() -> None:
-            async with gate:
-                (await client.post(call.url, json=call.json)).json()
-                for kind in next(reads):
-                    (await client.get(paths[kind])).json()
-                await client.get(link)
+    def step(self, number: str, state: str, remote: str | None = None) -> None:
+        """Write the job's next state, committed."""
+        values = (state, remote, number)
+        self.rows.execute("UPDATE jobs SET state = ?, remote = ? WHERE id = ? RETURNING *", values).fetchall()
 
-        await asyncio.gather(*(one() for _ in range(jobs)))
-        return (time.process_time() - cpu) / jobs * 1000
+    def look(self, path: Path) -> None:
+        """Check that the file is a whole video, which takes PyAV a few milliseconds."""
+        import av
 
-
-def bare_rest_ms(clip: Path, jobs: int) -> tuple[float, float]:
-    """CPU a job of keeping and checking a clip with PyAV alone, and of five rows with sqlite3 alone."""
-    import av
-
-    content, folder = clip.read_bytes(), clip.parent
-    rows = sqlite3.connect(folder / "bare.db", isolation_level=None)
-    rows.executescript("PRAGMA journal_mode=WAL; CREATE TABLE jobs (id PRIMARY KEY, state, recipe)")
-
-    def keep(number: int) -> None:
-        path = folder / f"bare-{number}"
-        path.write_bytes(content)
-        path.replace(folder / hashlib.sha256(content).hexdigest())
-        with av.open(folder / hashlib.sha256(content).hexdigest()) as video:
-            assert sum(packet.size for packet in video.demux(video=0))
-
-    def write(number: int) -> None:
-        rows.execute("INSERT INTO jobs VALUES (?, ?, ?)", (number, "intended", "x" * 500))
-        for state in ("submitting", "running", "downloading", "done"):
-            rows.execute("UPDATE jobs SET state = ? WHERE id = ? RETURNING *", (state, number)).fetchall()
-
-    figures = []
-    for step in (keep, write):
-        cpu = time.process_time()
-        for number in range(jobs):
-            step(number)
-        figures.append((time.process_time() - cpu) / jobs * 1000)
-    return figures[0], figures[1]
+        with av.open(path) as video:
+            stream = video.streams.video[0]
+            stream.thread_count = 1  # starting threads costs more than one frame
+            first, size = None, 0
+            for packet in video.demux(stream):
+                first = first or next(iter(packet.decode()), None)
+                size += packet.size
+            assert first is not None
+            assert size
 
 
 def main() -> int:
@@ -150,23 +185,20 @@ def main() -> int:
     with emulator(latency_s=latency_s, slots=in_flight) as url, tempfile.TemporaryDirectory() as home:
         os.environ |= {"LEONARDO_BASE_URL": f"{url}/api/rest", "VIDNB_HOME": home}
         found, counts = asyncio.run(run(Path(home), url, jobs, in_flight))
-        bare = asyncio.run(bare_cpu_ms(url, min(jobs, 160), in_flight, counts))
-        clip = next((Path(home) / "files").rglob("*.mp4"))
-        kept, rows = bare_rest_ms(clip, 160)
+        every_s = found["wall_s"] / (jobs * (counts.get("list", 0.0) + counts.get("poll", 0.0)))
+        alone = asyncio.run(Plain(Path(home), url, in_flight).cpu_ms(jobs, every_s))
     ratio, cpu_ms = found["wall_s"] / ideal_s, found["cpu_s"] / jobs * 1000
     print(f"{jobs} jobs, {in_flight} in flight, {latency_s:g} s each: ideal {ideal_s:.1f} s")
     print(f"took {found['wall_s']:.1f} s = {ratio:.3f} x ideal (at most {RATIO})")
-    print(f"client CPU {cpu_ms:.2f} ms a job (at most {CPU_MS})")
-    told = ", ".join(f"{count:.2f} {kind}" for kind, count in counts.items() if count >= 0.01)
-    print(f"  plain httpx needs {bare:.2f} ms for the same requests: {told}")
-    print(f"  plain PyAV needs {kept:.2f} ms to keep and look at a clip, plain sqlite3 {rows:.2f} ms for rows:")
-    alone = bare + kept + rows
-    print(f"  so the libraries alone need {alone:.2f} ms, and the client {cpu_ms / alone:.2f} times that")
+    times = cpu_ms / alone
+    print(f"client CPU {cpu_ms:.2f} ms a job; httpx, PyAV and sqlite3 alone need {alone:.2f} ms for")
+    print(f"  the same jobs at the same rhythm, so it is {times:.2f} times that (at most {TIMES})")
+    print("  requests a job: " + ", ".join(f"{count:.2f} {kind}" for kind, count in counts.items() if count >= 0.01))
     is_flat = True
     if jobs >= ENOUGH_JOBS:
         is_flat = found["growth_kb"] <= GROWTH_KB
         print(f"memory beyond SQLite's cache grew {found['growth_kb']:.1f} kB a job (at most {GROWTH_KB})")
-    return 0 if ratio <= RATIO and cpu_ms <= CPU_MS and is_flat else 2
+    return 0 if ratio <= RATIO and times <= TIMES and is_flat else 2
 
 
 if __name__ == "__main__":

@@ -163,7 +163,7 @@ def test_only_the_first_page_is_shown_and_the_rest_is_counted(make: Make) -> Non
 
 def test_each_tile_is_a_video_beside_the_notebook_with_its_poster_inside(make: Make) -> None:
     html = show([make(seed=seed) for seed in range(24)])
-    assert html.count('src="./vidnb-data/files/') == 24
+    assert len(re.findall(r'src="\./vidnb-data/files/[^"]*\.mp4"', html)) == 24
     assert html.count('preload="none"') == 24
     assert html.count("<script>") == 1
     assert len(html) < 24 * 3_600 + 6_000
@@ -184,6 +184,22 @@ def test_where_the_page_reaches_no_file_it_says_so(make: Make, monkeypatch: pyte
     html = show([make(seed=1), make(seed=2)])
     assert "<video" not in html
     assert "These are pictures: this page cannot reach the videos." in html
+
+
+def test_a_gallery_sent_without_its_folder_says_why_nothing_plays(make: Make, tmp_path: Path) -> None:
+    html = show([make(seed=1), make(seed=2)])
+    assert html.count("The videos do not play: their files were not sent along with this page.") == 1
+    (dot,) = re.findall(r'src="([^"]*\.gif)"', html)
+    assert (tmp_path / dot).is_file()
+
+
+def test_a_gallery_plays_clips_that_lie_where_no_server_reaches(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lab").mkdir()
+    monkeypatch.chdir(tmp_path / "lab")  # the data folder lies beside it
+    monkeypatch.setattr("vidnb.display.gallery.host", lambda: "jupyter")
+    assert show([make(seed=1), make(seed=2)]).count('src="./vidnb-clips/') == 3  # with the dot beside the two
 
 
 @pytest.mark.parametrize("text", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</figure></div>"])

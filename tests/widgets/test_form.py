@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +20,7 @@ from formpage import edit, mark_of, say, seen_in, spec_of, submit, upload, wire_
 from waiting import PATIENCE_S, until
 
 from vidnb import catalog, params
-from vidnb.catalog import MEDIA_KINDS
+from vidnb.catalog import MEDIA_KINDS, words
 from vidnb.errors import ConfigError
 from vidnb.records import RemoteMedia
 from vidnb.widgets import Form, GenerateBar
@@ -97,6 +98,23 @@ def test_basics_stand_first_and_the_rest_is_folded() -> None:
     assert [spec["name"] for spec in fields if spec["basic"]] == basics
     assert [spec["basic"] for spec in fields] == sorted((spec["basic"] for spec in fields), reverse=True)
     assert {"negative_prompt", "public"} <= {spec["name"] for spec in fields if not spec["basic"]}
+
+
+def test_whatever_moves_the_picture_stands_in_the_first_view_of_any_model() -> None:
+    known = catalog.find("leonardo/motion_2.0")
+    shake = replace(known.params["frame_interpolation"], name="camera_shake")
+    own = replace(known, params={**known.params, "camera_shake": shake})  # as a plug-in or a file of one's own may say
+    for model in (own, *catalog.load().values()):
+        basics = [spec["name"] for spec in fields_of(model) if spec["basic"]]
+        assert {name for name in model.params if name.startswith(("motion_", "camera_"))} <= set(basics), model.id
+    names = [spec["name"] for spec in fields_of(own)]
+    assert names[2:5] == ["motion_control", "motion_control_weight", "camera_shake"]
+
+
+def test_choices_are_words_and_values_stay_as_they_are() -> None:
+    moves = spec_of(Form("replicate/luma/ray-2-720p"), "camera_moves")["options"]
+    assert {"value": "over_the_shoulder", "label": "over the shoulder"} in moves
+    assert words.choice("mm_sd_v15_v2") == "mm_sd_v15_v2"
 
 
 def test_the_form_says_which_models_have_what_this_one_lacks() -> None:

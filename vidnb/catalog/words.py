@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from vidnb.catalog.model import Catalogue, Model, Rule
 
+_WORDS = re.compile(r"[a-z]+(_[a-z]+)+")
 NAMED = 3
 """How many models are named before the rest is counted."""
 
@@ -17,6 +19,12 @@ def param(name: str) -> str:
         "duration_s": "duration", "fps": "frames a second", "num_frames": "frames", "width_px": "width",
         "height_px": "height", "audio": "sound", "public": "visibility",
     }.get(name) or name.replace("_", " ")  # fmt: skip
+
+
+def choice(value: Any) -> str:
+    """Return one of a param's choices as a person reads it: "truck left" for "truck_left"; "mm_v15" as it is."""
+    text = str(value)
+    return text.replace("_", " ") if _WORDS.fullmatch(text) else text
 
 
 def price_line(table: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote
 
 from vidnb import catalog, shown
+from vidnb.catalog import words
 from vidnb.display import labels
 from vidnb.display.host import (
     KERNEL_HOSTS,
@@ -105,16 +106,22 @@ def route(clip: Clip, host: Host, budget: int, *, embed: bool | None = None) -> 
     if embed or (embed is None and count <= budget and (beside is None or host not in RELATIVE_HOSTS)):
         note = f"{size(count)} of video are saved in this notebook" if count > LARGE_BYTES else ""
         return Route("embed", data_uri(clip.read(), "video/mp4"), note)
-    if beside is None and host == "jupyter" and served is not None:
-        beside = linked_path(served, f"{clip.info.sha256[:20]}.mp4")
+    if beside is None:
+        beside = link_of(clip, host)
     if beside is not None and host in RELATIVE_HOSTS:
-        return Route("file", relative_url(beside), dot=_dot(beside))
+        return Route("file", relative_url(beside), dot=dot_beside(notebook_folder(), beside))
     if host == "marimo" and (url := marimo_url(clip.read())):
         return Route("file", url)
     if host in KERNEL_HOSTS:
         return Route("kernel", note="The kernel sends the video; run this cell again to play it")
     where = beside.as_posix() if beside is not None else f'vidnb.clip("{clip.job.id[:8]}").path'
     return Route("poster", note=f"The video ({size(count)}) is not saved in this notebook. The file: {where}")
+
+
+def link_of(clip: Clip, host: Host) -> Path | None:
+    """The way to a link beside a page of Jupyter, for a file that the page does not reach; None where there is none."""
+    served = clip.served_path
+    return linked_path(served, f"{clip.info.sha256[:20]}.mp4") if host == "jupyter" and served is not None else None
 
 
 class _Embedded:
@@ -176,7 +183,7 @@ def _picture(clip: Clip, way: Route, preload: str) -> Html | None:
     if way.kind in ("file", "embed"):
         flags = {"controls": True, "loop": True, "muted": True, "playsinline": True}
         video = tag("video", **flags, preload=preload, **box, poster=image, src=way.src, style=look)
-        return join([video, _gone(way)])
+        return join([video, left_behind(way.src, way.dot)])
     return (
         tag("img", **box, alt=shortened(clip.prompt, 80) or labels.model_title(clip.model), src=image, style=look)
         if image
@@ -184,29 +191,42 @@ def _picture(clip: Clip, way: Route, preload: str) -> Html | None:
     )
 
 
-def _dot(beside: Path) -> str:
-    """The address of the dot in the folder of a file; "" where it cannot be put there."""
-    dot = beside.with_name("here.gif")
+def dot_beside(page: Path, clip: Path) -> str:
+    """The address of the dot in the folder of a clip; "" where it cannot be put there.
+
+    Args:
+        page: the folder of the page.
+        clip: the way from there to the clip.
+    """
+    dot = clip.with_name("here.gif")
     try:
-        place = notebook_folder() / dot
-        if not place.exists():
-            place.write_bytes(DOT)
+        if not (page / dot).exists():
+            (page / dot).write_bytes(DOT)
     except OSError:  # a folder that may only be read
         return ""
     return relative_url(dot)
 
 
-def _gone(way: Route) -> Html | None:
-    """A dot too small to see, beside the video's file; where the file was left behind its place is taken by words.
+def left_behind(clip: str, dot: str, *, many: bool = False) -> Html | None:
+    """A dot too small to see, beside a video's file; where the file was left behind its place is taken by words.
 
     A page sent without its folder has no script and no server to say why nothing plays: the words of a picture that is
     not there are all that any browser shows by itself.
+
+    Args:
+        clip: address of the video.
+        dot: address of the dot; without one there is nothing to say.
+        many: whether the words are for all clips of the page.
     """
-    if not way.dot:
+    if not dot:
         return None
-    folder = unquote(way.src).rpartition("/")[0].removeprefix("./")
-    words = f"The video does not play: its file was not sent along with this page. It lies in {folder}."
-    return tag("img", alt=words, src=way.dot, style=f"display:block;max-width:100%;{SMALL}")
+    folder = unquote(clip).rpartition("/")[0].removeprefix("./")
+    said = (
+        f"The videos do not play: their files were not sent along with this page. The first lies in {folder}."
+        if many
+        else f"The video does not play: its file was not sent along with this page. It lies in {folder}."
+    )
+    return tag("img", alt=said, src=dot, style=f"display:block;max-width:100%;{SMALL}")
 
 
 def clip_view(clip: Clip) -> dict[str, Any]:
@@ -336,7 +356,7 @@ def _value(value: Any) -> str:
         return shortened(", ".join(map(_value, value)), 60)
     if isinstance(value, Mapping):
         return " ".join(shortened(str(item), 12) for item in value.values())
-    return shortened(f"{value:g}" if isinstance(value, float) else str(value), 60)
+    return shortened(f"{value:g}" if isinstance(value, float) else words.choice(value), 60)
 
 
 def _outcome(clip: Clip) -> Html | None:

@@ -14,11 +14,11 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidnb.display.clips import clip_html, smaller
+from vidnb.display.clips import clip_html, dot_beside, left_behind, link_of, smaller
 from vidnb.display.grid.inputs import input_pictures, shown_words
 from vidnb.display.grid.words import Words, differing, facts, implied, titles_of, words
 from vidnb.display.history import job_line
-from vidnb.display.host import RELATIVE_HOSTS, host, relative_path, relative_url
+from vidnb.display.host import RELATIVE_HOSTS, host, notebook_folder, relative_path, relative_url
 from vidnb.display.page import (
     GREY,
     LINE,
@@ -91,7 +91,7 @@ def gallery_html(items: Sequence[Clip | Job], count: int, *, hint: str = "") -> 
     head = _title(_counted(len(clips), prompts) if whole else f"{count:,} jobs", marks)
     foot = [_others(others, whole), _left(len(shown), len(clips) if whole else count, whole), _reach(shown)]
     end = tag("div", *foot, style=f"border-top:{LINE};padding:8px 0 0") if any(foot) else None
-    body = [head, *parts, end]
+    body = [head, _left_behind(shown), *parts, end]
     script = tag("script", Html(_script())) if shown else None
     inner = tag("div", *body, **{"data-vidnb-gallery": True})
     return block(inner, script, style="max-width:1200px;margin:2px 0 10px;padding:0 4px")
@@ -181,19 +181,20 @@ def _picture(clip: Clip, name: str, shape: str) -> Html:
     if way is not None:
         flags = {"controls": True, "loop": True, "muted": True, "playsinline": True}
         named = {"aria-label": name}
-        return tag("video", **flags, preload="none", **box, poster=image, src=way, style=look, **named)
+        address = relative_url(way)
+        return tag("video", **flags, preload="none", **box, poster=image, src=address, style=look, **named)
     if image is None:
         return tag("div", "no picture", style=f"{look};{MUTED};text-align:center;padding:20% 0 0")
     return tag("img", **box, alt=name, src=image, style=look)
 
 
-def _way(clip: Clip) -> str | None:
-    """The address of the clip's file, as the page finds it beside the notebook; None where it cannot."""
+def _way(clip: Clip) -> Path | None:
+    """The way from the notebook to the clip's file, or to a link to it; None where the page finds neither."""
     if host() not in RELATIVE_HOSTS:
         return None
     served = clip.served_path
     beside = relative_path(served) if served is not None else None
-    return relative_url(beside) if beside is not None else None
+    return beside if beside is not None else link_of(clip, host())
 
 
 def poster_of_tile(clip: Clip) -> bytes | None:
@@ -249,6 +250,12 @@ def _reach(clips: Sequence[Clip]) -> Html | None:
         return None
     said = ["These are pictures: this page cannot reach the videos. ", mono("h[0]"), " plays one."]
     return tag("div", *said, style=f"{SMALL};{MUTED};margin:4px 0 0")
+
+
+def _left_behind(clips: Sequence[Clip]) -> Html | None:
+    """What a page says that was sent away without the files of its clips."""
+    way = next(filter(None, map(_way, clips)), None)
+    return left_behind(relative_url(way), dot_beside(notebook_folder(), way), many=True) if way is not None else None
 
 
 @functools.cache

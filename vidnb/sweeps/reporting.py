@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, Protocol
-from urllib.parse import quote
 
 from vidnb import shown
 from vidnb.client.budget import Budget
 from vidnb.clip import Clip
-from vidnb.display.clips import poster_of
+from vidnb.display.clips import dot_beside, left_behind, poster_of
+from vidnb.display.host import relative_url
 from vidnb.display.page import Content, Html, data_uri, escape, join, mono, shortened, table, tag
 from vidnb.errors import StoreError, VidnbError
 from vidnb.history.history import History
@@ -80,18 +80,23 @@ def write(sweep: Reported, path: Path, clips: Clips, measures: Sequence[str] = (
     Raises:
         StoreError: the file cannot be written.
     """
-    title = shortened(showing.title(sweep.plan), 160)
-    body = join([_head(sweep, title), *_sections(sweep, path, clips, measures)])
-    head = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-    page = f"{head}<style>{STYLE}</style></head><body>{body}<script>{SCRIPT}</script></body></html>"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)  # first: the page looks from there for the files of the clips
+        page = _page(sweep, path, clips, measures)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".html", delete=False, encoding="utf-8") as file:
             file.write(page)
         Path(file.name).replace(path)
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror or error}") from error
     return path
+
+
+def _page(sweep: Reported, path: Path, clips: Clips, measures: Sequence[str]) -> str:
+    """Return the whole page."""
+    title = shortened(showing.title(sweep.plan), 160)
+    body = join([_head(sweep, title), *_sections(sweep, path, clips, measures)])
+    head = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+    return f"{head}<style>{STYLE}</style></head><body>{body}<script>{SCRIPT}</script></body></html>"
 
 
 def _head(sweep: Reported, title: str) -> Html:
@@ -162,6 +167,8 @@ def _grid(sweep: Reported, path: Path, clips: Clips) -> Html:
         for recipe_hash in (job.recipe_hash, job.seeded_hash):
             if recipe_hash and not isinstance(by_recipe.get((recipe_hash, job.take)), Clip):
                 by_recipe[recipe_hash, job.take] = item
+    ways = [way for item in items if isinstance(item, Clip) and (way := _way(item, path, clips)) is not None]
+    gone = left_behind(relative_url(ways[0]), dot_beside(path.parent, ways[0]), many=True) if ways else None
     rows = []
     for row, names in enumerate(grid.rows):
         cells = [tag("th", " · ".join(names), dir="auto")]
@@ -171,7 +178,8 @@ def _grid(sweep: Reported, path: Path, clips: Clips) -> Html:
         rows.append(tag("tr", *cells))
     heads = [tag("th", text, colspan=grid.block) for text in grid.blocks]
     look = f"--cell: {min(WIDEST_CELL, max(NARROWEST_CELL, ROOM // max(grid.cols, 1)))}px"
-    return tag("div", tag("table", tag("tr", tag("th"), *heads), *rows), style=look, **{"class": "grid"})
+    whole = tag("div", tag("table", tag("tr", tag("th"), *heads), *rows), style=look, **{"class": "grid"})
+    return join([gone, whole])
 
 
 def _cell(plan: Plan, number: int, by_recipe: Mapping[tuple[str, int], Clip | Job], path: Path, clips: Clips) -> Html:
@@ -204,9 +212,18 @@ def _source(clip: Clip, path: Path, clips: Clips) -> str | None:
     try:
         if clips == "embed":
             return data_uri(clip.read(), "video/mp4")
-        if clips == "posters" or (served := clip.served_path) is None:
+    except VidnbError:  # gone
+        return None
+    way = _way(clip, path, clips)
+    return None if way is None else relative_url(way)
+
+
+def _way(clip: Clip, path: Path, clips: Clips) -> Path | None:
+    """Return the way from the page to the clip's file; None where the page does not link to it."""
+    try:
+        if clips != "link" or (served := clip.served_path) is None:
             return None
-        return quote(os.path.relpath(served.resolve(), path.parent.resolve()).replace(os.sep, "/"))
+        return Path(os.path.relpath(served.resolve(), path.parent.resolve()))
     except (VidnbError, ValueError):  # gone, or on another drive
         return None
 

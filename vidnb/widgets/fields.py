@@ -6,7 +6,7 @@ numbers as text, for JavaScript rounds whole ones above 2^53; None is "nothing g
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from vidnb import catalog
@@ -22,8 +22,9 @@ MOTION = (
     "motion_strength", "motion_bucket", "motion_control", "motion_control_weight", "camera_control",
     "camera_control_value",
 )  # fmt: skip
-"""What moves the picture."""
-BASICS = ("prompt", "start_image", *MOTION, "duration_s", "seed", SIZE)
+"""What moves the picture, in the order of the form."""
+MOVING = ("motion", "camera", "movement")
+"""The first word of whatever moves the picture, in models of plug-ins and of one's own, too."""
 KNOBS = ("prompt", "motion_strength", "seed", "resolution")
 """What people look for in every model: where one lacks it, the form says which models have it."""
 LABELS = {"height_px": "Height (px)", "width_px": "Width (px)"}
@@ -47,10 +48,17 @@ BROWSER_TYPES = {
 def fields_of(model: Model) -> list[Spec]:
     """The fields of a model, the basics first."""
     made = {spec["name"]: spec for spec in _all(model)}
-    first = [name for name in BASICS if name in made]
+    basics = ("prompt", "start_image", *motion_of(made), "duration_s", "seed", SIZE)
+    first = [name for name in basics if name in made]
     first += [name for name, spec in made.items() if spec["required"] and name not in first]
     ordered = [*first, *(name for name in made if name not in first)]
     return [{**made[name], "basic": name in first} for name in ordered]
+
+
+def motion_of(names: Iterable[str]) -> list[str]:
+    """Those of the params that move the picture: the ones that vidnb names first."""
+    moving = [name for name in names if name.partition("_")[0] in MOVING]
+    return sorted(moving, key=lambda name: MOTION.index(name) if name in MOTION else len(MOTION))
 
 
 def lacks_of(model: Model) -> list[str]:
@@ -116,8 +124,10 @@ def _lines(param: Param) -> str:
 
 def _choice(param: Param) -> Spec:
     unit = UNITS.get(param.name, "")
-    words = {"on": "On", "off": "Off", "auto": "Auto"}
-    options = [_option(str(choice), words.get(choice) or f"{choice} {unit}".strip()) for choice in param.choices]
+    known = {"on": "On", "off": "Off", "auto": "Auto"}
+    options = [
+        _option(str(choice), known.get(choice) or f"{words.choice(choice)} {unit}".strip()) for choice in param.choices
+    ]
     if param.kind == "choices":
         return {"control": "names", "options": options, "many": True, "max": param.max_items}
     if param.names:

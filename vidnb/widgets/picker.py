@@ -10,10 +10,10 @@ import traitlets
 
 from vidnb import catalog
 from vidnb.catalog import DEFAULT_MODEL, Model, words
-from vidnb.widgets.fields import MOTION
+from vidnb.widgets.fields import motion_of
 from vidnb.widgets.live import Live
 
-SOUGHT_FIRST = (*MOTION, "seed", "prompt", "start_image", "end_image", "reference_images", "audio", "resolution")
+SOUGHT_FIRST = ("seed", "prompt", "start_image", "end_image", "reference_images", "audio", "resolution")
 ORDER = {"active": 0, "unconfirmed": 1, "retired": 2}
 
 
@@ -73,6 +73,6 @@ def sought(models: Iterable[Model]) -> list[dict[str, str]]:
     """The params that some models take and others lack, with their names in words; what moves the picture first."""
     known = list(models)
     counts = Counter(name for model in known for name in model.params if name not in ("width_px", "height_px"))
-    first = [name for name in SOUGHT_FIRST if counts[name]]
+    first = [*motion_of(counts), *(name for name in SOUGHT_FIRST if counts[name])]
     rest = [name for name, _ in counts.most_common() if name not in first]
     return [{"name": name, "words": words.param(name)} for name in [*first, *rest] if counts[name] < len(known)]

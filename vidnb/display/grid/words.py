@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 from vidnb import catalog
+from vidnb.catalog.words import choice
 from vidnb.display.page import shortened
 from vidnb.errors import ConfigError
 from vidnb.records import Job, input_name
@@ -112,7 +113,7 @@ def _text(value: Any) -> str:
         return shortened(" ".join(map(_text, value.values())), VALUE_LETTERS)
     if isinstance(value, list | tuple):
         return shortened(", ".join(map(_text, value)), VALUE_LETTERS)
-    return shortened(f"{value:g}" if isinstance(value, float) else str(value), VALUE_LETTERS)
+    return shortened(f"{value:g}" if isinstance(value, float) else choice(value), VALUE_LETTERS)
 
 
 def titles_of(models: Iterable[str]) -> dict[str, str]:

@@ -22,8 +22,8 @@
     video.muted = true;
     video.currentTime = 0;
     video.play().catch(() => {
-      video.dataset.vidnbBroken = "";
       if (playing === video) playing = null;
+      if (video.error) failed(video);
     });
   };
 
@@ -32,6 +32,16 @@
     tag.textContent = text;
     tag.style.cssText = look;
     return tag;
+  };
+
+  /** Say below a picture why it does not play, once. @param {HTMLVideoElement} video */
+  const failed = (video) => {
+    if ("vidnbBroken" in video.dataset) return;
+    video.dataset.vidnbBroken = "";
+    const said = "It does not play: its file was moved, or not sent along with this page.";
+    const line = made(document.createElement("div"), said, "margin:3px 0 0;font-size:12px");
+    line.setAttribute("role", "status");
+    video.after(line);
   };
 
   /** @param {HTMLElement} gallery */

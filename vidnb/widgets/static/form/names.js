@@ -24,6 +24,7 @@ export function namesControl(part, field) {
     const json = part.value();
     return isOdd(json) || json === null ? [] : [].concat(json);
   };
+  const labelOf = (/** @type {string} */ name) => now.options.find(({ value }) => value === name)?.label ?? name;
   const isFull = () => now.many && now.max !== null && chosen().length >= now.max;
   const write = (names) => part.put(!names.length ? null : now.many ? names : names[0]);
 
@@ -38,8 +39,9 @@ export function namesControl(part, field) {
     const typed = input.value.trim().toLowerCase();
     const taken = new Set(chosen());
     found = now.options
-      .map((option) => option.value)
-      .filter((name) => name.toLowerCase().includes(typed) && !(now.many && taken.has(name)));
+      .filter(({ value, label }) => [value, label].some((text) => text.toLowerCase().includes(typed)))
+      .map(({ value }) => value)
+      .filter((name) => !(now.many && taken.has(name)));
     active = Math.min(active, found.length - 1);
     list.setAttribute("aria-label", now.label);
     list.replaceChildren(
@@ -54,7 +56,7 @@ export function namesControl(part, field) {
             onclick: () => pick(name),
           },
           taken.has(name) ? icon("check", 14) : null,
-          name,
+          labelOf(name),
         ),
       ),
     );
@@ -75,13 +77,13 @@ export function namesControl(part, field) {
     input.value = "";
     write(now.many ? [...chosen().filter((each) => each !== name), name] : [name]);
     open(false);
-    part.announce(`${name} added`);
+    part.announce(`${labelOf(name)} added`);
   }
   function remove(name) {
     write(chosen().filter((each) => each !== name));
     input.focus();
     open(false);
-    part.announce(`${name} removed`);
+    part.announce(`${labelOf(name)} removed`);
   }
   input.addEventListener("focus", () => {
     if (!isFull()) open(true);
@@ -129,8 +131,8 @@ export function namesControl(part, field) {
           h(
             "span",
             { class: "vidnb-chip", role: "listitem" },
-            h("span", { dir: "auto" }, name),
-            iconButton("close", `Remove ${name}`, () => remove(name)),
+            h("span", { dir: "auto" }, labelOf(name)),
+            iconButton("close", `Remove ${labelOf(name)}`, () => remove(name)),
           ),
         ),
       );

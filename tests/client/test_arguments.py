@@ -59,6 +59,12 @@ async def test_an_odd_argument_is_refused_before_anything_is_sent(tmp_path: Path
     assert stranger.posts == []
 
 
+async def test_a_take_beyond_the_largest_says_which_that_is(tmp_path: Path) -> None:
+    async with client_of(tmp_path, Stranger()) as client:
+        with pytest.raises(ConfigError, match="the largest take is 2,147,483,647; nothing was sent"):
+            client.quote("a koala", take=2**40, **LEONARDO)
+
+
 async def test_a_whole_number_of_any_library_is_a_take(tmp_path: Path) -> None:
     stranger = Stranger()
     async with client_of(tmp_path, stranger) as client:

@@ -41,8 +41,10 @@ def take_of(given: Any) -> int | None:
     if not params.is_given(given):
         return None
     plain = params.plain(given)
-    if isinstance(plain, bool) or not isinstance(plain, int | float) or not 0 <= plain <= LARGEST_TAKE or plain % 1:
+    if isinstance(plain, bool) or not isinstance(plain, int | float) or not plain >= 0 or plain % 1:
         raise ConfigError(f"take={given!r}: give a whole number: 0, 1, 2 ...; nothing was sent")
+    if plain > LARGEST_TAKE:
+        raise ConfigError(f"take={given!r}: the largest take is {LARGEST_TAKE:,}; nothing was sent")
     return int(plain)
 
 

@@ -704,6 +704,7 @@ class AsyncClient:
 
         It is nothing for what was made before and for what is emulated; else what the same model, size, duration and
         inputs were last charged in this data folder; else the catalogue's price; else unknown. Values may be missing.
+        Where no price depends on a wrong one, `why` says that `generate` would refuse it.
 
         Args:
             prompt: what to show.
@@ -730,15 +731,15 @@ class AsyncClient:
             standing = self.store.standing(where.base_url, request.recipe.recipe_hash, take or 0)
             if standing is not None and (standing.state is not State.INTENDED or self._will_be_sent(standing)):
                 return quotes.repeated(standing)
-        if where.emulated:
-            return quotes.EMULATED
-        if entry.is_retired:
+        if entry.is_retired and not where.emulated:
             return Quote(None, "unknown", words.retirement(entry))
         if (problem := quotes.wrong(entry, problems)) is not None:
             return Quote(None, "unknown", str(problem))
+        if where.emulated:
+            return quotes.doubted(quotes.EMULATED, problems)
         inputs = {name: len(items) for name, items in request.media.items()}
         self._prices.begin(where)
-        return quotes.quote(self.store, entry.id, request.params, inputs)
+        return quotes.doubted(quotes.quote(self.store, entry.id, request.params, inputs), problems)
 
     def expect(self, job: Job | Clip | str) -> Expectation | None:
         """How long this data folder's other jobs of the same model, size and duration took; None where it has none.

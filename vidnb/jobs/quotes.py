@@ -67,6 +67,12 @@ def wrong(model: Model, problems: Iterable[Problem]) -> Problem | None:
     return next((p for p in problems if p.given is not None and priced & {*p.field.split(", ")}), None)
 
 
+def doubted(quote: Quote, problems: Iterable[Problem]) -> Quote:
+    """Return the quote; its words name the first value that `generate` would refuse, on which no price depends."""
+    problem = next((one for one in problems if one.given is not None), None)
+    return quote if problem is None else replace(quote, why=f"{quote.why}; it would be refused as it is: {problem}")
+
+
 def expectation(store: Store, job: Job) -> Expectation | None:
     """How long other jobs of this model, size and duration took, emulated ones apart; None where there are none."""
     wanted = {name: job.params.get(name) for name in SHAPE_PARAMS}

@@ -37,6 +37,7 @@ from vidnb.providers.replies import (
     dig,
     error,
     has_ended,
+    has_succeeded,
     header,
     id_at,
     is_about,
@@ -153,20 +154,21 @@ class Fal(Provider):
         """Return the status of the job; of a finished one the clip's link is still to be fetched."""
         body, remote_id = self._read(reply).json, job.remote_id or ""
         word = word_at(body, "status")
+        plain, link = word.upper(), video_link(body)
         if not word:
             raise unexpected(self, reply, "the answer to the status request holds no status")
         if not is_about(body, remote_id, "request_id"):
             raise unexpected(self, reply, "the answer to the status request is about another job")
-        if word == "IN_QUEUE":
+        if plain == "IN_QUEUE":
             return _queued(body, remote_id)
-        if word == "IN_PROGRESS":
+        if plain == "IN_PROGRESS":
             return Status(remote_id, State.RUNNING, word)
-        if word != "COMPLETED":
+        if not has_succeeded(word):
             ended = has_ended(word)
             said = f"fal ended the job with {word!r}, a word that is not documented" if ended else None
-            return Status(remote_id, None, word, error=said, ended=ended)
+            return Status(remote_id, None, word, video_url=link, error=said, ended=ended)
         if text_at(body, "error") or text_at(body, "error_type"):
-            return _failed(remote_id, text_at(body, "error"), text_at(body, "error_type"), None)
+            return _failed(remote_id, text_at(body, "error"), text_at(body, "error_type"), None, link)
         return Status(remote_id, State.DOWNLOADING, word)
 
     def result(self, job: Job) -> Call | None:
@@ -194,7 +196,7 @@ class Fal(Provider):
             return Status(remote_id, State.RUNNING, "COMPLETED, result to come")
         # A refusal of the request itself (key, unknown id, a gateway) is no verdict on the job.
         if isinstance(dig(reply.json, "detail"), list) or kind in PASSING | CANCELLED:
-            return _failed(remote_id, text, kind, status)
+            return _failed(remote_id, text, kind, status, video_link(reply.json))
         raise self.explain(reply)
 
     def recent(self, limit: int, jobs: Sequence[Job]) -> Generator[Call, Reply, list[RemoteJob]]:
@@ -351,7 +353,7 @@ def _queued(body: Any, remote_id: str) -> Status:
     return Status(remote_id, State.QUEUED, word, ahead=ahead if ahead is None or ahead >= 0 else None)
 
 
-def _failed(remote_id: str, text: str, kind: str, status: int | None) -> Status:
+def _failed(remote_id: str, text: str, kind: str, status: int | None, link: str | None) -> Status:
     """Return that a run failed, or was cancelled.
 
     Args:
@@ -359,6 +361,7 @@ def _failed(remote_id: str, text: str, kind: str, status: int | None) -> Status:
         text: what was said.
         kind: fal's word for the error.
         status: HTTP status of the result; None where the status request said it.
+        link: to a clip that stands beside the error all the same.
     """
     word = "COMPLETED with an error"
     if kind in CANCELLED:
@@ -367,7 +370,9 @@ def _failed(remote_id: str, text: str, kind: str, status: int | None) -> Status:
     said = f"fal: {clean(text or kind)}" if text or kind else "fal reported a failure; it gives no reason"
     # docs "Billing": runs that end with 5xx are not charged; a 422 can be.
     free = kind in PASSING or (status is not None and status >= 500)
-    return Status(remote_id, State.FAILED, word, error=said, why=why, charged=False if free else None)
+    return Status(
+        remote_id, State.FAILED, word, video_url=link, error=said, why=why, charged=False if free else None
+    )
 
 
 def _remote_job(item: Any) -> RemoteJob | None:

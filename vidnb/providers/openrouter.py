@@ -36,6 +36,7 @@ from vidnb.providers.replies import (
     doubt_refusal,
     error,
     has_ended,
+    has_succeeded,
     id_at,
     is_about,
     is_page,
@@ -44,6 +45,7 @@ from vidnb.providers.replies import (
     text_at,
     unexpected,
     unix_time_at,
+    video_link,
     whole_at,
     word_at,
 )
@@ -188,32 +190,41 @@ def _status(body: Any, remote_id: str) -> Status:
     """Return how a job stands, with what it cost once that is told."""
     word, dollars = word_at(body, "status"), number_at(body, "usage", "cost")
     cost = None if dollars is None or dollars < 0 else Cost(dollars, "USD")
-    if word in STATES:
-        return Status(remote_id, STATES[word], word)
-    if word == "completed":
-        return _finished(body, remote_id, cost)
-    if word in ("failed", "expired"):
+    plain, links = word.lower(), _links(body, remote_id)
+    link = links[0] if links else None
+    if plain in STATES:
+        return Status(remote_id, STATES[plain], word)
+    if has_succeeded(word):
+        return _finished(body, remote_id, cost, links)
+    if plain in ("failed", "expired"):
         reason = clean(text_at(body, "error") or text_at(body, "error", "message"))
         said = f"OpenRouter: {reason}" if reason else f"OpenRouter says {word!r} of the job and gives no reason"
         charged = None if cost is None else cost.amount > 0
-        return Status(remote_id, State.FAILED, word, error=said, cost=cost, charged=charged)
-    if word == "cancelled":
+        return Status(remote_id, State.FAILED, word, video_url=link, error=said, cost=cost, charged=charged)
+    if plain == "cancelled":
         return Status(remote_id, State.CANCELLED, word, cost=cost)
     ended = has_ended(word)
     odd = f"OpenRouter ended the job with {word!r}, a word that is not documented" if ended else None
-    return Status(remote_id, None, word, error=odd, ended=ended)
+    return Status(remote_id, None, word, video_url=link, error=odd, cost=cost, ended=ended)
 
 
-def _finished(body: Any, remote_id: str, cost: Cost | None) -> Status:
-    """Return the clip's link: a signed one where there is any, else the path of the content, which needs the key.
+def _links(body: Any, remote_id: str) -> list[str]:
+    """Return the links to what was made: signed ones, else paths of the content, which need the key.
 
-    The plain links in the answer are not followed: a path on the service's own host cannot lead the key elsewhere.
+    The plain links in the answer are not followed: a path on the service's own host cannot lead the key elsewhere. A
+    link at a place that nobody documented is asked for without the key.
     """
     links, unsigned = links_at(body, "urls"), dig(body, "unsigned_urls")
-    ends_at = unix_time_at(body, "expires_at") if links else None
     if not links and isinstance(unsigned, list):
         content = f"/v1/videos/{quote(remote_id, safe='')}/content"
         links = [f"{content}?index={index}" for index, one in enumerate(unsigned) if isinstance(one, str) and one]
+    elsewhere = None if links else video_link(body)
+    return [elsewhere] if elsewhere is not None else links
+
+
+def _finished(body: Any, remote_id: str, cost: Cost | None, links: list[str]) -> Status:
+    """Return the first of the links, and until when it lives."""
+    ends_at = unix_time_at(body, "expires_at") if links_at(body, "urls") else None
     if links:
         more = tuple(links[1:])
         return Status(

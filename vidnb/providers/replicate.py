@@ -38,6 +38,7 @@ from vidnb.providers.replies import (
     doubt_refusal,
     error,
     has_ended,
+    has_succeeded,
     id_at,
     is_about,
     is_page,
@@ -236,33 +237,40 @@ class Replicate(Provider):
 def _status(prediction: Any, remote_id: str) -> Status:
     """Return how a prediction stands."""
     word, reason = word_at(prediction, "status"), clean(text_at(prediction, "error"))
-    state = STATES.get(word)
+    plain, links = word.lower(), _links(prediction)
+    link = links[0] if links else None
+    state = STATES.get(plain)
     if state is not None:
         return Status(remote_id, state, word, progress=_progress(text_at(prediction, "logs")))
-    if word == "succeeded":
-        return _finished(prediction, remote_id)
-    if word == "failed":
+    if has_succeeded(word):
+        return _finished(prediction, remote_id, links)
+    if plain == "failed":
         said = f"Replicate: {reason}" if reason else "Replicate reported a failure; it gives no reason"
         why: Why = "moderation" if _MODERATED.search(reason) else "passing" if _PASSING.search(reason) else ""
-        return Status(remote_id, State.FAILED, word, error=said, why=why)
-    if word == "aborted":  # its deadline came before it was started
+        return Status(remote_id, State.FAILED, word, video_url=link, error=said, why=why)
+    if plain == "aborted":  # its deadline came before it was started
         return Status(remote_id, State.CANCELLED, word, cost=NOTHING)
-    if word == "canceled":
+    if plain == "canceled":
         return Status(remote_id, State.CANCELLED, word)
     ended = has_ended(word)
     odd = f"Replicate ended the prediction with {word!r}, a word that is not documented" if ended else None
-    return Status(remote_id, None, word, error=odd, ended=ended)
+    return Status(remote_id, None, word, video_url=link, error=odd, ended=ended)
 
 
-def _finished(prediction: Any, remote_id: str) -> Status:
-    """Return the clip's link, or that it is gone: the output is a link, a list of them, or an object with some."""
+def _links(prediction: Any) -> list[str]:
+    """Return the links to what was made: the output is a link, a list of them, or an object with some."""
     output = dig(prediction, "output")
     links = links_at([output], 0) or links_at([link_at([output], 0) or link_at(output, "video")])
-    link = links[0] if links else video_link({"video": output})
-    if link is not None:
+    elsewhere = None if links else video_link({"video": output}) or video_link(prediction)
+    return [elsewhere] if elsewhere is not None else links
+
+
+def _finished(prediction: Any, remote_id: str, links: list[str]) -> Status:
+    """Return the clip's link, or that it is gone."""
+    if links:
         seeds = _SEED.findall(text_at(prediction, "logs"))
         return Status(
-            remote_id, State.DOWNLOADING, "succeeded", video_url=link, more_urls=tuple(links[1:]),
+            remote_id, State.DOWNLOADING, "succeeded", video_url=links[0], more_urls=tuple(links[1:]),
             used_seed=int(seeds[-1]) if seeds else None,
         )  # fmt: skip
     if dig(prediction, "data_removed") is True:

@@ -32,6 +32,7 @@ from vidnb.providers.replies import (
     doubt_refusal,
     error,
     has_ended,
+    has_succeeded,
     id_at,
     is_about,
     is_page,
@@ -127,9 +128,9 @@ class Runway(Provider):
             raise unexpected(self, reply, "the answer to the status request holds no task")
         if not is_about(task, remote_id, "id"):
             raise unexpected(self, reply, "the answer to the status request is about another task")
-        if word in STATES:
+        if (state := STATES.get(word.upper())) is not None:
             done = number_at(task, "progress")
-            return Status(remote_id, STATES[word], word, progress=None if done is None else min(max(done, 0.0), 1.0))
+            return Status(remote_id, state, word, progress=None if done is None else min(max(done, 0.0), 1.0))
         return _ended(task, remote_id, word, _credits(task, "cost"))
 
     # -- cancel
@@ -221,28 +222,30 @@ def _credits(value: Any, name: str) -> Cost | None:
 
 def _ended(task: Any, remote_id: str, word: str, cost: Cost | None) -> Status:
     """Return how a task ended, or that its word is not documented."""
-    if word == "SUCCEEDED":
-        links = links_at(task, "output")
-        link = links[0] if links else video_link({"video": dig(task, "output")})
+    plain, links = word.upper(), links_at(task, "output")
+    link = links[0] if links else video_link({"video": dig(task, "output")}) or video_link(task)
+    if has_succeeded(word):
         if link is not None:
             return Status(remote_id, State.DOWNLOADING, word, video_url=link, more_urls=tuple(links[1:]), cost=cost)
         said = "Runway reported success without a link to the clip"
         return Status(remote_id, None, "SUCCEEDED without link", error=said, cost=cost, ended=True)
-    if word == "FAILED":
-        return _failed(task, remote_id, cost)
-    if word == "CANCELLED":
+    if plain == "FAILED":
+        return _failed(task, remote_id, cost, link)
+    if plain == "CANCELLED":
         return Status(remote_id, State.CANCELLED, word, cost=cost)
     ended = has_ended(word)
     odd = f"Runway ended the task with {word!r}, a word that is not documented" if ended else None
-    return Status(remote_id, None, word, error=odd, ended=ended)
+    return Status(remote_id, None, word, video_url=link, error=odd, cost=cost, ended=ended)
 
 
-def _failed(task: Any, remote_id: str, cost: Cost | None) -> Status:
+def _failed(task: Any, remote_id: str, cost: Cost | None, link: str | None) -> Status:
     text, code = clean(text_at(task, "failure")), clean(text_at(task, "failureCode"))
     why: Why = "moderation" if code.startswith(MODERATED) else "passing" if code.startswith(PASSING) else ""
     said = f"Runway: {text or 'no reason'}" + (f" ({code})" if code else "")
     charged = None if cost is None else cost.amount > 0
-    return Status(remote_id, State.FAILED, "FAILED", error=said, why=why, cost=cost, charged=charged)
+    return Status(
+        remote_id, State.FAILED, "FAILED", video_url=link, error=said, why=why, cost=cost, charged=charged
+    )
 
 
 def _complaint(reply: Reply) -> str:

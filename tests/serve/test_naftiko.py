@@ -128,6 +128,7 @@ class Exposed(Part):
 class ExposedResource(Part):
     name: Name
     path: str
+    description: str
     operations: list[Exposed]
 
 

@@ -179,13 +179,13 @@ class Wire:
         if not submit:
             await self.pace.may_read(urgent=call.method != "GET")
         if not call.authorized:
-            check_link(call.url, self.target)
+            check_link(call.url, self.target, "the address for the upload")
         answer = await self._answered(call, submit, once, gate)
         place = answer.headers.get("location") if isinstance(answer, Reply) and answer.status_code in MOVED else None
         if not call.authorized and place:
             # A storage names the region that a bucket lies in. The key is not with it, and it is followed once.
             call = replace(call, url=urljoin(call.url, place))
-            check_link(call.url, self.target)
+            check_link(call.url, self.target, "the address for the upload")
             answer = await self._answered(call, submit, once, gate)
         if isinstance(answer, TransportError):
             raise answer
@@ -287,7 +287,7 @@ class Wire:
         except TransportError as error:
             return TransportError(str(error), sent=error.sent)
         except (httpx.InvalidURL, ValueError):
-            return TransportError("the clip's link is no address", sent=True)
+            return TransportError(f"{what} is no address", sent=True)
         try:
             async with asyncio.timeout(answers.OPEN_S):
                 response = await self._transfers.send(request, stream=True, auth=_Key(self.target) if own else None)
@@ -319,8 +319,13 @@ class _Key(httpx.Auth):
         yield request
 
 
-def check_link(url: str, target: Target) -> None:
+def check_link(url: str, target: Target, what: str = "the clip's link") -> None:
     """Refuse a link that a live provider should never give: other schemes, this machine, the private network.
+
+    Args:
+        url: the link.
+        target: whose link it is.
+        what: how the error calls it.
 
     Raises:
         TransportError: the link leads where it should not.
@@ -328,12 +333,12 @@ def check_link(url: str, target: Target) -> None:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise TransportError("the clip's link is no address", sent=True) from error
+        raise TransportError(f"{what} is no address", sent=True) from error
     allowed = ("http", "https") if target.emulated or target.is_plain else ("https",)
     if parts.scheme not in allowed or not parts.hostname:
-        raise TransportError(f"the clip's link is not an {allowed[-1]} address", sent=True)
+        raise TransportError(f"{what} is not an {allowed[-1]} address", sent=True)
     if is_public(urlsplit(target.base_url).hostname or "") and not is_public(parts.hostname):
-        raise TransportError("the clip's link leads into a private network; not followed", sent=True)
+        raise TransportError(f"{what} leads into a private network; not followed", sent=True)
 
 
 def _lost(call: Call, error: Exception, target: Target) -> TransportError:

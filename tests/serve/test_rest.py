@@ -322,6 +322,8 @@ async def test_what_nobody_may_ask_is_refused_in_the_one_shape(tmp_path: Path, w
             given = {"Content-Type": "application/json", **headers}
             reply = await http.request(method, path, headers=given, content=content)
             assert fault(reply, status)["kind"] == kind, (method, path)
+        reply = await http.put("/jobs")
+        assert reply.headers["Allow"] == "GET, HEAD, POST", "both operations, each a route of its own"
 
 
 async def test_the_word_of_a_service_for_a_state_is_answered_with_ours_first(

@@ -287,7 +287,7 @@ class Wire:
         except TransportError as error:
             return TransportError(str(error), sent=error.sent)
         except (httpx.InvalidURL, ValueError):
-            return TransportError(f"{what} is no address", sent=True)
+            return TransportError("the clip's link is no address", sent=True)
         try:
             async with asyncio.timeout(answers.OPEN_S):
                 response = await self._transfers.send(request, stream=True, auth=_Key(self.target) if own else None)

@@ -24,7 +24,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from vidnb import providers
 from vidnb.client.asynchronous import AsyncClient
@@ -280,13 +280,17 @@ async def _refuse_http(request: Request, error: Exception) -> Response:
     """What Starlette itself refuses: paths that do not exist, and methods that a path does not have."""
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
+    headers = dict(error.headers or {})
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = (error.headers or {}).get("Allow", "")
+        # Starlette names the methods of the first route with this path, and each operation is a route of its own.
+        there = [one for one in request.app.routes if one.matches(request.scope)[0] is not Match.NONE]
+        allowed = ", ".join(sorted({method for one in there for method in one.methods}))
+        headers["Allow"] = allowed
         message = f"{request.method} is not possible here; allowed: {allowed}"
     else:
         message = f"there is nothing at {request.url.path[:200]!r}; GET /openapi.json lists what there is"
     kind = "not_found" if status is HTTPStatus.NOT_FOUND else "request"
-    return refusal(RefusedError(status, kind, message, headers=dict(error.headers or {})))
+    return refusal(RefusedError(status, kind, message, headers=headers))
 
 
 async def _apologise(_: Request, error: Exception) -> Response:

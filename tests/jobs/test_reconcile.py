@@ -16,6 +16,7 @@ from clocks import SkippingClock
 from fakes import CANARY, Scripted
 
 from vidnb import providers
+from vidnb.errors import AuthError, JobError
 from vidnb.jobs.lanes import Lanes
 from vidnb.jobs.ledger import Ledger
 from vidnb.jobs.poll import Poller
@@ -48,6 +49,9 @@ class Place:
         self.ahead: timedelta | None = None
         """By how much the service's clock is ahead, as its answers tell; None where they do not."""
         self.changed: list[Job] = []
+        self.asked: list[str] = []
+        """The ids that the service was asked about, one by one."""
+        self.record = httpx.Response(200, json={"generations_by_pk": None})
         wire = Wire(target(LEONARDO, key=CANARY), Scripted(self._answer), retries=False)
         self.recorder = Recorder(self.store, Ledger(self.store), self.changed.append)
         lanes = Lanes(lambda job: wire, self.store)
@@ -56,6 +60,9 @@ class Place:
     def _answer(self, request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/me"):
             return httpx.Response(200, json=ME)
+        if "/generations/user/" not in request.url.path:
+            self.asked.append(request.url.path.rpartition("/")[2])
+            return self.record
         self.readings.append(self.clock.monotonic())
         self.limits.append(request.url.params["limit"])
         self.on_reading(len(self.readings))
@@ -63,9 +70,9 @@ class Place:
         entries = self.lists[min(len(self.readings), len(self.lists)) - 1]
         return httpx.Response(200, json={"generations": entries}, headers=told)
 
-    def entry(self, remote_id: str, at: datetime | None = None, **told: Any) -> dict[str, Any]:
+    def entry(self, listed_id: str, at: datetime | None = None, **told: Any) -> dict[str, Any]:
         made = (at or self.began + SOON).isoformat()
-        return {"id": remote_id, "status": "PENDING", "prompt": "a koala", "seed": 7, "createdAt": made, **told}
+        return {"id": listed_id, "status": "PENDING", "prompt": "a koala", "seed": 7, "createdAt": made, **told}
 
     def job(self, state: State = State.AMBIGUOUS, **fields: Any) -> Job:
         given: dict[str, Any] = {
@@ -234,3 +241,56 @@ async def test_a_person_who_decides_just_before_the_job_is_attached_was_first_to
 async def test_a_job_that_is_not_ambiguous_is_not_looked_for(place: Place, state: State) -> None:
     assert await place.reconciled(place.job(state)) == (state, None)
     assert place.readings == []
+
+
+@pytest.mark.parametrize("typed", [A, f"  {A}\n"])
+async def test_an_id_that_a_person_gives_counts_once_the_service_knows_it_as_this_job(place: Place, typed: str) -> None:
+    job = place.job()
+    place.record = httpx.Response(200, json={"generations_by_pk": place.entry(A)})
+    assert await place.reconciler.vouch(job, typed) == A
+    assert place.asked == [A], "the service is asked about the id that was given, once"
+    assert place.store.get(job.id) == job, "whoever asked attaches it"
+
+
+@pytest.mark.parametrize("typed", ["", "  ", "../me", f"{A} {B}", "https://example.org/" + "x" * 200, 7, None])
+async def test_what_is_no_id_is_not_even_asked_about(place: Place, typed: Any) -> None:
+    job = place.job()
+    with pytest.raises(JobError, match=r"is no id of a job at leonardo; copy it from the web app, whole") as caught:
+        await place.reconciler.vouch(job, typed)
+    assert str(caught.value).startswith(repr(typed)[:80] + " is"), "it is repeated, but not at any length"
+    assert caught.value.job == job
+    assert place.asked == []
+
+
+WRONG_IDS: dict[str, tuple[Callable[[Place], httpx.Response], str]] = {
+    "unknown": (lambda place: place.record, "has no job with the id '.*' on this account; nothing was changed"),
+    "refused": (lambda place: httpx.Response(400, json={"error": "no uuid"}), "does not take .* for a job: .*no uuid"),
+    "of another prompt": (
+        lambda place: httpx.Response(200, json={"generations_by_pk": place.entry(A, prompt="a cat")}),
+        "is another job at Leonardo.AI: its prompt is another one; nothing was changed",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_IDS)
+async def test_an_id_that_the_service_does_not_know_as_this_job_is_refused(place: Place, case: str) -> None:
+    job = place.job()
+    reply, words = WRONG_IDS[case]
+    place.record = reply(place)
+    with pytest.raises(JobError, match=words) as caught:
+        await place.reconciler.vouch(job, A)
+    assert A in str(caught.value)
+    assert caught.value.job == job
+    assert place.store.get(job.id) == job
+
+
+async def test_a_service_that_cannot_be_asked_about_an_id_says_nothing_against_it(place: Place) -> None:
+    place.record = httpx.Response(401, json={"error": "Invalid response from authorization hook"})
+    with pytest.raises(AuthError):
+        await place.reconciler.vouch(place.job(), A)
+
+
+@pytest.mark.parametrize("told", [{"status": "DREAMING"}, {"id": None, "prompt": None}])
+async def test_a_record_that_tells_little_is_vouched_for(place: Place, told: dict[str, Any]) -> None:
+    place.record = httpx.Response(200, json={"generations_by_pk": place.entry(A, **told)})
+    assert await place.reconciler.vouch(place.job(), A) == A

@@ -14,7 +14,7 @@ import PIL.Image
 import pytest
 
 from vidnb.errors import MediaError
-from vidnb.media import recordings, video
+from vidnb.media import recordings, tagged, video
 
 
 def level(image: PIL.Image.Image) -> int:
@@ -235,3 +235,13 @@ def test_zeros_where_pictures_should_be_are_said_and_are_not_uploaded(tmp_path: 
     assert re.search(r"It is damaged: \d+ of its 20 frames hold zeros where their pictures should be\.", note)
     with pytest.raises(MediaError, match=r"the clip is damaged: .*; give a whole one"):
         video.verify_input(path, "the clip")
+
+
+def test_words_in_a_file_that_are_no_text_harm_nobody(tmp_path: Path) -> None:
+    copy = tmp_path / "copy.mp4"
+    tagged.write(makers.write(tmp_path / "plain.mp4", frames=2), copy, {"prompt": "KOALA"})
+    copy.write_bytes(copy.read_bytes().replace(b"KOALA", b"KO\xff\xfeA"))
+    assert video.verify_video(copy).frames == 2
+    found = tagged.read(copy)
+    assert found is not None
+    assert found["prompt"].encode() == "KO\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}A".encode()

@@ -86,7 +86,7 @@ class Reconciler:
             status = provider.polled(reply, asked)
         except RejectedError as error:
             raise JobError(f"{provider.title} does not take {plain!r} for a job: {error}", job) from None
-        if status.state is None and status.word == "null record":
+        if status.word == "null record":
             raise JobError(
                 f"{provider.title} has no job with the id {plain!r} on this account; nothing was changed", job
             )

@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vidnb.errors import MediaError
 from vidnb.media.given import is_page, is_text, named
@@ -120,10 +120,17 @@ def opened_container(source: Source, options: dict[str, str] | None = None) -> I
     # An absolute path is never taken for a protocol.
     place = source if isinstance(source, io.BytesIO) else str(Path(source).expanduser().resolve())
     try:
-        with av.open(place, mode="r", format=kind, options=options, metadata_errors="replace") as container:
+        with av.open(place, mode="r", format=kind, options=options, **_any_text()) as container:
             yield container
     except (av.FFmpegError, OSError) as error:
         raise MediaError(f"{named(source)} cannot be read as a video: {error.strerror or error}") from error
+
+
+def _any_text() -> dict[str, Any]:
+    """Return what lets PyAV open a file whose metadata is no text; from 19 on it does so unasked."""
+    import av
+
+    return {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 
 
 @contextmanager

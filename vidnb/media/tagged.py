@@ -60,7 +60,8 @@ def read(path: Source) -> dict[str, Any] | None:
         MediaError: it is no video.
     """
     with opened_container(path) as container:
-        text = str(container.metadata.get("comment") or "")
+        comment = str(container.metadata.get("comment") or "")
+    text = comment.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # PyAV 19 keeps bytes that are no text
     if MARK not in text or len(text) > MOST_BYTES:
         return None
     try:

@@ -19,7 +19,7 @@ from vidnb.clip import Clip
 from vidnb.files import Files
 from vidnb.media import video as videos
 from vidnb.records import Cost, Job, State
-from vidnb.widgets.player import ACTIONS, Player, shown
+from vidnb.widgets.player import ACTIONS, Player, clip_facts
 
 Open = Callable[..., WidgetPage]
 
@@ -81,7 +81,7 @@ def job(**changes: Any) -> Job:
 
 def state(clip: Clip, **changes: Any) -> dict[str, Any]:
     """The traits of a player, with changes to what is shown."""
-    told = shown(clip) | {"video": "data/clip 1.mp4"} | changes
+    told = clip_facts(clip) | {"video": "data/clip 1.mp4"} | changes
     return {"time_s": 0.0, "playing": False, "autoplay": False, "_shown": told, "_flashes": {}, "_actions": []}
 
 
@@ -539,7 +539,7 @@ PRESSES = [
 
 
 def other(clip: Clip, **changes: Any) -> dict[str, Any]:
-    return shown(clip) | {"id": OTHER, "video": "data/clip 1.mp4", "tags": ["x"], **changes}
+    return clip_facts(clip) | {"id": OTHER, "video": "data/clip 1.mp4", "tags": ["x"], **changes}
 
 
 def settle(part: WidgetPage) -> None:
@@ -692,15 +692,15 @@ def test_the_recipe_is_copied_as_code(player: Open, clip: Clip) -> None:
     part.page.evaluate("() => { navigator.clipboard.writeText = async (text) => { window.copied = text; }; }")
     named(part, "Copy recipe").click()
     expect(named(part, "Copied")).to_be_visible()
-    assert part.page.evaluate("() => copied") == shown(clip)["code"]
+    assert part.page.evaluate("() => copied") == clip_facts(clip)["code"]
 
 
 def test_where_the_page_may_not_copy_the_recipe_is_shown_selected(player: Open, clip: Clip) -> None:
     part = player()
     part.page.evaluate("() => { navigator.clipboard.writeText = async () => { throw new Error('denied'); }; }")
     named(part, "Copy recipe").click()
-    expect(part.root.get_by_label("Recipe as Python code")).to_have_value(shown(clip)["code"])
-    assert part.page.evaluate("() => getSelection().toString()") == shown(clip)["code"]
+    expect(part.root.get_by_label("Recipe as Python code")).to_have_value(clip_facts(clip)["code"])
+    assert part.page.evaluate("() => getSelection().toString()") == clip_facts(clip)["code"]
 
 
 @pytest.mark.parametrize(("origin", "word"), [({"replays": True, "imported": True}, "REPLAYED"),
@@ -754,7 +754,7 @@ def test_a_note_is_kept_after_a_pause_and_when_the_clip_changes(player: Open, cl
     note.fill("the light!")
     assert part.wait_for_sent("annotate") == [{"kind": "annotate", "id": job().id, "note": "the light!"}]
     note.fill("the light is good")
-    part.set(_shown=shown(clip) | {"id": "f" * 32, "video": "data/clip 1.mp4", "note": "another"})
+    part.set(_shown=clip_facts(clip) | {"id": "f" * 32, "video": "data/clip 1.mp4", "note": "another"})
     assert part.sent("annotate")[-1] == {"kind": "annotate", "id": job().id, "note": "the light is good"}
     expect(note).to_have_value("another")
 
@@ -773,7 +773,7 @@ def test_a_fresh_row_does_not_disturb_typing_or_the_playhead(player: Open, clip:
     part.say("seek", {"time_s": 0.5})
     at_frame(part, 12)
     part.root.get_by_label("Note").press_sequentially("half a wo")
-    part.set(_shown=shown(clip) | {"video": "data/clip 1.mp4", "rating": 3, "note": ""})
+    part.set(_shown=clip_facts(clip) | {"video": "data/clip 1.mp4", "rating": 3, "note": ""})
     expect(part.root.get_by_label("Note")).to_have_value("half a wo")
     expect(part.root.get_by_role("radio", name="3 stars")).to_be_checked()
     at_frame(part, 12)
@@ -814,7 +814,7 @@ def test_no_clip_is_a_quiet_place_and_a_clip_can_go_away_again(player: Open) -> 
 
 def test_switching_between_two_clips_200_times_leaves_nothing_behind(player: Open, clip: Clip) -> None:
     part = player({"_actions": list(ACTIONS)}, tags=["keeper"])
-    told = shown(clip) | {"tags": ["x"]}
+    told = clip_facts(clip) | {"tags": ["x"]}
     both = [told | {"id": "a" * 32, "video": "data/clip 1.mp4"}, told | {"id": "b" * 32, "video": None}]
     poster = clip.poster
 
@@ -852,7 +852,7 @@ def test_every_control_is_named_readable_and_inside_the_cell(
     part.set(unavailable={"end_frame": "Veo 3 takes no end image. These do: Veo 3.1, Kling 2.5 Turbo and 19 more."})
     named(part, "Frame as end").click(force=True)
     part.shot(f"player-unavailable-{theme}-{width}")
-    part.page.evaluate(CLICK_AT_ONCE, [".vidnb-stars label", shown(clip) | told | {"id": OTHER}])
+    part.page.evaluate(CLICK_AT_ONCE, [".vidnb-stars label", clip_facts(clip) | told | {"id": OTHER}])
     part.shot(f"player-missed-{theme}-{width}")
     assert part.audit() == []
     wide = part.page.evaluate("() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]")

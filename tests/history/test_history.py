@@ -19,7 +19,7 @@ from vidnb.emulator.clips import Scene, render
 from vidnb.errors import StoreError
 from vidnb.files import Files
 from vidnb.history import history as histories
-from vidnb.history.frame import FIRST, THEN, TYPES
+from vidnb.history.frame import AFTER_VARYING, FIRST, TYPES
 from vidnb.history.history import History
 from vidnb.media.video import probe
 from vidnb.records import MISSING, ClipInfo, Cost, Job, State
@@ -81,7 +81,7 @@ def add(store: Store) -> Callable[..., Job]:
 
 def test_an_empty_history_has_every_column_with_its_type(store: Store, files: Files) -> None:
     frame = History(store, files).df
-    assert tuple(frame.columns[:6]) == (*FIRST, *THEN)
+    assert tuple(frame.columns[:6]) == (*FIRST, *AFTER_VARYING)
     assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == TYPES
     assert len(frame) == 0
     assert "No clips yet" in History(store, files)._repr_html_()

@@ -16,7 +16,7 @@ from rows import add_done
 from vidnb.errors import ConfigError
 from vidnb.files import Files
 from vidnb.history import ballot, need
-from vidnb.history.ballot import Candidate, Said
+from vidnb.history.ballot import Candidate, Decision
 from vidnb.history.history import History
 from vidnb.store import Store
 
@@ -41,14 +41,14 @@ def candidates(items: int, seeds: int) -> list[Candidate]:
     return [Candidate(f"{item}-{seed}", f"m{item}", "p", str(seed)) for item in range(items) for seed in range(seeds)]
 
 
-def simulated(strengths: dict[str, float], votes: int, seed: int = 0, ties: float = 0.2) -> list[Said]:
+def simulated(strengths: dict[str, float], votes: int, seed: int = 0, ties: float = 0.2) -> list[Decision]:
     rng = np.random.default_rng(seed)
     found = []
     for _ in range(votes):
         first, second = rng.choice(list(strengths), 2, replace=False)
         wins = rng.random() < 1 / (1 + np.exp(strengths[second] - strengths[first]))
         answer = "0" if rng.random() < ties else "1" if wins else "2"
-        found.append(Said(str(first), str(second), answer))
+        found.append(Decision(str(first), str(second), answer))
     return found
 
 
@@ -120,29 +120,29 @@ def test_what_cannot_be_told_apart_is_said() -> None:
 
 
 def test_an_item_that_never_lost_is_not_infinitely_strong() -> None:
-    result = ballot.count([Said("a", "b", "1")] * 10, ["a", "b"])
+    result = ballot.count([Decision("a", "b", "1")] * 10, ["a", "b"])
     assert all(np.isfinite([row.strength, row.low, row.high]).all() for row in result.standings)
     assert result.standings[0].strength < 6
 
 
 def test_circles_are_said() -> None:
-    votes = [Said("a", "b", "1"), Said("b", "c", "1"), Said("c", "a", "1")] * 4
+    votes = [Decision("a", "b", "1"), Decision("b", "c", "1"), Decision("c", "a", "1")] * 4
     result = ballot.count(votes, ["a", "b", "c"])
     assert result.circle is not None
     assert "These votes go in circles" in str(result)
 
 
 def test_a_habit_for_a_side_is_seen_and_chance_is_not() -> None:
-    habit = ballot.count([Said("a", "b", "1"), Said("b", "a", "1")] * 8, ["a", "b"])
+    habit = ballot.count([Decision("a", "b", "1"), Decision("b", "a", "1")] * 8, ["a", "b"])
     assert "Clip 1 was taken 16 times of 16: a habit for a side" in habit.side
     assert not habit.is_clear
-    fair = ballot.count([Said("a", "b", "1"), Said("a", "b", "2")] * 8, ["a", "b"])
+    fair = ballot.count([Decision("a", "b", "1"), Decision("a", "b", "2")] * 8, ["a", "b"])
     assert fair.side == "Clip 1 was taken 8 times of 16, so no habit for a side."
 
 
 def test_nobody_voted() -> None:
     assert str(ballot.count([], ["a", "b"])).startswith("Nobody has voted yet.")
-    assert [ballot.wanted(items) for items in (2, 3, 64)] == [20, 30, 192]
+    assert [ballot.votes_wanted(items) for items in (2, 3, 64)] == [20, 30, 192]
 
 
 # -- in a folder -------------------------------------------------------------------------------------------------------

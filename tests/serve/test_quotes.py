@@ -17,7 +17,7 @@ from vidnb.client.asynchronous import AsyncClient
 from vidnb.errors import BudgetError, LockedError
 from vidnb.records import Job
 from vidnb.serve.desk import Desk, NoQuoteError, StaleQuoteError
-from vidnb.store.quotes import ANSWERS, HOLDS, QuoteRows
+from vidnb.store.quotes import ANSWERED_FOR, HOLDS, QuoteRows
 from vidnb.store.tables import QUOTES
 
 pytestmark = pytest.mark.anyio
@@ -55,7 +55,7 @@ async def test_unused_quotes_run_out_and_go_and_used_ones_stay_as_long_as_they_m
         assert kept(one) == 3, "the unused one went when a new one came"
         with pytest.raises(NoQuoteError):
             await one.submit(unused)
-        clock.forward(ANSWERS.total_seconds() - 2 * HOUR_S)
+        clock.forward(ANSWERED_FOR.total_seconds() - 2 * HOUR_S)
         await token(one, "a fish")
         assert (await one.submit(used))["jobs"] == order["jobs"]
         assert (await one.submit(last))["jobs"] == late["jobs"]

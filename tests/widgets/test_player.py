@@ -19,7 +19,7 @@ from vidnb.clip import Clip
 from vidnb.emulator import Emulator
 from vidnb.errors import StoreError
 from vidnb.widgets import player as module
-from vidnb.widgets.player import ACTIONS, Player, Pressed, file_name, shown
+from vidnb.widgets.player import ACTIONS, Player, Pressed, clip_facts, file_name
 
 HOSTILE = "<img src=x onerror=alert(1)> ../../etc \u202e\ud800"
 
@@ -330,7 +330,7 @@ def test_words_come_in_the_order_in_which_they_were_given(clips: list[Clip], cli
 def test_hostile_text_can_be_sent_and_names_no_folder(clips: list[Clip]) -> None:
     words = {"model": f"x/{HOSTILE}", "tags": (HOSTILE,), "note": HOSTILE}
     job = replace(clips[0].job, params={"prompt": HOSTILE * 90, "seed": 7}, **words)
-    told = shown(Clip(job, clips[0]._files))
+    told = clip_facts(Clip(job, clips[0]._files))
     json.dumps(told, ensure_ascii=False).encode("utf-8")
     assert len(told["prompt"]) <= 160
     assert set(told["name"]) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")

@@ -27,7 +27,7 @@ async def follow(client: AsyncClient, job: Job, timeout_s: float | None) -> Clip
     Raises:
         typer.Exit: interrupted; what becomes of the job was said.
     """
-    with _shown(job) as show:
+    with _shows_rows(job) as show:
         watcher = asyncio.create_task(_watch(client, job, show))
         try:
             return await client.wait(job, timeout_s, quiet=True)
@@ -76,7 +76,7 @@ def _farewell(job: Job) -> str:
 
 
 @contextlib.contextmanager
-def _shown(job: Job) -> Iterator[Callable[[Job], None]]:
+def _shows_rows(job: Job) -> Iterator[Callable[[Job], None]]:
     """What to call with each new row: on a terminal one live line, else a line for each state."""
     if not console(stderr=True).is_terminal:
         yield _lines()

@@ -54,11 +54,11 @@ def generate(
     if out is not None and not out.parent.is_dir():
         raise ConfigError(f"--out: there is no folder {out.parent}")
     request = {"model": model, "take": take, "fresh": fresh, **values}
-    clip, path = asyncio.run(_made(prompt, request, timeout or None, live, out))
+    clip, path = asyncio.run(_generated(prompt, request, timeout or None, live, out))
     typer.echo(json.dumps(described(clip, path), indent=2) if as_json else str(path))
 
 
-async def _made(
+async def _generated(
     prompt: str | None, request: dict[str, Any], timeout_s: float | None, live: bool, out: Path | None
 ) -> tuple[Clip, Path]:
     from vidnb.cli.following import follow

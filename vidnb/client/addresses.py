@@ -41,9 +41,9 @@ async def fetched(
         value, problem = values[name], None
         try:
             if isinstance(value, list | tuple):
-                found[name] = [await _one(item, public_only) for item in value]
+                found[name] = [await _input_of(item, public_only) for item in value]
             else:
-                found[name] = await _one(value, public_only)
+                found[name] = await _input_of(value, public_only)
         except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             allowed = f"the address cannot be read ({type(error).__name__})"
             said = str(error) or f"it took over {LONGEST_S:.0f} s"
@@ -83,7 +83,7 @@ def is_address(item: Any) -> bool:
     return isinstance(item, str) and item.lower().startswith(("http://", "https://"))
 
 
-async def _one(item: Any, public_only: bool) -> Any:
+async def _input_of(item: Any, public_only: bool) -> Any:
     if isinstance(item, Clip):
         return item.path
     return await _get(item, public_only) if is_address(item) else item

@@ -27,9 +27,9 @@ from vidnb.client import addresses, arguments
 from vidnb.client.budget import PROCESS, Budget, caps, checked_name, of_process
 from vidnb.client.connections import Connections
 from vidnb.client.home import home_of, whole_address, whole_path
-from vidnb.client.pricing import PriceReader
+from vidnb.client.price_reader import PriceReader
 from vidnb.client.runners import Runners, forward
-from vidnb.client.several import One, Several, each, listed
+from vidnb.client.several import JobOrId, Several, each, listed
 from vidnb.clip import Clip, request_in, request_of
 from vidnb.clock import Clock, Sleep
 from vidnb.display.differences import Difference, difference
@@ -300,13 +300,13 @@ class AsyncClient:
     # -- wait --------------------------------------------------------------------------------------------------------
 
     @overload
-    async def wait(self, job: One, timeout_s: float | None = 1800.0, *, quiet: bool = False) -> Clip: ...
+    async def wait(self, job: JobOrId, timeout_s: float | None = 1800.0, *, quiet: bool = False) -> Clip: ...
 
     @overload
     async def wait(self, job: Several, timeout_s: float | None = 1800.0, *, quiet: bool = False) -> list[Clip]: ...
 
     async def wait(
-        self, job: One | Several, timeout_s: float | None = 1800.0, *, quiet: bool = False
+        self, job: JobOrId | Several, timeout_s: float | None = 1800.0, *, quiet: bool = False
     ) -> Clip | list[Clip]:
         """Return the job's clip once it is there; of several jobs the list of their clips, in the same order.
 
@@ -338,7 +338,7 @@ class AsyncClient:
                 display.say(f"Stopped waiting; the job goes on. vidnb.wait({row.id[:8]!r}) waits for it again.")
                 raise
 
-    async def _wait_for_all(self, jobs: list[One], timeout_s: float | None, quiet: bool) -> list[Clip]:
+    async def _wait_for_all(self, jobs: list[JobOrId], timeout_s: float | None, quiet: bool) -> list[Clip]:
         rows = [await self._newest(job) for job in jobs]
         if quiet or not rows:
             return await each(rows, lambda row: self._wait(row, timeout_s, lambda row: None), "have no clip")
@@ -453,12 +453,12 @@ class AsyncClient:
         return await self._newest(row)
 
     @overload
-    async def cancel(self, job: One) -> Job: ...
+    async def cancel(self, job: JobOrId) -> Job: ...
 
     @overload
     async def cancel(self, job: Several) -> Jobs: ...
 
-    async def cancel(self, job: One | Several) -> Job | Jobs:
+    async def cancel(self, job: JobOrId | Several) -> Job | Jobs:
         """Return the cancelled job's row; of several jobs the list of their rows, in the same order.
 
         A job that was not sent yet is simply dropped. At the service it is cancelled where the service can do that.

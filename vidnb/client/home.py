@@ -12,7 +12,7 @@ from vidnb.records import redact
 
 SQLITE = "sqlite:///"
 
-_said: set[tuple[Path, Path]] = set()
+_announced: set[tuple[Path, Path]] = set()
 
 
 def home_of(given: str | Path | None) -> Path:
@@ -39,8 +39,8 @@ def home_in_force() -> Path:
         here = Path.cwd()
     except FileNotFoundError:  # it was removed
         return home
-    if (here / chosen).resolve() != home.resolve() and (here, home) not in _said:
-        _said.add((here, home))
+    if (here / chosen).resolve() != home.resolve() and (here, home) not in _announced:
+        _announced.add((here, home))
         display.say(
             f"The working directory is {here} now; vidnb goes on with the data folder {home}, where it began. "
             "Set VIDNB_HOME, or use vidnb.Client(folder), for another one.",

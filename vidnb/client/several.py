@@ -12,13 +12,13 @@ from vidnb.errors import ConfigError, JobsError, VidnbError
 from vidnb.records import Job
 
 T = TypeVar("T")
-One = Job | Clip | str
+JobOrId = Job | Clip | str
 """A job: its row, its clip or its id."""
-Several = Iterable[Job | Clip] | list[str] | tuple[str, ...] | list[One]
+Several = Iterable[Job | Clip] | list[str] | tuple[str, ...] | list[JobOrId]
 """Several jobs. A plain text is one id, never a sequence of one-letter ids."""
 
 
-def listed(given: Several) -> list[One]:
+def listed(given: Several) -> list[JobOrId]:
     """Return the jobs as a list.
 
     Raises:

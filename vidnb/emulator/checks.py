@@ -176,10 +176,10 @@ def _references(param: Param, value: Any) -> str:
 
 
 def _one_of(values: Any) -> str:
-    return "must be one of: " + ", ".join(_shown(value) for value in values)
+    return "must be one of: " + ", ".join(_plain_text(value) for value in values)
 
 
-def _shown(value: Any) -> str:
+def _plain_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -281,7 +281,7 @@ def _narrowed(rule: Rule, param: Param | None, value: Any) -> str:
     if rule.choices and value not in rule.choices:
         return _one_of(spelled(rule.choices))
     if rule.exclude and value in rule.exclude:
-        return f"must not be {_shown(spelled((value,))[0])}"
+        return f"must not be {_plain_text(spelled((value,))[0])}"
     if rule.max_items is not None and isinstance(value, list) and len(value) > rule.max_items:
         return f"must contain no more than {rule.max_items} elements"
     if rule.min is not None and _number(value) and value < rule.min:

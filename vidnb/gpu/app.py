@@ -103,7 +103,7 @@ class App:
         except TokenTakenError:
             raise RefusedError("this client_token was used for another request before", 409) from None
         self._worker.wake()
-        return JSONResponse(self._told(entry), status_code=201 if is_new else 200)
+        return JSONResponse(self._entry_record(entry), status_code=201 if is_new else 200)
 
     def _check(self, order: Order) -> None:
         """Refuse what cannot be rendered here.
@@ -141,17 +141,17 @@ class App:
         """Return the newest jobs, newest first."""
         asked = request.query_params.get("limit", "50")
         limit = min(int(asked), MOST_LISTED) if asked.isdecimal() else 50
-        return JSONResponse({"jobs": [self._told(entry) for entry in self._queue.recent(limit)]})
+        return JSONResponse({"jobs": [self._entry_record(entry) for entry in self._queue.recent(limit)]})
 
     async def get(self, request: Request) -> Response:
         """Return how a job stands."""
-        return JSONResponse(self._told(self._entry(request)))
+        return JSONResponse(self._entry_record(self._entry(request)))
 
     async def cancel(self, request: Request) -> Response:
         """Return how a job stands once its end is wished for."""
         entry = self._queue.cancel(self._entry(request).id)
         self._worker.wake()
-        return JSONResponse(self._told(entry))
+        return JSONResponse(self._entry_record(entry))
 
     async def content(self, request: Request) -> Response:
         """Return a clip, or the part of it that is asked for."""
@@ -207,7 +207,7 @@ class App:
         }
         return JSONResponse(told)
 
-    def _told(self, entry: Entry) -> dict[str, Any]:
+    def _entry_record(self, entry: Entry) -> dict[str, Any]:
         told: dict[str, Any] = {
             "id": entry.id, "client_token": entry.client_token, "model": entry.wire, "params": dict(entry.params),
             "created_at": entry.created, "state": entry.state,

@@ -29,7 +29,7 @@ def folder_of_user() -> Path:
     return Path(chosen).expanduser().absolute() if chosen else Path.home() / usual
 
 
-def made(folder: Path) -> Path:
+def make(folder: Path) -> Path:
     """Return the folder with its parts, which nobody but the user may look into.
 
     Raises:

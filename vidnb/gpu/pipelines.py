@@ -40,7 +40,7 @@ DARK = 0.002
 
 
 @dataclass
-class Held:
+class LoadedPipeline:
     """The pipeline that is loaded."""
 
     key: tuple[str, str, str]
@@ -64,7 +64,7 @@ class Diffusers:
         self._kind = _kind(torch)
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.backends.cudnn.benchmark = False
-        self._held: Held | None = None
+        self._pipeline: LoadedPipeline | None = None
 
     def device(self) -> dict[str, Any]:
         """Return which card there is, or the processor, with its memory and the versions of what renders."""
@@ -96,7 +96,7 @@ class Diffusers:
         report.phase("loading")
         try:
             pipe = self._loaded(model, recipe, work)
-            frames, sound = self._made(pipe, model, recipe, work, report)
+            frames, sound = self._frames_and_sound(pipe, model, recipe, work, report)
         except self._torch.OutOfMemoryError:
             self._let_go()
             raise FailedError(_too_large(model, work), "memory") from None
@@ -126,10 +126,10 @@ class Diffusers:
         """Return the pipeline for an order; the one that is held where that is it."""
         name = recipe.image if "start_image" in work.images else recipe.text
         key = (str(work.weights), name, work.way)
-        if self._held is None or self._held.key != key:
+        if self._pipeline is None or self._pipeline.key != key:
             self._let_go()
-            self._held = Held(key, self._load(name, recipe, work))
-        pipe = self._held.pipe
+            self._pipeline = LoadedPipeline(key, self._load(name, recipe, work))
+        pipe = self._pipeline.pipe
         if recipe.scheduler:
             pipe.scheduler = self._scheduler(pipe, recipe, work.values)
         return pipe
@@ -173,14 +173,14 @@ class Diffusers:
 
     def _let_go(self) -> None:
         """Give the memory of the loaded pipeline back."""
-        self._held = None
+        self._pipeline = None
         gc.collect()
         if self._kind == "cuda":
             self._torch.cuda.empty_cache()
 
     # -- making
 
-    def _made(
+    def _frames_and_sound(
         self, pipe: Any, model: Model, recipe: Recipe, work: Work, report: Report
     ) -> tuple[list[Image], Sound | None]:
         """Return the frames, and the sound of a model that makes some."""

@@ -58,13 +58,13 @@ class Server:
         self.folder = folder
         self.settings = settings
         self.url = ""
-        self.weights: Mapping[str, Weights] = weights.found(settings.models)
+        self.weights: Mapping[str, Weights] = weights.find(settings.models)
         self._clock = clock or Clock()
         self._closing = contextlib.ExitStack()
 
     def __enter__(self) -> Server:
         with contextlib.ExitStack() as stack:
-            places.made(self.folder)
+            places.make(self.folder)
             stack.enter_context(places.held(self.folder))
             listener = stack.enter_context(_listening(self.settings.port))
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"

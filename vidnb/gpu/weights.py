@@ -32,7 +32,7 @@ class Weights:
     """The class that the checkpoint names."""
 
 
-def found(folders: Sequence[Path]) -> dict[str, Weights]:
+def find(folders: Sequence[Path]) -> dict[str, Weights]:
     """Return what lies in these folders, by the model's id; of two the one in the folder that was named first."""
     weights = {}
     for model in local_models():

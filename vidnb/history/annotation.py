@@ -40,7 +40,7 @@ def _rating(given: Any, problems: list[Problem]) -> int | None:
     if given is None:
         return None
     if not isinstance(given, Integral) or isinstance(given, bool) or given not in RATINGS:
-        problems.append(Problem("rating", _shown(given), "allowed: 1, 2, 3, 4, 5, or None for no rating"))
+        problems.append(Problem("rating", _brief(given), "allowed: 1, 2, 3, 4, 5, or None for no rating"))
         return None
     return int(given)
 
@@ -50,7 +50,7 @@ def _tags(given: Any, problems: list[Problem]) -> tuple[str, ...]:
     given = () if given is None else given
     items = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
     if not all(isinstance(item, str) for item in items):
-        problems.append(Problem("tags", _shown(given), "allowed: texts, or one text with commas between the tags"))
+        problems.append(Problem("tags", _brief(given), "allowed: texts, or one text with commas between the tags"))
         return ()
     parts = (" ".join(part.split()) for item in items for part in storable(item).split(","))
     tags = tuple(dict.fromkeys(part for part in parts if part))
@@ -66,7 +66,7 @@ def _tags(given: Any, problems: list[Problem]) -> tuple[str, ...]:
 
 def _note(given: Any, problems: list[Problem]) -> str:
     if not isinstance(given, str | None):
-        problems.append(Problem("note", _shown(given), "allowed: text"))
+        problems.append(Problem("note", _brief(given), "allowed: text"))
         return ""
     note = storable(given or "")
     if len(note) > NOTE_LENGTH:
@@ -75,6 +75,6 @@ def _note(given: Any, problems: list[Problem]) -> str:
     return note
 
 
-def _shown(value: Any) -> Any:
+def _brief(value: Any) -> Any:
     """A value short enough for a message, whatever it is."""
     return value if isinstance(value, int | float) else f"<{type(value).__name__}>"

@@ -31,7 +31,7 @@ MOST_MORE = 400
 
 
 @dataclass(frozen=True)
-class Said:
+class Decision:
     """One vote: the items of the two clips in the order in which they were shown, and the answer `1`, `2` or `0`."""
 
     first: str
@@ -122,13 +122,13 @@ class Result:
         return f"{taken}, so no habit for a side."
 
 
-def wanted(items: int) -> int:
+def votes_wanted(items: int) -> int:
     """About how many votes a ballot of so many items needs: 20 an item, fewer an item where there are many."""
     each = VOTES_AN_ITEM if items <= MANY_ITEMS else VOTES_AN_ITEM_OF_MANY
     return max(items * each // 2, MANY_ITEMS * VOTES_AN_ITEM // 2 if items > MANY_ITEMS else 0)
 
 
-def count(votes: Sequence[Said], items: Sequence[str], *, rounds: int = ROUNDS) -> Result:
+def count(votes: Sequence[Decision], items: Sequence[str], *, rounds: int = ROUNDS) -> Result:
     """What the votes say of these items.
 
     Raises:
@@ -160,12 +160,12 @@ def count(votes: Sequence[Said], items: Sequence[str], *, rounds: int = ROUNDS) 
         scipy("stats").binomtest(first_taken, len(decided)).pvalue < HABIT_P
     )
     return Result(
-        tuple(standings[at] for at in order), len(known), wanted(len(items)), is_clear, more, _circle(known, items),
-        first_taken, len(decided), has_habit,
+        tuple(standings[at] for at in order), len(known), votes_wanted(len(items)), is_clear, more,
+        _circle(known, items), first_taken, len(decided), has_habit,
     )  # fmt: skip
 
 
-def _outcomes(votes: Iterable[Said], items: Sequence[str]) -> dict[tuple[str, str, str], float]:
+def _outcomes(votes: Iterable[Decision], items: Sequence[str]) -> dict[tuple[str, str, str], float]:
     """How often each outcome of two items came, whichever was shown first: (one, other, `1`, `2` or `0`) -> votes."""
     turned = {"1": "2", "2": "1", "0": "0"}
     found = dict.fromkeys(((a, b, "0") for a, b in itertools.combinations(items, 2)), 0.0)
@@ -208,15 +208,15 @@ def _apart(differences: Any, votes: int) -> tuple[bool, int | None]:
     return False, more if 0 < more <= MOST_MORE else None
 
 
-def _winner(vote: Said) -> str:
+def _winner(vote: Decision) -> str:
     return vote.first if vote.answer == "1" else vote.second
 
 
-def _loser(vote: Said) -> str:
+def _loser(vote: Decision) -> str:
     return vote.second if vote.answer == "1" else vote.first
 
 
-def _circle(votes: Iterable[Said], items: Sequence[str]) -> tuple[str, str, str] | None:
+def _circle(votes: Iterable[Decision], items: Sequence[str]) -> tuple[str, str, str] | None:
     """Three items that beat each other in a circle, each at least twice more often than it lost to the next."""
     lead: Counter[tuple[str, str]] = Counter()
     for vote in votes:

@@ -130,7 +130,7 @@ def flag(name: str, value: Any) -> bool:
     Raises:
         ConfigError: it is neither.
     """
-    return False if value is None else bool(_one(name, {"bool"}, value))
+    return False if value is None else bool(_column_value(name, {"bool"}, value))
 
 
 def field(store: Known, name: str) -> Field:
@@ -144,7 +144,7 @@ def field(store: Known, name: str) -> Field:
         if kind in ("words", "tag") or name == "sweep":
             raise ConfigError(f"jobs cannot be sorted by {name}")
         return Field(column, of="param" if column == "prompt" else "job")
-    return _found(_Kinds(store), name)[0]
+    return _field_and_kinds(_Kinds(store), name)[0]
 
 
 class _Kinds:
@@ -215,7 +215,7 @@ def _term(store: Known, kinds: _Kinds, name: str, value: Any) -> Term:
     if name in TIMES:
         return _bound(name, value, store.clock.utc())
     if name not in FIELDS:
-        field, found = _found(kinds, name)
+        field, found = _field_and_kinds(kinds, name)
         if field.of == "param":
             _check_choices(store, field.name, value)
         return _read(name, field, found, value)
@@ -237,7 +237,7 @@ def _param(store: Known, kinds: _Kinds, name: str, value: Any) -> Term:
     return _read(name, Field(name, of="param"), found, value)
 
 
-def _found(kinds: _Kinds, name: str) -> tuple[Field, set[str]]:
+def _field_and_kinds(kinds: _Kinds, name: str) -> tuple[Field, set[str]]:
     """The param or measure of this name, with the kinds of its values."""
     for plain in (name, name.removeprefix("param_")):
         if (found := kinds.of(plain)) is not None:
@@ -255,7 +255,7 @@ def _read(name: str, field: Field, kinds: set[str], value: Any) -> Term:
     if value is MISSING:
         return Term(field, "any", or_missing=True)
     if "rating" in kinds and not isinstance(value, tuple | list | set | frozenset | range):
-        return Term(field, "between", (_one(name, {"rating"}, value), None))
+        return Term(field, "between", (_column_value(name, {"rating"}, value), None))
     if isinstance(value, tuple):
         return _range(name, field, kinds, value)
     if isinstance(value, range) and value.step == 1 and kinds <= {"int", "rating"} and len(value):
@@ -274,7 +274,7 @@ def _all_of(name: str, field: Field, kinds: set[str], values: list[Any]) -> Term
             raise ConfigError(f"{name}: give one time, or a range (from, to)")
         return Term(field, "between", span(name, values[0]))
     or_missing = any(value is MISSING or value is None for value in values)
-    read = tuple(_one(name, kinds, value) for value in values if value is not MISSING and value is not None)
+    read = tuple(_column_value(name, kinds, value) for value in values if value is not MISSING and value is not None)
     tests = {"part": "part", "id": "starts", "tag": "tag", "words": "words"}
     (test,) = {tests.get(kind, "any") for kind in kinds} if len(kinds) == 1 else {"any"}
     if test == "tag" and or_missing:
@@ -307,7 +307,7 @@ def _checked_range(name: str, field: Field, low: Any, high: Any, value: Any) -> 
     return Term(field, "between", (low, high))
 
 
-def _one(name: str, kinds: set[str], value: Any) -> Any:
+def _column_value(name: str, kinds: set[str], value: Any) -> Any:
     """One value as the column has it."""
     if isinstance(value, State):
         return value.value

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vidnb.store.scan import Of, Scan
+from vidnb.store.scan import ColumnKind, Scan
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,11 +71,11 @@ TYPES = {
 """Columns that are always there, with their types: numbers, truth values and texts know "not given" apart."""
 
 FIRST = ("id", "model", "seed")
-THEN = ("rating", "cost", "cost_unit")
+AFTER_VARYING = ("rating", "cost", "cost_unit")
 """Between the two stands what varies: a person looks at the first screen of a frame."""
 MAY_VARY = ("emulated", "state", "take")
 
-ASKED = ("prompt", "seed", "motion_strength", "resolution", "width_px", "height_px", "duration_s")
+ALWAYS_SHOWN = ("prompt", "seed", "motion_strength", "resolution", "width_px", "height_px", "duration_s")
 """Params that always have a column."""
 LONG = {"prompt", "negative_prompt", "prompt_enhance_instruction"}
 """Texts of which hardly two are the same: no categories."""
@@ -111,10 +111,10 @@ def frame(columns: Columns) -> pd.DataFrame:
     found |= _derived(columns, found)
     given = {}
     for name, kind in zip(scanned.param_names, scanned.param_kinds, strict=True):
-        shown = f"param_{name}" if name in TYPES and name not in ASKED else name
+        shown = f"param_{name}" if name in TYPES and name not in ALWAYS_SHOWN else name
         given[shown] = columns.param(name, kind)
     rows = len(found["job_id"])
-    for name in ASKED:
+    for name in ALWAYS_SHOWN:
         if name not in given:
             given[name] = pd.Series(pd.array([None] * rows, dtype=TYPES[name]))
     free = sorted(name for name in given if name not in TYPES and not given[name].isna().all())
@@ -122,16 +122,16 @@ def frame(columns: Columns) -> pd.DataFrame:
         kinds = " and ".join(scanned.mixed[name])
         # The caller's line is not known here; the message says which column it is.
         warnings.warn(f"param {name!r} has values of different kinds ({kinds}): shown as text", stacklevel=2)
-    found |= {name: given[name] for name in (*ASKED, *free)}
+    found |= {name: given[name] for name in (*ALWAYS_SHOWN, *free)}
     names = _ordered(found, free)
     return pd.DataFrame({name: found[name] for name in names}, copy=False)
 
 
 def _ordered(found: Mapping[str, pd.Series], free: list[str]) -> list[str]:
     """The names of the columns: what a person looks at first stands first."""
-    asked = [name for name in (*ASKED, *free) if name not in FIRST]
+    asked = [name for name in (*ALWAYS_SHOWN, *free) if name not in FIRST]
     varying = [name for name in (*asked, *MAY_VARY) if name in found and _varies(found[name])]
-    return list(dict.fromkeys((*FIRST, *varying, *THEN, *asked, *TYPES)))
+    return list(dict.fromkeys((*FIRST, *varying, *AFTER_VARYING, *asked, *TYPES)))
 
 
 def _varies(values: pd.Series) -> bool:
@@ -207,7 +207,7 @@ class Columns:
         if dtype is None:
             is_free = name in LONG or kind != "text"
             return self.series(stored, "string" if is_free else "category")
-        wanted = TYPES.get(name, dtype) if name in ASKED else dtype
+        wanted = TYPES.get(name, dtype) if name in ALWAYS_SHOWN else dtype
         values = self.series(stored, dtype)
         try:
             return values if wanted == dtype or wanted not in ("Int64", "Float64") else values.astype(wanted)
@@ -243,7 +243,7 @@ class Columns:
         import pandas as pd
         import pyarrow as pa
 
-        kind: Of = self._kinds[name]
+        kind: ColumnKind = self._kinds[name]
         types = {
             "int": pa.int64(), "real": pa.float64(), "bool": pa.bool_(), "text": pa.string(),
             "time": pa.timestamp("us", "UTC"),

@@ -157,7 +157,7 @@ class Ballot:
             ConfigError: evalica is missing (`vidnb[stats]`).
         """
         item = self._item
-        said = [ballot.Said(item[vote.first], item[vote.second], vote.answer) for vote in self._votes()]
+        said = [ballot.Decision(item[vote.first], item[vote.second], vote.answer) for vote in self._votes()]
         return ballot.count([vote for vote in said if vote.first != vote.second], self.items)
 
     @property

@@ -22,7 +22,7 @@ log = logging.getLogger("vidnb")
 TRIES = 5
 EARLY_S = 3.0
 """A link that ends within so many seconds may have ended when its first byte is asked for."""
-PREVIEW_S, PREVIEW_BYTES = 5.0, 2**20
+PREVIEW_TIMEOUT_S, PREVIEW_BYTES = 5.0, 2**20
 MOST_OUTPUTS = 16
 """So many further clips of one job are fetched: no service makes more at once, and a list may be endless."""
 
@@ -108,7 +108,7 @@ class Downloader:
             return None
         picture = bytearray()
         try:
-            async with asyncio.timeout(PREVIEW_S), lane.wire.download(where, once=True) as body:
+            async with asyncio.timeout(PREVIEW_TIMEOUT_S), lane.wire.download(where, once=True) as body:
                 async for chunk in body:
                     picture += chunk
                     if len(picture) > PREVIEW_BYTES:

@@ -71,7 +71,7 @@ def _is_alive(name: str, proc: Path) -> bool | None:
         return False
     except OSError:  # it lives and belongs to somebody else
         pass
-    state, started = _told(process.pid, proc)
+    state, started = _state_and_start(process.pid, proc)
     if started != UNKNOWN and process.started not in (started, UNKNOWN):
         return False  # its number was given to another process
     return state != "Z"  # one that has ended, and that its parent did not look after
@@ -92,10 +92,10 @@ def _this(pid: int, proc: Path) -> Process:
         namespace = (proc / "self/ns/pid").readlink().name.strip("pid:[]")
     except OSError:
         boot = namespace = UNKNOWN
-    return Process(socket.gethostname(), boot, namespace, pid, _told(pid, proc)[1])
+    return Process(socket.gethostname(), boot, namespace, pid, _state_and_start(pid, proc)[1])
 
 
-def _told(pid: int, proc: Path) -> tuple[str, str]:
+def _state_and_start(pid: int, proc: Path) -> tuple[str, str]:
     """Return the state of a process and when it began, as far as this system tells."""
     try:
         # The second field is the program's name in brackets, which may hold anything.

@@ -1,8 +1,8 @@
 """What a job would cost and how long it will take, from the data folder's own jobs, the services' lists, the catalogue.
 
 Nothing here asks a service: what was charged and how long it took before is known to the store, and so is a list of
-prices that `pricelist` read; what a vendor publishes elsewhere is known to the catalogue. Where none of them knows, the
-answer is "unknown", never a guess.
+prices that `listed_prices` read; what a vendor publishes elsewhere is known to the catalogue. Where none of them
+knows, the answer is "unknown", never a guess.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from vidnb.records import Cost, Expectation, Job, Quote, State
 
 if TYPE_CHECKING:
     from vidnb.store import Charge, Store
-    from vidnb.store.pricelists import KeptPrices
+    from vidnb.store.kept_prices import KeptPrices
 
 NOTHING = Cost(0.0, "USD")
 EMULATED = Quote(NOTHING, "exact", "emulated: nothing is charged")
@@ -113,13 +113,13 @@ def listed(store: Store, job: Job) -> Quote | None:
 
 def _kept(store: Store, provider: str) -> KeptPrices | None:
     """Return the list of a provider that was read last; the database is asked only where a provider has such a list."""
-    from vidnb.store import pricelists  # who has a store has paid for the import
+    from vidnb.store import kept_prices  # who has a store has paid for the import
 
     try:
         has_list = providers.get(provider).listed_prices([]) is not None
     except ConfigError:  # a plug-in that is gone or broken
         return None
-    return pricelists.read(store, provider) if has_list else None
+    return kept_prices.read(store, provider) if has_list else None
 
 
 def _listed(model: Model, params: Mapping[str, Any], inputs: Mapping[str, int], kept: KeptPrices) -> Quote:

@@ -43,7 +43,7 @@ class Samples:
     rows: list[tuple[int, int, int, int]]
     packed: bytes | None = None
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """The same as JSON can carry it, without the pictures."""
         return {
             "codec": self.codec,

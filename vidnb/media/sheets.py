@@ -31,7 +31,7 @@ class Sheet:
     width: int
     height: int
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """Where the frames lie in the picture."""
         return {"tiles": self.tiles, "columns": self.columns, "width": self.width, "height": self.height}
 

@@ -96,7 +96,7 @@ def parsed(content: bytes) -> Any:
         return None
 
 
-class Held:
+class InlineBody:
     """A clip that came within an answer, as the chunks of a body.
 
     Args:

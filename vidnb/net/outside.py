@@ -42,7 +42,7 @@ class Outside(httpx.AsyncBaseTransport):
         if self._sockets.proxy_of(request.url):
             return await self._sockets.handle_async_request(request)
         name = request.url.raw_host.decode("ascii")
-        *others, last = await _found(name, request.url.port or 443)
+        *others, last = await _resolved(name, request.url.port or 443)
         for address in others:
             try:
                 return await self._sockets.handle_async_request(_pinned(request, name, address))
@@ -55,7 +55,7 @@ class Outside(httpx.AsyncBaseTransport):
         await self._sockets.aclose()
 
 
-async def _found(name: str, port: int) -> list[str]:
+async def _resolved(name: str, port: int) -> list[str]:
     """Return what a name stands for now, in the order of the system.
 
     Raises:

@@ -73,7 +73,7 @@ class Sockets(httpx.AsyncBaseTransport):
         except (ValueError, httpx.InvalidURL):
             problem = f"it is no address of a proxy; write {SCHEMES[0]}://host:port"
         # Raised out here: the library's own error repeats the address, password included.
-        raise ConfigError(f"{_variable_of(proxy)}={shown(proxy)}: {problem}")
+        raise ConfigError(f"{_variable_of(proxy)}={without_login(proxy)}: {problem}")
 
 
 def proxies() -> dict[str, str]:
@@ -90,7 +90,7 @@ def proxies() -> dict[str, str]:
         parts = _parts(proxy)
         if parts is None or parts.scheme.lower() not in SCHEMES:
             raise ConfigError(
-                f"{_variable_of(given)}={shown(proxy)}: it is no address of a proxy that can be used; write "
+                f"{_variable_of(given)}={without_login(proxy)}: it is no address of a proxy that can be used; write "
                 f"{SCHEMES[0]}://host:port ({', '.join(SCHEMES)})"
             )
         found[scheme] = proxy
@@ -140,7 +140,7 @@ def _is_there(path: str, what: Callable[[Path], bool]) -> bool:
         return False
 
 
-def shown(proxy: str) -> str:
+def without_login(proxy: str) -> str:
     """Return a proxy's address without user and password."""
     parts = _parts(proxy)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts is not None else "(an address)"

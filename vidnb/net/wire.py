@@ -26,7 +26,7 @@ from httpx_retries import Retry, RetryTransport
 
 from vidnb.errors import RateLimitError, TransportError
 from vidnb.net import answers
-from vidnb.net.answers import Body, Held, content_of, parsed
+from vidnb.net.answers import Body, InlineBody, content_of, parsed
 from vidnb.net.gate import Ask, Gate
 from vidnb.net.handshake import proves_itself
 from vidnb.net.sockets import Sockets
@@ -242,7 +242,7 @@ class Wire:
         )  # fmt: skip
 
     @asynccontextmanager
-    async def download(self, url: str | Link, *, once: bool = False) -> AsyncIterator[Body | Held]:
+    async def download(self, url: str | Link, *, once: bool = False) -> AsyncIterator[Body | InlineBody]:
         """The chunks of a file that the provider linked to.
 
         The key goes along only for a path on the provider's own host, and not to where that redirects.
@@ -257,7 +257,7 @@ class Wire:
         link = url if isinstance(url, Link) else Link(url)
         del url  # a traceback with locals shows the link, which hides its signature
         if link.content is not None or link.is_data:
-            yield Held(link)
+            yield InlineBody(link)
             return
         async with self._transfer_turns.turn() as end:
             response = await self._opened(link, ONCE if once else DOWNLOAD)

@@ -7,7 +7,7 @@ from typing import Any
 
 from vidnb.catalog import MEDIA_KINDS, Model, Param
 from vidnb.errors import MediaError, Problem
-from vidnb.params.values import shown
+from vidnb.params.values import brief
 from vidnb.records import MediaFile, RemoteMedia
 
 Media = MediaFile | RemoteMedia
@@ -39,7 +39,7 @@ def _file(model: Model, param: Param, item: Any, problems: list[Problem]) -> Med
         read = pictures.image_file if param.kind in ("image", "images") else recordings.media_file
         file: MediaFile = item if isinstance(item, MediaFile) else read(item)
     except (MediaError, OSError) as error:
-        problems.append(Problem(param.name, shown(item), str(error)))
+        problems.append(Problem(param.name, brief(item), str(error)))
         return None
     problems += _limits(model, param, file)
     return file

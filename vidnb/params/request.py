@@ -21,7 +21,7 @@ from vidnb.catalog import MEDIA_KINDS, Model, Rule, words
 from vidnb.errors import OlderFormWarning, ParamsError, Problem
 from vidnb.params.inputs import Media, identity, read_inputs
 from vidnb.params.sizes import resolve_size
-from vidnb.params.values import checked, is_given, shown
+from vidnb.params.values import brief, checked, is_given
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def draft(
     dropped = {}
     for name, value in unknown.items():
         if unsupported == "drop" and catalog.load().having(name):
-            dropped[name] = shown(value)
+            dropped[name] = brief(value)
         else:
             problems.append(_unknown(model, name, value))
     media = read_inputs(model, given, problems)
@@ -140,14 +140,14 @@ def _unknown(model: Model, name: str, value: Any) -> Problem:
         advice = f"Models that have it: {', '.join(others[:6])}{' ...' if len(others) > 6 else ''}"
     else:
         advice = f"It takes {', '.join(model.params)}"
-    return Problem(name, shown(value), "this model does not have this param", advice)
+    return Problem(name, brief(value), "this model does not have this param", advice)
 
 
 def _wrong_mode(model: Model, mode: str, values: Mapping[str, Any], problems: list[Problem]) -> None:
     for name in list(values):
         if name in model.params and not model.takes(name, mode):
             only = "a start_image" if "image" in model.params[name].modes else "no start_image"
-            problems.append(Problem(name, shown(values[name]), f"this model takes it only with {only}"))
+            problems.append(Problem(name, brief(values[name]), f"this model takes it only with {only}"))
 
 
 def _fill_defaults(model: Model, mode: str, values: dict[str, Any]) -> None:
@@ -182,7 +182,7 @@ def _broken(rule: Rule, values: Mapping[str, Any]) -> list[Problem]:
     found = [Problem(name, None, f"required {why}") for name in rule.require if name not in there]
     if rule.require_any and not there & set(rule.require_any):
         found.append(Problem(" or ".join(rule.require_any), None, f"one of them is required {why}"))
-    found += [Problem(name, shown(values[name]), f"not allowed {why}") for name in rule.forbid if name in there]
+    found += [Problem(name, brief(values[name]), f"not allowed {why}") for name in rule.forbid if name in there]
     if rule.refuse:
         found.append(
             Problem(" with ".join(rule.when), tuple(values.get(name) for name in rule.when), "not allowed", why)

@@ -246,8 +246,8 @@ def _older_form(model: Model, param: Param, value: Any) -> Iterator[str]:
         yield f"{model.id}: {param.name} has the form of an older vendor page. {param.note}"
 
 
-def shown(value: Any) -> Any:
+def brief(value: Any) -> Any:
     """A value short enough, and safe enough, for a message or a row."""
     if isinstance(value, str | int | float | bool | None):
         return value
-    return f"<{type(value).__name__}>" if not isinstance(value, list | tuple) else [shown(item) for item in value]
+    return f"<{type(value).__name__}>" if not isinstance(value, list | tuple) else [brief(item) for item in value]

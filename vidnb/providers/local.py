@@ -152,7 +152,7 @@ class Local(Provider):
         """Return the error behind a refusal; its HTTP status decides."""
         text = clean(text_at(reply.json, "error", "message"))
         kind = _kind(reply)
-        return error(self, kind, f"{_told(kind)} (HTTP {reply.status_code}){f': {text}' if text else ''}", reply)
+        return error(self, kind, f"{_reason(kind)} (HTTP {reply.status_code}){f': {text}' if text else ''}", reply)
 
     def _read(self, reply: Reply) -> Reply:
         if not isinstance(reply.json, dict) or not 200 <= reply.status_code < 300:
@@ -209,7 +209,7 @@ def _remote_job(remote: Any) -> RemoteJob | None:
     )  # fmt: skip
 
 
-def _told(kind: type[ProviderError]) -> str:
+def _reason(kind: type[ProviderError]) -> str:
     return {
         AuthError: "the job server refuses the token: it is that of another server, or of an earlier one; start the "
         "server as yourself on this machine, or set VIDNB_GPU_TOKEN to the token that it shows",

@@ -318,7 +318,7 @@ def _remote_job(prediction: Any) -> RemoteJob | None:
         return None
     slug, given = text_at(prediction, "model"), dig(prediction, "input")
     models = [model for model in catalog.load().values() if model.provider == Replicate.name and model.wire == slug]
-    told = dict(_told(models[0], given)) if models and isinstance(given, dict) else {}
+    told = dict(_params_of(models[0], given)) if models and isinstance(given, dict) else {}
     has_start = next((given.get(p.wire) for p in _inputs(models, "start_image")), None) if told else None
     return RemoteJob(
         remote_id,
@@ -332,7 +332,7 @@ def _remote_job(prediction: Any) -> RemoteJob | None:
     )
 
 
-def _told(model: Model, given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _params_of(model: Model, given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield what an entry's input says, under vidnb's names."""
     for name, param in model.params.items():
         value = given.get(param.wire or name)

@@ -19,7 +19,7 @@ from pydantic_core import from_json, to_json
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.errors import VidnbError
 from vidnb.serve.desk import LONGEST_WAIT_S, MOST_ROWS, Desk
-from vidnb.serve.refusals import Fault, RefusedError, malformed, nearest, refused, shown
+from vidnb.serve.refusals import Fault, RefusedError, brief, malformed, nearest, refused
 from vidnb.serve.shapes import Asked, ModelsWanted, Order, QuoteWanted, Text
 
 PURSE = "programs"
@@ -81,7 +81,7 @@ async def _answered(text: str) -> Any:
         do, asked = question(text)
         async with AsyncClient() as client:
             try:
-                return await _asked(Desk(client, PURSE), do, asked)
+                return await _answer(Desk(client, PURSE), do, asked)
             finally:
                 await client.leave()  # a submit that was begun has its reply
     except VidnbError as error:
@@ -103,7 +103,7 @@ def question(text: str) -> tuple[str, Any]:
     do = given.pop("do", None) if isinstance(given, dict) else None
     if not isinstance(do, str) or do not in QUESTIONS:
         allowed = f"allowed: {', '.join(nearest(str(do), QUESTIONS))}"
-        fault = Fault(field="do", given=shown(do), allowed=allowed, advice="")
+        fault = Fault(field="do", given=brief(do), allowed=allowed, advice="")
         raise RefusedError(HTTPStatus.BAD_REQUEST, "params", f"ask as {EXAMPLE}", problems=[fault])
     try:
         return do, QUESTIONS[do].model_validate_json(to_json(given))
@@ -111,7 +111,7 @@ def question(text: str) -> tuple[str, Any]:
         raise malformed(error, QUESTIONS[do]) from None
 
 
-async def _asked(desk: Desk, do: str, asked: Any) -> Any:
+async def _answer(desk: Desk, do: str, asked: Any) -> Any:
     match do:
         case "models":
             return {"models": desk.models(asked.query, asked.provider, asked.mode)}

@@ -138,7 +138,7 @@ class Desk:
         entry = _entry(model)
         if not 1 <= takes <= MOST_TAKES:
             raise ParamsError(entry.id, [Problem("takes", takes, f"allowed: 1 to {MOST_TAKES}")])
-        given = _given(entry, prompt, values or {}, images or {})
+        given = _quote_values(entry, prompt, values or {}, images or {})
         request = params.validate(entry, await addresses.fetched(entry, given, public_only=True))
         for item in (item for items in request.media.values() for item in items):
             if isinstance(item, MediaFile):
@@ -253,7 +253,7 @@ class Desk:
     def status(self, jobs: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """Return how these jobs stand; without ids all that are not at their end."""
         rows = [self.client.job(one) for one in jobs] if jobs else self.client.store.unfinished()
-        return [self._told(row) for row in rows]
+        return [self._job_facts(row) for row in rows]
 
     async def wait(self, job: str, max_s: float = LONGEST_WAIT_S) -> dict[str, Any]:
         """Return how a job stands once it is at its end, or after this many seconds, at most 25."""
@@ -261,7 +261,7 @@ class Desk:
         if row.is_moving:
             with suppress(VidnbError):
                 await self.client.wait(row, min(max(0.0, max_s), LONGEST_WAIT_S), quiet=True)
-        return self._told(self.client.job(row.id))
+        return self._job_facts(self.client.job(row.id))
 
     def clip(self, job: str) -> dict[str, Any]:
         """Return where a finished clip and its poster lie on this machine, and what was measured of it.
@@ -301,14 +301,14 @@ class Desk:
                 f"job {row.id[:8]} was sent and cannot be taken back{note}. It goes on, and its cost counts; a person "
                 f"can end it here, whatever the service still does: vidnb settle {row.id[:8]} --give-up", row
             )  # fmt: skip
-        return self._told(await self.client.cancel(row))
+        return self._job_facts(await self.client.cancel(row))
 
     def history(self, filters: Mapping[str, Any] | None = None, limit: int = 20) -> dict[str, Any]:
         """Return the newest jobs that the filters of `vidnb.history` leave, and how many there are in all."""
         if not limit >= 1:
             raise ConfigError(f"limit={limit}: allowed: 1 to {MOST_ROWS}")
         found = self.client.history(**{name: _filter(value) for name, value in (filters or {}).items()})
-        return {"all": len(found), "jobs": [self._told(job) for job in found.newest(min(limit, MOST_ROWS)).jobs]}
+        return {"all": len(found), "jobs": [self._job_facts(job) for job in found.newest(min(limit, MOST_ROWS)).jobs]}
 
     def compare(self, jobs: Iterable[str]) -> dict[str, Any]:
         """Return the path of a picture with a frame of each clip beside the others, labelled by what differs."""
@@ -341,13 +341,13 @@ class Desk:
                 continue
             how = f"vidnb settle {row.id[:8]} --give-up, --send-again or --remote-id ID"
             if self.client.clock.monotonic() - began > LONGEST_LOOK_S:
-                undecided.append(self._told(row) | {"how": f"not looked for yet: reconcile again. Or: {how}"})
+                undecided.append(self._job_facts(row) | {"how": f"not looked for yet: reconcile again. Or: {how}"})
                 continue
             try:
                 await self.client.reconcile(row)
             except VidnbError as error:
                 how = f"the service could not be asked ({error}): reconcile again later. Or: {how}"
-            told = self._told(newest := self.client.job(row.id))
+            told = self._job_facts(newest := self.client.job(row.id))
             if newest.state is State.AMBIGUOUS:
                 undecided.append(told | {"how": how})
             else:
@@ -356,7 +356,7 @@ class Desk:
 
     # -- in JSON -----------------------------------------------------------------------------------------------------
 
-    def _told(self, job: Job) -> dict[str, Any]:
+    def _job_facts(self, job: Job) -> dict[str, Any]:
         """A job as a program reads it; no key, account or link of the service is in it."""
         error = job.error or {}
         told: dict[str, Any] = {
@@ -410,7 +410,7 @@ def _entry(model: str) -> Model:
         raise ParamsError(model, [Problem("model", model, str(error))]) from None
 
 
-def _given(entry: Model, prompt: str, values: Mapping[str, Any], images: Mapping[str, Any]) -> dict[str, Any]:
+def _quote_values(entry: Model, prompt: str, values: Mapping[str, Any], images: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a quote in one, each path checked, wherever it was given.
 
     Raises:

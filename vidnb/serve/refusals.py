@@ -139,7 +139,7 @@ def _malformed(told: Any, model: type[BaseModel]) -> Fault:
         options = [option.strip("'") for option in re.split(r", | or ", told["ctx"]["expected"])]
         meant = OTHER_WORDS.get(str(given).lower(), str(given))  # what services call a state
         allowed = f"allowed: {', '.join(nearest(meant, options))}"
-    return Fault(field=field, given="" if told["type"] == "missing" else shown(given), allowed=allowed, advice=advice)
+    return Fault(field=field, given="" if told["type"] == "missing" else brief(given), allowed=allowed, advice=advice)
 
 
 def nearest(given: str, options: Iterable[str]) -> list[str]:
@@ -147,7 +147,7 @@ def nearest(given: str, options: Iterable[str]) -> list[str]:
     return sorted(options, key=lambda option: -difflib.SequenceMatcher(None, given[:60].lower(), option).ratio())
 
 
-def shown(value: object) -> str:
+def brief(value: object) -> str:
     """Return a value in a few characters, whatever it is."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
@@ -159,5 +159,5 @@ def shown(value: object) -> str:
 
 
 def _fault(problem: Problem) -> Fault:
-    given = "" if problem.given is None else shown(problem.given)
+    given = "" if problem.given is None else brief(problem.given)
     return Fault(field=problem.field, given=given, allowed=problem.allowed, advice=problem.advice)

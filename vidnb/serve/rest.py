@@ -57,7 +57,7 @@ Handler = Callable[[Desk, Request], Awaitable[BaseModel | Response]]
 
 
 async def list_models(desk: Desk, request: Request) -> BaseModel:
-    wanted = _asked(shapes.ModelsWanted, request)
+    wanted = _query_values(shapes.ModelsWanted, request)
     found = await _understood(desk.models, wanted.query, wanted.provider, wanted.mode)
     return shapes.Models.model_validate({"models": found})
 
@@ -82,7 +82,7 @@ async def create_jobs(desk: Desk, request: Request) -> Response:
 
 
 async def list_jobs(desk: Desk, request: Request) -> BaseModel:
-    wanted = _asked(shapes.JobsWanted, request)
+    wanted = _query_values(shapes.JobsWanted, request)
     given = wanted.model_dump(exclude={"limit"})
     filters = {name: value for name, value in given.items() if value}
     found = await _understood(desk.history, filters, wanted.limit)
@@ -90,7 +90,7 @@ async def list_jobs(desk: Desk, request: Request) -> BaseModel:
 
 
 async def get_job(desk: Desk, request: Request) -> BaseModel:
-    wanted, job = _asked(shapes.JobWanted, request), request.path_params["job"]
+    wanted, job = _query_values(shapes.JobWanted, request), request.path_params["job"]
     if wanted.wait_s:
         waiting = asyncio.ensure_future(desk.wait(job, wanted.wait_s))
         stopping = asyncio.ensure_future(request.app.state.stopping.wait())
@@ -108,7 +108,7 @@ async def cancel_job(desk: Desk, request: Request) -> BaseModel:
 
 
 async def get_clip(desk: Desk, request: Request) -> Response:
-    clip, output = await _done(desk, request), _asked(shapes.ClipWanted, request).output
+    clip, output = await _done(desk, request), _query_values(shapes.ClipWanted, request).output
     if output > len(clip.outputs):
         raise RefusedError(HTTPStatus.NOT_FOUND, "not_found", f"the job has {1 + len(clip.outputs)} clips, from 0 on")
     clip = [clip, *clip.outputs][output]
@@ -341,7 +341,7 @@ async def _sent(model: type[M], request: Request) -> M:
         raise malformed(error, model) from None
 
 
-def _asked(model: type[M], request: Request) -> M:
+def _query_values(model: type[M], request: Request) -> M:
     """Return what stands after the question mark.
 
     Raises:

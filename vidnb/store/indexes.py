@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Index, TextClause, text
 
 from vidnb.store.tables import (
+    ANNOTATED,
     CELLS,
     CHARGED,
     EVENTS,
@@ -19,7 +20,6 @@ from vidnb.store.tables import (
     METADATA,
     REPLAYS,
     RESERVATIONS,
-    SAID,
     SLOTS,
     TRASHED,
     UNFINISHED,
@@ -43,7 +43,7 @@ _partial("ix_jobs_unfinished", UNFINISHED, JOBS.c.created_at)
 _partial("ix_jobs_seeded_hash", SEEDED, JOBS.c.seeded_hash)
 _partial("ix_jobs_replays", REPLAYS, JOBS.c.recipe_hash)
 _partial("ix_jobs_trashed", TRASHED, JOBS.c.id)
-_partial("ix_jobs_said", SAID, JOBS.c.id)
+_partial("ix_jobs_said", ANNOTATED, JOBS.c.id)
 _partial("ix_jobs_rating", RATED, JOBS.c.rating, JOBS.c.created_at, JOBS.c.id)
 _partial("ix_jobs_charged", CHARGED, JOBS.c.model, JOBS.c.created_at)
 _partial("ix_reservations_unpriced", UNPRICED, RESERVATIONS.c.job_id)

@@ -32,16 +32,16 @@ from sqlalchemy.sql.functions import GenericFunction
 
 from vidnb.records import TERMINAL, TRANSITIONS, State, storable
 from vidnb.store.tables import (
-    ANSWERS,
+    ANNOTATED,
     CELLS,
     CHARGED,
     EVENTS,
     JOB_COLUMNS,
     JOBS,
     LIVE,
+    REPLAYED_CLIPS,
     RESERVATIONS,
     ROW_COLUMNS,
-    SAID,
     UNFINISHED,
     UNPRICED,
     UPLOADS,
@@ -65,7 +65,7 @@ IS_FIRST_OR_OWN = or_(bindparam("take") == 0, JOBS.c.take == bindparam("take"))
 """A job whose seed was drawn is the first take of the recipe that names this seed, and that of its own number, too:
 whoever asks for a job again with its seed and its take means that job."""
 REPLAYED = (
-    JOB.where(ANSWERS)
+    JOB.where(REPLAYED_CLIPS)
     .where(
         or_(
             and_(JOBS.c.recipe_hash == bindparam("recipe_hash"), JOBS.c.take == bindparam("take")),
@@ -231,7 +231,7 @@ def like(params: Mapping[str, Any]) -> list[ColumnElement[bool]]:
 def tagged(tag: str) -> ColumnElement[bool]:
     """Whether the job has this tag."""
     return and_(
-        SAID, or_(false(), *(has_text(JOBS.c.tags, start + json_text(tag)) for start in "[," if "," not in tag))
+        ANNOTATED, or_(false(), *(has_text(JOBS.c.tags, start + json_text(tag)) for start in "[," if "," not in tag))
     )
 
 
@@ -261,7 +261,7 @@ def worded(words: str) -> ColumnElement[bool]:
         starts = [start + json_text(one)[1:-1] for one in spelled for start in ('"', " ")]
         found += [tags.contains(start, autoescape=True) for start in starts]
     # Few jobs have tags or notes: they are found by an index of their own, and all others need no look at their row.
-    return or_(in_prompt(words), JOBS.c.id.in_(select(JOBS.c.id).where(SAID, or_(*found))))
+    return or_(in_prompt(words), JOBS.c.id.in_(select(JOBS.c.id).where(ANNOTATED, or_(*found))))
 
 
 def json_text(value: Any) -> str:

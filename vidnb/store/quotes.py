@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 HOLDS = timedelta(days=7)
 """So long clips can be ordered from a quote."""
-ANSWERS = timedelta(days=90)
+ANSWERED_FOR = timedelta(days=90)
 """So long at least the same token answers with the same jobs."""
 TIDY_EVERY_S = 24 * 3600.0
 
@@ -77,7 +77,7 @@ class QuoteRows:
             rows = connection.execute(select(QUOTES).where(QUOTES.c.created_at < now - HOLDS)).all()
         old = [KeptQuote(row.token, row.body, tuple(row.job_ids), row.created_at) for row in rows]
         # Whoever ordered did so while the quote held.
-        gone = [one.token for one in old if one.created_at < now - HOLDS - ANSWERS or not self.was_used(one)]
+        gone = [one.token for one in old if one.created_at < now - HOLDS - ANSWERED_FOR or not self.was_used(one)]
         if not gone:
             return 0
         with self._store.writing() as connection:

@@ -38,7 +38,7 @@ if sys.platform == "linux":
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Of = Literal["int", "real", "bool", "text", "time"]
+ColumnKind = Literal["int", "real", "bool", "text", "time"]
 ROWS_AT_ONCE = 50_000
 MANY = 20_000
 """From this many rows on, starting a process for ADBC pays off."""
@@ -50,7 +50,7 @@ PIPE = 2**20
 CHILD = Path(__file__).with_name("adbc_child.py")
 DRIVERS = {"sqlite": "adbc_driver_sqlite", "postgresql": "adbc_driver_postgresql"}
 
-PLAIN: Mapping[str, Of] = {
+PLAIN: Mapping[str, ColumnKind] = {
     "model": "text", "rating": "int", "cost_amount": "real", "cost_unit": "text", "created_at": "time", "state": "text",
     "emulated": "bool", "take": "int", "tags": "text", "note": "text", "provider": "text", "seed_drawn": "bool",
     "used_seed": "int", "used_prompt": "text",
@@ -61,7 +61,7 @@ PLAIN: Mapping[str, Of] = {
     "clip_sha256": "text", "id": "text",
 }  # fmt: skip
 """Columns of `jobs` that are read as they are stored; tags and error are JSON text."""
-EXAMPLE: Mapping[Of, Any] = {"int": 0, "real": 0.5, "bool": 0, "text": "", "time": "1970-01-01T00:00:00+00:00"}
+EXAMPLE: Mapping[ColumnKind, Any] = {"int": 0, "real": 0.5, "bool": 0, "text": "", "time": "1970-01-01T00:00:00+00:00"}
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Scan:
 
     query: Select[Any]
     names: tuple[str, ...]
-    kinds: tuple[Of, ...]
+    kinds: tuple[ColumnKind, ...]
     param_names: tuple[str, ...]
     """The names that are params, each in its column `param <name>`."""
     param_kinds: tuple[Kind, ...]
@@ -88,7 +88,7 @@ def scan(connection: Connection, wanted: Search, known: Mapping[ParamKey, str], 
         prefix: of the paths of clips.
     """
     sql = Sql(connection.dialect.name, known)
-    found: dict[str, tuple[ColumnElement[Any], Of]] = {
+    found: dict[str, tuple[ColumnElement[Any], ColumnKind]] = {
         name: (_stored(JOBS.c[name], kind), kind) for name, kind in PLAIN.items()
     }
     sha256 = JOBS.c.clip_sha256
@@ -108,7 +108,7 @@ def scan(connection: Connection, wanted: Search, known: Mapping[ParamKey, str], 
             mixed[name] = own
         names.append(name)
         kinds.append(together or "text")
-        found[f"param {name}"] = (_stored(value, _of(together)), _of(together))
+        found[f"param {name}"] = (_stored(value, _column_kind(together)), _column_kind(together))
     query = sql.wide(select(*(value.label(f"c{n}") for n, (value, _) in enumerate(found.values()))), wanted)
     return Scan(query, tuple(found), tuple(kind for _, kind in found.values()), tuple(names), tuple(kinds), mixed)
 
@@ -133,11 +133,11 @@ def _together(kinds: tuple[Kind, ...]) -> Kind | None:
     return "real" if kinds and set(kinds) <= set(NUMBERS) else None
 
 
-def _of(kind: Kind | None) -> Of:
+def _column_kind(kind: Kind | None) -> ColumnKind:
     return kind if kind in ("int", "real", "bool") else "text"  # type: ignore[return-value]  # mypy narrows no tuple
 
 
-def _stored(value: ColumnElement[Any], kind: Of) -> ColumnElement[Any]:
+def _stored(value: ColumnElement[Any], kind: ColumnKind) -> ColumnElement[Any]:
     """The value as the database has it, without a call of Python for each."""
     if kind == "bool":
         return cast(value, Integer)
@@ -208,7 +208,7 @@ def _text(wanted: Scan, dialect: Any) -> str:
     return str(wanted.query.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
 
 
-def _shown(wanted: Scan, dialect: Any) -> str:
+def _with_example_row(wanted: Scan, dialect: Any) -> str:
     """The query's text with a first row that shows the types, which ADBC guesses from the first rows otherwise."""
     example = ", ".join(f"{EXAMPLE[kind]!r} AS c{n}" for n, kind in enumerate(wanted.kinds))
     return f"SELECT {example} UNION ALL SELECT * FROM ({_text(wanted, dialect)})"
@@ -243,7 +243,7 @@ class _Children:
 def _from_child(children: _Children, path: str, wanted: Scan) -> pa.Table:
     import pyarrow as pa
 
-    query = _shown(wanted, sqlite.dialect(paramstyle="named"))
+    query = _with_example_row(wanted, sqlite.dialect(paramstyle="named"))
     with children.start() as child:
         assert child.stdin is not None
         assert child.stdout is not None
@@ -272,7 +272,7 @@ def _widen(pipe: IO[bytes]) -> None:
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE)
 
 
-def _apart(stream: pa.RecordBatchReader, kinds: Sequence[Of]) -> pa.Table:
+def _apart(stream: pa.RecordBatchReader, kinds: Sequence[ColumnKind]) -> pa.Table:
     """A stream's rows, each column in memory of its own, so that a column that is done with gives its memory back.
 
     As they come all columns of some rows share one piece of memory, which a single text column would keep alive. What

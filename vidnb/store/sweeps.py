@@ -18,7 +18,7 @@ from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
 from vidnb.records import CAME_TO_NOTHING, Job, Reservation, State
 from vidnb.store import columns, queries
-from vidnb.store.tables import ANSWERS, CELLS, EVENTS, JOBS, LIVE, OWN, SWEEPS, JsonText, UtcTime, job_of
+from vidnb.store.tables import CELLS, EVENTS, JOBS, LIVE, OWN, REPLAYED_CLIPS, SWEEPS, JsonText, UtcTime, job_of
 
 if TYPE_CHECKING:
     from vidnb.store import Store
@@ -55,7 +55,7 @@ _STATES = (
     f"SELECT {_COLUMNS} FROM wanted JOIN jobs ON jobs.recipe_hash = wanted.recipe_hash "
     f"AND jobs.take = wanted.take AND jobs.base_url = wanted.base_url AND {OWN.text} UNION ALL "
     f"SELECT {_COLUMNS} FROM wanted JOIN jobs ON jobs.recipe_hash = wanted.recipe_hash "
-    f"AND jobs.take = wanted.take AND {ANSWERS.text} UNION ALL "
+    f"AND jobs.take = wanted.take AND {REPLAYED_CLIPS.text} UNION ALL "
     # A job whose seed was drawn is the first take of the recipe that names this seed, and that of its own number.
     f"SELECT {_COLUMNS} FROM wanted JOIN jobs ON jobs.seeded_hash = wanted.recipe_hash "
     f"AND wanted.take IN (0, jobs.take) AND jobs.base_url || '' = wanted.base_url AND {LIVE.text}"
@@ -143,7 +143,7 @@ class SweepRows:
             JOBS.c.clip_sha256, JOBS.c.rating, JOBS.c.base_url, JOBS.c.recipe_hash, JOBS.c.take, JOBS.c.seeded_hash,
         )  # fmt: skip
         for start in range(0, len(ids), 500):
-            query = select(*chosen).where(JOBS.c.id.in_(ids[start : start + 500]), or_(OWN, ANSWERS))
+            query = select(*chosen).where(JOBS.c.id.in_(ids[start : start + 500]), or_(OWN, REPLAYED_CLIPS))
             with self._store.reading() as connection:
                 rows = connection.execute(query).all()
             for row in rows:

@@ -147,13 +147,13 @@ LIVE = text(f"{_GOES_ON} AND {OWN.text}")
 UNFINISHED = text("state NOT IN ({})".format(", ".join(f"'{state}'" for state in sorted(TERMINAL))))
 
 REPLAYS = text("replays")
-ANSWERS = text("replays AND state || '' = 'done' AND trashed_at IS NULL AND purged_at IS NULL")
+REPLAYED_CLIPS = text("replays AND state || '' = 'done' AND trashed_at IS NULL AND purged_at IS NULL")
 """Jobs of a bundle that stand for their recipe and take, whatever address they were sent to.
 
 The state is written so that SQLite does not begin with an index of states, where nearly every job is (see `sweeps`).
 """
 TRASHED = text("trashed_at IS NOT NULL")
-SAID = text("(tags <> '[]' OR note <> '')")
+ANNOTATED = text("(tags <> '[]' OR note <> '')")
 """Jobs of which a person said something; few."""
 
 CHARGED = text(f"cost_unit IS NOT NULL AND NOT emulated AND {_GOES_ON}")

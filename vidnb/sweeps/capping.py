@@ -72,7 +72,8 @@ def change(sweep: Sweep, given: Mapping[str, str]) -> str:
     if not changed:
         return "Nothing was changed."
     sweep.set_caps({unit: cap for unit, cap in after.items() if cap is not None or unit in changed})
-    return " ".join([*(_told(before[unit], cap) for unit, cap in changed.items()), *_to_write(sweep, changed)])
+    sentences = [_change_in_words(before[unit], cap) for unit, cap in changed.items()]
+    return " ".join([*sentences, *_to_write(sweep, changed)])
 
 
 def _read(old: Cap, text: str) -> float | None:
@@ -96,7 +97,7 @@ def _read(old: Cap, text: str) -> float | None:
     return cap
 
 
-def _told(old: Cap, cap: float | None) -> str:
+def _change_in_words(old: Cap, cap: float | None) -> str:
     if cap is None:
         return f"No cap in {old.name} any more; it was {Cost(old.cap or 0.0, old.unit)}."
     instead = f" instead of {Cost(old.cap, old.unit)}" if old.cap is not None else ""

@@ -171,7 +171,7 @@ class Outlook:
         return sum(self.counts.get(group, 0) for group in TO_SEND)
 
 
-def of(plan: Plan, store: Store, standings: Sequence[Standing | None], at_once: int | None = None) -> Outlook:
+def outlook_of(plan: Plan, store: Store, standings: Sequence[Standing | None], at_once: int | None = None) -> Outlook:
     """Return how a plan stands.
 
     Args:

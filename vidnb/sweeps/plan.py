@@ -141,7 +141,7 @@ class Plan:
         return digest.hexdigest()[:12]
 
 
-def made(
+def make_plan(
     axes: Sequence[Axis],
     fixed: Mapping[str, Any],
     *,
@@ -177,7 +177,7 @@ class _Planning:
         self.fixed = dict(fixed)
         self.names = tuple(name for axis in axes for name in axis.names)
         self.variables = axes_.variables(axes, fixed)
-        self._everywhere = {name: _told(value) for name, value in self.fixed.items()}
+        self._everywhere = {name: _label_value(value) for name, value in self.fixed.items()}
         self._keeps = keeps
         self._unsupported = unsupported
         self._target = target
@@ -210,7 +210,7 @@ class _Planning:
         if isinstance(seed := values.get("seed"), PublishedSeed):
             param = entry.params.get("seed")
             values["seed"] = seed.within(param) if param is not None else seed.index + 1
-        own = tuple(_told(values[name]) for name in self.names)
+        own = tuple(_label_value(values[name]) for name in self.names)
         if self._keeps is not None and not self._keeps(self._everywhere | dict(zip(self.names, own, strict=True))):
             return None
         take = values.pop("take", 0)
@@ -317,7 +317,7 @@ _MARK = 987_654_321_987_654_321
 """Placeholder for the seed: the recipe's text is split where it stands."""
 
 
-def _told(value: Any) -> Any:
+def _label_value(value: Any) -> Any:
     """Return a value as a condition and a label see it: a picture by its name, a clip by its job."""
     if isinstance(value, Labelled):
         return value.label

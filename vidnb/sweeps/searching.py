@@ -24,7 +24,7 @@ from vidnb.sweeps.outlook import Group, Outlook, group_of
 from vidnb.sweeps.plan import Cell
 from vidnb.sweeps.promoting import Ranked, Score, scored
 
-At = tuple[int, ...]
+Steps = tuple[int, ...]
 """A combination: the step on each axis that is searched."""
 ASKS = 5
 """After so many asks for each new combination, one that was not tried is chosen for the sampler."""
@@ -78,25 +78,25 @@ class Space:
             name = ", ".join(axes[n].names)
             values, self.distributions[name] = _distribution(axes[n], optuna.distributions)
             self._steps.append((name, values))
-        self.cells: dict[At, list[Cell]] = defaultdict(list)
+        self.cells: dict[Steps, list[Cell]] = defaultdict(list)
         for cell in sweep.plan.cells:
             if cell.job is not None:
                 self.cells[tuple(cell.at[n] for n in self._axes)].append(cell)
 
-    def at(self, params: Mapping[str, Any]) -> At | None:
+    def at(self, params: Mapping[str, Any]) -> Steps | None:
         """Return the combination of a trial's params; None for a trial of something else."""
         if set(params) != set(self.distributions):
             return None
         places = (_nearest(values, params[name]) for name, values in self._steps)
         return tuple(places)
 
-    def params(self, at: At) -> dict[str, Any]:
+    def params(self, at: Steps) -> dict[str, Any]:
         """Return a combination as a trial's params."""
         return {name: values[step] for (name, values), step in zip(self._steps, at, strict=True)}
 
-    def values(self, sweep: Searched, on: str | Score) -> dict[At, list[float]]:
+    def values(self, sweep: Searched, on: str | Score) -> dict[Steps, list[float]]:
         """Return the values that the clips of each combination have."""
-        found: dict[At, list[float]] = defaultdict(list)
+        found: dict[Steps, list[float]] = defaultdict(list)
         if on in MEASURES and on not in sweep.client.store.measure_names():
             return found
         for _, cell, _, value in scored(sweep, on):
@@ -152,7 +152,7 @@ def search(
         if not begun and (len(told) >= rounds or told >= set(space.cells)):
             return study
         if not begun:
-            begun = _asked(study, space, told, min(at_once, rounds - len(told)))
+            begun = _new_trials(study, space, told, min(at_once, rounds - len(told)))
         for number, at in begun:
             if at not in space.cells:  # refused, or left out by where=: nothing is sent
                 study.tell(number, state=states.PRUNED, skip_if_finished=True)
@@ -167,13 +167,13 @@ def search(
             return study
 
 
-def _asked(study: Any, space: Space, told: set[At], wanted: int) -> list[tuple[int, At]]:
+def _new_trials(study: Any, space: Space, told: set[Steps], wanted: int) -> list[tuple[int, Steps]]:
     """Return new trials with so many combinations that were not tried; some may be of combinations that were.
 
     Samplers repeat themselves, the more the smaller the space is. What was tried costs nothing and is told again.
     """
-    asked: dict[int, At] = {}
-    fresh: set[At] = set()
+    asked: dict[int, Steps] = {}
+    fresh: set[Steps] = set()
     asks = 0
     while len(fresh) < wanted and (untried := [at for at in space.cells if at not in told | fresh]):
         asks += 1
@@ -187,7 +187,7 @@ def _asked(study: Any, space: Space, told: set[At], wanted: int) -> list[tuple[i
     return list(asked.items())
 
 
-def _tell_known(study: Any, space: Space, values: Mapping[At, list[float]], optuna: Any) -> None:
+def _tell_known(study: Any, space: Space, values: Mapping[Steps, list[float]], optuna: Any) -> None:
     """Tell a study of the combinations that the folder has whole and the study does not know."""
     known = {space.at(trial.params) for trial in study.get_trials(deepcopy=False)}
     for at, found in values.items():
@@ -199,7 +199,7 @@ def _tell_known(study: Any, space: Space, values: Mapping[At, list[float]], optu
 
 
 def _tell(
-    study: Any, space: Space, begun: Iterable[tuple[int, At]], sweep: Searched, on: str | Score, states: Any
+    study: Any, space: Space, begun: Iterable[tuple[int, Steps]], sweep: Searched, on: str | Score, states: Any
 ) -> bool:
     """Tell a study how its trials went; return whether all could be told.
 

@@ -159,7 +159,7 @@ class Sweep:
     def plan(self) -> Plan:
         """All cells and the jobs that they come to; the same however often it is asked for."""
         axes, fixed = self._fetched()
-        return plan_.made(axes, fixed, keeps=self._keeps, unsupported=self.unsupported, target=self.client.target)
+        return plan_.make_plan(axes, fixed, keeps=self._keeps, unsupported=self.unsupported, target=self.client.target)
 
     @functools.cached_property
     def id(self) -> str:
@@ -169,7 +169,7 @@ class Sweep:
     @property
     def outlook(self) -> Outlook:
         """How it stands in this folder now, and what the rest costs; read anew each time."""
-        return outlook_.of(self.plan, self.client.store, self._standings(), self.client.at_once)
+        return outlook_.outlook_of(self.plan, self.client.store, self._standings(), self.client.at_once)
 
     @property
     def purse(self) -> str:

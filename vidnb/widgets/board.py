@@ -189,7 +189,7 @@ class Board(Live, part="board"):
     def _sums(self) -> dict[str, Any]:
         progress, sweep = self._progress, self._sweep
         counts = progress.counts()
-        found = outlook.of(sweep.plan, sweep.client.store, progress.standings, sweep.client.at_once)
+        found = outlook.outlook_of(sweep.plan, sweep.client.store, progress.standings, sweep.client.at_once)
         return {
             "word": progress.word, "heading": _HEADINGS.get(progress.word, progress.word), "why": progress.why,
             "sums": [

@@ -14,11 +14,11 @@ class Closable(Protocol):
         """Take it off the page."""
 
 
-_SHOWN: dict[str, tuple[str, list[Place]]] = {}
+_SHOWN: dict[str, tuple[str, list[ShownCells]]] = {}
 """For each cell its last run that showed something, and what it showed."""
 
 
-class Place:
+class ShownCells:
     """The cells in which one thing was made and shown.
 
     Args:

@@ -97,7 +97,7 @@ def _values(grid: Grid, cell: Cell, donor: Job, other: Job | None, client: Async
     return {name: value for name, value in values.items() if value is not None}
 
 
-def told(grid: Grid, at: int, plans: Mapping[int, Plan], measures: Mapping[str, Values]) -> dict[str, Any]:
+def cell_facts(grid: Grid, at: int, plans: Mapping[int, Plan], measures: Mapping[str, Values]) -> dict[str, Any]:
     """What the page is told of one place.
 
     Args:

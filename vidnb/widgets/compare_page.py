@@ -104,7 +104,7 @@ def _player(grid: Grid, measures: Mapping[str, Values]) -> Iterator[str]:
             film, parts = _film(at, cell.clip)
             yield from parts
         films.append(film)
-    cells = [_cell(facts.told(grid, at, {}, measures)) for at in range(len(grid.cells))]
+    cells = [_cell(facts.cell_facts(grid, at, {}, measures)) for at in range(len(grid.cells))]
     traits = {"_grid": {**facts.head(grid), "cells": cells, "missing": None}, "_standalone": True, "problem": ""}
     # A prompt may hold "</script>": as JSON its "<" can be written in another way.
     yield _holder("told", "application/json", json.dumps({"traits": traits, "films": films}).replace("<", "\\u003c"))
@@ -131,9 +131,9 @@ def _film(at: int, clip: Clip) -> tuple[dict[str, Any], list[str]]:
         return told, parts
     try:
         table = samples(clip.path)
-        told["table"], data = table.told(), table.packed if table.packed is not None else data
+        told["table"], data = table.as_json(), table.packed if table.packed is not None else data
         sheet = clip.sheet
-        told["strip"] = sheet.told()
+        told["strip"] = sheet.as_json()
         parts.append(_bytes(f"strip-{at}", sheet.picture))
     except VidnbError:
         pass  # it plays as an ordinary video where the browser can do that

@@ -95,7 +95,7 @@ class Compare(Live, part="compare", main="chosen"):
     def _draw(self) -> None:
         with self._lock:
             grid, plans = self.grid, self._plans
-            cells = [facts.told(grid, at, plans, self._measures) for at in range(len(grid.cells))]
+            cells = [facts.cell_facts(grid, at, plans, self._measures) for at in range(len(grid.cells))]
             self._grid = {**facts.head(grid), "cells": cells, "missing": facts.missing(plans)}
 
     async def _quote_gaps(self) -> None:
@@ -147,7 +147,7 @@ class Compare(Live, part="compare", main="chosen"):
                 continue
             if table.packed is not None:
                 told["video"] = None
-            self.say("film", {**told, "table": table.told()})
+            self.say("film", {**told, "table": table.as_json()})
 
     async def _send_strips(self, places: list[tuple[int, Clip]]) -> None:
         for at, clip in places:
@@ -156,7 +156,7 @@ class Compare(Live, part="compare", main="chosen"):
             except (VidnbError, OSError):
                 continue
             if self.is_open:
-                self.say("strip", {"at": at, **sheet.told()}, [sheet.picture])
+                self.say("strip", {"at": at, **sheet.as_json()}, [sheet.picture])
 
     async def _send_bytes(self, places: list[tuple[int, Clip]]) -> None:
         for at, clip in places:

@@ -131,7 +131,7 @@ class Form(Live, part="form", main="params"):
                 field = self._field_of(problem)
                 general += [str(problem)] if field is None else []
                 if field is not None:
-                    told.setdefault(field, []).append(_said(problem))
+                    told.setdefault(field, []).append(_problem_text(problem))
             changes = {name: mark for name, mark in self._marks.items() if mark["tone"] != "problem"}
             with self.hold_sync():
                 self._marks = changes | {name: self._mark(" ".join(texts), "problem") for name, texts in told.items()}
@@ -422,7 +422,8 @@ class Form(Live, part="form", main="params"):
         if is_address(thing) or isinstance(thing, RemoteMedia | Clip) or field not in self._values.specs:
             return ""
         _, problems = _params.draft(self._values.model, {field: [thing]})
-        return " ".join(_said(problem) for problem in problems if problem.field == field and problem.given is not None)
+        own = [problem for problem in problems if problem.field == field and problem.given is not None]
+        return " ".join(map(_problem_text, own))
 
     def _put_back(self, field: str, thing: Any, before: Values) -> bool:
         """True if the field held the thing; it holds what stood there before, or the others of its list."""
@@ -488,7 +489,7 @@ class Form(Live, part="form", main="params"):
         self.save_output()
 
 
-def _said(problem: Problem) -> str:
+def _problem_text(problem: Problem) -> str:
     """The problem without the name of the field that it stands below."""
     text = str(problem).removeprefix(f"{problem.field}: ").removeprefix("None given; ")
     text = text[:1].upper() + text[1:]

@@ -14,7 +14,7 @@ from vidnb.widgets.progress import Progress
 JOBS_SHOWN = 8
 """Lines of ended jobs; those that still run stay whatever their number."""
 
-Told = Callable[[Job], None]
+OnChange = Callable[[Job], None]
 
 
 class JobLines(widgets.VBox):
@@ -27,7 +27,7 @@ class JobLines(widgets.VBox):
         on_retry: called when a person wants a failed job's recipe sent again.
     """
 
-    def __init__(self, client: AsyncClient, on_end: Told, on_send: Told, on_retry: Told) -> None:
+    def __init__(self, client: AsyncClient, on_end: OnChange, on_send: OnChange, on_retry: OnChange) -> None:
         self._client = client
         self._on_end, self._on_send, self._on_retry = on_end, on_send, on_retry
         self._lock = threading.RLock()

@@ -176,7 +176,7 @@ class Player(Live, part="player", main="clip"):
             self._told_s = 0.0
             self.time_s, self.playing, self.problem = 0.0, False, ""
         with self._lock:  # of several threads the last to come here sees the clip that stays
-            self._shown = {} if self.clip is None else shown(self.clip)
+            self._shown = {} if self.clip is None else clip_facts(self.clip)
         self._offer()
         if clip is not None and not known:
             self._spawn(self._bring(clip))
@@ -305,7 +305,7 @@ def file_measures(info: ClipInfo) -> dict[str, Any]:
     return {name: getattr(info, name) for name in ("width_px", "height_px", "fps", "frames", "duration_s")}
 
 
-def shown(clip: Clip) -> dict[str, Any]:
+def clip_facts(clip: Clip) -> dict[str, Any]:
     """All that the page writes around the video, from the row alone; the caption is that of a saved notebook."""
     job, info = clip.job, clip.info
     short = shortened(job.prompt, PROMPT_SHOWN)

@@ -29,7 +29,7 @@ from vidnb.widgets.live import Live, in_words
 LOOK_S = 1.0
 """How often the queue in front of a job that waits to be sent is counted."""
 PROMPT_SHOWN = 400
-PREVIEW_S = 1.0
+PREVIEW_EVERY_S = 1.0
 """How often a service is asked for a picture of how far it is, where it gives one."""
 SHORT = 8
 """Characters of a job's id that a person reads, and by which the page names it."""
@@ -179,7 +179,7 @@ class Progress(Live, part="progress", main="job"):
             if found is not None and turn == self._turn and found != self._picture[1]:
                 self._picture = job.id[:SHORT], found
                 self._show_picture()
-            await self._client.clock.wait(PREVIEW_S)
+            await self._client.clock.wait(PREVIEW_EVERY_S)
 
     def _show_picture(self) -> None:
         about, picture = self._picture

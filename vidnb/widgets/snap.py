@@ -32,8 +32,8 @@ def snap(model: Model, wish: Mapping[str, Any]) -> Snapped:
     if nearest is value:
         return own, ""
     if nearest is None:
-        return {}, f"{said(param, value)} → {said(param, param.default)}: {offer(param)}"
-    return {name: nearest}, f"{said(param, value)} → {said(param, nearest)}: {offer(param)}"
+        return {}, f"{value_in_words(param, value)} → {value_in_words(param, param.default)}: {offer(param)}"
+    return {name: nearest}, f"{value_in_words(param, value)} → {value_in_words(param, nearest)}: {offer(param)}"
 
 
 def _nearest(param: Param, model: Model, value: Any) -> Any:
@@ -68,7 +68,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def said(param: Param, value: Any) -> str:
+def value_in_words(param: Param, value: Any) -> str:
     """A value in words: "8 s", "on", "none"."""
     if value is None:
         return "the default"
@@ -120,7 +120,7 @@ def _snap_parts(model: Model, own: Mapping[str, Any]) -> Snapped:
             if value in param.choices:
                 kept[name] = value
             else:
-                told.append(f"{value} → {said(param, param.default)}")
+                told.append(f"{value} → {value_in_words(param, param.default)}")
             continue
         goal = wanted
         kept[name] = min(near, key=lambda choice: abs(math.log(goal / (measure(choice) or goal))))

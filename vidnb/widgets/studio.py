@@ -26,7 +26,7 @@ from vidnb.display.labels import many
 from vidnb.errors import BudgetError, ParamsError, UnknownPriceError
 from vidnb.records import TERMINAL, Job, State
 from vidnb.widgets import about
-from vidnb.widgets.cells import Place
+from vidnb.widgets.cells import ShownCells
 from vidnb.widgets.clients import AnyClient, core
 from vidnb.widgets.form import Filled, Form
 from vidnb.widgets.generate import GenerateBar, valid_cap
@@ -99,7 +99,7 @@ class Studio(widgets.VBox):
         self._older: tuple[Clip, ...] = ()
         self._asked: Callable[[], Coroutine[Any, Any, Any]] | None = None
         self._asked_of_form = True
-        self._place = Place(self)
+        self._cells = ShownCells(self)
         entry = catalog.find(model)
         self.picker = ModelPicker(entry.id)
         self._saved = SavedOutput(self.picker)
@@ -162,7 +162,7 @@ class Studio(widgets.VBox):
         await self._prices.sum_up()
 
     def _ipython_display_(self) -> None:
-        self._place.claim()
+        self._cells.claim()
         show(self, "vidnb.Studio(): run the cell again to use the form.")
         self._saved.show(self.saved_html())
 

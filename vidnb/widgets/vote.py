@@ -16,7 +16,7 @@ from vidnb.clip import Clip
 from vidnb.display.labels import many
 from vidnb.display.page import MUTED, SMALL, block, shortened, table, tag
 from vidnb.errors import ConfigError, VidnbError
-from vidnb.history.ballot import Result, wanted
+from vidnb.history.ballot import Result, votes_wanted
 from vidnb.history.voting import Ballot
 from vidnb.widgets.live import Live, in_words
 from vidnb.widgets.player import served
@@ -52,7 +52,7 @@ class Vote(Live, part="vote"):
             "prompt": shortened(ballot.prompt, PROMPT_SHOWN),
             "marks": list(ballot.marks),
             "voter": ballot.voter,
-            "wanted": wanted(len(ballot.items)),
+            "wanted": votes_wanted(len(ballot.items)),
         }
         self.votes = ballot.counted[0]
 

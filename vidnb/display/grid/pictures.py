@@ -127,7 +127,7 @@ def board(grid: Grid, width_px: int) -> Board:
                 place = (GAP_PX, above + (tall - len(lines) * high) // 2 + at * high)
                 _words(draw, place, line, text, INK, side - GAP_PX)
         if grid.wrapped:
-            _words(draw, (left, above + tall), _said(cell), text, INK, wide)
+            _words(draw, (left, above + tall), _name_and_rating(cell), text, INK, wide)
         box = (left, above, left + wide - 1, above + tall - 1)
         if (path := _file(cell)) is None:
             draw.rectangle(box, outline=QUIET if cell.job is None else BAD, fill=SOFT)
@@ -140,7 +140,7 @@ def board(grid: Grid, width_px: int) -> Board:
     return Board(ground, tuple(tiles))
 
 
-def _said(cell: Cell) -> str:
+def _name_and_rating(cell: Cell) -> str:
     """The name of a clip and what was said of it."""
     rating, tags = (cell.job.rating, cell.job.tags) if cell.job is not None else (None, ())
     return " · ".join(

@@ -9,7 +9,7 @@ from vidnb.emulator.clips.palette import Palette
 from vidnb.emulator.clips.scene import Scene, amount, chance, swing, words
 from vidnb.emulator.clips.sheet import Sheet
 
-Place = Callable[[float, float, float], tuple[float, float]]  # where the camera sees a point of some depth
+Projection = Callable[[float, float, float], tuple[float, float]]  # where the camera sees a point of some depth
 
 
 class Fall(NamedTuple):
@@ -49,16 +49,16 @@ class Air:
         stars = 26 if palette.sky == "night" and not pieces else 0
         self.stars = [(float(u(-1.1, 1.1)) * half, float(u(0, 0.5)), float(u(0.2, 0.9))) for _ in range(stars)]
 
-    def twinkle(self, sheets: tuple[Sheet, ...], place: Place) -> None:
+    def twinkle(self, sheets: tuple[Sheet, ...], project: Projection) -> None:
         """Paint the stars."""
         for x, y, bright in self.stars:
             for sheet in sheets:
-                sheet.disc(*place(x, y, 0.03), 0.0022, self.pale, bright, 0.0022)
+                sheet.disc(*project(x, y, 0.03), 0.0022, self.pale, bright, 0.0022)
 
-    def paint(self, sheets: tuple[Sheet, ...], t: float, place: Place, clear: float = 1.0) -> None:
+    def paint(self, sheets: tuple[Sheet, ...], t: float, project: Projection, clear: float = 1.0) -> None:
         """Paint the lights and the weather, less of them the less `clear` they are."""
         for x, y, radius, phase in self.motes:
-            px, py = place(x, y, 0.5)
+            px, py = project(x, y, 0.5)
             px += 0.07 * self.amount * swing(t, 1.3, phase)
             py += 0.07 * self.amount * swing(t, 0.9, phase * 2)
             for sheet in sheets:

@@ -177,7 +177,7 @@ class Fal(Service):
                 continue
             try:
                 media[param.name] = [
-                    await self.storage.found(param, link) for link in (value if isinstance(value, list) else [value])
+                    await self.storage.input_at(param, link) for link in (value if isinstance(value, list) else [value])
                 ]
             except InputError as error:
                 wrong.append(Complaint(name, "value", str(error)))

@@ -122,7 +122,7 @@ class Storage:
             return Response("Not found", status_code=404, media_type="text/plain")
         return Response(self.core.footage.input(file.sha256), media_type="application/octet-stream")
 
-    async def found(self, param: Param, link: Any) -> dict[str, Any]:
+    async def input_at(self, param: Param, link: Any) -> dict[str, Any]:
         """Return what an input field means: a file here, any https address, or a `data:` URI.
 
         Raises:

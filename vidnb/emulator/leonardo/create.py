@@ -163,7 +163,7 @@ class Creation:
         if item[kind].get("type") not in types:
             raise Refusal(f"{where}.{kind}.type must be one of: {', '.join(types[:5])}")
         try:
-            return await inputs.found(self.core, ask.account, item[kind], kind)
+            return await inputs.input_of(self.core, ask.account, item[kind], kind)
         except InputError as error:
             raise Refusal(str(error)) from error
 
@@ -178,7 +178,7 @@ class Creation:
         if "endFrameImage" in body:
             sources["end_image"] = body["endFrameImage"]
         try:
-            return {name: [await inputs.found(self.core, ask.account, one)] for name, one in sources.items()}
+            return {name: [await inputs.input_of(self.core, ask.account, one)] for name, one in sources.items()}
         except InputError as error:
             raise Refusal(str(error)) from error
 

@@ -9,7 +9,7 @@ from vidnb.emulator.core import Core
 from vidnb.emulator.inputs import SAMPLE_INPUTS, InputError, decoded, keep, sample
 
 
-async def found(core: Core, account: str, source: Mapping[str, Any], kind: str = "image") -> dict[str, Any]:
+async def input_of(core: Core, account: str, source: Mapping[str, Any], kind: str = "image") -> dict[str, Any]:
     """What a Leonardo request means by `{"id", "type"}` (or URL, BASE64) in a guidance of that kind.
 
     Raises:

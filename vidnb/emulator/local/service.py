@@ -113,7 +113,7 @@ class Local(Service):
             job, is_new = self._created(ask, given if isinstance(given, dict) else {})
         except RefusedError as no:
             return no.response
-        answer = self._told(job)
+        answer = self._job_record(job)
         if ask.fault("no_id"):
             del answer["id"]
         return JSONResponse(answer, status_code=201 if is_new else 200)
@@ -132,7 +132,7 @@ class Local(Service):
         mode = model.mode_of({"start_image": media.get("start_image") or None})
         checked = check(model, mode, plain, media, strict_sizes=True)
         if checked.complaints:
-            raise RefusedError(422, _said(checked.complaints))
+            raise RefusedError(422, _complaint_text(checked.complaints))
         return self._job(ask, model, mode, _framed(model, checked.values), media, given), True
 
     def _model(self, wire: Any, *, is_retired: bool) -> Model:
@@ -181,14 +181,14 @@ class Local(Service):
         """Return the newest jobs, newest first."""
         asked = ask.request.query_params.get("limit", "50")
         limit = min(int(asked), MOST_LISTED) if asked.isdecimal() else 50
-        return JSONResponse({"jobs": [self._told(job) for job in self._jobs(ask, limit)]})
+        return JSONResponse({"jobs": [self._job_record(job) for job in self._jobs(ask, limit)]})
 
     async def get(self, ask: Ask) -> Response:
         """Return how a job stands."""
         job = self._own(ask)
         if job is None or ask.fault("null_record"):
             return _error(404, "there is no job with this id")
-        told = self._told(await self.core.as_told(job))
+        told = self._job_record(await self.core.as_told(job))
         return JSONResponse(told | {"state": "warming"} if ask.fault("unknown_status_word") else told)
 
     async def cancel(self, ask: Ask) -> Response:
@@ -197,7 +197,7 @@ class Local(Service):
         if job is None:
             return _error(404, "there is no job with this id")
         self.core.state.end_job(job.id, self.core.now(), "cancelled")
-        return JSONResponse(self._told(self.core.state.job(job.id) or job))
+        return JSONResponse(self._job_record(self.core.state.job(job.id) or job))
 
     async def content(self, ask: Ask) -> Response:
         """Return a clip, or the part of it that is asked for."""
@@ -209,7 +209,7 @@ class Local(Service):
     async def preview(self, ask: Ask) -> Response:
         """Return a small picture of how far a job is: the clearer, the more steps are done."""
         job = self._own(ask)
-        told = {} if job is None else self._told(job)
+        told = {} if job is None else self._job_record(job)
         if job is None or told.get("state") not in ("denoising", "decoding") or not told["step"]:
             return _error(404, "there is no preview yet")
         content = await anyio.to_thread.run_sync(sketch, job.scene_key, told["step"], told["steps"])
@@ -245,7 +245,7 @@ class Local(Service):
         models = [{"id": name, "revision": ""} for name in names if here is None or name.partition("/")[2] in here]
         return JSONResponse({"device": "Emulated card, 80 GB", "versions": {}, "models": models})
 
-    def _told(self, job: EmulatedJob) -> dict[str, Any]:
+    def _job_record(self, job: EmulatedJob) -> dict[str, Any]:
         now = self.core.now()
         told = {
             "id": job.id, "client_token": job.notes["client_token"], "model": job.body["model"],
@@ -283,7 +283,7 @@ def _framed(model: Model, values: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _said(complaints: Iterable[Complaint]) -> str:
+def _complaint_text(complaints: Iterable[Complaint]) -> str:
     return "; ".join(dict.fromkeys(f"{one.field} {one.phrase}" for one in complaints))
 
 

@@ -10,7 +10,7 @@ from vidnb.emulator.inputs import SAMPLE_INPUTS, InputError, sample
 from vidnb.emulator.state import EmulatedFile
 
 
-async def found(core: Core, account: str, path: Any, limits: Mapping[str, Any]) -> dict[str, Any]:
+async def input_of(core: Core, account: str, path: Any, limits: Mapping[str, Any]) -> dict[str, Any]:
     """What a 1min request means by a storage path or an address; `limits` are the catalogue's for the model.
 
     Raises:

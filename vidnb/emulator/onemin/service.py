@@ -181,9 +181,9 @@ class OneMin(Service):
             value = given.get(wire_name(param))
             if param.kind not in MEDIA_KINDS or not model.takes(param.name, mode) or value in (None, "", []):
                 continue
-            limits = model.image_limits
+            limits, paths = model.image_limits, _as_list(value)
             try:
-                media[param.name] = [await inputs.found(self.core, account, path, limits) for path in _as_list(value)]
+                media[param.name] = [await inputs.input_of(self.core, account, path, limits) for path in paths]
             except InputError as cause:
                 raise upstream(model, str(cause)) from cause
         return media

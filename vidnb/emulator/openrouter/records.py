@@ -47,7 +47,7 @@ def status_of(job: EmulatedJob, now: float) -> str:
     return "pending" if now < job.starts_at + PENDING_PART * (job.done_at - job.starts_at) else "in_progress"
 
 
-def shown(job: EmulatedJob, now: float, base: str, copy: tuple[str, float] | None) -> dict[str, Any]:
+def job_record(job: EmulatedJob, now: float, base: str, copy: tuple[str, float] | None) -> dict[str, Any]:
     """Return the job as it is now.
 
     Args:

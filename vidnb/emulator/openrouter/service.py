@@ -18,7 +18,7 @@ from vidnb.emulator.delivery import deliver, signature
 from vidnb.emulator.inputs import InputError, decoded, keep, sample, shape
 from vidnb.emulator.openrouter import errors
 from vidnb.emulator.openrouter.errors import Refusal, flagged, invalid, refusal
-from vidnb.emulator.openrouter.records import ODD_MODEL, STORAGE, listed, new_id, price_usd, shown
+from vidnb.emulator.openrouter.records import ODD_MODEL, STORAGE, job_record, listed, new_id, price_usd
 from vidnb.emulator.openrouter.settings import Settings
 from vidnb.emulator.openrouter.webhooks import Caller
 from vidnb.emulator.replies import s3_error
@@ -48,7 +48,7 @@ class OpenRouter(Service):
     def __init__(self, core: Core) -> None:
         super().__init__(core)
         self.caller = Caller(
-            core, lambda job: self._shown(job, job.notes["base"]), self.settings.openrouter_webhook_times
+            core, lambda job: self._job_record(job, job.notes["base"]), self.settings.openrouter_webhook_times
         )
 
     def latency_s(self, model: Model, params: Mapping[str, Any]) -> float:
@@ -105,7 +105,7 @@ class OpenRouter(Service):
         except Refusal as no:
             return no.response
         self.caller.expect(job)
-        answer = self._shown(job, ask.base)
+        answer = self._job_record(job, ask.base)
         if ask.fault("no_id"):
             del answer["id"]
         return JSONResponse(answer, status_code=202)
@@ -138,12 +138,12 @@ class OpenRouter(Service):
             if not model.takes(name, mode):
                 raise invalid([Complaint("frame_images", "unknown", f"{name} is not supported by this model")])
             try:
-                media[name] = [await self._found(url)]
+                media[name] = [await self._input_at(url)]
             except InputError as error:
                 raise invalid([Complaint(wire_name(model.params[name]), "value", str(error))]) from error
         return media
 
-    async def _found(self, url: Any) -> dict[str, Any]:
+    async def _input_at(self, url: Any) -> dict[str, Any]:
         """Return what a picture's address means: a `data:` URI, or any https address.
 
         Raises:
@@ -179,7 +179,7 @@ class OpenRouter(Service):
         job = self._own(ask)
         if job is None or ask.fault("null_record"):
             return refusal(404, errors.NOT_FOUND)
-        answer = self._shown(await self.core.as_told(job), ask.base)
+        answer = self._job_record(await self.core.as_told(job), ask.base)
         return JSONResponse(answer | {"status": "upscaling"} if ask.fault("unknown_status_word") else answer)
 
     async def content(self, ask: Ask) -> Response:
@@ -214,9 +214,9 @@ class OpenRouter(Service):
         sign = signature(self.core, "openrouter clip", job.result_key, str(until))
         return f"{base}{STORAGE}/{job.result_key}?Expires={until}&Signature={sign}", until
 
-    def _shown(self, job: EmulatedJob, base: str) -> dict[str, Any]:
+    def _job_record(self, job: EmulatedJob, base: str) -> dict[str, Any]:
         copy = self._link(job, base) if self.settings.openrouter_keeps_copy else None
-        return shown(job, self.core.now(), base, copy)
+        return job_record(job, self.core.now(), base, copy)
 
     def _own(self, ask: Ask) -> EmulatedJob | None:
         job = self.core.state.job(ask.request.path_params["id"])

@@ -14,7 +14,7 @@ _DATA = re.compile(r"data:([\w.+/-]*)(?:;[\w=-]+)*;base64,", re.IGNORECASE)
 MOST_INLINE = 256 * 1024
 
 
-async def found(core: Core, account: str, param: Param, link: Any, life_s: float) -> dict[str, Any]:
+async def input_of(core: Core, account: str, param: Param, link: Any, life_s: float) -> dict[str, Any]:
     """Return what an input field means.
 
     Raises:

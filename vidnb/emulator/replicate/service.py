@@ -170,7 +170,7 @@ class Replicate(Service):
                 raise invalid([Complaint(name, "type", "must be a string" if single else "must be an array")])
             try:
                 media[param.name] = [
-                    await inputs.found(self.core, ask.account, param, link, self._file_life_s) for link in links
+                    await inputs.input_of(self.core, ask.account, param, link, self._file_life_s) for link in links
                 ]
             except InputError as error:
                 raise invalid([Complaint(name, "value", str(error))]) from error

@@ -127,7 +127,7 @@ class Runway(Service):
                 wrong.append(Complaint(wire_name(param) if param else name, "unknown", "should not exist"))
                 continue
             try:
-                media[name] = [await self.storage.found(ask.account, param, uri) for uri in uris]
+                media[name] = [await self.storage.input_at(ask.account, param, uri) for uri in uris]
             except InputError as error:
                 wrong.append(Complaint(wire_name(param), "value", str(error)))
         return media, wrong

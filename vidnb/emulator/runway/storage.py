@@ -105,7 +105,7 @@ class Storage:
             return s3_error(404, "NoSuchKey", "The specified key does not exist.")
         return await deliver(ask, job)
 
-    async def found(self, account: str, param: Param, uri: Any) -> dict[str, Any]:
+    async def input_at(self, account: str, param: Param, uri: Any) -> dict[str, Any]:
         """Return what an input's address means: an upload here, any https address, or a `data:` URI of at most 5 MB.
 
         Raises:

@@ -92,7 +92,7 @@ def is_emulated(rows: pd.DataFrame) -> bool:
     return "emulated" in rows and bool(rows["emulated"].fillna(False).astype(bool).any())
 
 
-def others(frame: pd.DataFrame, knob: str, recipe: Iterable[str], ignore: Iterable[str]) -> list[str]:
+def paired_columns(frame: pd.DataFrame, knob: str, recipe: Iterable[str], ignore: Iterable[str]) -> list[str]:
     """The columns in which two rows must be equal to be a pair, those that never vary left out.
 
     Where the knob is the size or the model, what follows from it may differ with it: 16:9 has another width than 9:16,

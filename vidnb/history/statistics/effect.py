@@ -232,7 +232,7 @@ def _of_measure(
     rows: pd.DataFrame, knob: str, measure: str, base: Any, to: Any, equal: float | None,
     recipe: list[str], ignore: list[str], unit: str,
 ) -> list[Effect]:  # fmt: skip
-    others = columns.others(rows, knob, recipe, ignore)
+    others = columns.paired_columns(rows, knob, recipe, ignore)
     rows, notes = _with_seeds(rows, others)
     table = pairing.cells(rows, knob, measure, others)
     levels = _levels(table, knob, base, to)

@@ -86,10 +86,10 @@ def _verdict(effect: Effect) -> list[str]:
     if effect.is_equal:
         return [f"No difference larger than {_with_unit(_plain(effect.equal or 0.0, effect), effect.unit)}."]
     if effect.is_clear:
-        return [_noise(effect), f"This is not {_chance(effect)} ({p_words(effect.p)}{_asked(effect)})."]
+        return [_noise(effect), f"This is not {_chance(effect)} ({p_words(effect.p)}{_family_words(effect)})."]
     if effect.units < FEWEST_FOR_INTERVAL:
         return [f"The data cannot say: {_too_few(effect)}."]
-    said = [f"The data cannot say whether that is more than {_chance(effect)}{_asked(effect, ', as')}."]
+    said = [f"The data cannot say whether that is more than {_chance(effect)}{_family_words(effect, ', as')}."]
     if effect.units < FEWEST_FOR_VERDICT:
         said.append(f"{_too_few(effect).capitalize()}.")
     return [*said, *_more(effect)]
@@ -99,7 +99,7 @@ def _chance(effect: Effect) -> str:
     return "seed noise" if effect.has_seeds else "chance between takes" if effect.by_takes else "chance"
 
 
-def _asked(effect: Effect, comma: str = ",") -> str:
+def _family_words(effect: Effect, comma: str = ",") -> str:
     return f"{comma} one of {effect.questions} questions asked at once" if effect.questions > 1 else ""
 
 

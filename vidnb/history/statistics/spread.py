@@ -97,7 +97,7 @@ def spread(
     rows = columns.measured(frame, [measure])
     if len(rows) < FEWEST:
         raise ConfigError(f"{len(rows)} measured clips are too few to say where differences come from; 6 or more do")
-    sources = columns.others(rows, measure, recipe, ignore)
+    sources = columns.paired_columns(rows, measure, recipe, ignore)
     sources = _without_followers(rows, sources)
     if len(rows) > MOST_CLIPS:
         rows = rows.sample(MOST_CLIPS, random_state=0)

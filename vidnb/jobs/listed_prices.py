@@ -14,7 +14,7 @@ from vidnb import catalog
 from vidnb.errors import VidnbError
 from vidnb.jobs.listing import converse
 from vidnb.net.wire import Wire
-from vidnb.store import Store, pricelists
+from vidnb.store import Store, kept_prices
 
 log = logging.getLogger("vidnb")
 
@@ -23,7 +23,7 @@ READ_AGAIN = timedelta(days=1)
 
 def is_due(store: Store, provider: str) -> bool:
     """Return whether the list of a provider was not read within the last day."""
-    kept = pricelists.read(store, provider)
+    kept = kept_prices.read(store, provider)
     return kept is None or not timedelta(0) <= store.clock.utc() - kept.read_at < READ_AGAIN
 
 
@@ -35,7 +35,7 @@ async def refresh(store: Store, wire: Wire) -> bool:
         return False
     try:
         prices = await converse(partial(wire.call, once=True), reading)
-        await store.aside(pricelists.keep, store, provider.name, prices)
+        await store.aside(kept_prices.keep, store, provider.name, prices)
     except VidnbError as error:
         log.info("the prices of %s could not be read: %s", provider.title, error)
         return False

@@ -20,9 +20,9 @@ from stranger import film
 from wire_samples import sample
 
 import vidnb
-from vidnb.client import pricing
+from vidnb.client import price_reader
 from vidnb.client.asynchronous import AsyncClient
-from vidnb.jobs import pricelist, quotes
+from vidnb.jobs import listed_prices, quotes
 from vidnb.jobs.ledger import PRICE_FOR_S
 from vidnb.net.wire import Wire
 from vidnb.records import Cost, Job, Quote
@@ -38,7 +38,7 @@ DAY_S = 24 * 3600.0
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """No machine is so slow that a list that comes is not waited for."""
-    monkeypatch.setattr(pricing, "WAIT_S", 60.0)
+    monkeypatch.setattr(price_reader, "WAIT_S", 60.0)
 
 
 class Service(Scripted):
@@ -236,10 +236,10 @@ async def test_a_list_that_never_comes_is_waited_for_a_moment_and_let_go_before_
             ends.append("the reading")
         return True
 
-    monkeypatch.setattr(pricelist, "refresh", refresh)
+    monkeypatch.setattr(listed_prices, "refresh", refresh)
     async with AsyncClient(tmp_path, keys={"openrouter": CANARY}, transport=transport) as client:
         with monkeypatch.context() as impatient:
-            impatient.setattr(pricing, "WAIT_S", 0.01)
+            impatient.setattr(price_reader, "WAIT_S", 0.01)
             await client.await_prices("openrouter")
         await asyncio.to_thread(has_begun.wait)
         assert client.quote("a koala", **GROK).why.startswith("the catalogue's price")

@@ -91,25 +91,25 @@ class PriceReader:
         return self._readings[name]
 
     async def _read(self, store: Store, where: Target) -> None:
-        from vidnb.jobs import pricelist
+        from vidnb.jobs import listed_prices
 
         if self._is_closed or (task := asyncio.current_task()) is None:
             return
         self._tasks.add(task)
         try:
             with contextlib.suppress(Exception):  # as of a database that is away: a price is no reason
-                if await store.aside(pricelist.is_due, store, where.provider.name):
+                if await store.aside(listed_prices.is_due, store, where.provider.name):
                     await self._refresh(store, where)
         finally:
             self._tasks.discard(task)
 
     async def _refresh(self, store: Store, where: Target) -> None:
-        from vidnb.jobs import pricelist
+        from vidnb.jobs import listed_prices
         from vidnb.net.wire import Wire
 
         wire = Wire(where, self._transport)
         try:
-            await pricelist.refresh(store, wire)
+            await listed_prices.refresh(store, wire)
         finally:
             if self._transport is None:
                 await wire.aclose()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -19,11 +20,13 @@ from vidnb import providers
 from vidnb.errors import AuthError, JobError
 from vidnb.jobs.lanes import Lanes
 from vidnb.jobs.ledger import Ledger
+from vidnb.jobs.matching import SAME_CLOCK_S
 from vidnb.jobs.poll import Poller
 from vidnb.jobs.reconcile import LONGEST_APART, LOOK_AGAIN_S, Reconciler
-from vidnb.jobs.recorder import FOUND, Recorder
-from vidnb.net.target import target
+from vidnb.jobs.recorder import CALLED, FOUND, Recorder
+from vidnb.net.target import Target, target
 from vidnb.net.wire import Wire
+from vidnb.providers.leonardo import Leonardo
 from vidnb.records import Job, State
 from vidnb.store import Store
 
@@ -52,10 +55,13 @@ class Place:
         self.asked: list[str] = []
         """The ids that the service was asked about, one by one."""
         self.record = httpx.Response(200, json={"generations_by_pk": None})
-        wire = Wire(target(LEONARDO, key=CANARY), Scripted(self._answer), retries=False)
+        self.answers_at(target(LEONARDO, key=CANARY))
         self.recorder = Recorder(self.store, Ledger(self.store), self.changed.append)
-        lanes = Lanes(lambda job: wire, self.store)
+        lanes = Lanes(lambda job: self.wire, self.store)
         self.reconciler = Reconciler(self.recorder, lanes, Poller(self.recorder))
+
+    def answers_at(self, where: Target) -> None:
+        self.wire = Wire(where, Scripted(self._answer), retries=False)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/me"):
@@ -89,6 +95,13 @@ class Place:
         row = await self.reconciler.reconcile(job)
         assert row == self.store.get(job.id)
         return row.state, row.remote_id
+
+
+class Listless(Leonardo):
+    """A service that lists no jobs."""
+
+    def recent(self, limit: int, jobs: Sequence[Job]) -> Any:
+        return None
 
 
 LOST: tuple[State, str | None] = (State.AMBIGUOUS, None)
@@ -179,6 +192,36 @@ async def test_the_services_own_clock_dates_its_entries(place: Place, made_s: in
     assert await place.reconciled(job) == ((State.RUNNING, A) if fits else LOST)
 
 
+@pytest.mark.parametrize("in_process", [True, False])
+async def test_only_a_service_in_this_process_shares_our_clock(place: Place, in_process: bool) -> None:
+    job = place.job()
+    if in_process:
+        place.answers_at(target(LEONARDO, live=False))
+    edge, earlier = (place.began - timedelta(seconds=seconds) for seconds in (SAME_CLOCK_S, 60))
+    place.lists = [[place.entry(A, edge), place.entry(B, earlier)]]
+    assert await place.reconciled(job) == ((State.RUNNING, A) if in_process else LOST)
+
+
+async def test_a_service_without_a_list_leaves_the_job_to_a_person(place: Place) -> None:
+    job = place.job()
+    place.answers_at(replace(target(LEONARDO, key=CANARY), provider=Listless()))
+    assert await place.reconciled(job) == LOST
+    assert place.readings == []
+
+
+async def test_a_submit_without_a_time_began_when_its_row_was_written(place: Place) -> None:
+    job = place.job(submitted_at=None)
+    place.lists = [[place.entry(A)]]
+    assert await place.reconciled(job) == (State.RUNNING, A)
+
+
+async def test_one_entry_that_is_not_sure_leaves_all_takes_to_a_person(place: Place) -> None:
+    job = place.job(recipe_hash="r")
+    place.job(recipe_hash="r", take=1)
+    place.lists = [[place.entry(A), place.entry(B, createdAt=None)]]
+    assert await place.reconciled(job) == LOST
+
+
 RIVALS: dict[str, tuple[dict[str, Any], bool]] = {
     "lost": ({"state": State.AMBIGUOUS}, True),
     "being sent": ({"state": State.SUBMITTING}, True),
@@ -240,6 +283,28 @@ async def test_a_person_who_decides_just_before_the_job_is_attached_was_first_to
 @pytest.mark.parametrize("state", [State.RUNNING, State.DONE, State.INTENDED])
 async def test_a_job_that_is_not_ambiguous_is_not_looked_for(place: Place, state: State) -> None:
     assert await place.reconciled(place.job(state)) == (state, None)
+    assert place.readings == []
+
+
+async def test_a_job_whose_clip_could_not_be_found_is_asked_about_by_its_id(place: Place) -> None:
+    job = place.job(remote_id=A)
+    place.record = httpx.Response(200, json={"generations_by_pk": place.entry(A)})
+    assert await place.reconciled(job) == (State.RUNNING, A)
+    assert (place.asked, place.readings) == ([A], [])
+
+
+async def test_a_callback_names_the_job_without_a_look_into_the_list(place: Place) -> None:
+    job = place.job()
+    place.store.remark(job.id, CALLED + A)
+    assert await place.reconciled(job) == (State.RUNNING, A)
+    assert (place.readings, place.store.events(job.id)[-1].note) == ([], CALLED)
+
+
+async def test_a_callback_that_named_anothers_job_leaves_it_to_a_person(place: Place) -> None:
+    job = place.job()
+    place.job(State.RUNNING, remote_id=A, params={"prompt": "a cat"})
+    place.store.remark(job.id, CALLED + A)
+    assert await place.reconciled(job) == LOST
     assert place.readings == []
 
 

@@ -173,6 +173,24 @@ def test_overlay_mixes_both_and_shift_with_arrows_shifts_the_balance(pair: Pair)
     pair.shows(pair.left)
 
 
+def test_beside_two_clips_stands_what_was_measured_and_differs(pair: Pair) -> None:
+    page, compare = pair.page, pair.page.compare
+    names = ("motion", "jerkiness", "warp_error", "flicker", "sharpness", "exposure", "clipped", "loop_seam", "cuts")
+    compare._measures = {
+        clip.info.sha256: {name: 1.0 if name == "jerkiness" else at + 1.5 for name in names}
+        for at, clip in enumerate(compare.clips)
+    }
+    compare._draw()
+    page.key("p")
+    rows = page.root.locator(".vidnb-differs tbody tr")
+    page.until(lambda: rows.count() == 6)
+    assert rows.first.inner_text().split("\t") == ["motion", "2.5 %/s", "4.5 %/s"]
+    assert "jerkiness" not in page.root.locator(".vidnb-differs").inner_text(), "it is the same of both"
+    page.root.get_by_role("button", name="2 more").click()
+    page.until(lambda: rows.count() == 8)
+    expect(page.root.get_by_role("button", name="Fewer")).to_be_focused()
+
+
 def test_the_two_play_on_the_same_frame(pair: Pair) -> None:
     page = pair.page
     page.key("p", "Space")

@@ -73,6 +73,7 @@ def test_it_is_worked_by_keys_alone(gallery: Page) -> None:
     gallery.wait_for_function(f"({PLAYING})() === -1")
     gallery.keyboard.press("Escape")
     expect(gallery.get_by_text("2 chosen")).to_be_hidden()
+    assert gallery.locator("figure video[tabindex='0']").count() == 1, "one stop of the Tab key a gallery"
 
 
 def test_chosen_clips_become_code(gallery: Page) -> None:
@@ -117,6 +118,13 @@ def test_chosen_clips_play_side_by_side_without_a_kernel(gallery: Page) -> None:
     )
     gallery.get_by_role("button", name="Pause").click()
     assert side.evaluate_all("videos => videos.every((video) => video.paused)")
+    first, second = side.evaluate_all("videos => videos.map((video) => video.currentTime)")
+    assert first == second  # paused, all show the same moment
+    gallery.get_by_role("slider", name="Time").fill("0.5")
+    before = side.evaluate_all("videos => videos.map((video) => video.currentTime)")
+    gallery.keyboard.press(".")
+    after = side.evaluate_all("videos => videos.map((video) => video.currentTime)")
+    assert [one - other for one, other in zip(after, before, strict=True)] == pytest.approx([1 / 24] * 2, abs=1e-3)
     expect(gallery.locator("figcaption", has_text="seed")).not_to_have_count(0)
     gallery.get_by_role("button", name="Close").click()
     expect(side).to_have_count(0)

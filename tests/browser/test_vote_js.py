@@ -120,6 +120,20 @@ def test_space_pauses_both_on_one_frame_and_a_comma_steps(widget_page: Open, vid
     assert after == pytest.approx([before - 1 / 24] * 2, abs=0.01)
 
 
+def test_clips_of_other_shapes_are_equally_high(widget_page: Open, video: bytes) -> None:
+    shown = open_vote(widget_page, video)
+    sizes = ({"width": 640, "height": 360}, {"width": 832, "height": 480})
+    clips = [{**CLIP, "path": f"clips/{name}.mp4", **size} for name, size in zip("ab", sizes, strict=True)]
+    shown.say("pair", {"number": 1, "clips": clips, "said": ""})
+    expect(shown.root).to_have_attribute("data-state", "ready")
+    high, wide = shown.page.evaluate(
+        "() => ['offsetHeight', 'offsetWidth'].map((side) =>"
+        " [...document.querySelectorAll('.vidnb-vote-screen')].map((one) => one[side]))"
+    )
+    assert high[0] == high[1] > 150
+    assert wide[0] == wide[1]
+
+
 def test_a_flashing_pair_waits_for_a_press(widget_page: Open, video: bytes) -> None:
     shown = open_vote(widget_page, video)
     show_pair(shown, waits=True)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidnb.client.verbs import Client
-from vidnb.display.differences import difference, prompt_change
+from vidnb.display.differences import difference, measure_words, prompt_change
 from vidnb.emulator import Emulator
 from vidnb.files import Files
 from vidnb.records import State
@@ -55,6 +55,15 @@ def test_measures_say_how_much_and_whether_that_is_better(tmp_path: Path) -> Non
     assert "motion: 31 → 23 % of height a second (-26%)" in said
     assert "flicker: 0.02 → 0.01 (-50%), better" in said
     assert not any("cuts" in sentence or "sharpness" in sentence for sentence in said)
+
+
+def test_measures_are_said_by_names_that_can_be_read_aloud_and_in_plain_numbers() -> None:
+    taken = {"cuts": 1.0, "flashes_per_s": 2.0, "flicker": 9.214e-06, "frozen_tail_s": 0.5, "motion": 1.43, "own": 7.0}
+    assert list(measure_words(taken).items()) == [
+        ("motion", "1.43 % of height a second"), ("flicker", "0.00000921"), ("frozen tail", "0.5 s"), ("cuts", "1"),
+        ("flashes", "2 a second"), ("own", "7"),
+    ]  # fmt: skip
+    assert measure_words(taken, brief=True)["motion"] == "1.43 %/s"
 
 
 def test_same_recipe_other_pictures_is_said(tmp_path: Path) -> None:

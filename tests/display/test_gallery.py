@@ -81,8 +81,17 @@ def test_a_caption_says_only_what_differs_and_the_head_what_is_shared(make: Make
     assert captions(html) == [
         "Motion 2.0 | seed 3", "Motion 2.0 Fast | seed 3", "Motion 2.0 | seed 7", "Motion 2.0 Fast | seed 7",
     ]  # fmt: skip
-    assert "4 clips · 5 s" in html
+    assert "4 clips · 320×192 · 5 s" in html
     assert html.count("EMULATED") == 1
+
+
+def test_lengths_and_sizes_are_the_clips_own_where_they_differ_or_were_left_open(make: Make, made: ClipInfo) -> None:
+    upright = replace(made, width_px=192, height_px=320, duration_s=8.04)
+    html = show([make(seed=5, resolution="480p", job={"clip": upright}), make(seed=5), make(seed=7)])
+    assert captions(html) == ["seed 5 | 192×320", "seed 5 | 320×192", "seed 7 | 320×192"]
+    assert (html.count(">8 s<"), html.count(">5 s<")) == (1, 2), "on the pictures"
+    assert "not given" not in html
+    assert "320×192 · 5 s" in show([make(seed=5), make(seed=7)])
 
 
 def test_a_start_image_is_told_by_its_picture_and_by_its_name_once_it_is_gone(make: Make, files: Files) -> None:

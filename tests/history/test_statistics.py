@@ -184,7 +184,12 @@ def test_no_sentence_says_significant_or_a_p_value_alone() -> None:
     [
         ("prompt_enhance", (False, True), "with prompt enhance on instead of off"),
         ("quality", ("draft", "fine"), "with quality fine instead of draft"),
-        ("model", ("a/1", "b/2"), "with model b/2 instead of a/1"),
+        ("model", ("a/1", "b/2"), "with b/2 instead of a/1"),
+        (
+            "model",
+            ("leonardo/MOTION2FAST", "leonardo/motion_2.0"),
+            "with Motion 2.0 instead of Motion 2.0 Fast",
+        ),
     ],
 )
 def test_any_knob_is_named_as_people_say_it(knob: str, levels: tuple[Any, ...], words: str) -> None:

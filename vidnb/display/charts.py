@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from vidnb.display.page import AMBER, BLUE, GREEN, MUTED, PLAIN, SMALL, Html, data_uri, dotted, join, tag
+from vidnb.display.page import AMBER, BLUE, GREEN, MUTED, PLAIN, SMALL, Html, data_uri, digits, dotted, join, tag
 
 WIDTH, HEIGHT, EDGE = 480, 56, 10
 PARTS = (BLUE, AMBER, GREEN, "#8e5bb5", "#2a8c8c", "#b5525c")
@@ -48,7 +48,7 @@ def dots(values: Sequence[float], interval: tuple[float, float, float], title: s
     alt = f"{title}: each pair as a dot, the mean with its interval below"
     look = "display:block;width:100%;height:auto;max-width:480px"
     picture = tag("img", src=data_uri(source.encode(), "image/svg+xml"), alt=alt, style=f"{look};margin:6px 0 0")
-    ends = [f"{left:+.3g}" if left else "0", f"{right:+.3g}" if right else "0"]
+    ends = [f"{'+' if end > 0 else ''}{digits(end)}" for end in (left, right)]
     scale = tag(
         "div",
         *(tag("span", end) for end in (ends[0], title, ends[1])),

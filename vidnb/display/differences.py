@@ -11,7 +11,7 @@ from typing import Any
 
 from vidnb.clip import Clip
 from vidnb.display.grid.words import differing, facts, titles_of, words
-from vidnb.display.page import MUTED, block, join, line, seconds, shortened, tag
+from vidnb.display.page import MUTED, block, digits, join, line, seconds, shortened, tag
 from vidnb.errors import VidnbError
 from vidnb.media.measures import MEASURES
 from vidnb.media.pictures import image_file
@@ -164,10 +164,25 @@ def outcome(clip: Clip) -> dict[str, str]:
     }
 
 
-def measure_words(values: Values) -> dict[str, str]:
-    """Measures in words by name, as "23 % of height a second"."""
-    units = {name: f" {MEASURES[name].unit}" if name in MEASURES and MEASURES[name].unit else "" for name in values}
-    return {name.replace("_", " "): f"{value:.3g}{units[name]}" for name, value in values.items() if value is not None}
+def measure_words(values: Values, *, brief: bool = False) -> dict[str, str]:
+    """Measures in words by name, as "23 % of height a second"; what is asked for most often comes first.
+
+    Args:
+        values: what was measured, by name.
+        brief: True for short units, as "23 %/s".
+    """
+    known = [name for name in (*MEASURES, *sorted(set(values) - set(MEASURES))) if values.get(name) is not None]
+    return {_name(name): _value(name, values[name] or 0.0, brief=brief) for name in known}
+
+
+def _name(measure: str) -> str:
+    return MEASURES[measure].words if measure in MEASURES else measure.replace("_", " ")
+
+
+def _value(measure: str, value: float, *, brief: bool = False) -> str:
+    about = MEASURES.get(measure)
+    unit = "" if about is None else about.short_unit if brief or about.unit == "1/s" else about.unit
+    return f"{digits(value)} {unit}".strip()
 
 
 def _outcomes(one: Clip | Job, other: Clip | Job) -> Iterator[str]:
@@ -187,9 +202,8 @@ def _measures(one: Values, other: Values) -> Iterator[str]:
         if before is None or after is None or math.isclose(before, after, rel_tol=ALIKE, abs_tol=1e-9):
             continue
         measure = MEASURES.get(name)
-        unit = f" {measure.unit}" if measure is not None and measure.unit else ""
         gap = "" if not before else f" ({(after - before) / abs(before):+.0%})"
         verdict = ""
         if measure is not None and measure.better != "neither":
             verdict = ", better" if (after > before) == (measure.better == "higher") else ", worse"
-        yield f"{name.replace('_', ' ')}: {before:.3g} → {after:.3g}{unit}{gap}{verdict}"
+        yield f"{_name(name)}: {digits(before)} → {_value(name, after)}{gap}{verdict}"

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vidnb.display.clips import clip_html, dot_beside, left_behind, link_of, smaller
 from vidnb.display.grid.inputs import input_pictures, shown_words
@@ -54,7 +54,12 @@ FOUND_BY = 300
 """So much of a prompt, or of tags and note, the filter of the page knows."""
 NEARLY = 0.06
 """So far from 16:9 a shape may be, as a share, for tiles to take it: services round sizes to 16 pixels."""
+ON_PICTURE = (
+    "position:absolute;top:5px;right:5px;padding:0 6px;border-radius:4px;background:rgba(0,0,0,.7);color:#fff;"
+    f"pointer-events:none;{SMALL}"
+)
 FRAME = f"background:{GREY};border-radius:4px"
+SIZES = frozenset({"resolution", "aspect_ratio", "size", "width_px", "height_px"})
 QUIET = frozenset({"prompt", "public", "prompt_enhance"})
 WINNER = "winner"
 AT_ONCE, PATIENCE_S = 4, 3.0
@@ -111,12 +116,15 @@ def _counted(clips: int, prompts: int) -> str:
 
 def _group(prompt: str, clips: list[Clip], titles: dict[str, str], flashes: dict[str, bool], *, mixed: bool) -> Html:
     """The clips of one prompt: what they share is said once, and under each only what it alone has."""
-    told = [facts(clip.job) for clip in clips]
+    told = _facts(clips)
     differs = [name for name in differing(told) if name != "prompt"]
     apart = [name for at, name in enumerate(differs) if not implied(name, differs[:at], told)][:WORDS_SHOWN]
     same = [name for name in told[0] if name not in differs and name not in QUIET and name != "take"]
     pictures = input_pictures(clips)
+    lengths = [str(words("duration_s", round(clip.info.duration_s, 1))) for clip in clips]
+    alike = len(set(lengths)) == 1
     common = [shown_words(words(name, told[0][name], titles), pictures) for name in same]
+    common += lengths[:1] if alike else []
     mark = badge("EMULATED") if mixed and clips[0].emulated and all(clip.emulated for clip in clips) else None
     title = tag("span", shortened(prompt, 120) or "no prompt", dir="auto", style="font-weight:600;font-size:14px")
     line = tag("span", join([*_several(clips), *common], " · "), style=f"{SMALL};{MUTED}")
@@ -127,9 +135,9 @@ def _group(prompt: str, clips: list[Clip], titles: dict[str, str], flashes: dict
     tiles = [
         _tile(
             clip, [*own, *([Words("", "emulated" if clip.emulated else "real")] if real_too else [])],
-            pictures, flashes.get(clip.job.id), shape,
+            pictures, flashes.get(clip.job.id), shape, "" if alike else length,
         )
-        for clip, own in zip(clips, said, strict=True)
+        for clip, own, length in zip(clips, said, lengths, strict=True)
     ]
     more = tiles[OPEN_TILES:]
     rest = details(f"Show {len(more)} more", _tiles(more)) if more else None
@@ -138,12 +146,27 @@ def _group(prompt: str, clips: list[Clip], titles: dict[str, str], flashes: dict
     return tag("div", head, _tiles(tiles[:OPEN_TILES]), rest, style=look, **named)
 
 
+def _facts(clips: list[Clip]) -> list[dict[str, Any]]:
+    """What the recipes say but the length, which is the clip's own; so is the size where a recipe leaves it open."""
+    told = [facts(clip.job) for clip in clips]
+    asked = {name for one in told for name in one} & SIZES
+    measured = not asked or any(not asked <= one.keys() for one in told)
+    for clip, one in zip(clips, told, strict=True):
+        for name in ("duration_s", *(asked if measured else ())):
+            one.pop(name, None)
+        if measured:
+            one["size"] = [clip.info.width_px, clip.info.height_px]
+    return told
+
+
 def _several(clips: list[Clip]) -> list[str]:
     return [f"{len(clips)} clips"] if len(clips) > 1 else []
 
 
 def _tiles(tiles: list[Html]) -> Html:
-    look = "display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:10px 12px;margin:6px 0 0"
+    # Six in a row on a wide page, two on a phone, however narrow the notebook leaves it.
+    columns = "repeat(auto-fill,minmax(min(140px,calc(50% - 6px)),1fr))"
+    look = f"display:grid;grid-template-columns:{columns};gap:10px 12px;margin:6px 0 0"
     return tag("div", *tiles, style=look)
 
 
@@ -154,8 +177,10 @@ def _shape(clips: list[Clip]) -> str:
     return f"{width}/{height}" if abs(width * 9 - height * 16) < NEARLY * height * 16 else "16/9"
 
 
-def _tile(clip: Clip, told: list[Words], pictures: dict[str, str], flashes: bool | None, shape: str) -> Html:
-    name = ", ".join(map(str, told)) or shortened(clip.prompt, 80) or clip.model
+def _tile(
+    clip: Clip, told: list[Words], pictures: dict[str, str], flashes: bool | None, shape: str, length: str
+) -> Html:
+    name = ", ".join(filter(None, [*map(str, told), length])) or shortened(clip.prompt, 80) or clip.model
     marks = [f"{'★' * clip.rating}" if clip.rating else "", "Winner" if WINNER in clip.tags else ""]
     marks += ["flashes" if flashes else ""]
     said = [shown_words(one, pictures) for one in told]
@@ -168,8 +193,10 @@ def _tile(clip: Clip, told: list[Words], pictures: dict[str, str], flashes: bool
     look = "margin:0;min-width:0;position:relative"
     said_of_it = shortened(" ".join([*clip.tags, clip.job.note]), FOUND_BY) or None
     about = {"data-vidnb-id": clip.job.id[:8], "data-vidnb-said": said_of_it, "style": look}
+    about["data-vidnb-fps"] = f"{clip.info.fps:g}"
     waits = flashes is not False
-    return tag("figure", _picture(clip, name, shape), caption, **about, **{"data-vidnb-waits": waits})
+    on_picture = tag("div", length, style=ON_PICTURE) if length else None
+    return tag("figure", _picture(clip, name, shape), on_picture, caption, **about, **{"data-vidnb-waits": waits})
 
 
 def _picture(clip: Clip, name: str, shape: str) -> Html:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import html
+import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -179,6 +180,15 @@ def size(count: int) -> str:
     if count < 1_000_000:
         return f"{max(1, round(count / 1000))} kB" if count else "0 kB"
     return f"{count / 1_000_000:.1f} MB"
+
+
+def digits(value: float) -> str:
+    """A number in three digits, never as "6.3e-06": "23", "0.0412", "0.00000631"."""
+    text = f"{value:.3g}"
+    if "e" not in text:
+        return text
+    places = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:.{places}f}".rstrip("0") if places else f"{value:.0f}"
 
 
 def seconds(value: float) -> str:

@@ -29,6 +29,8 @@ WINNER = "winner"
 ASK_ABOVE_USD = 1.0
 ALIKE = 1.3
 """Shapes that differ by no more than this share one; else all stand in wide cells."""
+MEASURES_FIRST = 4
+"""So many measures stand before size, price and time in the list beside two clips, the others after them."""
 WHY_SHOWN, PROMPT_SHOWN = 160, 300
 
 
@@ -117,7 +119,7 @@ def cell_facts(grid: Grid, at: int, plans: Mapping[int, Plan], measures: Mapping
 def _clip(clip: Clip, values: Values) -> dict[str, Any]:
     info, job = clip.info, clip.job
     code = recipe_code(clip)
-    known = measure_words(values)
+    known, brief = measure_words(values), list(measure_words(values, brief=True).items())
     came = outcome(clip)
     return {
         "state": "clip",
@@ -128,9 +130,11 @@ def _clip(clip: Clip, values: Values) -> dict[str, Any]:
         "rating": job.rating,
         "winner": WINNER in job.tags,
         "code": sendable(code) if len(code) <= CODE_SHOWN else "",
-        "facts": [*map(": ".join, list(known.items())[:3]), *([] if known else list(came.values())[:3])],
+        "facts": list(map(" ".join, list(known.items())[:3])) or list(came.values())[:3],
         "measured": [
-            [name, value] for name, value in [*known.items(), *outcome(clip).items()] if value and name != "rating"
+            [name, value]
+            for name, value in [*brief[:MEASURES_FIRST], *came.items(), *brief[MEASURES_FIRST:]]
+            if value and name != "rating"
         ],
     }
 

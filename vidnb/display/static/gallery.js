@@ -44,6 +44,129 @@
     video.after(line);
   };
 
+  const button =
+    "font:inherit;color:inherit;border:0;border-radius:6px;min-height:28px;padding:2px 12px;cursor:pointer;background:rgba(128,128,128,.2)";
+  const filled = `${button};background:#1769c4;color:#fff;font-weight:600`;
+  const row = "display:flex;flex-wrap:wrap;gap:8px;align-items:center";
+
+  /** A button that puts text on the clipboard; where a page may not, it shows the text. @param {() => string} text */
+  const copier = (text) => {
+    const copy = made(document.createElement("button"), "Copy code", button);
+    copy.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(text());
+        copy.textContent = "Copied";
+      } catch {
+        copy.textContent = text();
+      }
+    });
+    return copy;
+  };
+
+  /** A moment in the middle of a frame, where all browsers show that frame. @param {number} at @param {number} fps */
+  const midFrame = (at, fps) => (Math.floor(at * fps + 1e-3) + 0.5) / fps;
+
+  /** How fast a clip must go on that is so many seconds ahead of the longest one. @param {number} ahead */
+  const pace = (ahead) => (Math.abs(ahead) < 0.012 ? 1 : Math.min(1.1, Math.max(0.9, 1 - 2 * ahead)));
+
+  /** Chosen clips side by side without a kernel: ordinary videos that follow the longest of them.
+   * @param {HTMLElement[]} tiles @param {string} code @param {() => void} close */
+  const beside = (tiles, code, close) => {
+    const films = tiles.flatMap((tile) => tile.querySelector("video") ?? []);
+    const fps = Math.max(...tiles.map((tile) => Number(tile.dataset.vidnbFps) || 24));
+    const videos = films.map((film) => {
+      const video = /** @type {HTMLVideoElement} */ (film.cloneNode());
+      Object.assign(video, { controls: false, loop: false, muted: true, preload: "auto", tabIndex: -1 });
+      return video;
+    });
+    const grid = made(
+      document.createElement("div"),
+      "",
+      "display:grid;grid-template-columns:repeat(auto-fit,minmax(min(220px,100%),1fr));gap:10px 12px;margin:8px 0",
+    );
+    grid.append(
+      ...videos.map((video, at) => {
+        const figure = made(document.createElement("figure"), "", "margin:0;min-width:0");
+        figure.append(
+          video,
+          made(document.createElement("figcaption"), films[at].getAttribute("aria-label") ?? "", ""),
+        );
+        return figure;
+      }),
+    );
+    const go = made(document.createElement("button"), "Play", `${filled};min-width:72px`);
+    const track = document.createElement("input");
+    Object.assign(track, { type: "range", min: "0", max: "1", step: "any", value: "0" });
+    track.style.cssText = "flex:1 1 160px;min-width:100px;margin:0";
+    track.setAttribute("aria-label", "Time");
+    const time = made(document.createElement("span"), "", "font-variant-numeric:tabular-nums");
+    const end = made(document.createElement("button"), "Close", button);
+    const line = made(document.createElement("div"), "", row);
+    line.append(go, track, time, end);
+    const note = made(
+      document.createElement("div"),
+      "These are ordinary videos: while they play, one may be a frame behind another. Paused, all show the same moment (the keys , and . go one frame back and on). For the exact view, with ratings, wipe and difference, run this in a cell:",
+      `${row};font-size:12px;opacity:.8;margin:6px 0 12px`,
+    );
+    note.append(
+      made(document.createElement("code"), code, "overflow-wrap:anywhere"),
+      copier(() => code),
+    );
+
+    const lead = () => videos.reduce((one, other) => (other.duration > one.duration ? other : one));
+    /** @param {number} at */
+    const seek = (at) => {
+      const last = (lead().duration || 0) - 0.5 / fps;
+      for (const video of videos) video.currentTime = midFrame(Math.min(Math.max(at, 0), Math.max(last, 0)), fps);
+    };
+    const stand = () => {
+      for (const video of videos) video.pause();
+      seek(lead().currentTime);
+    };
+    const start = () => {
+      if (lead().ended) for (const video of videos) video.currentTime = 0;
+      for (const video of videos) if (!video.ended) video.play().catch(() => {});
+    };
+    const toggle = () => (lead().paused && !lead().ended ? start() : stand());
+    const draw = () => {
+      if (!grid.isConnected) return;
+      requestAnimationFrame(draw);
+      const first = lead();
+      if (first.ended) start();
+      for (const video of videos) {
+        const ahead = video.currentTime - first.currentTime;
+        if (video === first || video.paused) continue;
+        if (Math.abs(ahead) > 0.3) video.currentTime = first.currentTime;
+        video.playbackRate = pace(ahead);
+      }
+      go.textContent = first.paused ? "Play" : "Pause";
+      time.textContent = `${first.currentTime.toFixed(2)} / ${(first.duration || 0).toFixed(2)} s`;
+      if (document.activeElement !== track || !first.paused)
+        track.value = String(first.currentTime / (first.duration || 1));
+    };
+    go.addEventListener("click", toggle);
+    end.addEventListener("click", close);
+    track.addEventListener("input", () => {
+      for (const video of videos) video.pause();
+      seek(Number(track.value) * (lead().duration || 0));
+    });
+    const whole = document.createElement("div");
+    whole.append(grid, line, note);
+    whole.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      const step = { ",": -1, ".": 1 }[event.key];
+      if (step) {
+        stand();
+        seek(lead().currentTime + step / fps);
+      } else if (event.key === "k" || event.key === "K" || (event.key === " " && event.target === track)) toggle();
+      else if (event.key === "Escape") close();
+      else return;
+      event.preventDefault();
+      event.stopPropagation();
+    });
+    return { whole, go, start, draw };
+  };
+
   /** @param {HTMLElement} gallery */
   const wake = (gallery) => {
     gallery.dataset.vidnbAwake = "";
@@ -51,15 +174,21 @@
     const tiles = /** @type {HTMLElement[]} */ ([...gallery.querySelectorAll("figure[data-vidnb-id]")]);
     /** @type {Set<HTMLElement>} */
     const chosen = new Set();
-    const button =
-      "font:inherit;color:inherit;border:0;border-radius:6px;min-height:28px;padding:2px 12px;cursor:pointer;background:rgba(128,128,128,.2)";
-    const filled = `${button};background:#1769c4;color:#fff;font-weight:600`;
+    const touched = matchMedia("(hover: none)").matches;
+    /** The picture at which the Tab key enters; the arrows move it. */
+    let current = /** @type {HTMLElement} */ (tiles[0].firstElementChild);
+    /** @param {HTMLElement} target */
+    const enterAt = (target) => {
+      current.tabIndex = -1;
+      current = target;
+      current.tabIndex = 0;
+    };
     const count = made(document.createElement("span"), "", "");
     const side = made(document.createElement("button"), "Compare", filled);
-    const copy = made(document.createElement("button"), "Copy code", button);
+    const copy = copier(() => code());
     const none = made(document.createElement("button"), "×", button);
     none.setAttribute("aria-label", "Choose none");
-    const bar = made(document.createElement("span"), "", "display:none;flex-wrap:wrap;gap:8px;align-items:center");
+    const bar = made(document.createElement("span"), "", `${row};display:none`);
     count.setAttribute("aria-live", "polite");
     bar.append(count, side, copy, none);
     const whole = /** @type {HTMLElement} */ (head.children[1]);
@@ -88,9 +217,9 @@
         const on = chosen.has(tile);
         const box = /** @type {HTMLInputElement} */ (tile.querySelector("input"));
         box.checked = on;
-        box.style.opacity = on || tile.matches(":hover, :focus-within") ? "1" : "0";
-        const picture = /** @type {HTMLElement} */ (tile.firstElementChild);
-        picture.style.boxShadow = on ? "0 0 0 3px #1769c4" : "";
+        box.style.opacity = on || touched || tile.matches(":hover, :focus-within") ? "1" : "0";
+        const ring = /** @type {HTMLElement} */ (tile.querySelector("[data-vidnb-ring]"));
+        ring.style.borderColor = on ? "#1769c4" : "transparent";
       }
     };
     /** @param {HTMLElement} tile */
@@ -102,73 +231,23 @@
       const ids = tiles.filter((tile) => chosen.has(tile)).map((tile) => JSON.stringify(tile.dataset.vidnbId));
       return `vidnb.compare([${ids.join(", ")}])`;
     };
-    copy.addEventListener("click", async () => {
-      try {
-        await navigator.clipboard.writeText(code());
-        copy.textContent = "Copied";
-      } catch {
-        copy.textContent = code();
-      }
-    });
     none.addEventListener("click", () => {
       chosen.clear();
       draw();
     });
-    const close = () => stage.replaceChildren();
-    // Side by side without a kernel: plain videos that begin each turn together. The kernel's view is exact to a frame.
+    const close = () => {
+      const inside = stage.contains(document.activeElement);
+      stage.replaceChildren();
+      if (inside) current.focus();
+    };
     side.addEventListener("click", () => {
       stop(playing);
-      const films = tiles.filter((tile) => chosen.has(tile)).flatMap((tile) => tile.querySelector("video") ?? []);
-      const videos = films.map((film) => {
-        const video = /** @type {HTMLVideoElement} */ (film.cloneNode());
-        Object.assign(video, { controls: false, loop: false, muted: true, preload: "auto" });
-        video.style.boxShadow = "";
-        return video;
-      });
-      const begin = () => {
-        for (const video of videos) {
-          video.currentTime = 0;
-          video.play().catch(() => {});
-        }
-      };
-      const go = made(document.createElement("button"), still() ? "Play" : "Pause", filled);
-      const end = made(document.createElement("button"), "Close", button);
-      const exact = made(document.createElement("code"), code(), "overflow-wrap:anywhere");
-      const line = made(
-        document.createElement("div"),
-        "",
-        "display:flex;flex-wrap:wrap;gap:8px;align-items:center;margin:0 0 12px",
-      );
-      const note = made(
-        document.createElement("span"),
-        "Ordinary videos, perhaps a frame apart. Exact: ",
-        "opacity:.8",
-      );
-      note.append(exact);
-      line.append(go, end, note);
-      const grid = made(
-        document.createElement("div"),
-        "",
-        "display:grid;grid-template-columns:repeat(auto-fit,minmax(min(260px,100%),1fr));gap:10px 12px;margin:8px 0",
-      );
-      videos.forEach((video, at) => {
-        const figure = made(document.createElement("figure"), "", "margin:0;min-width:0");
-        const named = made(document.createElement("figcaption"), films[at].getAttribute("aria-label") ?? "", "");
-        figure.append(video, named);
-        grid.append(figure);
-        video.addEventListener("ended", () => {
-          if (videos.every((one) => one.ended)) begin();
-        });
-      });
-      go.addEventListener("click", () => {
-        const stopping = go.textContent === "Pause";
-        for (const video of videos) stopping ? video.pause() : !video.ended && video.play().catch(() => {});
-        go.textContent = stopping ? "Play" : "Pause";
-      });
-      end.addEventListener("click", close);
-      stage.replaceChildren(grid, line);
-      if (!still()) begin();
-      go.focus();
+      const films = tiles.filter((tile) => chosen.has(tile) && tile.querySelector("video"));
+      const view = beside(films, code(), close);
+      stage.replaceChildren(view.whole);
+      view.draw();
+      if (!still()) view.start();
+      view.go.focus();
     });
 
     /** What a tile is found by. @param {HTMLElement} tile */
@@ -187,6 +266,8 @@
         group.style.display = seen ? "" : "none";
         for (const rest of group.querySelectorAll("details")) rest.open = wanted.length > 0;
       }
+      const seen = tiles.find((tile) => tile.offsetParent);
+      if (seen && !current.offsetParent) enterAt(/** @type {HTMLElement} */ (seen.firstElementChild));
       nothing.style.display = left ? "none" : "";
       nothing.textContent = left ? "" : `No clip here has “${filter.value.trim()}”.`;
     });
@@ -197,6 +278,8 @@
       filter.dispatchEvent(new Event("input"));
     });
 
+    const keys = "Keys: arrows move, Enter plays, X chooses, C compares, / filters, Esc chooses none.";
+    gallery.append(made(document.createElement("div"), keys, "font-size:12px;opacity:.72;margin:4px 0 0"));
     tiles.forEach((tile) => {
       const box = document.createElement("input");
       box.type = "checkbox";
@@ -205,15 +288,34 @@
       box.style.cssText =
         "position:absolute;top:6px;left:6px;width:18px;height:18px;margin:0;accent-color:#1769c4;cursor:pointer;opacity:0";
       box.addEventListener("change", () => choose(tile));
-      tile.append(box);
       const video = tile.querySelector("video");
       const target = /** @type {HTMLElement} */ (tile.firstElementChild);
-      target.tabIndex = 0;
+      target.tabIndex = target === current ? 0 : -1;
+      // Over the picture: the ring of a chosen clip, and a line that grows while it plays.
+      const ring = made(
+        document.createElement("div"),
+        "",
+        `position:absolute;top:0;left:0;right:0;aspect-ratio:${target.style.aspectRatio};box-sizing:border-box;border:3px solid transparent;border-radius:4px;pointer-events:none`,
+      );
+      ring.dataset.vidnbRing = "";
+      const played = made(
+        document.createElement("div"),
+        "",
+        "position:absolute;left:0;bottom:0;height:3px;width:0;background:#fff;box-shadow:0 0 2px #000",
+      );
+      ring.append(played);
+      tile.append(ring, box);
       let timer = 0;
       const may = () => video && !still() && !("vidnbWaits" in tile.dataset);
       if (video) {
         video.controls = false;
         video.style.cursor = "pointer";
+        video.addEventListener("timeupdate", () => {
+          played.style.width = `${(100 * video.currentTime) / (video.duration || 1)}%`;
+        });
+        video.addEventListener("emptied", () => {
+          played.style.width = "0";
+        });
         video.addEventListener("click", () => (playing === video ? stop(video) : play(video)));
       }
       tile.addEventListener("pointerenter", (event) => {
@@ -226,6 +328,7 @@
         draw();
       });
       target.addEventListener("focus", () => {
+        enterAt(target);
         draw();
         if (video && may() && target.matches(":focus-visible")) play(video);
       });

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from vidnb import shown
 from vidnb.display.charts import bar, dots
 from vidnb.display.page import MUTED, SMALL, Html, block, dotted, join, line, tag
 from vidnb.history.statistics import sentences
 from vidnb.history.statistics.effect import Effect, Effects
 from vidnb.history.statistics.spread import Spread
+from vidnb.media.measures import MEASURES
 
 MOST_DOTS = 400
 WIDE = "max-width:720px;margin:2px 0 10px"
@@ -15,12 +18,12 @@ WIDE = "max-width:720px;margin:2px 0 10px"
 
 def effect_html(effect: Effect) -> str:
     """The sentence, and the difference of each pair as a dot with the interval below."""
-    return str(block(_effect(effect), style=WIDE))
+    return str(block(_effect(effect), _about([effect]), style=WIDE))
 
 
 def effects_html(effects: Effects) -> str:
-    """Each effect, one below the other."""
-    return str(block(*map(_effect, effects), style=WIDE))
+    """Each effect, one below the other; what holds for all of them once, at the end."""
+    return str(block(*map(_effect, effects), _about(effects), style=WIDE))
 
 
 def spread_html(spread: Spread) -> str:
@@ -30,7 +33,7 @@ def spread_html(spread: Spread) -> str:
 
 
 def _effect(effect: Effect) -> Html:
-    first, *rest = sentences.parts(effect)
+    first, *rest = (part for part in sentences.parts(effect) if part != sentences.EMULATED)
     values = effect.differences["difference"].tolist()[:MOST_DOTS]
     name = f"{sentences.name_of(effect.measure)}{f', {effect.unit}' if effect.unit else ''}"
     picture = dots(values, (effect.low, effect.mean, effect.high), f"Difference of {name}") if values else None
@@ -38,6 +41,19 @@ def _effect(effect: Effect) -> Html:
     steps = tag("div", *(line(str(step)) for step in levels), style=f"{SMALL};margin:4px 0 0") if levels else None
     said = [tag("div", first, style="font-weight:600"), line(" ".join(rest)), picture, _method(effect), steps]
     return tag("div", *said, style="margin:0 0 10px")
+
+
+def _about(effects: Iterable[Effect]) -> Html:
+    """What the measures say, in words, and whether the emulator made it all."""
+    asked = list(effects)
+    measures = (MEASURES.get(name) for name in dict.fromkeys(effect.measure for effect in asked))
+    said = [
+        line(f"{sentences.name_of(one.name).capitalize()}: {one.means}", f" In {one.unit}." if one.unit else "")
+        for one in measures
+        if one is not None
+    ]
+    made = sentences.EMULATED if any(effect.emulated for effect in asked) else ""
+    return tag("div", *said, line(made), style=f"{SMALL};{MUTED}")
 
 
 def _method(effect: Effect) -> Html | None:

@@ -6,30 +6,32 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from vidnb.display.grid.words import titles_of
 from vidnb.history.statistics.columns import label
+from vidnb.media.measures import MEASURES
 
 Effect = Any
 """An `effect.Effect`, which says itself by what stands here and so cannot be imported."""
 
-UNITS: Mapping[str, str] = {
-    "motion": "%/s",
-    "motion_top": "%/s",
-    "flashes_per_s": "1/s",
-    "loudness": "LUFS",
-    "rating": "stars",
-}
+UNITS: Mapping[str, str] = {"rating": "stars"}
 ENDS: Mapping[str, str] = {"_s": "s", "_px": "px", "_usd": "$", "_bytes": "bytes", "_fps": "fps"}
 FEWEST_FOR_INTERVAL, FEWEST_FOR_VERDICT = 3, 6
 MANY = 1_000
+EMULATED = "All of it was made by the emulator: this says nothing of a real model."
+MOST_DECIMALS = 12
 
 
 def unit_of(measure: str) -> str:
     """The unit of a measure by its name: "%/s", "s", or "" where it has none."""
+    if measure in MEASURES:
+        return MEASURES[measure].short_unit
     return UNITS.get(measure) or next((unit for end, unit in ENDS.items() if measure.endswith(end)), "")
 
 
 def name_of(column: str) -> str:
     """A column's name as words: "motion strength"."""
+    if column in MEASURES:
+        return MEASURES[column].words
     name = str(column).removeprefix("param_")
     end = next((end for end in ENDS if name.endswith(end)), "")
     return name.removesuffix(end).replace("_", " ")
@@ -37,9 +39,7 @@ def name_of(column: str) -> str:
 
 def parts(effect: Effect) -> list[str]:
     """All that the effect says, sentence by sentence: the mean first, then what it means."""
-    said = [_first(effect), *_verdict(effect), *effect.notes]
-    if effect.emulated:
-        said.append("All of it was made by the emulator: this says nothing of a real model.")
+    said = [_first(effect), *_verdict(effect), *effect.notes, EMULATED if effect.emulated else ""]
     return [part for part in said if part]
 
 
@@ -62,6 +62,10 @@ def _between(effect: Effect) -> str:
     knob = name_of(effect.knob)
     if effect.is_slope:
         return f"for each 1 more of {knob}"
+    if effect.knob == "model":
+        titles = titles_of(map(str, (effect.level, effect.base)))
+        level, base = (titles.get(str(model), str(model)) for model in (effect.level, effect.base))
+        return f"with {level} instead of {base}"
     return f"with {knob} {label(effect.level)} instead of {label(effect.base)}"
 
 
@@ -141,7 +145,7 @@ def p_words(p: float) -> str:
 def decimals(*values: float) -> int:
     """How many decimals show two digits of the largest of these."""
     largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
-    return 0 if largest == 0 else min(6, max(0, 1 - math.floor(math.log10(largest))))
+    return 0 if largest == 0 else min(MOST_DECIMALS, max(0, 1 - math.floor(math.log10(largest))))
 
 
 def _plain(value: float, effect: Effect) -> str:

@@ -40,7 +40,7 @@ class Spread:
     unit: str = ""
     emulated: bool = False
     seed_is_noise: bool = False
-    """True where no clip shares its seed with another, so that the two cannot be told apart."""
+    """True where no clip shares model, prompt and seed with another, so that the two cannot be told apart."""
 
     @property
     def df(self) -> pd.DataFrame:
@@ -55,13 +55,11 @@ class Spread:
         parts = ", ".join(f"{self.word(name)} {share * 100:.0f} %" for name, share in self.shares.items())
         said = (
             f"{sentences.name_of(self.measure).capitalize()} differs by {size} between {self.clips} clips "
-            f"(standard deviation). Of its variance: {parts}."
+            f"(standard deviation). Where that comes from, as shares of the variance: {parts}."
         )
         if self.seed_is_noise:
-            said += " No seed was used for two clips, so seed and noise cannot be told apart."
-        return said + (
-            " All of it was made by the emulator: this says nothing of a real model." if self.emulated else ""
-        )
+            said += " No two clips have the same model, prompt and seed, so seed and noise cannot be told apart."
+        return f"{said} {sentences.EMULATED}" if self.emulated else said
 
     def word(self, name: str) -> str:
         """A source in words."""

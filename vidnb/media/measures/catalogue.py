@@ -29,7 +29,18 @@ class Measure:
     source: str
     version: str = "1"
 
+    @property
+    def words(self) -> str:
+        """What it is called in a sentence, without its unit: "frozen tail", "flashes"."""
+        return self.name.removesuffix("_s").removesuffix("_per").replace("_", " ")
 
+    @property
+    def short_unit(self) -> str:
+        """The unit where there is little room: "%/s"."""
+        return SHORT_UNITS.get(self.unit, self.unit)
+
+
+SHORT_UNITS = {"% of height a second": "%/s", "1/s": "a second"}
 NO_END = math.inf
 OWN = "vidnb"
 

@@ -43,6 +43,7 @@ export function render({ model, el }) {
       y: 0.5,
       blink: "right",
       heard: -1,
+      allMeasured: false,
       keys: false,
       asked: -1,
     },

@@ -184,8 +184,11 @@ function render({ model, el }) {
   function fit() {
     if (!pair?.clips) return;
     const most = Math.max(160, Math.min(520, innerHeight * 0.6));
+    const wide = (at) => screens[at].clientWidth || 320;
+    // As high as the lower one of the two can be: the sizes that services have must not tell which clip is whose.
+    const high = Math.min(...pair.clips.map((clip, at) => screenSize(clip, wide(at), most).seen));
     pair.clips.forEach((clip, at) => {
-      const size = screenSize(clip, screens[at].clientWidth || 320, most);
+      const size = screenSize(clip, wide(at), high);
       Object.assign(videos[at].style, {
         width: `${size.width}px`,
         height: `${size.full}px`,

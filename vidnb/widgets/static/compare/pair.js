@@ -1,5 +1,7 @@
 /* Draws what stands beside two clips: their names, what was measured, and the map to choose from. */
 
+const ROWS_SHOWN = 6;
+
 /** @param {CompareView} it the view that the functions belong to */
 export function pairOf(it) {
   const { stageCanvas, lineGrip, sideLeft, sideRight, stage, pickLeft, pickRight, map, differs } = it.el;
@@ -41,29 +43,28 @@ export function pairOf(it) {
     drawMap();
   }
 
+  /** What was measured and is not the same of both; the first few, as the transport stands below. */
   function measuredRows(left, right) {
     const names = [...new Set([...(left.measured ?? []), ...(right.measured ?? [])].map(([one]) => one))];
     const of = (told, one) => (told.measured ?? []).find(([key]) => key === one)?.[1] ?? "–";
-    const rows = names.filter((one) => of(left, one) !== "–" || of(right, one) !== "–");
+    const rows = names.filter((one) => of(left, one) !== of(right, one));
     if (!rows.length) return [];
+    const shown = it.view.allMeasured ? rows : rows.slice(0, ROWS_SHOWN);
+    const more = rows.length > ROWS_SHOWN && (it.view.allMeasured ? "Fewer" : `${rows.length - ROWS_SHOWN} more`);
+    const line = (one) =>
+      h("tr", {}, h("th", { scope: "row" }, one), h("td", {}, of(left, one)), h("td", {}, of(right, one)));
+    const heads = ["What differs", "left", "right"].map((words) => h("th", { scope: "col" }, words));
+    const toggle = () => {
+      it.view.allMeasured = !it.view.allMeasured;
+      drawTwo();
+      differs.querySelector("button")?.focus();
+    };
     return [
-      h(
-        "thead",
-        {},
-        h(
-          "tr",
-          {},
-          ["Measured", "left", "right"].map((words) => h("th", { scope: "col" }, words)),
-        ),
-      ),
-      h(
-        "tbody",
-        {},
-        rows.map((one) =>
-          h("tr", {}, h("th", { scope: "row" }, one), h("td", {}, of(left, one)), h("td", {}, of(right, one))),
-        ),
-      ),
-    ];
+      h("thead", {}, h("tr", {}, heads)),
+      h("tbody", {}, shown.map(line)),
+      more &&
+        h("tfoot", {}, h("tr", {}, h("td", { colspan: 3 }, h("button", { type: "button", onclick: toggle }, more)))),
+    ].filter(Boolean);
   }
 
   /** The little grid beside the stage, to take the two clips from. */

@@ -14,6 +14,7 @@ from fakes import no_rest
 from stranger import KEYS, LEONARDO, Stranger
 
 import vidnb
+from vidnb.client import budget
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.errors import BudgetError, CapReachedError, ConfigError, Problem
 from vidnb.records import Cost, Purse
@@ -107,3 +108,19 @@ async def test_every_error_comes_back_from_a_process_pool(tmp_path: Path) -> Non
         assert type(again) is type(error)
         assert str(again) == str(error)
         assert repr(vars(again)) == repr(vars(error))
+
+
+@pytest.mark.parametrize(
+    ("caps", "words"),
+    [
+        ({"budget_credits": {"1mn": 500}}, "budget_credits of '1mn': there is no such provider; there are .*, 1min,"),
+        ({"budget_jobs": 2.5}, "budget_jobs=2.5: give a whole number, or None"),
+    ],
+)
+def test_a_cap_that_could_never_hold_as_it_is_written_is_refused(tmp_path: Path, caps: Any, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        AsyncClient(tmp_path, **caps)
+
+
+def test_a_cap_in_credits_outlives_no_plug_in() -> None:
+    assert budget.caps(credits={"gone": None}) == {"CREDITS:gone": None}

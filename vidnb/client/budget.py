@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vidnb import providers
 from vidnb.errors import ConfigError
 from vidnb.jobs.ledger import PRIVATE
 from vidnb.records import JOBS_UNIT, KEEP, Cost, Keep, Purse
@@ -62,7 +63,7 @@ def caps(
     """Return the caps by unit; a value that is KEEP is left out, None takes a cap away.
 
     Raises:
-        ConfigError: a cap is no number of 0 or more.
+        ConfigError: a cap is no number of 0 or more, or is in credits of a provider that is not installed.
     """
     found: dict[str, float | None] = {}
     if not isinstance(usd, Keep):
@@ -71,9 +72,16 @@ def caps(
         if not isinstance(credits, Mapping | None):
             raise ConfigError(f'budget_credits={credits!r}: credits differ by service; write {{"1min": 500}}')
         for provider, cap in (credits or {}).items():
+            # A cap may be taken away after the plug-in whose credits it counts.
+            if cap is not None and provider not in providers.names():
+                known = ", ".join(providers.names())
+                raise ConfigError(f"budget_credits of {provider!r}: there is no such provider; there are {known}")
             found[f"CREDITS:{provider}"] = _checked(f"budget_credits of {provider}", cap)
     if not isinstance(jobs, Keep):
-        found[JOBS_UNIT] = _checked("budget_jobs", jobs)
+        cap = _checked("budget_jobs", jobs)
+        if cap is not None and not cap.is_integer():
+            raise ConfigError(f"budget_jobs={jobs!r}: give a whole number, or None")
+        found[JOBS_UNIT] = cap
     return found
 
 

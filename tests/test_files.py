@@ -165,6 +165,13 @@ def test_a_disk_that_fills_up_is_an_error_that_says_so(tmp_path: Path) -> None:
         Files(tmp_path)._write(full, DATA)
 
 
+@pytest.mark.parametrize("url", ["s3:/bucket/folder", "s3:bucket", "gs:/b", "SFTP:/host/x"])
+def test_an_address_with_a_slash_too_few_is_no_folder_beside_the_notebook(url: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="an address has two slashes, as s3://bucket/folder"):
+        Files(url)
+    assert Files(str(tmp_path / "s3:b")).folder == tmp_path / "s3:b"
+
+
 async def test_a_folder_that_refuses_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "files").touch()
     with pytest.raises(StoreError, match="VIDNB_FILES_URL"):

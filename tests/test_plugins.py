@@ -146,6 +146,40 @@ def test_a_plug_in_finds_an_output_with_all_that_a_stream_has(output: str, tmp_p
     assert done.stderr.count("heard") == (0 if output else 1)
 
 
+BREAKS_STREAMS = {
+    "closes a file number": "import os\nos.close(1)\nos.close(2)",
+    "closes them all": "import os\nos.closerange(0, 20)",
+    "puts another file there": "import os\nos.dup2(os.open(os.devnull, os.O_WRONLY), 1)",
+    "closes what was there first": "import sys\nsys.__stdout__.close()\nsys.stderr.close()\nsys.__stderr__ = None",
+    "has none any more": "import sys\nsys.stdin = sys.stdout = sys.stderr = None",
+    "wraps one": "import io, sys\nsys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding='utf-8')",
+    "kills": "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)",
+    "is shallow": "import sys\nsys.setrecursionlimit(80)",
+}
+
+
+@pytest.mark.parametrize("how", BREAKS_STREAMS)
+def test_streams_and_process_outlive_whatever_a_plug_in_does_to_them(how: str, tmp_path: Path) -> None:
+    (tmp_path / "harmful.py").write_text(f"{BREAKS_STREAMS[how]}\nclass Harmful: pass\n", encoding="utf-8")
+    program = """
+    import gc, os, sys
+    from importlib.metadata import EntryPoint
+    from vidnb.plugins import _Attempt
+    watched = lambda: [getattr(os, name) for name in ("_exit", "abort", "kill", "close", "closerange", "dup2")] + [
+        sys.stdin, sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__, sys.getrecursionlimit(), os.fstat(1).st_ino]
+    before = watched()
+    attempt = _Attempt(EntryPoint("harmful", "harmful:Harmful", "vidnb.providers"))
+    attempt.wait()
+    gc.collect()
+    assert watched() == before
+    print("heard", attempt.is_over, flush=True)
+    print("said", file=sys.stderr, flush=True)
+    """
+    paths = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])])
+    done = run(Path(sys.executable), tmp_path, program, PYTHONPATH=paths)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "heard True\n", "said\n")
+
+
 def test_threads_that_ask_for_plug_ins_at_once_all_get_them_and_the_output_is_put_back(tmp_path: Path) -> None:
     site, home = tmp_path / "site", tmp_path / "data"
     (site / "slow-1.0.dist-info").mkdir(parents=True)

@@ -33,6 +33,8 @@ from vidnb.records import redact
 log = logging.getLogger("vidnb")
 
 T = TypeVar("T")
+_MISTYPED = re.compile(r"(s3a?|gc?s|az|abfss?|https?|s?ftp|hdfs|file|memory):/?(?!/)", re.IGNORECASE)
+"""An address with a slash too few."""
 
 FREE_BYTES = 64 * 2**20
 """With less free disk than this, nothing new is begun and no download continues."""
@@ -128,6 +130,8 @@ class Files:
         from pydantic import SecretStr  # here, as every command imports this module
 
         self._given = None if url is None else SecretStr(str(url))
+        if isinstance(given, str) and _MISTYPED.match(given):  # a folder of that name beside the notebook is not meant
+            raise ConfigError(f"VIDNB_FILES_URL={redact(given)!r}: an address has two slashes, as s3://bucket/folder")
         remote = isinstance(given, str) and "://" in given and not given.startswith("file://")
         self._clock = clock or Clock()
         self._remote = _remote_folder(str(given), self._clock) if remote else None

@@ -13,20 +13,17 @@ the error output, as the standard output may be read by a program.
 
 from __future__ import annotations
 
-import io
 import logging
 import os
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
+from contextlib import nullcontext
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NoReturn, TextIO, cast
+from typing import Any
 
-from vidnb import forking
+from vidnb import forking, guarded
 from vidnb.errors import ConfigError
 
 log = logging.getLogger("vidnb")
@@ -111,34 +108,6 @@ def load(group: str, name: str) -> Any:
     return attempt.found
 
 
-class _Unclosed:
-    """Stands for the standard output while a plug-in is imported: it is the error output, but cannot be closed.
-
-    No base class of `io`: those have an encoding, a `fileno` and more of their own, which would hide the stream's.
-
-    Args:
-        stream: where it writes; None where this process has no error output, so what is written is dropped.
-    """
-
-    def __init__(self, stream: TextIO | None) -> None:
-        self._stream = _nowhere() if stream is None else stream
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    def close(self) -> None:
-        """Leave the stream open: others write to it."""
-
-    def detach(self) -> NoReturn:
-        """Refuse to take the stream apart, which would end it for everybody else."""
-        raise io.UnsupportedOperation("detach")
-
-
-@cache
-def _nowhere() -> TextIO:
-    return Path(os.devnull).open("w", encoding="utf-8")  # stays open, as a plug-in may keep it
-
-
 class _Attempt:
     """One import of somebody else's code, in a thread of its own.
 
@@ -157,7 +126,7 @@ class _Attempt:
 
     def wait(self) -> None:
         """Begin, and return once it is over or has taken too long."""
-        with redirect_stdout(cast(TextIO, _Unclosed(sys.stderr))), self._without_exits(), _staying_here():
+        with guarded.against(self._thread):
             self._thread.start()
             self._thread.join(IMPORT_S)
 
@@ -170,41 +139,6 @@ class _Attempt:
         if os.getpid() != self._process:
             _leave(0)  # the plug-in forked: its child has nothing to do here
         self.is_over = True
-
-    @contextmanager
-    def _without_exits(self) -> Iterator[None]:
-        """Let calls that would end the whole process at once end the import only."""
-
-        def refusing(end: Callable[..., object]) -> Callable[..., object]:
-            def refused(*code: int, **more: int) -> object:
-                if threading.current_thread() is self._thread and os.getpid() == self._process:
-                    raise SystemExit(*code)
-                return end(*code, **more)
-
-            return refused
-
-        ends = {name: getattr(os, name) for name in ("_exit", "abort")}
-        for name, end in ends.items():
-            setattr(os, name, refusing(end))
-        try:
-            yield
-        finally:
-            for name, end in ends.items():
-                setattr(os, name, end)
-
-
-@contextmanager
-def _staying_here() -> Iterator[None]:
-    """Go back to the working directory if it changes meanwhile: the data folder lies beside the notebook."""
-    here = None
-    with suppress(OSError):  # it may have been removed
-        here = Path.cwd()
-    try:
-        yield
-    finally:
-        with suppress(OSError):
-            if here is not None:
-                os.chdir(here)
 
 
 def _in_words(error: BaseException) -> str:

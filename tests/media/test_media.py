@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import struct
@@ -13,6 +14,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import av
 import numpy as np
@@ -584,6 +586,20 @@ def test_a_picture_that_was_cut_off_is_refused(kind: str) -> None:
     data = encoded(PIL.Image.fromarray(noise), kind)
     with pytest.raises(MediaError):
         pictures.image_file(data[: len(data) // 2])
+
+
+def test_a_picture_is_found_by_the_addresses_that_desktops_and_pages_give(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a koala #1 50%.png"
+    path.write_bytes(data := encoded(PIL.Image.new("RGB", (8, 8)), "PNG"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    inline = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+    for place in (path.as_uri(), f"file://localhost{quote(str(path))}", f"~/{path.name}", inline):
+        assert pictures.image_file(place).content == data
+    for place, said in (("file://server/x.png", "on another machine"), ("data:image/png;base64,x", "cannot be read")):
+        with pytest.raises(MediaError, match=said):
+            pictures.image_file(place)
 
 
 def test_a_picture_of_a_type_that_runs_programs_is_not_opened(tmp_path: Path) -> None:

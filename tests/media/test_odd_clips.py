@@ -107,6 +107,7 @@ FORMATS = [
     ("a.mp4", "libsvtav1", "yuv420p", "av1", "AV1 video"),
     ("a.avi", "mpeg4", "yuv420p", "mpeg4", "AVI file, MPEG-4 Part 2 video"),
     ("a.ts", "libx264", "yuv420p", "h264", "MPEG-TS file"),
+    ("a.mp4", "libx264rgb", "rgb24", "h264", "colours as red, green and blue"),
     ("a.mp4", "libx264", "yuv420p", "h264", ""),
     ("a.webm", "libvpx-vp9", "yuv420p", "vp9", ""),
 ]

@@ -19,6 +19,8 @@ NAMES = {
     "msmpeg4v3": "DivX 3",
     "mjpeg": "Motion JPEG",
     "theora": "Theora",
+    "h263": "H.263",
+    "gif": "GIF",
     "ffv1": "FFV1",
     "wmv2": "WMV",
     "flv1": "Sorenson",
@@ -81,4 +83,6 @@ def browser_note(kind: str | None, container_name: str, video: str, pixels: str,
 def _pixels(pixels: str) -> str:
     deep = next((f"{bits} bits a colour" for bits in (16, 14, 12, 10, 9) if f"p{bits}" in pixels), "")
     fine = next((f"4:{rest} colours" for mark, rest in (("422", "2:2"), ("444", "4:4")) if mark in pixels), "")
+    if pixels.startswith(("gbr", "rgb", "bgr")):
+        fine = "colours as red, green and blue"
     return ", ".join(filter(None, (deep, fine))) or f"{pixels} pixels"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import os
+import re
 import stat
 import threading
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from vidnb.errors import MediaError
 from vidnb.forking import call_in_child
@@ -43,6 +46,8 @@ def given_bytes(given: Any, wanted: str) -> tuple[bytes, str]:
     """The content, and how to name it in a message."""
     if isinstance(given, bytes | bytearray | memoryview):
         return bytes(given), f"{len(given)} bytes"
+    if isinstance(given, str) and given[:5].lower() == "data:":
+        return _decoded(given), f"the picture in {named(given[:30])}"
     if isinstance(given, str | os.PathLike):
         return _read(given), named(given)
     if callable(getattr(given, "read", None)):
@@ -72,7 +77,7 @@ def _read_open(file: Any) -> Any:
 
 def _read(given: str | os.PathLike[Any]) -> bytes:
     try:
-        path = Path(os.fsdecode(given)).expanduser()
+        path = _path(given)
         found = path.stat()
         if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
             raise MediaError(f"{named(given)} is a device or a pipe, which may never end; give a file")
@@ -83,6 +88,26 @@ def _read(given: str | os.PathLike[Any]) -> bytes:
         raise MediaError(f"there is no file {named(given)} (looked in {Path.cwd()})") from error
     except (OSError, RuntimeError, ValueError) as error:  # ValueError: a path with a NUL; RuntimeError: ~nobody
         raise MediaError(f"{named(given)} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _path(given: str | os.PathLike[Any]) -> Path:
+    """Return the path that was given, also as an address, `file:///home/ada/koala.png`, as browsers and desktops do."""
+    if isinstance(given, str) and given[:7].lower() == "file://":
+        address = urlsplit(given)
+        if address.netloc not in ("", "localhost"):
+            raise MediaError(f"{named(given)} lies on another machine; give a path on this one")
+        plain = unquote(address.path)
+        return Path(plain.lstrip("/") if re.match(r"/+[A-Za-z]:", plain) else plain)  # "/C:/koala.png" on Windows
+    return Path(os.fsdecode(given)).expanduser()
+
+
+def _decoded(given: str) -> bytes:
+    """Return the bytes in an address that carries them, `data:image/png;base64,...`, as copied from a page."""
+    kind, _, text = given.partition(",")
+    try:
+        return base64.b64decode(unquote(text)) if kind.lower().endswith(";base64") else unquote_to_bytes(text)
+    except ValueError as error:
+        raise MediaError(f"{named(given)} cannot be read: {error}") from error
 
 
 def named(given: object) -> str:

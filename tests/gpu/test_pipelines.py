@@ -9,7 +9,9 @@ import importlib.util
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -18,6 +20,7 @@ from fakes import picture
 from PIL import Image
 from waiting import until
 
+from vidnb.gpu.child import Work
 from vidnb.gpu.server import Server, Settings
 from vidnb.media import tagged, video
 
@@ -32,6 +35,7 @@ CASES: dict[str, tuple[str, dict[str, Any], int]] = {
     "ltx": ("Lightricks/LTX-Video", {**TEXT, "fps": 25}, 9),
     "ltx from a picture": ("Lightricks/LTX-Video", {**TEXT, "fps": 25, "width": 96, "start_image": True}, 9),
     "wan": ("Wan-AI/Wan2.1-T2V-1.3B-Diffusers", {**TEXT, "fps": 16, "num_frames": 5, "flow_shift": 5}, 5),
+    "cog": ("THUDM/CogVideoX-2b", {**TEXT, "num_frames": 17, "fps": 8}, 17),
     "svd": (
         "stabilityai/stable-video-diffusion-img2vid-xt",
         {"num_inference_steps": 1, "width": 64, "height": 64, "num_frames": 14, "fps": 7, "max_guidance_scale": 3,
@@ -134,3 +138,23 @@ def test_weights_that_cannot_be_loaded_fail_the_job_with_the_reason(tmp_path: Pa
             job = over(one, made(one, *CASES["ltx"][:2], 1))
     assert (job["state"], job["error"]["kind"]) == ("failed", "weights")
     assert "cannot be loaded" in job["error"]["message"]
+
+
+def test_a_shift_holds_for_its_order_alone_whatever_the_scheduler_calls_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    from vidnb import catalog
+    from vidnb.gpu.pipelines import Diffusers, LoadedPipeline
+    from vidnb.gpu.recipes import recipe_of
+
+    monkeypatch.setenv("VIDNB_GPU_CPU", "1")
+    renderer, own = Diffusers(), FlowMatchEulerDiscreteScheduler(shift=7.0)
+    for name, usual, asked in (("hunyuanvideo", 7.0, 3.0), ("wan2.1-t2v-1.3b", 3.0, 9.0)):
+        model = catalog.load()[f"local/{name}"]
+        recipe = recipe_of(model)
+        work = Work("1", model.id, Path("w"), "", {}, {}, Path("o"), Path("p"), "full")
+        renderer._pipeline = LoadedPipeline(("w", recipe.text, "full"), SimpleNamespace(scheduler=own), own)
+        for given, wanted in (({}, usual), ({"flow_shift": asked}, asked), ({}, usual)):
+            order = replace(work, values={"width_px": 832, "height_px": 480, **given})
+            config = renderer._loaded(model, recipe, order).scheduler.config
+            assert config[recipe.shift] == wanted

@@ -59,21 +59,20 @@ def save_wan(folder: Path) -> None:
 
 
 def save_cog(folder: Path) -> None:
-    """CogVideoX from a picture: a picture's latents beside the noise, 4n + 1 frames."""
+    """CogVideoX: latents of frames by channels, 8n + 1 frames."""
     import torch
     from diffusers import (
         AutoencoderKLCogVideoX,
         CogVideoXDDIMScheduler,
-        CogVideoXImageToVideoPipeline,
+        CogVideoXPipeline,
         CogVideoXTransformer3DModel,
     )
 
     torch.manual_seed(0)
     transformer = CogVideoXTransformer3DModel(
-        num_attention_heads=2, attention_head_dim=16, in_channels=8, out_channels=4, time_embed_dim=2,
-        text_embed_dim=WIDTH, num_layers=1, sample_width=90, sample_height=60, sample_frames=9, patch_size=2,
-        temporal_compression_ratio=4, max_text_seq_length=226, use_rotary_positional_embeddings=True,
-        use_learned_positional_embeddings=True,
+        num_attention_heads=2, attention_head_dim=16, in_channels=4, out_channels=4, time_embed_dim=2,
+        text_embed_dim=WIDTH, num_layers=1, sample_width=8, sample_height=8, sample_frames=9, patch_size=2,
+        temporal_compression_ratio=4, max_text_seq_length=226,
     )  # fmt: skip
     vae = AutoencoderKLCogVideoX(
         in_channels=3, out_channels=3, latent_channels=4, block_out_channels=(8, 8, 8, 8), layers_per_block=1,
@@ -81,9 +80,8 @@ def save_cog(folder: Path) -> None:
         down_block_types=("CogVideoXDownBlock3D",) * 4, up_block_types=("CogVideoXUpBlock3D",) * 4,
     )  # fmt: skip
     text_encoder, tokenizer = _words()
-    CogVideoXImageToVideoPipeline(
-        tokenizer, text_encoder, vae, transformer, CogVideoXDDIMScheduler()
-    ).save_pretrained(folder)  # fmt: skip
+    pipe = CogVideoXPipeline(tokenizer, text_encoder, vae, transformer, CogVideoXDDIMScheduler())
+    pipe.save_pretrained(folder)
 
 
 def save_svd(folder: Path) -> None:
@@ -126,7 +124,7 @@ def save_svd(folder: Path) -> None:
 
 
 SAVED: dict[str, Callable[[Path], None]] = {
-    "LTX-Video": save_ltx, "Wan2.1-T2V-1.3B-Diffusers": save_wan, "CogVideoX-5b-I2V": save_cog,
+    "LTX-Video": save_ltx, "Wan2.1-T2V-1.3B-Diffusers": save_wan, "CogVideoX-2b": save_cog,
     "stable-video-diffusion-img2vid-xt": save_svd,
 }  # fmt: skip
 """How to save each, by the last part of its repository's name."""

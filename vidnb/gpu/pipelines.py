@@ -46,6 +46,8 @@ class LoadedPipeline:
     key: tuple[str, str, str]
     """Weights, class, and how memory is shared."""
     pipe: Any
+    scheduler: Any
+    """The checkpoint's own: an order may have asked for another shift since."""
 
 
 class Diffusers:
@@ -101,13 +103,16 @@ class Diffusers:
             self._let_go()
             raise FailedError(_too_large(model, work), "memory") from None
         report.phase("encoding")
-        facts = self._facts(pipe, work)
+        facts = self._facts(pipe, recipe, work)
         told = {"model": work.model, "params": dict(work.values), "made": facts}
         write_mp4(work.output, frames, float(work.values["fps"]), tagged.text_of(told), sound, STEADY)
         return facts
 
-    def _facts(self, pipe: Any, work: Work) -> dict[str, Any]:
-        """Return without what a seed is worth little: versions, card, precision, scheduler, revision."""
+    def _facts(self, pipe: Any, recipe: Recipe, work: Work) -> dict[str, Any]:
+        """Return without what a seed is worth little: versions, card, precision, scheduler, revision.
+
+        How a clip is decoded is no switch of memory alone: in tiles it has seams, in small chunks it flickers.
+        """
         scheduler = getattr(pipe, "scheduler", None)
         told = {} if scheduler is None else {"class": type(scheduler).__name__, **dict(_plain(scheduler.config))}
         return {
@@ -116,6 +121,8 @@ class Diffusers:
             "device": self.device()["name"],
             "dtype": str(pipe.dtype).removeprefix("torch."),
             "way": work.way,
+            "fixed": dict(recipe.fixed),
+            "tiling": recipe.tiling,
             "versions": self._versions(),
             "scheduler": told,
         }
@@ -128,10 +135,11 @@ class Diffusers:
         key = (str(work.weights), name, work.way)
         if self._pipeline is None or self._pipeline.key != key:
             self._let_go()
-            self._pipeline = LoadedPipeline(key, self._load(name, recipe, work))
+            pipe = self._load(name, recipe, work)
+            self._pipeline = LoadedPipeline(key, pipe, getattr(pipe, "scheduler", None))
         pipe = self._pipeline.pipe
-        if recipe.scheduler:
-            pipe.scheduler = self._scheduler(pipe, recipe, work.values)
+        if "flow_shift" in model.params:
+            pipe.scheduler = self._scheduler(self._pipeline.scheduler, recipe, work.values)
         return pipe
 
     def _load(self, name: str, recipe: Recipe, work: Work) -> Any:
@@ -164,12 +172,14 @@ class Diffusers:
         parts = {name: getattr(self._torch, dtype) for name, dtype in recipe.parts.items()}
         return {**parts, "default": usual} if parts else usual
 
-    def _scheduler(self, pipe: Any, recipe: Recipe, values: Mapping[str, Any]) -> Any:
+    def _scheduler(self, own: Any, recipe: Recipe, values: Mapping[str, Any]) -> Any:
+        """Return the scheduler with the shift that an order asks for, or the usual one; else the checkpoint's own."""
         import diffusers
 
         large = min(values["width_px"], values["height_px"]) >= LARGE_LINES
-        shift = values.get("flow_shift") or recipe.flow_shift["large" if large else "small"]
-        return getattr(diffusers, recipe.scheduler).from_config(pipe.scheduler.config, flow_shift=float(shift))
+        shift = values.get("flow_shift") or recipe.flow_shift.get("large" if large else "small")
+        kind = getattr(diffusers, recipe.scheduler) if recipe.scheduler else type(own)
+        return kind.from_config(own.config, **({} if shift is None else {recipe.shift: float(shift)}))
 
     def _let_go(self) -> None:
         """Give the memory of the loaded pipeline back."""

@@ -36,6 +36,8 @@ class Recipe:
     """A class that replaces the checkpoint's own scheduler."""
     flow_shift: Mapping[str, float] = field(default_factory=dict)
     """What the scheduler is told for small and for large pictures where the order says nothing."""
+    shift: str = "flow_shift"
+    """How the scheduler calls that."""
     fixed: Mapping[str, Any] = field(default_factory=dict)
     """What every call gets."""
     fps: str = ""

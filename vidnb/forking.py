@@ -69,7 +69,7 @@ class Crossing:
                         self._changed.notify_all()
 
     def close(self) -> bool:
-        """Close the crossing: return whether no call is under way. No call begins until `open`."""
+        """Let no new call begin until `open`, and return whether those under way ended within `WAIT_S`."""
         with self._changed:
             self.is_closed = True
             self.is_cut = not self._changed.wait_for(lambda: not self._inside, WAIT_S)

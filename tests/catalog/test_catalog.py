@@ -301,8 +301,8 @@ def test_1min_luma_keeps_the_seeds_contract() -> None:
     assert current == {"prompt": True, "imageUrl": False, "length": True, "enhancePrompt": True}
     assert param(model.id, "duration_s").choices == (5,)
     assert [param(model.id, "prompt_enhance").to_wire(value) for value in ("on", "off")] == [True, False]
-    assert model.takes("start_image", "image")
-    assert not model.takes("start_image", "text")
+    assert model.accepts("start_image", "image")
+    assert not model.accepts("start_image", "text")
 
 
 def test_1min_luma_ray_is_the_newer_contract() -> None:

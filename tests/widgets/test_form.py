@@ -82,7 +82,7 @@ def test_an_untouched_form_changes_no_recipe(model_id: str) -> None:
     model = catalog.find(model_id)
     form = Form(model)
     needed: dict[str, Any] = {"prompt": "a koala"} if "prompt" in model.params else {}
-    if model.takes("start_image") and "text" not in model.modes:
+    if model.accepts("start_image") and "text" not in model.modes:
         needed["start_image"] = png()
     for name, param in model.params.items():
         if param.required and param.kind in MEDIA_KINDS and name not in needed:

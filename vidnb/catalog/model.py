@@ -208,7 +208,7 @@ class Model:
         named = (name for case in self.price.get("cases", ()) for name in case["when"])
         return tuple(dict.fromkeys([*PRICED_PARAMS, *named]))
 
-    def takes(self, param: str, mode: str | None = None) -> bool:
+    def accepts(self, param: str, mode: str | None = None) -> bool:
         """True where the model has the param, in that mode if one is named."""
         found = self.params.get(param)
         return found is not None and (mode is None or not found.modes or mode in found.modes)

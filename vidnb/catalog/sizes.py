@@ -23,7 +23,7 @@ def side_step(model: Model) -> int:
     return model.size_step or 2
 
 
-def takes_unlisted(model: Model, width: Any, height: Any) -> bool:
+def accepts_unlisted(model: Model, width: Any, height: Any) -> bool:
     """Return whether the model takes this pair that its list does not have: sides in bounds, and even or in steps."""
     low, high = side_bounds(model)
     good = (isinstance(side, int) and low <= side <= high and side % side_step(model) == 0 for side in (width, height))

@@ -102,7 +102,7 @@ def _narrowed(rule: Rule) -> str:
     return ", ".join(filter(None, found))
 
 
-def takers(models: Catalogue, name: str, near: Model, most: int = NAMED) -> str:
+def accepting(models: Catalogue, name: str, near: Model, most: int = NAMED) -> str:
     """Return the models in service that take a param: "Kling 2.1, Veo 3 and 4 more"; "" where none does.
 
     Those of the service that `near` is of come first.
@@ -118,7 +118,7 @@ def lacking(models: Catalogue, model: Model, name: str) -> str:
     """Return that a model takes no such param, and which models do; "" where it takes it."""
     if name in model.params:
         return ""
-    found = takers(models, name, model)
+    found = accepting(models, name, model)
     return f"{model.title} takes no {param(name)}." + (f" These do: {found}." if found else "")
 
 

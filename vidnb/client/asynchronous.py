@@ -1123,7 +1123,7 @@ class AsyncClient:
         return await self.engine.preview(row) if row.state is State.RUNNING and self.has_preview(row) else None
 
     async def await_prices(self, provider: str, *, patiently: bool = False) -> bool:
-        """Return once a price of the provider can be asked for: where it lists them itself, its list was read.
+        """Wait until the provider's prices are up to date: its own price list is read first, where it has one.
 
         Args:
             provider: its name.

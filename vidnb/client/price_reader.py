@@ -1,4 +1,4 @@
-"""Has the services' own lists of prices read beside everything else, for whoever asks for a price next."""
+"""Reads the services' own price lists in the background, so that the next price that is asked for is up to date."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class PriceReader:
         return not where.emulated and where.provider.listed_prices([]) is not None
 
     def begin(self, where: Target) -> None:
-        """Begin to read the list of a service, where nobody gave a transport; then only who waits for it reads it.
+        """Start to read a service's price list in the background; with a transport of one's own only `wait` reads it.
 
         Nothing is read of what is emulated, of a service without a list, and of one whose list is of today.
         """
@@ -53,7 +53,7 @@ class PriceReader:
             self._begun(where, loop.loop())
 
     async def wait(self, where: Target, *, patiently: bool = False) -> bool:
-        """Return once the list is read that is due, or has taken too long; whether there was one to wait for.
+        """Wait until a list that is out of date was read, or `WAIT_S` is over; return whether there was one to read.
 
         Args:
             where: the service.

@@ -55,7 +55,7 @@ class Runners:
 
     @contextlib.asynccontextmanager
     async def deciding(self, job_id: str) -> AsyncIterator[None]:
-        """Let whoever waits for the job hear of it once the block has written its decision."""
+        """Let those who wait for the job hear what becomes of it only after the block has written its decision."""
         decision = self._decisions[job_id] = asyncio.Event()
         try:
             yield
@@ -65,7 +65,7 @@ class Runners:
                 del self._decisions[job_id]
 
     async def decided(self, job_id: str) -> None:
-        """Return once nobody decides about the job any more."""
+        """Wait until every decision about the job that is under way has been written."""
         while (decision := self._decisions.get(job_id)) is not None:
             await decision.wait()
 

@@ -192,7 +192,7 @@ def _picture(clip: Clip, way: Route, preload: str) -> Html | None:
 
 
 def dot_beside(page: Path, clip: Path) -> str:
-    """The address of the dot in the folder of a clip; "" where it cannot be put there.
+    """The address of the invisible picture in the folder of a clip; "" where it cannot be put there.
 
     Args:
         page: the folder of the page.
@@ -208,7 +208,7 @@ def dot_beside(page: Path, clip: Path) -> str:
 
 
 def left_behind(clip: str, dot: str, *, many: bool = False) -> Html | None:
-    """A dot too small to see, beside a video's file; where the file was left behind its place is taken by words.
+    """An invisible picture from the folder of a video; a page that was moved without that folder shows words instead.
 
     A page sent without its folder has no script and no server to say why nothing plays: the words of a picture that is
     not there are all that any browser shows by itself.

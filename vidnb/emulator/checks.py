@@ -55,7 +55,7 @@ def check(
         strict_sizes: only listed sizes, also where an older page allowed any.
     """
     given = {name: value for name, value in fields.items() if value is not None}
-    taken = [param for param in model.params.values() if param.wire and model.takes(param.name, mode)]
+    taken = [param for param in model.params.values() if param.wire and model.accepts(param.name, mode)]
     known = {wire_name(param): param for param in taken if param.kind not in MEDIA_KINDS}
     complaints = list(_unknown(model, known, given))
     values: dict[str, Any] = {}
@@ -85,13 +85,13 @@ def _unknown(model: Model, known: Mapping[str, Param], given: Mapping[str, Any])
 def _missing(model: Model, mode: str, given: Mapping[str, Any], media: Mapping[str, list[Any]]) -> Iterator[Complaint]:
     for param in model.params.values():
         there = media.get(param.name) if param.kind in MEDIA_KINDS else wire_name(param) in given
-        if param.required and param.wire and model.takes(param.name, mode) and not there:
+        if param.required and param.wire and model.accepts(param.name, mode) and not there:
             yield Complaint(wire_name(param), "missing", "is required")
         limit = 1 if param.kind == "image" else param.max_items
         if param.kind in MEDIA_KINDS and limit and len(media.get(param.name, ())) > limit:
             yield Complaint(wire_name(param), "value", f"must contain no more than {limit} elements")
     for name in media:
-        if not model.takes(name, mode):
+        if not model.accepts(name, mode):
             yield Complaint(name, "unknown", "should not exist")
 
 

@@ -148,7 +148,7 @@ class App:
         return JSONResponse(self._entry_record(self._entry(request)))
 
     async def cancel(self, request: Request) -> Response:
-        """Return how a job stands once its end is wished for."""
+        """End a job, or ask its renderer to, and return how the job stands."""
         entry = self._queue.cancel(self._entry(request).id)
         self._worker.wake()
         return JSONResponse(self._entry_record(entry))

@@ -151,7 +151,7 @@ class Queue:
         return self._entries("order by created_at desc, rowid desc limit ?", limit)
 
     def cancel(self, job_id: str) -> Entry:
-        """Return the job after a wish to end it: one that waits has ended, one that runs is to be told."""
+        """Mark a job as to be ended and return it: a waiting one ends here, a running one when its renderer is told."""
         with self._writing() as db:
             db.execute("update jobs set cancelled = 1 where id = ? and state = ?", (job_id, RUNNING))
             db.execute(
@@ -179,7 +179,7 @@ class Queue:
             )  # fmt: skip
             db.execute("update jobs set state = ?, started_at = null where state = ?", (WAITING, RUNNING))
 
-    def take(self, loaded: str, most_ahead: int) -> Entry | None:
+    def claim(self, loaded: str, most_ahead: int) -> Entry | None:
         """Return the next job, begun: one of the model that is loaded, to load less often, else the oldest.
 
         Args:

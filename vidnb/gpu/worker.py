@@ -230,7 +230,7 @@ class Worker:
 
     def _next(self) -> None:
         """Render the next job, or wait until there is one."""
-        entry = self._queue.take(self._process.loaded if self._process else "", MOST_AHEAD)
+        entry = self._queue.claim(self._process.loaded if self._process else "", MOST_AHEAD)
         if entry is None:
             self._news.wait()
             self._news.clear()

@@ -269,7 +269,7 @@ class Engine:
                     job, State.AMBIGUOUS, note=f"the submit was interrupted ({type(error).__name__})"
                 )
                 raise
-            job = await self._written(job, functools.partial(self._taken, job, status))
+            job = await self._written(job, functools.partial(self._record_accepted, job, status))
             with contextlib.suppress(StoreError):  # only the pace would come back sooner
                 await lane.limiter.accepted()
             return job
@@ -291,7 +291,7 @@ class Engine:
         """Return the row of a job that was not sent, or not taken: it waits for the next try."""
         return await self._written(job, functools.partial(self._recorder.move, job, State.INTENDED, note=why))
 
-    async def _taken(self, job: Job, status: Status, **guard: Any) -> Job:
+    async def _record_accepted(self, job: Job, status: Status, **guard: Any) -> Job:
         """Return the row of a job that the service took; `guard` says of what row that may be written.
 
         A synchronous answer is the last poll too, as later ones may know nothing of such a job: its end is written at

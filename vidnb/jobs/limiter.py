@@ -65,7 +65,7 @@ class Limiter(Pace):
 
     @asynccontextmanager
     async def slot(self, job: Job) -> AsyncIterator[None]:
-        """Wait until so few jobs of this process are on their way that one more may be, and hold that for the block.
+        """Wait for one of the slots that this process has for jobs on their way, and keep it while the block runs.
 
         A job outside of it has no claim to a place at the service, whatever it had before: one inside would wait for
         that place, and this job for the slot.
@@ -106,7 +106,7 @@ class Limiter(Pace):
             await self._clock.sleep(min(quiet_s, LONGEST_PAUSE_S) if urgent else quiet_s)
 
     async def read_refused(self, error: RateLimitError) -> None:
-        """Take note that the service refused a poll: all processes of the folder ask it nothing for a while.
+        """Note that the service refused a poll: for a while no process of the folder polls it.
 
         Submits are counted apart, by the services too, and go on.
         """
@@ -119,7 +119,7 @@ class Limiter(Pace):
             self._reads_refused += 1
 
     async def read_passed(self) -> None:
-        """Take note that the service answered a poll; said to the others only after refusals."""
+        """Note that the service answered a poll; the other processes are told only if it refused one before."""
         if self._reads_refused:
             self._reads_refused = 0
             if self._limited:
@@ -145,7 +145,7 @@ class Limiter(Pace):
         await self._wait(await self._place(job), "submit")
 
     async def accepted(self) -> None:
-        """Take note that the service took a submit; said to the others only after refusals."""
+        """Note that the service accepted a submit; the other processes are told only if it refused one before."""
         if self._refused:
             self._refused = 0
             await self._aside(self._rows.accept, self._lane, "submit")

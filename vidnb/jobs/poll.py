@@ -106,7 +106,7 @@ class Poller:
             patience.waited(delay)
 
     async def look(self, job: Job, lane: Lane) -> tuple[Job, Link | None]:
-        """Ask once about an ambiguous job that the service has: it goes on where its clip turned up meanwhile.
+        """Ask once about an ambiguous job whose remote id is known; it goes on if the service has its clip by now.
 
         Returns:
             The job's row, and the clip's link where there is one now.

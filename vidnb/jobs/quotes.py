@@ -68,7 +68,7 @@ def wrong(model: Model, problems: Iterable[Problem]) -> Problem | None:
 
 
 def doubted(quote: Quote, problems: Iterable[Problem]) -> Quote:
-    """Return the quote; its words name the first value that `generate` would refuse, on which no price depends."""
+    """Return the quote with a remark on the first value that `generate` refuses; the price does not depend on it."""
     problem = next((one for one in problems if one.given is not None), None)
     return quote if problem is None else replace(quote, why=f"{quote.why}; it would be refused as it is: {problem}")
 
@@ -183,5 +183,5 @@ def _counts(images: Mapping[str, Any]) -> dict[str, int]:
 
 
 def ninth_decile(values: list[float]) -> float:
-    """Return the value that nine of ten do not pass."""
+    """Return the 90th percentile: nine of ten values are no larger."""
     return statistics.quantiles(values, n=10, method="inclusive")[-1] if len(values) > 1 else values[0]

@@ -145,14 +145,14 @@ def _unknown(model: Model, name: str, value: Any) -> Problem:
 
 def _wrong_mode(model: Model, mode: str, values: Mapping[str, Any], problems: list[Problem]) -> None:
     for name in list(values):
-        if name in model.params and not model.takes(name, mode):
+        if name in model.params and not model.accepts(name, mode):
             only = "a start_image" if "image" in model.params[name].modes else "no start_image"
             problems.append(Problem(name, brief(values[name]), f"this model takes it only with {only}"))
 
 
 def _fill_defaults(model: Model, mode: str, values: dict[str, Any]) -> None:
     for name, param in model.params.items():
-        if param.default is not None and name not in values and model.takes(name, mode):
+        if param.default is not None and name not in values and model.accepts(name, mode):
             values[name] = list(param.default) if isinstance(param.default, tuple) else param.default
 
 
@@ -161,7 +161,7 @@ def _missing(
 ) -> None:
     for name, param in model.params.items():
         absent = values.get(name) in (None, "", [], ())
-        if param.required and absent and model.takes(name, mode) and not any(p.field == name for p in problems):
+        if param.required and absent and model.accepts(name, mode) and not any(p.field == name for p in problems):
             bounds = "" if param.bounds == "text" else f" ({param.bounds})"
             what = bounds if param.kind not in MEDIA_KINDS else f": {_WANTED[param.kind]}"
             problems.append(Problem(name, given.get(name), f"this model needs it{what}"))

@@ -44,7 +44,7 @@ def drawn(request: Request, take: int, *, emulated: bool) -> Request | None:
     allowed = drawn_from(request.model)
     if allowed is None or request.params.get("seed", -1) != -1:
         return None
-    if not request.model.takes("seed", request.model.mode_of(request.media)):
+    if not request.model.accepts("seed", request.model.mode_of(request.media)):
         return None
     low, high = allowed
     if emulated:

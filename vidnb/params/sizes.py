@@ -39,7 +39,7 @@ def _check_pair(
     if (width, height) == (0, 0) and model.size_auto:
         values["aspect_ratio"] = "auto"
         return
-    if "resolution" not in listed and not sizes.takes_unlisted(model, width, height):
+    if "resolution" not in listed and not sizes.accepts_unlisted(model, width, height):
         problems.append(
             Problem(
                 "width_px, height_px", f"{width}x{height}", f"allowed: {_offer(model)}", _nearest(model, width, height)

@@ -375,7 +375,7 @@ def least(model: Model, mode: str) -> tuple[dict[str, Any], dict[str, list[Remot
     values: dict[str, Any] = {}
     media: dict[str, list[RemoteMedia]] = {}
     for name, param in model.params.items():
-        if not model.takes(name, mode):
+        if not model.accepts(name, mode):
             continue
         if param.kind in MEDIA_KINDS:
             if param.required or (name == "start_image" and mode == "image"):

@@ -221,7 +221,7 @@ def is_about(value: Any, remote_id: str, *path: str | int) -> bool:
 
 
 def sounds_lost(text: str) -> bool:
-    """Return whether a refusal says that something behind the service was waited for in vain.
+    """Return whether an error says that the service gave up waiting for another server behind it.
 
     Such a submit may have been taken, and charged, whatever its HTTP status.
     """

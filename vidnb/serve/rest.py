@@ -36,7 +36,7 @@ from vidnb.serve.desk import Desk, opened
 from vidnb.serve.guard import Guard, body_of, refusal
 from vidnb.serve.openapi import Operation, document
 from vidnb.serve.refusals import RefusedError, malformed, refused
-from vidnb.serve.webhook import callback_of, take
+from vidnb.serve.webhook import callback_of, receive
 
 log = logging.getLogger("vidnb.serve")
 
@@ -150,7 +150,7 @@ async def call_back(desk: Desk, request: Request) -> Response:
         )  # fmt: skip
     callback = callback_of(request.headers, await body_of(request), desk.client.clock.utc())
     job_id = request.query_params.get(JOB_QUERY, "")
-    status = await _aside(take, callback, desk.client.store, providers.get(name), secret, job_id)
+    status = await _aside(receive, callback, desk.client.store, providers.get(name), secret, job_id)
     if status is HTTPStatus.UNAUTHORIZED:
         raise RefusedError(status, "signature", f"this is not signed as {name} signs")
     if status is HTTPStatus.BAD_REQUEST:

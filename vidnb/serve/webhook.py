@@ -67,12 +67,12 @@ def webhook_app(
             return Response(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         callback = callback_of(request.headers, body, rows.clock.utc())
         job_id = request.query_params.get(JOB_QUERY, "")
-        return Response(status_code=take(callback, rows, translator, secret, job_id))
+        return Response(status_code=receive(callback, rows, translator, secret, job_id))
 
     return Starlette(routes=[Route("/", called, methods=["POST"])])
 
 
-def take(callback: Callback, rows: Store, translator: Provider, secret: str, job_id: str) -> HTTPStatus:
+def receive(callback: Callback, rows: Store, translator: Provider, secret: str, job_id: str) -> HTTPStatus:
     """Wake the job that a callback names, and return what the sender is answered.
 
     Args:

@@ -272,15 +272,15 @@ class Board(Live, part="board"):
         self.say("all", {}, self._all())
 
     def heard_facts(self, content: Mapping[str, Any], _: list[bytes]) -> None:
-        """The words of a cell are wanted."""
+        """The page asks for the words of a cell."""
         self._spawn(self._say_facts(int(content["cell"])))
 
     def heard_posters(self, content: Mapping[str, Any], _: list[bytes]) -> None:
-        """The posters of some cells are wanted."""
+        """The page asks for the posters of some cells."""
         self._spawn(self._say_posters([int(cell) for cell in content["cells"]][:POSTERS_AT_ONCE]))
 
     def heard_previews(self, content: Mapping[str, Any], _: list[bytes]) -> None:
-        """Pictures of how far some running cells are are wanted."""
+        """The page asks for preview pictures of some running cells."""
         self._spawn(self._say_previews([int(cell) for cell in content["cells"]][:PREVIEWS_AT_ONCE]))
 
     def heard_video(self, content: Mapping[str, Any], _: list[bytes]) -> None:

@@ -101,7 +101,7 @@ class FieldValues:
         return changed
 
     def effective(self, field: str) -> Values:
-        """What the field gives: what was set, else what it shows by itself."""
+        """The field's value: the one that was set, else the one that it shows unset."""
         values, own = self[field], self._initial(field)
         return own | values if field == SIZE and not self.model.sizes else values or own
 
@@ -121,7 +121,7 @@ class FieldValues:
         for field in self.specs:
             own = self._initial(field)
             for name in self.specs[field]["params"]:
-                useful = name == "start_image" or self.model.takes(name, mode)
+                useful = name == "start_image" or self.model.accepts(name, mode)
                 if not useful and name in everything and same(everything[name], own.get(name)):
                     del everything[name]
         ordered = {name: everything[name] for name in self.model.params if name in everything}

@@ -65,7 +65,7 @@ def lacks_of(model: Model) -> list[str]:
     """What of KNOBS the model does not take, each with the models that do: "seed (Kling 2.1, Veo 3 and 9 more)"."""
     models = catalog.load()
     missing = [name for name in KNOBS if name not in model.params and not (name == "resolution" and model.sizes)]
-    found = {name: words.takers(models, name, model) for name in missing}
+    found = {name: words.accepting(models, name, model) for name in missing}
     return [f"{words.param(name)} ({titles} {_take(titles)} it)" for name, titles in found.items() if titles]
 
 

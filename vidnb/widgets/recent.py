@@ -202,15 +202,15 @@ class Recent(Live, part="recent", main="clip"):
     # -- what the page asks for --------------------------------------------------------------------------------------
 
     def heard_page(self, content: Mapping[str, Any], _: list[bytes]) -> None:
-        """The facts of the clips from one place on are wanted."""
+        """The page asks for the facts of the clips from one place on."""
         self._spawn(self._send_page(int(content["start"])))
 
     def heard_posters(self, content: Mapping[str, Any], _: list[bytes]) -> None:
-        """The posters of some clips are wanted."""
+        """The page asks for the posters of some clips."""
         self._spawn(self._send_posters([str(one) for one in content["ids"]][:PAGE_CLIPS]))
 
     def heard_video(self, content: Mapping[str, Any], _: list[bytes]) -> None:
-        """Whether a clip flashes is wanted, and perhaps its bytes."""
+        """The page asks whether a clip flashes, and perhaps for its bytes."""
         job_id = str(content["id"])
         if not content.get("bytes"):
             self._spawn(self._send_flashes(job_id))

@@ -98,7 +98,7 @@ def _snap_size(model: Model, wish: Mapping[str, Any]) -> Snapped:
         kept = wish.get("resolution") if resolution.wire and wish.get("resolution") in resolution.choices else None
         return {"aspect_ratio": "auto"} | ({"resolution": kept} if kept else {}), ""
     fitting = canonical_size(model, own)
-    if any(_fits(size, own) for size in model.sizes) or sizes.takes_unlisted(model, *_pair(own)):
+    if any(_fits(size, own) for size in model.sizes) or sizes.accepts_unlisted(model, *_pair(own)):
         return fitting, ""
     lines, ratio = _lines(wish), _ratio(wish)
     if not model.sizes or (lines is None and ratio is None):

@@ -168,7 +168,7 @@ class Fal(Service):
         wrong: list[Complaint] = []
         for param in model.params.values():
             name = wire_name(param)
-            if param.kind not in MEDIA_KINDS or name not in fields or not model.takes(param.name, mode):
+            if param.kind not in MEDIA_KINDS or name not in fields or not model.accepts(param.name, mode):
                 continue
             value = fields.pop(name)
             single = param.kind == "image" or param.max_items == 1

@@ -179,7 +179,7 @@ class OneMin(Service):
         media: dict[str, list[Any]] = {}
         for param in model.params.values():
             value = given.get(wire_name(param))
-            if param.kind not in MEDIA_KINDS or not model.takes(param.name, mode) or value in (None, "", []):
+            if param.kind not in MEDIA_KINDS or not model.accepts(param.name, mode) or value in (None, "", []):
                 continue
             limits, paths = model.image_limits, _as_list(value)
             try:
@@ -274,7 +274,7 @@ def _slugs(model: Model) -> set[str]:
 
 
 def _checked(model: Model, mode: str, given: Mapping[str, Any]) -> Checked:
-    taken = [param for param in model.params.values() if param.kind in MEDIA_KINDS and model.takes(param.name, mode)]
+    taken = [param for param in model.params.values() if param.kind in MEDIA_KINDS and model.accepts(param.name, mode)]
     media_fields = {wire_name(param): param.name for param in taken}
     there = [name for name in media_fields if given.get(name) not in (None, "", [])]
     media = {media_fields[name]: _as_list(given[name]) for name in there}
@@ -302,7 +302,7 @@ def _misfit(found: tuple[Model, str, Checked]) -> tuple[int, ...]:
 def _lacking(model: Model, mode: str, checked: Checked, given: Mapping[str, Any]) -> list[str]:
     """Required fields that are absent or empty; a call for an image's motion needs the image, whatever the contract."""
     lacking = [complaint.field for complaint in checked.complaints if complaint.kind == "missing"]
-    required = [wire_name(p) for p in model.params.values() if p.required and p.wire and model.takes(p.name, mode)]
+    required = [wire_name(p) for p in model.params.values() if p.required and p.wire and model.accepts(p.name, mode)]
     start = model.params.get("start_image")
     if start and model.endpoints.get(mode) == "IMAGE_TO_VIDEO" and "imageUrls" not in given:
         required.append(wire_name(start))

@@ -135,7 +135,7 @@ class OpenRouter(Service):
     async def _media(self, model: Model, mode: str, frames: Mapping[str, Any]) -> dict[str, list[Any]]:
         media: dict[str, list[Any]] = {}
         for name, url in frames.items():
-            if not model.takes(name, mode):
+            if not model.accepts(name, mode):
                 raise invalid([Complaint("frame_images", "unknown", f"{name} is not supported by this model")])
             try:
                 media[name] = [await self._input_at(url)]

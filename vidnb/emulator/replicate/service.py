@@ -161,7 +161,7 @@ class Replicate(Service):
         fields = dict(given)
         for param in model.params.values():
             name = wire_name(param)
-            if param.kind not in MEDIA_KINDS or name not in given or not model.takes(param.name, mode):
+            if param.kind not in MEDIA_KINDS or name not in given or not model.accepts(param.name, mode):
                 continue
             value = fields.pop(name)
             links = value if isinstance(value, list) else [value]

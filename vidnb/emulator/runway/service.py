@@ -123,7 +123,7 @@ class Runway(Service):
         wrong: list[Complaint] = []
         for name, uris in links.items():
             param = model.params.get(name)
-            if param is None or not model.takes(name, mode):
+            if param is None or not model.accepts(name, mode):
                 wrong.append(Complaint(wire_name(param) if param else name, "unknown", "should not exist"))
                 continue
             try:

@@ -213,6 +213,22 @@ async def test_a_picture_in_an_allowed_folder_is_kept_with_the_quote(
         assert "a file in" in await call.refused("quote", model=MODEL, prompt="k", images={"start_image": str(link)})
 
 
+@pytest.mark.parametrize("start", ["/", "~"])
+async def test_a_server_that_was_started_in_the_home_or_at_the_root_gives_no_file_away_unasked(
+    tmp_path: Path, wires: Wires, monkeypatch: pytest.MonkeyPatch, start: str
+) -> None:
+    """As desktop programs start theirs."""
+    image = Path.home() / "holiday.png"
+    image.write_bytes(picture())
+    monkeypatch.chdir(Path(start).expanduser())
+    async with agent(tmp_path, wires) as (call, _):
+        given = {"start_image": str(image)}
+        said = await call.refused("quote", model=MODEL, prompt="k", images=given)
+        assert "allowed: an https address. VIDNB_INPUT_FOLDERS names folders" in said
+        monkeypatch.setenv("VIDNB_INPUT_FOLDERS", str(Path.home()))
+        assert (await call("quote", model=MODEL, prompt="k", images=given))["quote_token"]
+
+
 async def test_no_answer_holds_a_key(tmp_path: Path, wires: Wires) -> None:
     async with agent(tmp_path, wires, keys={"leonardo": "canary-key"}, live=False) as (call, _):
         answers = [await call("list_models"), await call("budget"), await call("quote", model=MODEL, prompt="a koala")]

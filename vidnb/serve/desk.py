@@ -37,7 +37,8 @@ MOST_TAKES = 20
 MODES = ("", "any", "text", "image")
 MOST_ROWS = 100
 FOLDERS = "VIDNB_INPUT_FOLDERS"
-"""Folders from which a program may name pictures, as in PATH; default the working directory."""
+"""Folders from which a program may name pictures, as in PATH; default the working directory, unless that is all of a
+home or of a disk."""
 
 
 class NoQuoteError(ConfigError):
@@ -397,9 +398,16 @@ async def opened(client: AsyncClient | None, purse: str) -> AsyncIterator[Desk]:
 
 
 def allowed_folders() -> list[Path]:
-    """Return the folders from which a program may name files."""
+    """Return the folders from which a program may name files.
+
+    A desktop program starts its servers at the root of the disk or in the person's home: nobody has chosen those, and
+    all of a person's pictures would lie open.
+    """
     named = [part for part in os.environ.get(FOLDERS, "").split(os.pathsep) if part]
-    return [Path(part).expanduser().resolve() for part in named or ["."]]
+    if named:
+        return [Path(part).expanduser().resolve() for part in named]
+    here = Path.cwd().resolve()
+    return [] if here in (Path(here.anchor), Path.home().resolve()) else [here]
 
 
 def _entry(model: str) -> Model:
@@ -441,11 +449,12 @@ def _input(entry: Model, name: str, item: Any) -> Any:
         ParamsError: it is neither. What is text is refused here: whoever reads it as media would quote its beginning.
     """
     folders = allowed_folders()
+    places = ", ".join(map(str, folders))
     if item is None or (isinstance(item, str) and item.lower().startswith("https://")):
         return item
     problem = Problem(
-        name, item, f"allowed: an https address, or a file in {', '.join(map(str, folders))} that is not hidden",
-        f"{FOLDERS} names other folders",
+        name, item, f"allowed: an https address{f', or a file in {places} that is not hidden' if places else ''}",
+        f"{FOLDERS} names {'other ' if places else ''}folders",
     )  # fmt: skip
     if isinstance(item, str) and "://" not in item:
         try:

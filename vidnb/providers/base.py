@@ -201,10 +201,11 @@ class Provider(ABC):
     def is_genuine(self, callback: Callback, secret: str) -> bool:
         """Return whether a callback comes from the service; here, whether it carries `Authorization: Bearer <secret>`.
 
-        A service that signs what it sends says so here: `callback` has all headers and the bytes as they came.
+        A service that signs what it sends says so here: `callback` has all headers and the bytes as they came. Without
+        a secret nothing is genuine.
         """
         told = callback.headers.get("authorization", "").encode()
-        return hmac.compare_digest(told, f"Bearer {secret}".encode())
+        return bool(secret) and hmac.compare_digest(told, f"Bearer {secret}".encode())
 
     def webhook_id(self, callback: Callback) -> str | None:
         """Return the remote id that a callback names, or None where it names none."""

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -321,6 +322,7 @@ class ProviderConformance:
         assert isinstance(told, type | str)
         callback = Callback({}, reply.text.encode("utf-8", "replace"), reply.json)
         assert provider.is_genuine(callback, "a secret that it does not carry") is False
+        assert provider.is_genuine(replace(callback, headers={"authorization": "Bearer "}), "") is False
         webhook_id = provider.webhook_id(callback)
         assert webhook_id is None or isinstance(webhook_id, str)
         for file in self.media_files():

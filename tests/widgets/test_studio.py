@@ -413,6 +413,8 @@ def test_one_press_makes_four_seeds_at_one_price(make_client: MakeClient) -> Non
     until(lambda: len(studio.clips) == 6)
     assert len({clip.seed for clip in studio.clips}) == 6
     assert posts(client) == 6
+    studio.params = {"prompt": "a koala", "seed": 2**40}  # it is refused, so the button counts on from none of it
+    assert studio.bar.makes == f"seed {2**40}"
 
 
 def test_the_price_of_several_is_their_sum_and_no_surer_than_the_least_sure() -> None:

@@ -51,6 +51,8 @@ class Wanted:
         if count == 1 or self.fresh or not isinstance(seed, int) or bounds is None:
             return [self] * (count if self.fresh else 1)
         low, high = bounds
+        if not low <= seed <= high:  # it is refused, and so would be none of those after it
+            return [self]
         following = (low + (seed - low + step) % (high - low + 1) for step in range(1, count))
         return [self, *(replace(self, values={**self.values, "seed": other}) for other in following)]
 

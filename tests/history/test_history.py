@@ -352,3 +352,15 @@ def test_a_large_history_says_once_how_it_is_read_faster_where_that_is_not_insta
             add(State.INTENDED, {"prompt": "a koala"})
         assert len(History(store, files).df) == number
         assert caplog.text.count("pip install 'vidnb[fast]'") == said
+
+
+def test_a_prompt_that_no_clip_has_is_answered_with_the_nearest_one(
+    store: Store, files: Files, add: Callable[..., Job]
+) -> None:
+    add(State.DONE, {"prompt": "A lighthouse in a storm", "seed": 1})
+    add(State.DONE, {"prompt": "A lighthouse at dawn", "seed": 2})
+    html = History(store, files, prompt="Lighthose")._repr_html_()
+    assert "No clip has “Lighthose” in its prompt. Did you mean “lighthouse” (2 jobs)?" in html
+    assert "Did you mean “storm” (1 job)?" in History(store, files, prompt="strom", seed=1)._repr_html_()
+    for filters in ({"prompt": "strom", "seed": 2}, {"prompt": "zebra"}, {"seed": 3}):
+        assert "No clip passes these filters." in History(store, files, **filters)._repr_html_()

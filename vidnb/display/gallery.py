@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -50,6 +51,8 @@ OPEN_TILES = 12
 OTHERS_SHOWN = 10
 POSTER_PX, POSTER_BYTES = 240, 2_200
 WORDS_SHOWN = 4
+USUAL_FPS = 24
+"""What the script takes for a clip that says nothing else."""
 FOUND_BY = 300
 """So much of a prompt, or of tags and note, the filter of the page knows."""
 NEARLY = 0.06
@@ -165,7 +168,7 @@ def _several(clips: list[Clip]) -> list[str]:
 
 def _tiles(tiles: list[Html]) -> Html:
     # Six in a row on a wide page, two on a phone, however narrow the notebook leaves it.
-    columns = "repeat(auto-fill,minmax(min(140px,calc(50% - 6px)),1fr))"
+    columns = "repeat(auto-fill,minmax(min(140px,46%),1fr))"
     look = f"display:grid;grid-template-columns:{columns};gap:10px 12px;margin:6px 0 0"
     return tag("div", *tiles, style=look)
 
@@ -189,11 +192,11 @@ def _tile(
     look = "display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 8px"
     line = tag("div", first, rest, style=look) if said else None
     marked = tag("div", " · ".join(filter(None, marks))) if any(marks) else None
-    caption = tag("figcaption", line, marked, style=f"margin:3px 0 0;{SMALL}")
+    caption = tag("figcaption", line, marked, style=f"margin:3px 0 0;{SMALL}") if line or marked else None
     look = "margin:0;min-width:0;position:relative"
     said_of_it = shortened(" ".join([*clip.tags, clip.job.note]), FOUND_BY) or None
     about = {"data-vidnb-id": clip.job.id[:8], "data-vidnb-said": said_of_it, "style": look}
-    about["data-vidnb-fps"] = f"{clip.info.fps:g}"
+    about["data-vidnb-fps"] = f"{clip.info.fps:g}" if clip.info.fps != USUAL_FPS else None
     waits = flashes is not False
     on_picture = tag("div", length, style=ON_PICTURE) if length else None
     return tag("figure", _picture(clip, name, shape), on_picture, caption, **about, **{"data-vidnb-waits": waits})
@@ -287,6 +290,7 @@ def _left_behind(clips: Sequence[Clip]) -> Html | None:
 
 @functools.cache
 def _script() -> str:
-    """The script as it goes into the page: lines that are comments only are left out."""
-    lines = SCRIPT.read_text(encoding="utf-8").splitlines()
-    return "\n".join(line.strip() for line in lines if not line.strip().startswith(("//", "/*", "*")) and line.strip())
+    """The script as it goes into the page: comments, the types among them, are left out."""
+    text = re.sub(r"/\*\*.*?\*/ ?", "", SCRIPT.read_text(encoding="utf-8"), flags=re.DOTALL)
+    lines = [line.strip() for line in text.splitlines()]
+    return "\n".join(line for line in lines if line and not line.startswith("//"))

@@ -17,11 +17,14 @@ from typing import TYPE_CHECKING, Any, NoReturn, overload
 from vidnb import display, shown
 from vidnb.clip import Clip
 from vidnb.display.gallery import JOBS_READ, gallery_html
+from vidnb.display.labels import many
+from vidnb.display.page import shortened
 from vidnb.errors import ConfigError
 from vidnb.files import Files
 from vidnb.history import export
 from vidnb.history import filters as filters_
 from vidnb.history.frame import Columns, frame, shown_folder
+from vidnb.history.meant import meant
 from vidnb.history.measuring import measure, with_measures
 from vidnb.history.questions import Questions, recipe_columns
 from vidnb.history.voting import MOST_CLIPS, QUESTION, Ballot, votes_frame
@@ -42,6 +45,8 @@ Row = Mapping[str, Any]
 
 CODING = 2.0
 """How much two encodings of the same picture differ on average, in levels of 255."""
+PROMPTS_READ = 300
+"""The newest prompts, among which a misspelt one is looked for."""
 PAGE = 60
 """So many rows are read at once."""
 PAGES_KEPT = 50
@@ -443,8 +448,25 @@ class History(Questions, Sequence[Clip | Job]):
         return f"<History: {len(self):,} job{'s' if len(self) != 1 else ''}, {order}; .df is a DataFrame>"
 
     def _repr_html_(self) -> str:
-        hint = "No clip passes these filters. vidnb.history() has all." if self._search.terms else ""
+        hint = "" if len(self) else self._none_said()
         return str(gallery_html(self[:JOBS_READ], len(self), hint=hint))  # marimo takes no subclass of str
+
+    def _none_said(self) -> str:
+        """Say that no clip was found, and which prompt was probably meant; "" in a folder without clips."""
+        terms = self._search.terms
+        if not terms:
+            return ""
+        said = "No clip passes these filters. vidnb.history() has all."
+        asked = [term for term in terms if term.field.name == "prompt" and term.test == "part"]
+        if len(asked) != 1 or len(asked[0].values) != 1:
+            return said
+        wanted = str(asked[0].values[0])
+        words = meant(wanted, (item.prompt for item in History(self._store, self._files, limit=PROMPTS_READ)))
+        near = [replace(term, values=(words,)) if term is asked[0] else term for term in terms]
+        count = len(self._with(replace(self._search, terms=tuple(near)))) if words else 0
+        if not count:
+            return said
+        return f"No clip has “{shortened(wanted, 80)}” in its prompt. Did you mean “{words}” ({many(count, 'job')})?"
 
 
 def same_pixels(one: Clip, other: Clip) -> bool:

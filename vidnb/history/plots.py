@@ -31,6 +31,9 @@ class Plots:
         """Keep the history that each plot reads; nothing is drawn yet."""
         self._history = history
 
+    def __repr__(self) -> str:
+        return "<Plots: .heatmap(rows, cols, value), .pairs(knob, on), .over_time(measure)>"
+
     def heatmap(self, rows: Names, cols: Names, value: str, axes: Any = None) -> Any:
         """The grid of `pivot` in colours, each number in its cell.
 

@@ -82,12 +82,13 @@ class Place:
 
     def job(self, state: State = State.AMBIGUOUS, **fields: Any) -> Job:
         given: dict[str, Any] = {
-            "id": uuid.uuid4().hex, "recipe_hash": uuid.uuid4().hex, "take": 0, "submitted_at": self.began,
+            "id": uuid.uuid4().hex, "recipe_hash": uuid.uuid4().hex, "take": 0, "created_at": self.began,
+            "submitted_at": self.began,
             "params": {"prompt": "a koala", "seed": 7, "width_px": 832, "height_px": 480},
         }  # fmt: skip
         return self.store.intend(Job(
             provider="leonardo", model="leonardo/motion_2.0", images={}, emulated=False, state=state,
-            base_url=LEONARDO.base_url, created_at=self.began, **given | fields,
+            base_url=LEONARDO.base_url, **given | fields,
         ))[0]  # fmt: skip
 
     async def reconciled(self, job: Job) -> tuple[State, str | None]:
@@ -254,6 +255,17 @@ async def test_another_submit_that_the_entry_may_belong_to_forbids_a_guess(place
         place.job(**fields)
     place.lists = [[place.entry(A)]]
     assert await place.reconciled(job) == (LOST if is_rival else (State.RUNNING, A))
+
+
+@pytest.mark.parametrize("whose", ["its own", "the other's"])
+@pytest.mark.parametrize("times", ["written an hour before", "without a submit's time"])
+async def test_submits_are_told_apart_by_their_own_times(place: Place, whose: str, times: str) -> None:
+    hour_ago = place.began - timedelta(hours=1)
+    odd: dict[str, Any] = {"created_at": hour_ago} if times == "written an hour before" else {"submitted_at": None}
+    job = place.job(**(odd if whose == "its own" else {}))
+    place.job(**(odd if whose == "the other's" else {}))
+    place.lists = [[place.entry(A)]]
+    assert await place.reconciled(job) == LOST, "both were sent at that time"
 
 
 async def test_an_entry_that_is_another_jobs_or_was_a_wrong_guess_is_no_candidate(place: Place) -> None:

@@ -517,6 +517,27 @@ def test_a_job_from_before_the_ledger_is_priced_once_and_no_other_with_it(store:
     assert sums(store) == (0.5, 0, 0)
 
 
+def test_jobs_from_before_the_ledger_are_booked_at_the_catalogues_price_as_far_as_it_has_one(store: Store) -> None:
+    known = {"provider": "1min", "model": PIKA, "params": {"duration_s": 5}}
+    for fields in (known, {"provider": "gone", "model": "gone/x"}):
+        row = store.intend(job(**fields), Reservation(("",)))[0]
+        for state in (State.SUBMITTING, State.DOWNLOADING, State.DONE):
+            store.move(row.id, state)
+    with store.writing() as connection:
+        connection.exec_driver_sql("UPDATE reservations SET expected = -1, unit = ''")
+    Ledger(store)
+    assert store.unpriced() == [], "an unknown price is not looked for at every start"
+    assert sums(store, unit=CREDITS) == (600_000, 0, 0)
+
+
+@pytest.mark.parametrize("emulated", [False, True])
+def test_only_what_is_emulated_needs_no_persons_yes_to_an_unknown_price(store: Store, emulated: bool) -> None:
+    unknown = Ledger(store).reservation(job(provider="gone", model="gone/x", emulated=emulated))
+    assert (unknown.unit, unknown.accepted) == ("", emulated)
+    known = Ledger(store).reservation(job(provider="1min", model=PIKA, params={"duration_s": 5}, emulated=emulated))
+    assert (known.unit, known.accepted) == (CREDITS, False)
+
+
 def test_the_second_book_is_kept_at_the_catalogues_prices_whatever_the_emulator_invents(store: Store) -> None:
     row, _ = store.intend(job(emulated=True), Reservation(("",), "emulated", "USD", 0.5, 0.4))
     store.move(row.id, State.SUBMITTING)

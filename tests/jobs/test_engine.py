@@ -616,6 +616,36 @@ def _only_from_intended(move: Callable[..., Any], job_id: str, to: State, **colu
     return move(job_id, to, **columns)
 
 
+@pytest.mark.parametrize("is_found", [False, True])
+async def test_a_submit_whose_beginning_was_written_though_the_connection_broke_is_known_as_unsent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_found: bool
+) -> None:
+    emulator = emulator_in(tmp_path)
+    async with AsyncClient(tmp_path / "data", emulator=emulator, sleep=no_rest) as client:
+        move, away = client.store.move, [True]
+
+        def moved(job_id: str, to: State, **columns: Any) -> Any:
+            job = move(job_id, to, **columns)
+            if to is State.SUBMITTING and away:
+                away.clear()
+                raise StoreError("the server is away")  # after the commit reached it
+            return job
+
+        monkeypatch.setattr(client.store, "move", moved)
+        with pytest.raises(StoreError, match="the server is away"):
+            await client.generate("a koala", model="1min/pika")
+        assert posts(emulator) == 0
+        if is_found:  # by another, who cannot know that nothing was sent
+            async with AsyncClient(tmp_path / "data", emulator=emulator_in(tmp_path), sleep=no_rest) as other:
+                with pytest.raises(JobAmbiguousError):
+                    await other.generate("a koala", model="1min/pika")
+        clip = await client.generate("a koala", model="1min/pika")
+        states = [event.state for event in client.store.events(clip.job.id)]
+        assert (State.AMBIGUOUS in states) is is_found
+        assert [purse.unclear for purse in client.store.purses() if purse.unclear] == []
+    assert posts(emulator) == 1
+
+
 async def test_a_lease_that_cannot_be_looked_at_keeps_the_submit_back_without_a_doubt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

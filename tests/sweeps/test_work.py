@@ -178,7 +178,7 @@ async def test_a_worker_waits_for_a_database_that_another_holds_and_says_so(
 
 
 @pytest.mark.long
-async def test_a_database_server_that_is_gone_for_twenty_seconds_is_waited_for_by_a_sweep_and_by_a_worker(
+async def test_a_database_server_that_goes_away_is_waited_for_by_a_sweep_and_by_a_worker(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     check_server_is_here()
@@ -188,24 +188,24 @@ async def test_a_database_server_that_is_gone_for_twenty_seconds_is_waited_for_b
     with own_server() as server:
         options: dict[str, Any] = {"emulator": emulator, "database_url": server.url}
         async with AsyncClient(tmp_path, **options) as one, AsyncClient(tmp_path, **options) as other:
-            far_enough = asyncio.Event()
+            is_gone = asyncio.Event()
 
             def change(news: RunProgress, _: list[int]) -> None:
                 words.setdefault(news.word, news.why)
-                if news.counts()[Group.DONE] >= 10:
-                    far_enough.set()
+                if news.counts()[Group.DONE] >= 10 and not is_gone.is_set():
+                    server.stop("fast")  # on the loop's own thread, so that not all jobs end meanwhile
+                    is_gone.set()
 
             worker = Worker(other, said.append)
             running = asyncio.create_task(vidnb.sweep(**quick(60), client=one).run_async(on_change=change))
             working = asyncio.create_task(worker.work(until_idle=True))
-            async with asyncio.timeout(120):
-                await far_enough.wait()
-            await asyncio.to_thread(server.stop, "fast")
-            await asyncio.sleep(20.0)
+            await is_gone.wait()
+            while not (said and "offline" in words):  # noqa: ASYNC110  # there is nothing to be told by
+                await asyncio.sleep(0.1)
+            await asyncio.sleep(5.0)  # so that it is tried in vain
             await asyncio.to_thread(server.start)
-            async with asyncio.timeout(240):
-                progress = await running
-                await working
+            progress = await running
+            await working
         assert (progress.word, progress.counts()) == ("done", {Group.DONE: 60})
     assert posts(recorders) == 60
     assert set(emulator.stats()["jobs_by_prompt"].values()) == {1}
@@ -213,7 +213,7 @@ async def test_a_database_server_that_is_gone_for_twenty_seconds_is_waited_for_b
     assert "Nothing is lost; it is tried again" in words["offline"]
     assert ["the database cannot be reached" in text for text in said] == [True], said
     warnings = [record.getMessage() for record in caplog.records if record.name == "vidnb"]
-    assert len([text for text in warnings if "others that wait for the same" in text]) <= 4, warnings
+    assert len([text for text in warnings if "others that wait for the same" in text]) < 12, warnings  # not one a job
 
 
 def claim_all(url: str, sweep_id: str, base_url: str, gate: Any, queue: Any) -> None:

@@ -223,14 +223,7 @@ class Engine:
         """Send the POST; again only where the service cannot have taken it."""
         wire = lane.wire
         while True:
-            job = await self._recorder.move(
-                job,
-                State.SUBMITTING,
-                account=wire.target.account,
-                submitted_at=self._clock.utc(),
-                remote_id=None,
-                error=None,
-            )
+            job = await self._begun(job, wire.target.account)
             confirm = functools.partial(self.leases.confirm, job)
             try:
                 status = wire.target.provider.submitted(await wire.call(call, submit=True, gate=confirm))
@@ -274,6 +267,22 @@ class Engine:
                 await lane.limiter.accepted()
             return job
 
+    async def _begun(self, job: Job, account: str | None) -> Job:
+        """Return the row that says that a POST is about to leave.
+
+        Where the connection to the database breaks in the middle, nobody knows whether that was written. Nothing was
+        sent, so the next drive writes that, if it finds it.
+        """
+        at = self._clock.utc()
+        try:
+            return await self._recorder.move(
+                job, State.SUBMITTING, account=account, submitted_at=at, remote_id=None, error=None
+            )
+        except StoreError as error:
+            if not isinstance(error, IllegalTransitionError):
+                self._unwritten[job.id] = at, self._unsent(job, "the database was away; nothing was sent")
+            raise
+
     async def _written(self, job: Job, write: Callable[..., Awaitable[Job]], expect: State | None = None) -> Job:
         """Return the row once what came of the POST is in it; where the database refuses, the next drive writes it.
 
@@ -289,7 +298,11 @@ class Engine:
 
     async def _back(self, job: Job, why: str) -> Job:
         """Return the row of a job that was not sent, or not taken: it waits for the next try."""
-        return await self._written(job, functools.partial(self._recorder.move, job, State.INTENDED, note=why))
+        return await self._written(job, self._unsent(job, why))
+
+    def _unsent(self, job: Job, why: str) -> Callable[..., Awaitable[Job]]:
+        """Return what writes that a job waits for its next try, with the price of this one still held for it."""
+        return functools.partial(self._recorder.move, job, State.INTENDED, note=why, booked=Booked.RESERVED)
 
     async def _record_accepted(self, job: Job, status: Status, **guard: Any) -> Job:
         """Return the row of a job that the service took; `guard` says of what row that may be written.

@@ -282,19 +282,25 @@ def mapped_errors() -> Iterator[None]:
         yield
     except DBAPIError as error:
         # The cause's frames hold the address, password included; what it says is in the message.
-        raise _mapped(error.orig or error) from None
+        raise _mapped(error.orig or error, is_gone=error.connection_invalidated) from None
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise _mapped(error) from error
 
 
-def _mapped(error: BaseException) -> StoreError:
+def _mapped(error: BaseException, *, is_gone: bool = False) -> StoreError:
     said = str(error)
     kind = LockedError if isinstance(error, sqlite3.OperationalError) and "is locked" in said else StoreError
-    return kind(explain(said))
+    return kind(explain(said, is_gone=is_gone))
 
 
-def explain(message: str) -> str:
-    """What went wrong and what to do about it, in one line."""
+def explain(message: str, *, is_gone: bool = False) -> str:
+    """Return what went wrong and what to do about it, in one line.
+
+    Args:
+        message: what the driver said.
+        is_gone: whether the connection broke; drivers word that in more ways than anybody lists.
+    """
     said = " ".join(message.split())
-    advice = next((advice for sign, advice in ADVICE.items() if sign in said.lower()), "the database refused")
+    other = ADVICE["connection"] if is_gone else "the database refused"
+    advice = next((advice for sign, advice in ADVICE.items() if sign in said.lower()), other)
     return f"the history cannot be read or written: {advice} ({said})"

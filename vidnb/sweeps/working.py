@@ -27,6 +27,8 @@ CAP_REST_S = 5.0
 """A sweep whose purse is empty is looked at again after so long."""
 DATABASE = "the database"
 """What is told once while it cannot be used, or a disk is full."""
+STEADY_S = 30.0
+"""Once it worked for so long, it is told of again. What failed before may be heard of after a call that passed."""
 REFUSED_REST_S = 60.0
 """A service that refuses every job is asked again after so long."""
 
@@ -74,11 +76,12 @@ class Worker:
                 except StoreError as error:
                     if not has_begun:
                         raise
-                    self._tell_once(DATABASE, _waits(error))
+                    self._tell_of_database(error)
                     await self._client.clock.wait(CAP_REST_S)
                     continue
                 has_begun = True
-                self._told.discard(DATABASE)
+                if self._may(DATABASE):
+                    self._told.discard(DATABASE)
                 if until_idle and not waiting and not left and not self._tasks() and not await self._claim_capped():
                     return
                 tasks = self._tasks()
@@ -164,7 +167,7 @@ class Worker:
             return
         except StoreError as error:  # the database is held, or a disk is full: the job is taken up again
             self._rest(job.base_url, CAP_REST_S)
-            self._tell_once(DATABASE, _waits(error))
+            self._tell_of_database(error)
             return
         except VidnbError as error:
             self._rest(job.base_url, REFUSED_REST_S)
@@ -202,11 +205,11 @@ class Worker:
     def _rest(self, name: str, seconds: float) -> None:
         self._not_before[name] = self._client.clock.monotonic() + seconds
 
+    def _tell_of_database(self, error: StoreError) -> None:
+        self._rest(DATABASE, STEADY_S)
+        self._tell_once(DATABASE, f"{str(error).rstrip('.')}. Nothing is lost; it is tried again.")
+
     def _tell_once(self, about: str, text: str) -> None:
         if about not in self._told:
             self._told.add(about)
             self._say(text)
-
-
-def _waits(error: StoreError) -> str:
-    return f"{str(error).rstrip('.')}. Nothing is lost; it is tried again."

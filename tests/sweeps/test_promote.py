@@ -41,8 +41,10 @@ async def test_the_best_clips_are_run_again_with_other_values_from_the_same_purs
         assert len(draft.promote(by="rating", keep=0.5).plan.jobs) == 2
         with pytest.raises(ConfigError, match="no column 'raitng'; did you mean rating"):
             draft.promote(by="raitng")
-        with pytest.raises(ConfigError, match=r"no clip here has the measure 'motion' yet; h.measure\(\)"):
-            draft.promote(by="motion")
+        assert client.store.measure_names() == []
+        (most,) = draft.promote(by="motion", keep=1).plan.jobs  # which is taken of all first
+        motion = draft.df.set_index("prompt").motion
+        assert (most.params["prompt"], motion.notna().all()) == (motion.idxmax(), True)
 
 
 async def test_a_report_tells_question_money_grid_failures_and_recipes_and_escapes_prompts(tmp_path: Path) -> None:
@@ -81,6 +83,7 @@ async def test_a_report_shows_what_a_knob_does_as_sentence_and_picture_and_folds
         assert "No difference at all" not in html
         assert "+1.0 stars of rating with duration 4 instead of 3" in html
         assert html.count("image/svg+xml") == 1
+        assert "motion" in str(sweep.effect("duration_s", on="motion"))  # which is taken first
 
 
 def test_each_round_keeps_the_best_of_the_round_before_under_one_budget(

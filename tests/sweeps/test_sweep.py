@@ -58,6 +58,17 @@ async def test_a_sweep_is_run_and_the_same_sweep_again_sends_nothing(tmp_path: P
         assert grown.purse == sweep.purse
 
 
+async def test_a_grown_sweep_keeps_to_the_cap_that_was_raised_meanwhile_unless_it_is_given_its_own(
+    tmp_path: Path,
+) -> None:
+    async with emulated(tmp_path) as client:
+        sweep = vidnb.sweep(**quick(3, budget_jobs=3), client=client)
+        assert sweep.with_(takes=2).held_caps == {"JOBS": 3.0}
+        sweep.budget(jobs=9)
+        assert sweep.with_(takes=2).held_caps == {"JOBS": 9.0}
+        assert sweep.with_(takes=2, budget_jobs=5).held_caps == {"JOBS": 5.0}
+
+
 async def test_the_data_frame_has_a_column_for_each_part_of_the_prompt(tmp_path: Path) -> None:
     async with emulated(tmp_path) as client:
         sweep = vidnb.sweep("a {animal} walks", animal=["koala", "heron"], **QUICK, client=client)

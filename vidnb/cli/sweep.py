@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 TOLD_S = 10.0
 """Seconds between two printed lines of counts where the output is no terminal."""
+GOES_ON = ("running", "pausing", "paused", "offline")
+"""The words of a run that is not at its end."""
 
 
 def sweep(
@@ -47,13 +49,18 @@ def sweep(
     Paths of pictures are relative to the file. Ctrl-C stops the waiting; what was sent is kept.
     """
     from vidnb.client.verbs import Client
+    from vidnb.sweeps import showing
+    from vidnb.sweeps.outlook import Group
 
     caps = {"budget_usd": budget, "budget_jobs": jobs}
     given = read(file) | {name: cap for name, cap in caps.items() if cap is not None}
     client = Client(live=live or None)
     try:
         chosen = planned(given, client)
-        console(stderr=True).print(str(chosen), markup=False, highlight=False, soft_wrap=True)
+        told = list(showing.lines(chosen, of_command=True))
+        if not plan and (chosen.outlook.to_send or chosen.outlook.counts.get(Group.UNFINISHED)):
+            told.pop()  # what it says to do next is done at once, or refused with the reason
+        console(stderr=True).print("\n".join(told), markup=False, highlight=False, soft_wrap=True)
         if plan:
             return
         if retry is not None:
@@ -136,7 +143,8 @@ def _display(chosen: Sweep) -> Iterator[Callable[[RunProgress], None]]:
 
         def line(progress: RunProgress) -> None:
             nonlocal told_at, word
-            if progress.elapsed_s - told_at > TOLD_S or progress.word != word:
+            # How it ended is told at the end.
+            if progress.word in GOES_ON and (progress.elapsed_s - told_at > TOLD_S or progress.word != word):
                 told_at, word = progress.elapsed_s, progress.word
                 say(showing.progress_text(progress))
 

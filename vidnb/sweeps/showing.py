@@ -73,6 +73,8 @@ RUNNING: Mapping[str, str] = {
     "halted": "Stands still", "offline": "Waits", "done": "Done",
 }  # fmt: skip
 REFUSALS_SHOWN = 12
+COST = "cost"
+"""What stands before words about money that say all by themselves."""
 
 
 def size_words(plan: Plan) -> str:
@@ -108,12 +110,17 @@ def cost_words(money_: Money, to_send: int) -> list[tuple[str, str]]:
         would = f"nothing: emulated; the services would take ≈ {money(money_.emulated)}" if money_.emulated else (
             "nothing: emulated; no price is published, the emulator books one of its own"
         )  # fmt: skip
-        rows.append(("cost", would))
-    return rows or [("cost", "nothing to pay" if to_send == 0 else "nothing")]
+        rows.append((COST, would))
+    return rows or [(COST, "nothing to pay" if to_send == 0 else "nothing")]
 
 
-def lines(sweep: Sweep) -> Iterator[str]:
-    """Yield the plan as plain text."""
+def lines(sweep: Sweep, *, of_command: bool = False) -> Iterator[str]:
+    """Yield the plan as plain text.
+
+    Args:
+        sweep: whose plan.
+        of_command: whether `vidnb sweep` shows it, where there is no `s` to go on with.
+    """
     plan, outlook = sweep.plan, sweep.outlook
     yield f"{title(plan)}   (sweep {sweep.id})"
     yield f"  {size_words(plan)}, {many(len(plan.jobs), 'job')}"
@@ -122,14 +129,14 @@ def lines(sweep: Sweep) -> Iterator[str]:
     refused = sum(refusal.count for refusal in plan.refused)
     yield "  jobs   " + ", ".join([*counted, *([f"{refused:,} refused"] if refused else [])])
     for name, words in cost_words(outlook.money, outlook.to_send):
-        yield f"  money  {name} {words}"
+        yield f"  money  {words if name == COST else f'{name} {words}'}"
     yield f"  time   {time_words(outlook)}"
     yield f"  budget {sweep.budget_words}"
     for refusal in plan.refused[:REFUSALS_SHOWN]:
         yield f"  refused: {refusal}"
     for cause in outlook.causes:
         yield f"  failed: {cause}"
-    yield f"  {next_step(sweep)}"
+    yield f"  {next_step(sweep, of_command=of_command)}"
 
 
 def notes(sweep: Sweep) -> Iterator[str]:
@@ -163,20 +170,22 @@ def time_words(outlook: Outlook) -> str:
     )
 
 
-def next_step(sweep: Sweep) -> str:
-    """Return what a person can do now."""
+def next_step(sweep: Sweep, *, of_command: bool = False) -> str:
+    """Return what a person can do now, in a notebook or with the command `vidnb sweep`."""
     outlook, plan = sweep.outlook, sweep.plan
     if plan.refused and sweep.unsupported != "skip":
         return 'Nothing is sent until the refused ones are put right; unsupported="skip" leaves them out'
     if not plan.jobs:
         return "No cells: there is nothing to run"
     if outlook.to_send or outlook.counts.get(Group.UNFINISHED):
-        return "s.run() sends it; nothing was sent yet" if len(plan.jobs) == outlook.to_send else "s.run() goes on"
+        run = "The same command without --plan" if of_command else "s.run()"
+        return f"{run} sends it; nothing was sent yet" if len(plan.jobs) == outlook.to_send else f"{run} goes on"
+    history = "vidnb history" if of_command else "s.history"
     if outlook.causes:
-        return f"s.retry({outlook.causes[0].name!r}) sends those of that cause again" if (
-            outlook.causes[0].can_retry
-        ) else "s.history has all jobs"  # fmt: skip
-    return "All were made before: nothing to pay. s.history has them"
+        first = outlook.causes[0]
+        again = f"--retry {first.name}" if of_command else f"s.retry({first.name!r})"
+        return f"{again} sends those of that cause again" if first.can_retry else f"{history} has all jobs"
+    return f"All were made before: nothing to pay. {history} has them"
 
 
 def plan_html(sweep: Sweep) -> str:

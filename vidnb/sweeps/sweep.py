@@ -199,7 +199,7 @@ class Sweep:
         given = {name: changes.pop(name, value) for name, value in ({"purse": self.purse} | self._given).items()}
         if given["purse"] is None:
             given["purse"] = self.purse
-        return Sweep(given, self._values | changes, self._client)
+        return self._sharing(Sweep(given, self._values | changes, self._client))
 
     def __len__(self) -> int:
         return len(self.plan.cells)
@@ -543,11 +543,20 @@ class Sweep:
     def effect(self, knob: str, **options: Any) -> Any:
         """What a knob does to a measure, beyond seed noise: `History.effect` of its history.
 
+        A measure of vidnb's is taken first of the clips that do not have it yet.
+
         Args:
             knob: name of a param, as `"motion_control_weight"`.
             **options: as for `History.effect`, as `on="motion"`.
         """
+        on = options.get("on")
+        self._take([on] if isinstance(on, str) else on or ())
         return self.history.effect(knob, **options)
+
+    def _take(self, names: Iterable[str]) -> None:
+        """Measure the clips that are done where one of the names is a measure; what was taken before is kept."""
+        if not MEASURES.keys().isdisjoint(names):
+            self.history.where(state="done").measure()
 
     def _enter(self) -> None:
         """Write its cells, none of which is to be sent, so that its history can be read."""
@@ -568,8 +577,8 @@ class Sweep:
         one budget. `.df` of the new sweep says in `promoted_from` which job each came from.
 
         Args:
-            by: what to rank by, the highest first: `rating`, a measure such as `motion` or any column of `.df` with
-                numbers, or a function of the clip. Clips without a value do not take part.
+            by: what to rank by, the highest first: `rating`, a measure such as `motion`, which is then taken, any
+                column of `.df` with numbers, or a function of the clip. Clips without a value do not take part.
             keep: a share of those that have a value, as 0.25, or how many, as 4; at least one.
             with_: values for the new sweep, as `{"resolution": "720p"}`; a list is an axis.
 
@@ -580,6 +589,7 @@ class Sweep:
             >>> best = s.promote(by="rating", keep=0.25, with_={"resolution": "720p"})
             >>> best.run()
         """
+        self._take([by] if isinstance(by, str) else ())
         winners = promoting.best(self, by, keep)
         return self.of_cells([cell for cell, _ in winners], with_, [job_id for _, job_id in winners])
 
@@ -609,7 +619,14 @@ class Sweep:
         values = {name: value for name, value in self._fixed.items() if name not in changed} | changed
         for name in ("prompt", "model"):
             given[name] = values.pop(name, None)
-        return Sweep(given, values, self._client, promoted=promoted)
+        return self._sharing(Sweep(given, values, self._client, promoted=promoted))
+
+    def _sharing(self, other: Sweep) -> Sweep:
+        """Return a sweep that is paid from the same purse, with the caps as a person changed them here since."""
+        changed = {unit: cap for unit, cap in self._caps.items() if cap != self.written_caps.get(unit)}
+        own = {unit: cap for unit, cap in other.written_caps.items() if cap != self.written_caps.get(unit)}
+        other._caps = other._caps | changed | own
+        return other
 
     def hold_caps(self) -> None:
         """Write its cells and its caps, so that sweeps of some of its cells keep to them; nothing is to be sent."""
@@ -695,8 +712,6 @@ class Sweep:
             current.run(accept_unknown_price=accept_unknown_price)
             if current.is_cut_short:
                 return current
-            if by in MEASURES:
-                current.history.where(state="done").measure()
             current = current.promote(by, keep, values)
         current.run(accept_unknown_price=accept_unknown_price)
         return current

@@ -1,13 +1,14 @@
 """Plan, run again, claim and pace large sweeps, and run one against an emulator on a port.
 
-Run it with `python tests/bench/bench_sweep.py [--smoke] [--only plan,again,pace,claim,run] [--postgres URL]`. Exits 2
-if a limit is passed:
+Run it with `python tests/bench/bench_sweep.py [--smoke] [--only plan,again,pace,claim,run] [--postgres URL]`;
+`--claims` and `--jobs` set other sizes. Exits 2 if a limit is passed:
 
 - 100,000 recipes with a tenth of them done are planned in 5 s of CPU;
 - a finished sweep that is run again sends nothing and takes at most twice the reading of its rows;
 - four processes never take more permits than published in any second, the least served at most 1.3 times fewer;
 - no cell is claimed twice, and on PostgreSQL the slowest claim takes under 50 ms;
-- a sweep takes at most 1.05 times the ideal schedule.
+- a sweep takes at most 1.05 times the ideal schedule; from 3,000 jobs on its last thousand cost no more CPU each than
+  the first, and memory is at the end at most 1.2 times that after a thousand.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from typing import Any
 
+import psutil
 from service import emulator
 from sqlalchemy import insert
 
@@ -40,7 +42,9 @@ from vidnb.store.tables import JOBS, job_row
 from vidnb.sweeps.outlook import Group
 from vidnb.sweeps.running import planned_of
 
-PLAN_S, AGAIN, FAIR, CLAIM_MS, RATIO = 5.0, 2.0, 1.3, 50.0, 1.05
+PLAN_S, AGAIN, FAIR, CLAIM_MS, RATIO, GROWTH = 5.0, 2.0, 1.3, 50.0, 1.05, 1.2
+PART = 1000
+"""So many jobs at the beginning and at the end of a run are compared."""
 PER_S = 40
 PROCESSES = 4
 SPAWN = multiprocessing.get_context("spawn")
@@ -68,9 +72,9 @@ def mark_done(client: AsyncClient, sweep: vidnb.Sweep, every: int) -> None:
         connection.execute(insert(JOBS), rows)
 
 
-def plan(smoke: bool, _: str | None) -> bool:
+def plan(given: argparse.Namespace) -> bool:
     """Plan a large sweep of which a tenth is done."""
-    count = 10_000 if smoke else 100_000
+    count = 10_000 if given.smoke else 100_000
     with tempfile.TemporaryDirectory() as home:
         client = AsyncClient(home)
         mark_done(client, wide(count, client), 10)
@@ -84,9 +88,9 @@ def plan(smoke: bool, _: str | None) -> bool:
     return cpu <= PLAN_S and outlook.counts[Group.DONE] == count // 10
 
 
-def again(smoke: bool, _: str | None) -> bool:
+def again(given: argparse.Namespace) -> bool:
     """Run a finished sweep again."""
-    count = 2_000 if smoke else 10_000
+    count = 2_000 if given.smoke else 10_000
     with tempfile.TemporaryDirectory() as home:
         client = AsyncClient(home)
         mark_done(client, wide(count, client), 1)
@@ -152,12 +156,12 @@ def together(work: Callable[..., None], *arguments: Any) -> list[Any]:
     return found
 
 
-def pace(smoke: bool, postgres: str | None) -> bool:
+def pace(given: argparse.Namespace) -> bool:
     """Let four processes take permits."""
     with tempfile.TemporaryDirectory() as home:
-        url = postgres or f"sqlite:///{home}/vidnb.db"
+        url = given.postgres or f"sqlite:///{home}/vidnb.db"
         Store(url).close()
-        found = together(permits, url, 3.0 if smoke else 10.0)
+        found = together(permits, url, 3.0 if given.smoke else 10.0)
     times = sorted(at for one in found for at in one)
     most = max(sum(1 for later in times[n : n + 3 * PER_S] if later < at + 1.0) for n, at in enumerate(times))
     least, best = min(map(len, found)), max(map(len, found))
@@ -166,11 +170,11 @@ def pace(smoke: bool, postgres: str | None) -> bool:
     return most <= PER_S and best <= FAIR * least
 
 
-def claim(smoke: bool, postgres: str | None) -> bool:
+def claim(given: argparse.Namespace) -> bool:
     """Let four processes claim the cells of one sweep."""
-    count = 2_000 if smoke else 100_000
+    count = given.claims or (2_000 if given.smoke else 100_000)
     with tempfile.TemporaryDirectory() as home:
-        url = postgres or f"sqlite:///{home}/vidnb.db"
+        url = given.postgres or f"sqlite:///{home}/vidnb.db"
         client = AsyncClient(home, database_url=url)
         sweep = wide(count, client)
         sweep.queue()
@@ -180,16 +184,17 @@ def claim(smoke: bool, postgres: str | None) -> bool:
         asyncio.run(client.aclose())
     names = [name for one, _ in found for name in one]
     slowest = 1000 * max(slow for _, slow in found)
-    limit = f" (at most {CLAIM_MS:g})" if postgres else ""
+    limit = f" (at most {CLAIM_MS:g})" if given.postgres else ""
     print(
         f"claims: {len(names):,} in {took:.1f} s, {len(names) - len(set(names))} twice, slowest {slowest:.0f} ms{limit}"
     )
-    return len(names) == len(set(names)) == count and (postgres is None or slowest <= CLAIM_MS)
+    return len(names) == len(set(names)) == count and (given.postgres is None or slowest <= CLAIM_MS)
 
 
-def run(smoke: bool, _: str | None) -> bool:
+def run(given: argparse.Namespace) -> bool:
     """Run a sweep of takes of one small recipe against an emulator on a port."""
-    jobs, in_flight, latency_s = (128, 32, 2.0) if smoke else (2000, 64, 12.0)
+    jobs, in_flight, latency_s = (128, 32, 2.0) if given.smoke else (2000, 64, 12.0)
+    jobs = given.jobs or jobs
     ideal_s = math.ceil(jobs / in_flight) * latency_s
     warnings.simplefilter("ignore")  # the small size is one of an older page
     with emulator(latency_s=latency_s, slots=in_flight) as url, tempfile.TemporaryDirectory() as home:
@@ -197,19 +202,30 @@ def run(smoke: bool, _: str | None) -> bool:
         client = AsyncClient(home, max_in_flight=in_flight)
         sweep = vidnb.sweep("a koala", model="leonardo/seedance-2.0", seed=7, duration_s=4, width_px=320, height_px=320,
                             audio=False, takes=jobs, budget_jobs=jobs, client=client)  # fmt: skip
-        marks: list[tuple[int, float]] = []
+        marks: list[tuple[int, float, int]] = []
+        process = psutil.Process()
 
         def note(progress: Any, places: list[int]) -> None:
-            marks.append((progress.counts()[Group.DONE], time.process_time()))
+            marks.append((progress.counts()[Group.DONE], time.process_time(), process.memory_info().rss))
 
         wall, cpu = time.perf_counter(), time.process_time()
         progress = asyncio.run(sweep.run_async(on_change=note))
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    quarter = [next(at for done, at in marks if done >= share * jobs) for share in (0.25, 0.5, 0.75, 1.0)]
+    part = min(PART, jobs // 4)
+    cpus, memory = ([mark[n] for mark in at_done(marks, (0, part, jobs - part, jobs))] for n in (1, 2))
+    growth, slower = memory[3] / memory[1], (cpus[3] - cpus[2]) / max(cpus[1] - cpus[0], 1e-9)
     print(f"{jobs:,} jobs, {in_flight} in flight, {latency_s:g} s each: {wall:.1f} s = {wall / ideal_s:.3f} x ideal "
-          f"(at most {RATIO}), CPU {1000 * cpu / jobs:.1f} ms a job, last quarter "
-          f"{(quarter[3] - quarter[2]) / max(quarter[1] - quarter[0], 1e-9):.2f} times the second")  # fmt: skip
-    return wall <= RATIO * ideal_s and progress.counts()[Group.DONE] == jobs
+          f"(at most {RATIO}), CPU {1000 * cpu / jobs:.1f} ms a job")  # fmt: skip
+    print(f"the last {part:,} took {slower:.2f} times the CPU of the first (at most 1), memory {memory[1] / 1e6:.0f} MB"
+          f" after those, at the end {growth:.2f} times that (at most {GROWTH})")  # fmt: skip
+    is_flat = jobs < 3 * PART or (growth <= GROWTH and slower <= 1.0)
+    return wall <= RATIO * ideal_s and progress.counts()[Group.DONE] == jobs and is_flat
+
+
+def at_done(marks: list[tuple[int, float, int]], counts: Iterable[int]) -> Iterator[tuple[int, float, int]]:
+    """The first mark at which so many jobs were done."""
+    for count in counts:
+        yield next(mark for mark in marks if mark[0] >= count)
 
 
 PARTS = {"plan": plan, "again": again, "pace": pace, "claim": claim, "run": run}
@@ -221,8 +237,10 @@ def main() -> int:
     parser.add_argument("--smoke", action="store_true", help="fewer of everything")
     parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas between them")
     parser.add_argument("--postgres", help="address of an empty PostgreSQL database for pace and claim")
+    parser.add_argument("--claims", type=int, help="how many cells are claimed")
+    parser.add_argument("--jobs", type=int, help="how many jobs are run")
     given = parser.parse_args()
-    within = [PARTS[name](given.smoke, given.postgres) for name in given.only.split(",")]
+    within = [PARTS[name](given) for name in given.only.split(",")]
     return 0 if all(within) else 2
 
 

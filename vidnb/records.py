@@ -5,9 +5,10 @@ Everything here is frozen and imports nothing of vidnb but `shown`, so that ever
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, StrEnum
 from types import MappingProxyType
@@ -67,6 +68,14 @@ TRANSITIONS: Mapping[State, frozenset[State]] = MappingProxyType(
 """The one table of legal moves; the store refuses any other."""
 
 
+SMALLEST_USD = 0.001
+"""Below it four decimals would round away what counts."""
+SMALLEST_SUM_USD = 0.01
+"""Below it a sum is told like a price."""
+NO_USD = 1e-9
+"""Sums of decimal fractions are a hair off: so little is nothing."""
+
+
 @dataclass(frozen=True)
 class Cost:
     """A sum in a service's own unit: what a job was charged, or is expected to cost."""
@@ -86,8 +95,27 @@ class Cost:
         if self.unit != "USD":
             _, _, provider = self.unit.partition(":")
             return f"{self.amount:,.0f} credits" + (f" of {provider}" if provider else "")
-        cents, _, finer = f"{self.amount:.4f}".partition(".")  # services charge parts of a cent
-        return f"${cents}.{finer[:2]}{finer[2:].rstrip('0')}"
+        return dollars(self.amount)
+
+    @property
+    def as_sum(self) -> str:
+        """The same in words, where it is a sum of many: dollars to the cent, though a single price has parts of one."""
+        is_price = self.unit != "USD" or abs(self.amount) < SMALLEST_SUM_USD
+        return str(self if is_price else replace(self, amount=round(self.amount, 2)))
+
+
+def dollars(amount: float) -> str:
+    """Return a sum in US dollars as everything here writes it: "$1,234.50", "$0.112", "-$0.05".
+
+    Two decimals; below a dollar more where the price has parts of a cent, as services charge them.
+    """
+    size = abs(amount) if abs(amount) > NO_USD else 0.0
+    sign = "-" if size and amount < 0 else ""
+    if 0 < size < SMALLEST_USD:
+        finer = f"{size:.{1 - math.floor(math.log10(size))}f}"  # two digits that count, however small
+        return f"{sign}${finer.rstrip('0')}"
+    whole, _, parts = f"{size:,.{4 if size < 1 else 2}f}".partition(".")
+    return f"{sign}${whole}.{parts[:2]}{parts[2:].rstrip('0')}"
 
 
 @dataclass(frozen=True)
@@ -226,7 +254,7 @@ class Spent(Mapping[str, float]):
 
 def money(sums: Mapping[str, float]) -> str:
     """Return sums by unit in words: "$1.20 + 45 credits", "nothing"."""
-    return " + ".join(str(Cost(amount, unit)) for unit, amount in sums.items() if amount) or "nothing"
+    return " + ".join(Cost(amount, unit).as_sum for unit, amount in sums.items() if amount) or "nothing"
 
 
 @dataclass(frozen=True)

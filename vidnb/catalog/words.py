@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vidnb.catalog.model import Catalogue, Model, Rule
+from vidnb.records import dollars
 
 _WORDS = re.compile(r"[a-z]+(_[a-z]+)+")
 NAMED = 3
@@ -61,7 +62,7 @@ def resolutions(model: Model) -> list[str]:
 
 
 def _amount(amount: float, unit: str) -> str:
-    return f"${amount:g}" if unit == "USD" else f"{amount:,} {unit.lower()}"
+    return dollars(amount) if unit == "USD" else f"{amount:,} {unit.lower()}"
 
 
 def retirement(model: Model) -> str:

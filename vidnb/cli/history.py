@@ -12,7 +12,7 @@ from vidnb.cli import filters
 from vidnb.cli.folder import is_unused, nothing_here
 from vidnb.cli.terminal import console, say, shortened, table
 from vidnb.errors import ConfigError, StoreError
-from vidnb.records import State
+from vidnb.records import Cost, State
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +91,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     measured = told.get("actual_width_px") is not None
     size = f"{told['actual_width_px']:.0f}x{told['actual_height_px']:.0f}" if measured else told.get("resolution") or ""
     seconds = told.get("actual_duration_s") or told.get("duration_s")
-    cost = "" if told.get("cost") is None else f"{told['cost']:g} {told.get('cost_unit') or ''}".strip()
+    cost = "" if told.get("cost") is None else str(Cost(told["cost"], told.get("cost_unit") or ""))
     return (
         str(told["job_id"])[:8],
         f"{told['state']}{' EMULATED' if told.get('emulated') else ''}",

@@ -43,8 +43,8 @@ class Budget(Sequence[Purse]):
                 purse.name or "(folder)",
                 purse.book,
                 "none" if purse.cap is None else str(Cost(purse.cap, purse.unit)),
-                *(str(Cost(n, purse.unit)) for n in (purse.settled - purse.forgiven, purse.reserved, purse.unclear)),
-                "" if purse.left is None else str(Cost(purse.left, purse.unit)),
+                *(Cost(n, purse.unit).as_sum for n in (purse.settled - purse.forgiven, purse.reserved, purse.unclear)),
+                "" if purse.left is None else Cost(purse.left, purse.unit).as_sum,
             )
             for purse in self._purses
         ]

@@ -101,7 +101,7 @@ def _change_in_words(old: Cap, cap: float | None) -> str:
     if cap is None:
         return f"No cap in {old.name} any more; it was {Cost(old.cap or 0.0, old.unit)}."
     instead = f" instead of {Cost(old.cap, old.unit)}" if old.cap is not None else ""
-    return f"At most {Cost(cap, old.unit)} now{instead}; {Cost(max(cap - old.used, 0.0), old.unit)} left."
+    return f"At most {Cost(cap, old.unit)} now{instead}; {Cost(max(cap - old.used, 0.0), old.unit).as_sum} left."
 
 
 def _to_write(sweep: Sweep, changed: Mapping[str, float | None]) -> list[str]:

@@ -203,16 +203,16 @@ class Board(Live, part="board"):
     def _money(self, found: outlook.Outlook) -> Iterator[list[Any]]:
         purses = [purse for purse in self._sweep.money if purse.unit != JOBS_UNIT]
         for purse in purses:
-            yield ["Spent", str(Cost(purse.settled - purse.forgiven, purse.unit)), False]
+            yield ["Spent", Cost(purse.settled - purse.forgiven, purse.unit).as_sum, False]
             if purse.reserved:
-                yield ["Held for those running", str(Cost(purse.reserved, purse.unit)), False]
+                yield ["Held for those running", Cost(purse.reserved, purse.unit).as_sum, False]
             if purse.unclear:
-                yield ["Not clear", str(Cost(purse.unclear, purse.unit)), False]
+                yield ["Not clear", Cost(purse.unclear, purse.unit).as_sum, False]
         if found.to_send:
             yield [f"Still to run, {found.to_send:,}", " + ".join(_rest(found.money)), False]
         for purse in self._sweep.money:
             if purse.cap is not None and purse.left is not None:
-                yield [f"Left of {Cost(purse.cap, purse.unit)} now", str(Cost(purse.left, purse.unit)), True]
+                yield [f"Left of {Cost(purse.cap, purse.unit)} now", Cost(purse.left, purse.unit).as_sum, True]
 
     def _time(self, found: outlook.Outlook) -> Iterator[list[Any]]:
         progress = self._progress
@@ -249,7 +249,7 @@ class Board(Live, part="board"):
         elif (found.to_send or moving) and not (self._sweep.plan.refused and self._sweep.unsupported != "skip"):
             emulated = all(job.emulated for job in self._sweep.plan.jobs)
             sums = found.money.exact | found.money.estimate
-            price = " + ".join(str(Cost(amount, unit)) for unit, amount in sums.items()) or "price unknown"
+            price = " + ".join(Cost(amount, unit).as_sum for unit, amount in sums.items()) or "price unknown"
             text = f"Run {found.to_send:,}" if found.to_send else "Go on"
             if word == "budget":
                 yield {"kind": "caps", "text": "Change the budget"}
@@ -366,7 +366,7 @@ class Board(Live, part="board"):
     def heard_caps(self, _: Mapping[str, Any], __: list[bytes]) -> None:
         """The caps are to be changed: what they are, and what is used of each."""
         caps = [
-            {"unit": cap.unit, "name": cap.name, "text": cap.text, "used": str(Cost(cap.used, cap.unit))}
+            {"unit": cap.unit, "name": cap.name, "text": cap.text, "used": Cost(cap.used, cap.unit).as_sum}
             for cap in capping.caps_of(self._sweep)
         ]
         self.say("caps", {"caps": caps})

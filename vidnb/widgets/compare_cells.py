@@ -21,7 +21,7 @@ from vidnb.display.grid.words import label_of
 from vidnb.display.page import shortened
 from vidnb.errors import VidnbError
 from vidnb.params import draft
-from vidnb.records import Job, Quote, State
+from vidnb.records import Cost, Job, Quote, State
 from vidnb.widgets.player import CODE_SHOWN, file_measures, sendable, served
 
 WINNER = "winner"
@@ -208,8 +208,7 @@ def missing(plans: Mapping[int, Plan]) -> dict[str, Any] | None:
         sums = [sum(cost.amount for cost in costs if cost.unit == unit) for unit in sorted(units)]
         sure = all(quote.certainty == "exact" for quote in quotes.values())
         price = ("" if sure else "about ") + " + ".join(
-            f"${amount:.2f}" if unit == "USD" else f"{amount:,.0f} credits"
-            for unit, amount in zip(sorted(units), sums, strict=True)
+            Cost(amount, unit).as_sum for unit, amount in zip(sorted(units), sums, strict=True)
         )
     usd = math.fsum(cost.amount for cost in costs if cost.unit == "USD")
     return {

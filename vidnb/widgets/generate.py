@@ -7,7 +7,7 @@ from typing import Any
 
 import traitlets
 
-from vidnb.records import Cost, Quote
+from vidnb.records import Cost, Quote, money
 from vidnb.widgets.form import NOT_SENT, Form
 from vidnb.widgets.live import Live
 
@@ -104,9 +104,11 @@ class GenerateBar(Live, part="generate"):
             else {"text": "", "certainty": "", "why": ""}
         )
 
-    @traitlets.observe("session", "folder")
+    @traitlets.observe("session", "folder", "budget_usd", "budget_credits")
     def _draw_spent(self, _: Any = None) -> None:
-        self._spent = {"session": money(self.session), "folder": money(self.folder)}
+        caps = {"USD": self.budget_usd, "CREDITS": self.budget_credits}
+        cap = " + ".join(str(Cost(cap, unit)) for unit, cap in caps.items() if cap is not None)
+        self._spent = {"session": money(self.session), "folder": money(self.folder), "cap": cap}
 
 
 def valid_cap(proposal: Any) -> float | None:
@@ -119,8 +121,3 @@ def valid_cap(proposal: Any) -> float | None:
     if value is not None and not 0 <= value < float("inf"):
         raise traitlets.TraitError(f"{proposal['trait'].name}={value!r}: give a number of 0 or more, or None")
     return value
-
-
-def money(spent: Mapping[str, float]) -> str:
-    """Sums by unit in words: "$1.20 + 45 credits", "nothing"."""
-    return " + ".join(str(Cost(amount, unit)) for unit, amount in spent.items() if amount) or "nothing"

@@ -437,11 +437,7 @@ def _cost(rows: pd.DataFrame, clips: int) -> str:
         Cost(float(mean) * clips * size / len(paid), str(unit))
         for unit, mean, size in shares.itertuples(index=True, name=None)
     ]
-    return f"about {' + '.join(map(_rounded, sums))}"
-
-
-def _rounded(cost: Cost) -> str:
-    return str(cost if cost.unit != "USD" else Cost(round(cost.amount, 2), "USD"))
+    return f"about {' + '.join(cost.as_sum for cost in sums)}"
 
 
 def _no_pairs(about: _About) -> str:

@@ -93,11 +93,10 @@ function render({ model, el }) {
   }
 
   function drawSpent() {
-    const { session, folder } = model.get("_spent");
+    const { session, folder, cap: most } = model.get("_spent");
     spent.textContent = `Spent: ${session} in this studio, ${folder} in this folder`;
     const [dollars, units] = [model.get("budget_usd"), model.get("budget_credits")];
-    const words = [dollars === null ? null : `$${dollars}`, units === null ? null : `${units} credits`].filter(Boolean);
-    cap.textContent = words.length ? `Cap ${words.join(" + ")}` : "No cap";
+    cap.textContent = most ? `Cap ${most}` : "No cap";
     cap.title = "The most that this studio may spend";
     if (document.activeElement !== usd) usd.value = dollars ?? "";
     if (document.activeElement !== credits) credits.value = units ?? "";

@@ -1,4 +1,4 @@
-"""An end that is told oddly: the clip's link beside a failure, at another place, or beside a word in another case."""
+"""What services and storages tell oddly: a clip beside a failure or at another place, another case, a page."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 
+from vidnb.errors import UnavailableError
+from vidnb.jobs.recorder import describe
 from vidnb.providers import Provider
-from vidnb.providers.conformance import ProviderConformance
+from vidnb.providers.conformance import ProviderConformance, drive
 from vidnb.providers.fal import Fal
 from vidnb.providers.leonardo import Leonardo
 from vidnb.providers.onemin import OneMin
 from vidnb.providers.openrouter import OpenRouter
 from vidnb.providers.replicate import Replicate
 from vidnb.providers.runway import Runway
-from vidnb.records import Reply, State, Status
+from vidnb.records import MediaFile, Reply, State, Status
 
 LINK = "https://files.example.com/clip.mp4"
 ID = "5f2d1c0a-1111-4222-8333-444455556666"
@@ -75,3 +77,21 @@ def test_fal_fetches_what_is_linked_to_beside_an_error_of_its_own() -> None:
     assert (ended.state, ended.video_url) == (State.FAILED, LINK)
     assert told(Fal, {"request_id": ID, "status": "completed"}).state is State.DOWNLOADING
     assert told(Fal, {"request_id": ID, "status": "in_queue"}).state is State.QUEUED
+
+
+FORMS: dict[type[Provider], Any] = {
+    Leonardo: {"uploadInitImage": {"id": ID, "url": LINK, "fields": '{"key": "k"}'}},
+    Runway: {"uploadUrl": LINK, "fields": {"key": "k"}, "runwayUri": f"runway://{ID}"},
+    Fal: {"upload_url": LINK, "file_url": LINK},
+}
+"""Provider -> the answer that says where a file is uploaded to."""
+FILE = MediaFile("0" * 64, "png", "image/png", b"a picture", 8, 8)
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_a_page_in_place_of_the_storage_took_no_file_and_the_same_call_again_is_advised(kind: type[Provider]) -> None:
+    for page in (Reply(200, text="<!DOCTYPE html><title>Sign in</title>"), Reply(503, text="<Code>SlowDown</Code>")):
+        with pytest.raises(UnavailableError, match=r"upload failed \(HTTP (200\): a web page came|503\))") as caught:
+            drive(kind().upload(FILE), [Reply(200, FORMS[kind]), page])
+        told = describe(caught.value)
+        assert (told["charged"], told["advice"]) == (False, "run the cell again, in a minute")

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from vidnb.errors import AuthError, CreditError, RateLimitError
+from vidnb.errors import AuthError, CreditError, RateLimitError, UnavailableError
 from vidnb.jobs.ledger import Ledger
 from vidnb.records import Booked, Job, State
 
@@ -115,7 +115,9 @@ def describe(error: Exception) -> dict[str, Any]:
     if kind == "service" and (why := getattr(error, "why", "")):
         kind, advice = why, WHY[why]
     elif kind == "service":
-        refused = charged is False
+        refused = charged is False and not isinstance(error, UnavailableError)
         kind = "refused" if refused else "service"
         advice = "change the prompt, input or value that it names" if refused else "try another take, or another model"
+        if charged is False and not refused:  # as where a storage is busy: nothing is wrong with the values
+            advice = "run the cell again, in a minute"
     return {"kind": kind, "type": type(error).__name__, "message": str(error), "charged": charged, "advice": advice}

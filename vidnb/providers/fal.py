@@ -42,6 +42,7 @@ from vidnb.providers.replies import (
     id_at,
     is_about,
     is_page,
+    is_stored,
     link_at,
     number_at,
     refused_upload,
@@ -124,7 +125,7 @@ class Fal(Provider):
         if target is None or link is None:
             raise unexpected(self, reply, "the answer to the upload request holds no address")
         done = yield Call("PUT", target, content=file.content, headers={"Content-Type": file.content_type})
-        if not 200 <= done.status_code < 300:
+        if not is_stored(done):
             raise refused_upload(self, done, file)
         return RemoteMedia(self.name, link)
 

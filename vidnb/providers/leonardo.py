@@ -38,8 +38,10 @@ from vidnb.providers.replies import (
     id_at,
     is_about,
     is_page,
+    is_stored,
     link_at,
     number_at,
+    refused_upload,
     seed_at,
     storage_reason,
     text_at,
@@ -172,7 +174,7 @@ class Leonardo(Provider):
             if remote_id is None or url is None or not isinstance(fields, dict):
                 raise unexpected(self, reply, "the answer to the upload request holds no presigned form")
             done = yield Call("POST", url, form={str(key): str(value) for key, value in fields.items()}, file=part)
-            if 200 <= done.status_code < 300:
+            if is_stored(done):
                 return RemoteMedia(self.name, remote_id, "UPLOADED")
             if last or not _is_late(done):
                 break  # a form that was used too late gets a new one, once
@@ -220,6 +222,8 @@ class Leonardo(Provider):
             size = f"{len(file.content) / 2**20:.1f} MB"
             told = f"the file is too large ({size}); give it a smaller one" + (f": {told}" if told else "")
         # S3 answers XML; its form is good for two minutes, so a late upload may pass when asked for anew.
+        if 200 <= reply.status_code < 300:
+            return refused_upload(self, reply, file)
         again = _is_late(reply) or reply.status_code == 429 or reply.status_code >= 500
         kind: type[ProviderError] = UnavailableError if again else RejectedError
         late = "; the upload form is good for two minutes only" if _is_late(reply) else ""

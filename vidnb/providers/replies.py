@@ -142,6 +142,7 @@ def video_link(value: Any) -> str | None:
     return min(found, key=lambda item: item[0] or 0)[1] if found else None
 
 
+_PAGE = re.compile(r"<!doctype html|<html\b", re.IGNORECASE)
 _VIDEO_PATH = re.compile(r"\.(mp4|m4v|mov|webm)$", re.IGNORECASE)
 _STILL_PATH = re.compile(r"\.(jpe?g|png|webp|gif|avif|svg|json|txt|html?|mp3|wav)$", re.IGNORECASE)
 _NOT_THE_CLIP = re.compile(
@@ -309,12 +310,20 @@ def storage_reason(reply: Reply) -> str:
     return "" if "<" in reply.text else clean(reply.text[:300])
 
 
+def is_stored(reply: Reply) -> bool:
+    """Return whether a storage took a file: a sign-in page of the network says 200, too, and stored nothing."""
+    return 200 <= reply.status_code < 300 and not _PAGE.search(reply.text[:500])
+
+
 def refused_upload(provider: Provider, reply: Reply, file: MediaFile) -> ProviderError:
     """Return the error of a storage that refuses a file: a late one, or a busy storage, may be tried anew."""
     told, status = storage_reason(reply), reply.status_code
+    if 200 <= status < 300:
+        told = "a web page came in place of the storage's answer; a proxy, or a sign-in page of this network?"
     if status == 413 or "EntityTooLarge" in told:
         told = f"the file is too large ({len(file.content) / 2**20:.1f} MB); give it a smaller one"
-    kind: type[ProviderError] = UnavailableError if status in (401, 403, 429) or status >= 500 else RejectedError
+    again = status < 300 or status in (401, 403, 429) or status >= 500
+    kind: type[ProviderError] = UnavailableError if again else RejectedError
     refusal = error(provider, kind, f"the upload failed (HTTP {status})" + (f": {told}" if told else ""), reply)
     refusal.charged = False
     return refusal

@@ -36,6 +36,7 @@ from vidnb.providers.replies import (
     id_at,
     is_about,
     is_page,
+    is_stored,
     link_at,
     links_at,
     number_at,
@@ -90,7 +91,7 @@ class Runway(Provider):
         form = {str(name): str(value) for name, value in fields.items()}
         part = FilePart("file", file.filename, file.content, file.content_type)
         done = yield Call("POST", target, form=form, file=part)
-        if not 200 <= done.status_code < 300:
+        if not is_stored(done):
             raise refused_upload(self, done, file)
         return RemoteMedia(self.name, handle)
 

@@ -34,7 +34,7 @@ from vidnb.errors import (
     StoreError,
     UnknownPriceError,
 )
-from vidnb.jobs.ledger import PRICE_FOR_S, Ledger
+from vidnb.jobs.ledger import PRICE_FOR_S, Ledger, refusal
 from vidnb.records import JOBS_UNIT, Booked, Cost, Job, Reservation, State
 from vidnb.store import Store
 
@@ -214,6 +214,23 @@ def test_a_price_in_another_unit_or_none_needs_a_cap_in_jobs_or_a_yes(store: Sto
     store.intend(job(), unknown)
     with pytest.raises(CapReachedError):
         store.intend(job(), unknown)
+
+
+@pytest.mark.parametrize("book", ["real", "emulated"])
+def test_an_accepted_unknown_price_is_sent_until_the_cap_is_used_up(store: Store, book: Any) -> None:
+    store.set_cap("", "USD", 1.0)
+    store.set_cap("", JOBS_UNIT, 9)
+    unknown = Reservation(("",), book, accepted=True)
+    for charged in (0.4, 0.7):
+        row, _ = store.intend(job(emulated=book == "emulated"), unknown)
+        store.move(row.id, State.SUBMITTING)
+        store.move(row.id, State.RUNNING, cost=Cost(charged, "USD"))
+    with pytest.raises(CapReachedError) as refused:
+        store.intend(job(emulated=book == "emulated"), unknown)
+    assert str(refusal(refused.value)) == (
+        "Nothing was sent: the cap of $1.00 of this data folder is used up ($1.10). "
+        "Raise the cap to go on (vidnb.budget(usd=...))."
+    )
 
 
 def test_a_purse_that_is_reset_begins_anew_and_the_folder_keeps_what_was_spent(store: Store) -> None:

@@ -159,6 +159,12 @@ class Ledger:
 def refusal(error: CapReachedError) -> BudgetError:
     """Return the refusal in words: what would pass which cap, and what would allow it."""
     purse, where = error.purse, purse_words(error.purse.name)
+    if error.more is None and error.price is None and not purse.left:
+        kind = "usd" if purse.unit == "USD" else "credits"
+        return BudgetError(
+            f"Nothing was sent: the cap of {Cost(purse.cap or 0.0, purse.unit)} of {where} is used up "
+            f"({Cost(purse.used, purse.unit)}). Raise the cap to go on ({advice(purse.name, kind)})."
+        )
     if error.more is None:
         priced = "Nobody knows the price of this clip before it is sent" if error.price is None else (
             f"This clip costs about {error.price}, and that is another unit than the cap's"

@@ -229,6 +229,8 @@ def _check_unit(name: str, known: list[Purse], reservation: Reservation) -> None
     """Refuse a price that none of the purse's caps in money can be held against, unless a cap in jobs stands for it."""
     capped = {purse.unit: purse for purse in known if purse.cap is not None}
     in_money = [purse for unit, purse in capped.items() if unit != JOBS_UNIT]
+    if not reservation.unit and (used_up := next((purse for purse in in_money if not purse.left), None)):
+        raise CapReachedError(used_up, None, None)  # whoever accepted an unknown price accepted it below the cap
     if in_money and reservation.unit not in capped and JOBS_UNIT not in capped and not reservation.accepted:
         cost = Cost(reservation.expected, reservation.unit) if reservation.unit else None
         raise CapReachedError(in_money[0], None, cost)

@@ -60,7 +60,7 @@ def test_measures_say_how_much_and_whether_that_is_better(tmp_path: Path) -> Non
 def test_measures_are_said_by_names_that_can_be_read_aloud_and_in_plain_numbers() -> None:
     taken = {"cuts": 1.0, "flashes_per_s": 2.0, "flicker": 9.214e-06, "frozen_tail_s": 0.5, "motion": 1.43, "own": 7.0}
     assert list(measure_words(taken).items()) == [
-        ("motion", "1.43 % of height a second"), ("flicker", "0.00000921"), ("frozen tail", "0.5 s"), ("cuts", "1"),
+        ("motion", "1.43 % of height a second"), ("flicker", "0.0000092"), ("frozen tail", "0.5 s"), ("cuts", "1"),
         ("flashes", "2 a second"), ("own", "7"),
     ]  # fmt: skip
     assert measure_words(taken, brief=True)["motion"] == "1.43 %/s"

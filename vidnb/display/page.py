@@ -183,11 +183,11 @@ def size(count: int) -> str:
 
 
 def digits(value: float) -> str:
-    """A number in three digits, never as "6.3e-06": "23", "0.0412", "0.00000631"."""
+    """A number in three digits, a tiny one in two, never as "6.3e-06": "23", "0.0412", "0.0000063"."""
     text = f"{value:.3g}"
     if "e" not in text:
         return text
-    places = max(0, 2 - math.floor(math.log10(abs(value))))
+    places = max(0, 1 - math.floor(math.log10(abs(value))))
     return f"{value:.{places}f}".rstrip("0") if places else f"{value:.0f}"
 
 

@@ -46,7 +46,8 @@ def test_the_client_makes_a_clip_from_words_and_a_picture_to_a_playable_file(cli
     made = client.video_generation.generate(**SMALL, frame_images=[frame], seed=None)
     assert made.status == "pending"
     job = ended(client, made.id)
-    assert (job.status, job.usage.cost, len(job.unsigned_urls)) == ("completed", 0.05, 1)
+    # a second at 480p, and the picture
+    assert (job.status, job.usage.cost, len(job.unsigned_urls)) == ("completed", 0.052, 1)
     path = tmp_path / "clip.mp4"
     path.write_bytes(client.video_generation.get_video_content(job_id=made.id).read())
     assert video.verify_video(path).duration_s == 1

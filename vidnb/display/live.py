@@ -83,6 +83,11 @@ def in_cell() -> bool:
     return host() in ("jupyter", "voila", "vscode", "colab")
 
 
+def is_looked_at() -> bool:
+    """Whether a person sees what is shown: in a cell, or on the terminal."""
+    return in_cell() or sys.stderr.isatty()
+
+
 def open_sink(html: str, text: str) -> Sink | None:
     """A moving line where a person sees it: in the cell or at the foot of the terminal; None where nobody looks."""
     if in_cell():
@@ -115,11 +120,12 @@ class ProgressLine:
         self,
         job: Job,
         *,
-        sink: Callable[[str, str], Sink | None] = open_sink,
+        sink: Callable[[str, str], Sink | None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._job = job
-        self._open = sink
+        self._open = sink or open_sink
+        self._is_looked_at = sink is not None or is_looked_at()
         self._clock = clock
         self._started = clock()
         self._shown: tuple[str, str] = ("", "")
@@ -129,7 +135,7 @@ class ProgressLine:
 
     def __enter__(self) -> Self:
         # A job that is done already is shown as its clip only.
-        if not self._job.is_terminal:
+        if not self._job.is_terminal and self._is_looked_at:
             self._shown = self._render()
             self._sink = self._open(*self._shown)
         if self._sink is not None:

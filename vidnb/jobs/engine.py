@@ -60,6 +60,8 @@ REPLY_S = 15.0
 UPLOAD_TRIES = 6
 LONGEST_RETRY_AFTER_S = 600.0
 WRITE_TRIES = 6
+PLACE_FOR_S = 1.0
+"""So long a folder that took a file is held to take the next one."""
 
 
 class Engine:
@@ -97,6 +99,7 @@ class Engine:
         self._poller = Poller(self._recorder)
         self._downloader = Downloader(self._recorder, files, self._poller)
         self._reconciler = Reconciler(self._recorder, self._lanes, self._poller)
+        self._place_checked_at = float("-inf")
         self._uploads: dict[str, asyncio.Lock] = {}
         self._links: dict[str, Link] = {}
         self._unwritten: dict[str, tuple[datetime | None, Callable[..., Awaitable[Job]]]] = {}
@@ -198,7 +201,7 @@ class Engine:
             return await self._recorder.fail(job, error, booked=Booked.RETURNED)
         if not job.emulated:
             self._files.check_lasting()
-        await asyncio.to_thread(self._files.check_place)
+        await self._check_place()
         await self._aside(self._ledger.ensure, job)
         await wire.check_emulator()
         await lane.limiter.may_submit(job)
@@ -218,6 +221,13 @@ class Engine:
             for item in (item for items in inputs.values() for item in items):
                 await self._aside(self.store.forget_upload, job.provider, item)
         return job
+
+    async def _check_place(self) -> None:
+        """Refuse to send a job whose clip could not be stored; jobs that are sent together share one look."""
+        now_s = self._clock.monotonic()
+        if now_s - self._place_checked_at > PLACE_FOR_S:
+            await asyncio.to_thread(self._files.check_place)
+            self._place_checked_at = now_s
 
     async def _post(self, job: Job, lane: Lane, call: Call) -> Job:
         """Send the POST; again only where the service cannot have taken it."""

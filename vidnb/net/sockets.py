@@ -58,6 +58,8 @@ class Sockets(httpx.AsyncBaseTransport):
 
     def proxy_of(self, url: httpx.URL) -> str:
         """Return the proxy for an address, or "" for none."""
+        if not self._proxies:
+            return ""
         proxy = self._proxies.get(url.scheme) or self._proxies.get("all") or ""
         port = url.port or (443 if url.scheme == "https" else 80)
         return "" if not proxy or _goes_without(url.host, port) else proxy

@@ -384,15 +384,16 @@ def _complete(job: Any, remote_id: str, word: str) -> Status:
     """A finished generation; a link may come a moment after the word, and is looked for wherever it can be."""
     images = dig(job, "generated_images")
     entries = images if isinstance(images, list) else []
-    entry = next((item for item in entries if link_at(item, "motionMP4URL")), dig(entries, 0))
+    links = [(item, link) for item in entries if (link := link_at(item, "motionMP4URL"))]
+    entry, url = links[0] if links else (dig(entries, 0), None)
     nsfw, asset_id = dig(entry, "nsfw"), id_at(entry, "id")
-    url = link_at(entry, "motionMP4URL") or video_link(entry) or video_link(job)
+    url = url or video_link(entry) or video_link(job)
     flagged = nsfw if isinstance(nsfw, bool) else None
     if url is None:
         said = "Leonardo.AI reported COMPLETE without a clip: the output was moderated or lost"
         no_clip = f"{word} without a clip"
         return Status(remote_id, None, no_clip, asset_id=asset_id, error=said, nsfw=flagged, ended=True)
-    more = dict.fromkeys(link for item in entries if (link := link_at(item, "motionMP4URL")) not in (None, url))
+    more = dict.fromkeys(link for _, link in links if link != url)
     return Status(
         remote_id, State.DOWNLOADING, word, video_url=url, more_urls=tuple(more), asset_id=asset_id, nsfw=flagged,
         used_seed=seed_at(job, "seed"),

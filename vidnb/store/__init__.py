@@ -36,7 +36,7 @@ from vidnb.records import (
     in_books,
     storable,
 )
-from vidnb.store import books, columns, queries
+from vidnb.store import books, columns, prepared, queries
 from vidnb.store import measures as measures_
 from vidnb.store import scan as scanning
 from vidnb.store import votes as votes_
@@ -59,7 +59,7 @@ from vidnb.store.identity import Identity, check_beginning
 from vidnb.store.scan import Scan
 from vidnb.store.search import Field, Search, Sql, Term
 from vidnb.store.sharedtime import SharedTime
-from vidnb.store.tables import JOBS, LIVE, MEASURES, UNFINISHED, UPLOADS, flat, job_of, job_row, rows_of
+from vidnb.store.tables import JOBS, MEASURES, UNFINISHED, UPLOADS, flat, job_of, job_row, rows_of
 
 PAYING = (State.INTENDED, State.SUBMITTING)
 """States whose entry means that a POST which costs money follows."""
@@ -147,7 +147,6 @@ class Store:
             """Makes calls of this store from an event loop: `await store.aside(store.get, job_id)`."""
             self._insert = insert_of(self._engine.dialect.name)
             self._columns = ParamColumns(self._engine, self._patience)
-            self._intents: dict[tuple[str, ...], Any] = {}
             in_child(self._begin_anew)
             around_fork(self._let_go, self._take_up)  # within the block: a fork must not come before it
         _open_stores.add(self)
@@ -205,15 +204,15 @@ class Store:
                     return job_of(standing), False
                 if self._written(connection, job, reservation):
                     return job, True
-                if (standing := connection.execute(queries.STANDING, row).first()) is not None:
+                if (standing := prepared.first(connection, queries.STANDING, row)) is not None:
                     return job_of(standing), False
         raise StoreError(f"the recipe of job {job.id!r} is being changed by other processes; try again")
 
     def _answering(self, connection: Connection, key: Mapping[str, Any]) -> Row[Any] | None:
         """The row that answers for a recipe and take though another has them: a replay, or one with a drawn seed."""
-        found = connection.execute(queries.REPLAYED, key).first()
+        found = prepared.first(connection, queries.REPLAYED, key)
         if found is None:
-            found = connection.execute(queries.SEEDED, key).first()
+            found = prepared.first(connection, queries.SEEDED, key)
         return found
 
     def make_columns(self, params: Mapping[str, Any], images: Mapping[str, Any]) -> None:
@@ -225,22 +224,14 @@ class Store:
         values = columns.cells(job.params, job.images)
         chosen = self._columns.names(values, connection)
         row = job_row(job) | {chosen[key]: value for key, value in values.items()}
-        if connection.execute(self._intend(chosen), row).first() is None:
+        write = queries.intend_of(connection.dialect.name, columns.target(chosen))
+        if prepared.first(connection, write, row) is None:
             return False
         self._note(connection, job.id, job.state, "")
         books.reserve(connection, job.id, reservation, job.submitted_at or job.created_at)
         if job.state is not State.INTENDED:
             self._book(connection, job, job.state, job.cost, None)
         return True
-
-    def _intend(self, chosen: Mapping[columns.ParamKey, str]) -> Any:
-        """The statement that writes a job with these columns of params, if its take is free."""
-        names = tuple(sorted(chosen.values()))
-        if names not in self._intents:
-            free = self._insert(columns.target(chosen))
-            free = free.on_conflict_do_nothing(index_elements=queries.TAKE, index_where=LIVE)
-            self._intents[names] = free.returning(JOBS.c.id)
-        return self._intents[names]
 
     def next_take(self, base_url: str, recipe_hash: str) -> int:
         """The first take that no job of this recipe has had at this service; another process may see the same."""
@@ -292,7 +283,7 @@ class Store:
             expected = {"lease_owner_is": owner, "submitted_at_is": sent_at}
             expected = {name: value for name, value in expected.items() if value is not None}
             statement = queries.move_of(to, expect, tuple(news), tuple(name.removesuffix("_is") for name in expected))
-            row = connection.execute(statement, _prefixed(job_id, news) | expected).first()
+            row = prepared.first(connection, statement, _prefixed(job_id, news) | expected)
             if row is None:
                 self._refuse(connection, job_id, to)
             job = job_of(row)
@@ -327,7 +318,7 @@ class Store:
         """Set these fields of a job; its state stays."""
         news = flat(fields)
         with self.writing() as connection:
-            if connection.execute(queries.update_of(tuple(news)), _prefixed(job_id, news)).rowcount == 0:
+            if prepared.count(connection, queries.update_of(tuple(news)), _prefixed(job_id, news)) == 0:
                 raise NoJobError(f"there is no job {job_id!r}")
             if (cost := fields.get("cost")) is not None:
                 job = job_of(connection.execute(queries.GET, {"job_id": job_id}).one())
@@ -355,9 +346,8 @@ class Store:
 
     def _note(self, connection: Connection, job_id: str, state: State, note: str) -> None:
         values = {"job_id": job_id, "at": self.clock.utc(), "state": state.value, "note": note}
-        key = connection.execute(queries.NOTE, values).inserted_primary_key
-        if key is not None:
-            connection.info[STEP] = (key[0], job_id, state.value)
+        event = prepared.first(connection, queries.NOTE, values)
+        connection.info[STEP] = (event.id, job_id, state.value)
 
     # What it costs
 
@@ -444,7 +434,7 @@ class Store:
         """
         with self.reading() as connection:
             self._identity.check_files()
-            state, owner, submitted_at = connection.execute(queries.HOLDER, {"job_id": job_id}).one()
+            state, owner, submitted_at = prepared.rows(connection, queries.HOLDER, {"job_id": job_id})[0]
         return State(state), owner, submitted_at
 
     def remark(self, job_id: str, note: str) -> None:
@@ -488,7 +478,7 @@ class Store:
     def look_up(self, job_id: str) -> Job | None:
         """The job as it is now, or None where there is none with this id."""
         with self.reading() as connection:
-            row = connection.execute(queries.GET, {"job_id": job_id}).first()
+            row = prepared.first(connection, queries.GET, {"job_id": job_id})
         return None if row is None else job_of(row)
 
     def find(self, prefix: str) -> Job:

@@ -7,6 +7,7 @@ right after any crash. What a price means and how a refusal is worded is decided
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,8 @@ from sqlalchemy import Connection, Row, and_, bindparam, func, insert, or_, sele
 
 from vidnb.errors import CapReachedError
 from vidnb.records import JOBS_UNIT, Booked, Cost, Purse, Reservation
-from vidnb.store.database import insert_of
+from vidnb.store import prepared
+from vidnb.store.database import insert_new
 from vidnb.store.tables import PURSES, RESERVATIONS
 
 ROUNDING = 1e-9
@@ -24,9 +26,7 @@ ROUNDING = 1e-9
 _KEY = (PURSES.c.name, PURSES.c.book, PURSES.c.unit)
 _IS_PURSE = and_(*(column == bindparam(f"{column.name}_is") for column in _KEY))
 _USED = PURSES.c.settled + PURSES.c.reserved + PURSES.c.unclear - PURSES.c.forgiven
-_READ = select(PURSES).where(
-    PURSES.c.book == bindparam("book_is"), PURSES.c.name.in_(bindparam("names", expanding=True))
-)
+_READ = select(PURSES).where(PURSES.c.book == bindparam("book_is"), PURSES.c.name == bindparam("name_is"))
 _RESERVE = (
     update(PURSES)
     .where(_IS_PURSE, or_(PURSES.c.cap.is_(None), _USED + bindparam("more") <= PURSES.c.cap + ROUNDING))
@@ -37,7 +37,11 @@ _SHIFT = (
     .where(_IS_PURSE)
     .values({name: PURSES.c[name] + bindparam(f"{name}_by") for name in ("settled", "reserved", "unclear")})
 )
-_ADD = insert(RESERVATIONS)
+_ADD = insert(RESERVATIONS).values(
+    attempt=select(func.coalesce(func.max(RESERVATIONS.c.attempt) + 1, 0))
+    .where(RESERVATIONS.c.job_id == bindparam("job_is"))
+    .scalar_subquery()
+)
 _LATEST = (
     select(RESERVATIONS)
     .where(RESERVATIONS.c.job_id == bindparam("job_is"))
@@ -66,13 +70,12 @@ def reserve(connection: Connection, job_id: str, reservation: Reservation, now: 
         CapReachedError: a purse has no room for it, or has a cap in money that the price cannot be held against; the
             transaction must be taken back.
     """
-    attempt = 0 if (last := connection.execute(_LATEST, {"job_is": job_id}).first()) is None else last.attempt + 1
     values = {
-        "job_id": job_id, "attempt": attempt, "at": now, "book": reservation.book, "unit": reservation.unit,
+        "job_id": job_id, "job_is": job_id, "at": now, "book": reservation.book, "unit": reservation.unit,
         "amount": reservation.amount, "highest": reservation.amount, "expected": reservation.expected,
         "purses": list(reservation.purses), "booked": Booked.RESERVED.value, "charged": None,
     }  # fmt: skip
-    connection.execute(_ADD, values)
+    prepared.count(connection, _ADD, values)
     # Last, as from here to the end of the transaction all others with the same purse wait on PostgreSQL.
     known = _purses(connection, reservation.purses, reservation.book)
     for name in reservation.purses:
@@ -88,7 +91,7 @@ def reserve(connection: Connection, job_id: str, reservation: Reservation, now: 
 
 def is_reserved(connection: Connection, job_id: str) -> bool:
     """Return whether the job's next POST is reserved: its last reservation is neither settled nor given back."""
-    last = connection.execute(_LATEST, {"job_is": job_id}).first()
+    last = prepared.first(connection, _LATEST, {"job_is": job_id})
     return last is not None and last.booked == Booked.RESERVED
 
 
@@ -102,7 +105,7 @@ def book(connection: Connection, job_id: str, to: Booked, charged: Cost | None =
         charged: what the service said; it replaces what was reserved. None keeps what is known: an earlier word of the
             service, else the expected price once the job is settled, else the reserved one.
     """
-    row = connection.execute(_LATEST, {"job_is": job_id}).first()
+    row = prepared.first(connection, _LATEST, {"job_is": job_id})
     if row is None:
         return
     if row.book == "emulated" and row.unit and charged is not None and row.expected:
@@ -125,7 +128,7 @@ def estimate(connection: Connection, job_id: str, most: Cost) -> None:
         most: the service's word; it replaces what was expected. `highest` stays what was asked of the caps, so that a
             charge above that is said.
     """
-    row = connection.execute(_LATEST, {"job_is": job_id}).first()
+    row = prepared.first(connection, _LATEST, {"job_is": job_id})
     if row is None or row.booked != Booked.RESERVED or row.charged is not None:
         return
     if row.book == "emulated" and row.unit:
@@ -150,7 +153,8 @@ def _rebook(connection: Connection, row: Row[Any], to: Booked, unit: str, amount
             _shift(shifts, unit, after, amount)
         for of, by in sorted(shifts.items()):
             _move(connection, name, row.book, of, by)
-    connection.execute(
+    prepared.count(
+        connection,
         _REBOOK,
         {
             "job_is": row.job_id, "attempt_is": row.attempt, "new_booked": to.value, "new_unit": unit,
@@ -161,7 +165,7 @@ def _rebook(connection: Connection, row: Row[Any], to: Booked, unit: str, amount
 
 def overrun(connection: Connection, job_id: str) -> float | None:
     """Return by how much a job was charged above what was reserved for it, or None where it was not."""
-    row = connection.execute(_LATEST, {"job_is": job_id}).first()
+    row = prepared.first(connection, _LATEST, {"job_is": job_id})
     if row is None or row.charged is None or not row.highest or row.charged <= row.highest + ROUNDING:
         return None
     return float(row.charged - row.highest)
@@ -169,7 +173,7 @@ def overrun(connection: Connection, job_id: str) -> float | None:
 
 def expect_cost(connection: Connection, job_id: str, cost: Cost | None) -> None:
     """Book the likely cost of a job from before the ledger; None for an unknown cost."""
-    row = connection.execute(_LATEST, {"job_is": job_id}).first()
+    row = prepared.first(connection, _LATEST, {"job_is": job_id})
     if row is None or row.expected >= 0:
         return  # another process was quicker
     amount, unit = (cost.amount, cost.unit) if cost is not None else (0.0, "")
@@ -237,8 +241,8 @@ def _check_unit(name: str, known: list[Purse], reservation: Reservation) -> None
 
 
 def _purses(connection: Connection, names: Iterable[str], side: str) -> dict[tuple[str, str], Purse]:
-    rows = connection.execute(_READ, {"book_is": side, "names": list(names)})
-    return {(row.name, row.unit): _purse(row) for row in rows}
+    rows = (prepared.rows(connection, _READ, {"book_is": side, "name_is": name}) for name in names)
+    return {(row.name, row.unit): _purse(row) for row in itertools.chain.from_iterable(rows)}
 
 
 def _purse(row: Any) -> Purse:
@@ -246,9 +250,8 @@ def _purse(row: Any) -> Purse:
 
 
 def _open(connection: Connection, name: str, side: str, unit: str) -> None:
-    make = insert_of(connection.dialect.name)
     empty = dict.fromkeys(("settled", "reserved", "unclear", "forgiven"), 0.0)
-    connection.execute(make(PURSES).on_conflict_do_nothing(), empty | {"name": name, "book": side, "unit": unit})
+    connection.execute(insert_new(connection.dialect.name, PURSES), empty | {"name": name, "book": side, "unit": unit})
 
 
 def _shift(shifts: dict[str, dict[str, float]], unit: str, booked: Booked, by: float) -> None:
@@ -260,6 +263,6 @@ def _shift(shifts: dict[str, dict[str, float]], unit: str, booked: Booked, by: f
 def _move(connection: Connection, name: str, side: str, unit: str, by: Mapping[str, float]) -> None:
     values = {"name_is": name, "book_is": side, "unit_is": unit}
     values |= {f"{sum_}_by": by.get(sum_, 0.0) for sum_ in ("settled", "reserved", "unclear")}  # type: ignore[misc]
-    if connection.execute(_SHIFT, values).rowcount == 0:  # the service charged in another unit than was expected
+    if prepared.count(connection, _SHIFT, values) == 0:  # the service charged in another unit than was expected
         _open(connection, name, side, unit)
-        connection.execute(_SHIFT, values)
+        prepared.count(connection, _SHIFT, values)

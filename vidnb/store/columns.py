@@ -15,7 +15,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, get_args
 
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Double, Engine, Table, Text, column, select, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Double,
+    Engine,
+    Table,
+    TableClause,
+    Text,
+    column,
+    select,
+    text,
+)
 from sqlalchemy import table as table_clause
 from sqlalchemy.types import TypeEngine
 
@@ -188,10 +201,10 @@ class ParamColumns:
         return known
 
 
-TARGETS: dict[tuple[ParamKey, ...], Any] = {}
+TARGETS: dict[tuple[ParamKey, ...], TableClause] = {}
 
 
-def target(chosen: Mapping[ParamKey, str]) -> Any:
+def target(chosen: Mapping[ParamKey, str]) -> TableClause:
     """Return the table `jobs` with these columns beside its own, to write to."""
     keys = tuple(sorted(chosen))
     if keys not in TARGETS:

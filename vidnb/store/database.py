@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import sqlite3
@@ -11,7 +12,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from vidnb import forking
@@ -55,6 +56,12 @@ def insert_of(dialect: str) -> Callable[..., Any]:
     """
     found: Callable[..., Any] = importlib.import_module(f"sqlalchemy.dialects.{dialect}").insert
     return found
+
+
+@functools.cache
+def insert_new(dialect: str, table: Table) -> Any:
+    """Return the statement that writes a row of a table, where there is none with its key."""
+    return insert_of(dialect)(table).on_conflict_do_nothing()
 
 
 def database_url(given: str | Path | None) -> URL:

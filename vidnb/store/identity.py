@@ -8,13 +8,14 @@ anything is written that could be paid for.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
 from vidnb.errors import DataMovedError, StoreError
-from vidnb.store import queries
+from vidnb.store import prepared, queries
 
 Mark = tuple[int, int]
 PARTS = ("", "-wal", "-shm")
@@ -31,7 +32,7 @@ class Identity:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._parts = {} if path is None else {part: path.with_name(path.name + part) for part in PARTS}
+        self._parts = {} if path is None else {part: f"{path}{part}" for part in PARTS}
         self._marks: dict[str, Mark] = {}
         self._newest: tuple[int, str, str] | None = None
         self.check_files()
@@ -58,7 +59,7 @@ class Identity:
         size = None
         for part, path in self._parts.items():
             try:
-                told = path.stat()
+                told = os.stat(path)  # noqa: PTH116 - as texts: this is done with each write
             except FileNotFoundError:
                 told = None
             known, mark = self._marks.get(part), told and (told.st_dev, told.st_ino)
@@ -80,7 +81,7 @@ class Identity:
 
         @event.listens_for(engine, "do_connect")
         def look(*_: Any) -> None:
-            if "" in self._marks and not path.exists():
+            if "" in self._marks and not Path(path).exists():
                 raise self._moved("was removed")
 
     def check_rows(self, connection: Connection) -> None:
@@ -92,7 +93,7 @@ class Identity:
         if self._newest is None:
             return
         event_id, job_id, state = self._newest
-        row = connection.execute(queries.STEP, {"event_id": event_id}).first()
+        row = prepared.first(connection, queries.STEP, {"event_id": event_id})
         if row is None or (row.job_id, row.state) != (job_id, state):
             raise self._moved("was emptied, or replaced by an older copy")
 

@@ -13,10 +13,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, delete, false, func, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from vidnb.records import Job, State
+from vidnb.store import prepared
+from vidnb.store.database import insert_new
 from vidnb.store.tables import JOBS, LIMITS, SLOTS
 
 if TYPE_CHECKING:
@@ -49,24 +51,18 @@ _TAKE = (
     .returning(LIMITS.c.next_at, LIMITS.c.slower, LIMITS.c.paused_s, LIMITS.c.paused_until, LIMITS.c.refused)
 )
 _READ = select(LIMITS).where(_IS)
-_HELD = (
-    select(SLOTS.c.job_id)
+_IS_LEASED = JOBS.c.lease_until >= bindparam("lease_now")
+_PLACES = (
+    select(
+        SLOTS.c.job_id,
+        SLOTS.c.owner,
+        and_(_IS_LEASED, or_(false(), *(JOBS.c.state == state.value for state in AT_SERVICE))).label("is_at_service"),
+        and_(_IS_LEASED, JOBS.c.state == State.INTENDED.value, JOBS.c.lease_owner == SLOTS.c.owner).label("is_next"),
+    )
     .join_from(SLOTS, JOBS, JOBS.c.id == SLOTS.c.job_id)
     .where(SLOTS.c.account == bindparam("account_is"))
-    .where(
-        JOBS.c.lease_until >= bindparam("lease_now"),
-        or_(
-            JOBS.c.state.in_([state.value for state in AT_SERVICE]),
-            and_(
-                JOBS.c.state == State.INTENDED.value,
-                JOBS.c.lease_owner == SLOTS.c.owner,
-                or_(SLOTS.c.owner != bindparam("worker"), JOBS.c.id.in_(bindparam("sending", expanding=True))),
-            ),
-        ),
-    )
 )
-_COUNT = select(func.count()).select_from(_HELD.subquery())
-_FREE = delete(SLOTS).where(SLOTS.c.account == bindparam("account_is"), SLOTS.c.job_id.not_in(_HELD))
+_FREE = delete(SLOTS).where(SLOTS.c.account == bindparam("account_is"), SLOTS.c.job_id == bindparam("job_is"))
 
 
 @dataclass(frozen=True)
@@ -118,27 +114,23 @@ class PaceRows:
             step_s: seconds between two submits; 0 for no limit.
             burst: so many submits may be made at once after a rest.
         """
-        values = {
-            "account_is": lane, "kind_is": "submit", "lease_now": self._store.shared_time.utc(),
-            "worker": job.lease_owner or "", "sending": list(sending),
-        }  # fmt: skip
         with self._store.writing() as connection:
             if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
                 connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(lane))))
-            connection.execute(_FREE, values)
-            held = set(connection.execute(_HELD, values).scalars())
+            held, left = self._places(connection, lane, job.lease_owner or "", sending)
+            for job_id in left:
+                prepared.count(connection, _FREE, {"account_is": lane, "job_is": job_id})
             if job.id not in held:
                 if len(held) >= at_once:
                     return None
-                make = self._store._insert(SLOTS).on_conflict_do_nothing()
-                connection.execute(make, {"job_id": job.id, "account": lane, "owner": job.lease_owner})
+                slot = {"job_id": job.id, "account": lane, "owner": job.lease_owner}
+                prepared.count(connection, insert_new(connection.dialect.name, SLOTS), slot)
             return self._next(connection, lane, "submit", step_s, burst)
 
     def in_flight(self, lane: str) -> int:
         """Return how many places at the service are taken."""
-        values = {"account_is": lane, "lease_now": self._store.shared_time.utc(), "worker": "", "sending": []}
         with self._store.reading() as connection:
-            return int(connection.execute(_COUNT, values).scalar_one())
+            return len(self._places(connection, lane, "", ())[0])
 
     def refuse(self, lane: str, kind: str, wait_s: float) -> Turn:
         """Record that the service refused a call: later calls on the lane wait for the pause it named, or a guess.
@@ -183,24 +175,36 @@ class PaceRows:
             values = {"account_is": lane, "kind_is": kind}
             connection.execute(update(LIMITS).where(_IS).values(refused=0), values)
 
+    def _places(
+        self, connection: Connection, lane: str, worker: str, sending: Collection[str]
+    ) -> tuple[set[str], set[str]]:
+        """Return the jobs that have a place at the service, and those that have left theirs."""
+        values = {"account_is": lane, "lease_now": self._store.shared_time.utc()}
+        held: set[str] = set()
+        left: set[str] = set()
+        for place in prepared.rows(connection, _PLACES, values):
+            is_own_later = place.owner == worker and place.job_id not in sending
+            is_held = place.is_at_service or (place.is_next and not is_own_later)
+            (held if is_held else left).add(place.job_id)
+        return held, left
+
     def _next(self, connection: Connection, lane: str, kind: str, step_s: float, burst: int) -> Turn:
         now = self._store.shared_time.ask(connection)
         # A burst is allowed by letting the line begin earlier than now.
         values = {
             "account_is": lane, "kind_is": kind, "now": now, "free_from": now - (burst - 1) * step_s, "step": step_s,
         }  # fmt: skip
-        row = connection.execute(_TAKE, values).first()
+        row = prepared.first(connection, _TAKE, values)
         if row is None:
             self._open(connection, lane, kind)
-            row = connection.execute(_TAKE, values).one()
+            row = prepared.first(connection, _TAKE, values)
         step = step_s * (row.slower * FASTER if row.slower > 1 else 1.0)
         at = max(row.next_at - step, row.paused_until)
         return Turn(max(0.0, at - now), row.paused_s, row.refused, at)
 
     def _open(self, connection: Connection, lane: str, kind: str) -> None:
         zeros = dict.fromkeys(("next_at", "paused_until", "paused_s"), 0.0) | {"slower": 1.0, "refused": 0}
-        make = self._store._insert(LIMITS).on_conflict_do_nothing()
-        connection.execute(make, {"account": lane, "kind": kind} | zeros)
+        connection.execute(insert_new(connection.dialect.name, LIMITS), {"account": lane, "kind": kind} | zeros)
 
 
 def _set_back_s(row: Row[Any], now: float) -> float:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Integer,
+    TableClause,
     Text,
     Update,
     and_,
@@ -31,6 +32,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 
 from vidnb.records import TERMINAL, TRANSITIONS, State, storable
+from vidnb.store.database import insert_of
 from vidnb.store.tables import (
     ANNOTATED,
     CELLS,
@@ -87,7 +89,7 @@ NEXT_TAKE = select(func.coalesce(func.max(JOBS.c.take), -1) + 1).where(
     or_(and_(JOBS.c.base_url == bindparam("base_url"), ~JOBS.c.imported), JOBS.c.replays),
     or_(JOBS.c.recipe_hash == bindparam("recipe_hash"), JOBS.c.seeded_hash == bindparam("recipe_hash")),
 )
-NOTE = insert(EVENTS)
+NOTE = insert(EVENTS).returning(EVENTS.c.id)
 STEP = select(EVENTS.c.job_id, EVENTS.c.state).where(EVENTS.c.id == bindparam("event_id"))
 ANY_JOB = select(JOBS.c.id).limit(1)
 STATES = select(JOBS.c.state, func.count()).group_by(JOBS.c.state)
@@ -193,6 +195,13 @@ def files_of(clips: Iterable[str | None], images: Mapping[str, Any]) -> set[tupl
     found = {(sha256, ".mp4") for sha256 in clips if sha256 is not None}
     items = (item for several in images.values() for item in several if isinstance(item, Mapping))
     return found | {(item["sha256"], f".{item['extension']}") for item in items if {"sha256", "extension"} <= {*item}}
+
+
+@cache
+def intend_of(dialect: str, target: TableClause) -> Any:
+    """The statement that writes a job, with these columns of params, if its take is free; kept as `update_of` is."""
+    free = insert_of(dialect)(target).on_conflict_do_nothing(index_elements=TAKE, index_where=LIVE)
+    return free.returning(JOBS.c.id)
 
 
 @cache

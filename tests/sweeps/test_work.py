@@ -10,7 +10,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,13 @@ import vidnb
 from vidnb import catalog
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.records import Reservation, State
-from vidnb.store import Store, books, columns
+from vidnb.store import Store, books, columns, prepared
 from vidnb.store.search import Field, Search, Term
 from vidnb.store.sweeps import SweepRows
 from vidnb.sweeps import working
 from vidnb.sweeps.outlook import Group
 from vidnb.sweeps.running import RunProgress, planned_of
+from vidnb.sweeps.sweep import Sweep
 from vidnb.sweeps.working import Worker
 
 __all__ = ["database", "postgres_server"]  # fixtures
@@ -100,55 +102,58 @@ async def test_a_worker_reads_the_catalogue_before_its_first_claim_holds_any_row
     assert loaded[0] == 1
 
 
+@contextmanager
+def queued_beside(server: str, folder: Path) -> Iterator[tuple[Sweep, Store, Store]]:
+    """A sweep of three cells that waits for workers, and the stores of two fresh processes, as it were."""
+    with schema_on(server) as url:
+        client = AsyncClient(folder, database_url=url)
+        sweep = vidnb.sweep(**quick(3), client=client)
+        sweep.queue()
+        with closing(Store(url)) as store, closing(Store(url)) as other:
+            yield sweep, store, other
+        asyncio.run(client.aclose())
+
+
 def test_claims_of_one_process_do_not_wait_for_a_lock_that_another_holds_for_its_columns(
     postgres_server: str, tmp_path: Path
 ) -> None:
-    with schema_on(postgres_server) as url:
-        client = AsyncClient(tmp_path, database_url=url)
-        sweep = vidnb.sweep(**quick(3), client=client)
-        sweep.queue()
-        with closing(Store(url)) as store, closing(Store(url)) as other:  # two fresh processes, as it were
+    with queued_beside(postgres_server, tmp_path) as (sweep, store, other):
 
-            def make(cell: Any) -> Any:
-                return planned_of(cell).row(None, store.clock.utc()), Reservation(book="emulated")
+        def make(cell: Any) -> Any:
+            return planned_of(cell).row(None, store.clock.utc()), Reservation(book="emulated")
 
-            with other.writing() as busy:
-                columns.add(busy, [])  # holds the lock under which columns are added
-                assert SweepRows(store).claim(sweep.id, sweep.plan.jobs[0].base_url, make) is not None
-        asyncio.run(client.aclose())
+        with other.writing() as busy:
+            columns.add(busy, [])  # holds the lock under which columns are added
+            assert SweepRows(store).claim(sweep.id, sweep.plan.jobs[0].base_url, make) is not None
 
 
 def test_a_rehearsed_claim_has_had_all_statements_waits_for_nobody_and_leaves_nothing(
-    postgres_server: str, tmp_path: Path
+    postgres_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with schema_on(postgres_server) as url:
-        client = AsyncClient(tmp_path, database_url=url)
-        sweep = vidnb.sweep(**quick(3), client=client)
-        sweep.queue()
-        base_url = sweep.plan.jobs[0].base_url
-        with closing(Store(url)) as store, closing(Store(url)) as other:
-            said: list[str] = []
-            event.listen(store._engine, "before_cursor_execute", lambda c, cursor, text, *rest: said.append(text))
+    with queued_beside(postgres_server, tmp_path) as (sweep, store, other):
+        said: list[str] = []
+        event.listen(store._engine, "before_cursor_execute", lambda c, cursor, text, *rest: said.append(text))
+        base_url, held = sweep.plan.jobs[0].base_url, Reservation(("", sweep.purse), "emulated", "USD", 1.0, 1.0)
 
-            held = Reservation(("", sweep.purse), "emulated", "USD", 1.0, 1.0)
+        def make(cell: Any) -> Any:
+            return planned_of(cell).row(None, store.clock.utc()), held
 
-            def make(cell: Any) -> Any:
-                return planned_of(cell).row(None, store.clock.utc()), held
-
-            rows = SweepRows(store)
-            first = SweepRows(other).claim(sweep.id, base_url, make)
-            assert first is not None
-            steps = rows.newest_step()
-            with other.writing() as busy:  # another claims at the same moment
-                books.reserve(busy, first[0].id, held, store.clock.utc())  # another job of these purses
-                rows.rehearse(sweep.id, base_url, make)
-            reserved = {(purse.name, purse.reserved) for purse in store.purses() if purse.reserved}
-            assert reserved == {("", 2.0), (sweep.purse, 2.0)}
-            assert (rows.newest_step(), store.count(Search())) == (steps, 1)
-            rehearsed, said[:] = set(said), []
-            assert rows.claim(sweep.id, base_url, make) is not None
-            assert set(said) <= rehearsed
-        asyncio.run(client.aclose())
+        rows = SweepRows(store)
+        first = SweepRows(other).claim(sweep.id, base_url, make)
+        assert first is not None
+        steps = rows.newest_step()
+        monkeypatch.setattr(prepared, "_plans", {})
+        with other.writing() as busy:  # another claims at the same moment
+            books.reserve(busy, first[0].id, held, store.clock.utc())  # another job of these purses
+            rows.rehearse(sweep.id, base_url, make)
+        reserved = {(purse.name, purse.reserved) for purse in store.purses() if purse.reserved}
+        assert reserved == {("", 2.0), (sweep.purse, 2.0)}
+        assert (rows.newest_step(), store.count(Search())) == (steps, 1)
+        rehearsed, said[:] = set(said), []
+        compiled = {*prepared._plans}
+        assert rows.claim(sweep.id, base_url, make) is not None
+        assert set(said) <= rehearsed
+        assert prepared._plans.keys() == compiled
 
 
 @pytest.mark.long

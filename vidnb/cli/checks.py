@@ -193,7 +193,7 @@ def _database() -> Iterator[Finding]:
     if told := os.environ.get("VIDNB_DATABASE_URL"):
         shown = f"VIDNB_DATABASE_URL={_shown_url(told)}"
     from vidnb.store import Store
-    from vidnb.store.sharedtime import AHEAD_S, ahead_words
+    from vidnb.store.shared_time import AHEAD_S, ahead_words
 
     try:
         store = Store()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import keyword
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -227,6 +227,17 @@ def left_behind(clip: str, dot: str, *, many: bool = False) -> Html | None:
         else f"The video does not play: its file was not sent along with this page. It lies in {folder}."
     )
     return tag("img", alt=said, src=dot, style=f"display:block;max-width:100%;{SMALL}")
+
+
+def clips_left_behind(page: Path, ways: Iterable[Path | None]) -> Html | None:
+    """What a page says that was sent away without the files of its clips; None where it links to none.
+
+    Args:
+        page: the folder of the page.
+        ways: from there to each clip; None where the page does not link to it.
+    """
+    way = next(filter(None, ways), None)
+    return None if way is None else left_behind(relative_url(way), dot_beside(page, way), many=True)
 
 
 def clip_view(clip: Clip) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vidnb.display.clips import clip_html, dot_beside, left_behind, link_of, smaller
+from vidnb.display.clips import clip_html, clips_left_behind, link_of, smaller
 from vidnb.display.grid.inputs import input_pictures, shown_words
 from vidnb.display.grid.words import Words, differing, facts, implied, titles_of, words
 from vidnb.display.history import job_line
@@ -99,7 +99,7 @@ def gallery_html(items: Sequence[Clip | Job], count: int, *, hint: str = "") -> 
     head = _title(_counted(len(clips), prompts) if whole else f"{count:,} jobs", marks)
     foot = [_others(others, whole), _left(len(shown), len(clips) if whole else count, whole), _reach(shown)]
     end = tag("div", *foot, style=f"border-top:{LINE};padding:8px 0 0") if any(foot) else None
-    body = [head, _left_behind(shown), *parts, end]
+    body = [head, clips_left_behind(notebook_folder(), map(_way, shown)), *parts, end]
     script = tag("script", Html(_script())) if shown else None
     inner = tag("div", *body, **{"data-vidnb-gallery": True})
     return block(inner, script, style="max-width:1200px;margin:2px 0 10px;padding:0 4px")
@@ -280,12 +280,6 @@ def _reach(clips: Sequence[Clip]) -> Html | None:
         return None
     said = ["These are pictures: this page cannot reach the videos. ", mono("h[0]"), " plays one."]
     return tag("div", *said, style=f"{SMALL};{MUTED};margin:4px 0 0")
-
-
-def _left_behind(clips: Sequence[Clip]) -> Html | None:
-    """What a page says that was sent away without the files of its clips."""
-    way = next(filter(None, map(_way, clips)), None)
-    return left_behind(relative_url(way), dot_beside(notebook_folder(), way), many=True) if way is not None else None
 
 
 @functools.cache

@@ -124,8 +124,7 @@ class ProgressLine:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._job = job
-        self._open = sink or open_sink
-        self._is_looked_at = sink is not None or is_looked_at()
+        self._open = sink or (open_sink if is_looked_at() else None)
         self._clock = clock
         self._started = clock()
         self._shown: tuple[str, str] = ("", "")
@@ -135,7 +134,7 @@ class ProgressLine:
 
     def __enter__(self) -> Self:
         # A job that is done already is shown as its clip only.
-        if not self._job.is_terminal and self._is_looked_at:
+        if not self._job.is_terminal and self._open is not None:
             self._shown = self._render()
             self._sink = self._open(*self._shown)
         if self._sink is not None:

@@ -1,7 +1,7 @@
 """Who works on a job: a lease in its row, renewed while the job is in hand, so that no two processes do.
 
 The row says until when a lease holds, for other processes to read: by the time of the database (see
-`store.sharedtime`). The process that has it counts by a clock that nobody sets and that goes on while the machine
+`store.shared_time`). The process that has it counts by a clock that nobody sets and that goes on while the machine
 sleeps, so it knows when its lease may have been given away.
 """
 

@@ -165,9 +165,7 @@ def _charged_like(store: Store, model: str, params: Mapping[str, Any], files: Ma
             yield charge
 
 
-def published_for(
-    model: Model, params: Mapping[str, Any], inputs: Mapping[str, int] | None = None
-) -> Quote | None:  # fmt: skip
+def published_for(model: Model, params: Mapping[str, Any], inputs: Mapping[str, int] | None = None) -> Quote | None:
     """Return the catalogue's price for these values of a model and so many input files; None where it has none."""
     found = prices.price(model, params, inputs)
     if found is None:

@@ -58,7 +58,7 @@ from vidnb.store.database import (
 from vidnb.store.identity import Identity, check_beginning
 from vidnb.store.scan import Scan
 from vidnb.store.search import Field, Search, Sql, Term
-from vidnb.store.sharedtime import SharedTime
+from vidnb.store.shared_time import SharedTime
 from vidnb.store.tables import JOBS, MEASURES, UNFINISHED, UPLOADS, flat, job_of, job_row, rows_of
 
 PAYING = (State.INTENDED, State.SUBMITTING)

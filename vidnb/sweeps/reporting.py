@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 from vidnb import shown
 from vidnb.client.budget import Budget
 from vidnb.clip import Clip
-from vidnb.display.clips import dot_beside, left_behind, poster_of
+from vidnb.display.clips import clips_left_behind, poster_of
 from vidnb.display.host import relative_url
 from vidnb.display.page import Content, Html, data_uri, escape, join, mono, shortened, table, tag
 from vidnb.errors import StoreError, VidnbError
@@ -167,8 +167,7 @@ def _grid(sweep: Reported, path: Path, clips: Clips) -> Html:
         for recipe_hash in (job.recipe_hash, job.seeded_hash):
             if recipe_hash and not isinstance(by_recipe.get((recipe_hash, job.take)), Clip):
                 by_recipe[recipe_hash, job.take] = item
-    ways = [way for item in items if isinstance(item, Clip) and (way := _way(item, path, clips)) is not None]
-    gone = left_behind(relative_url(ways[0]), dot_beside(path.parent, ways[0]), many=True) if ways else None
+    gone = clips_left_behind(path.parent, (_way(item, path, clips) for item in items if isinstance(item, Clip)))
     rows = []
     for row, names in enumerate(grid.rows):
         cells = [tag("th", " · ".join(names), dir="auto")]

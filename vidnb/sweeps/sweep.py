@@ -550,11 +550,11 @@ class Sweep:
             **options: as for `History.effect`, as `on="motion"`.
         """
         on = options.get("on")
-        self._take([on] if isinstance(on, str) else on or ())
+        self._measure([on] if isinstance(on, str) else on or ())
         return self.history.effect(knob, **options)
 
-    def _take(self, names: Iterable[str]) -> None:
-        """Measure the clips that are done where one of the names is a measure; what was taken before is kept."""
+    def _measure(self, names: Iterable[str]) -> None:
+        """Measure the clips that are done where one of the names is a measure; what was measured before is kept."""
         if not MEASURES.keys().isdisjoint(names):
             self.history.where(state="done").measure()
 
@@ -589,7 +589,7 @@ class Sweep:
             >>> best = s.promote(by="rating", keep=0.25, with_={"resolution": "720p"})
             >>> best.run()
         """
-        self._take([by] if isinstance(by, str) else ())
+        self._measure([by] if isinstance(by, str) else ())
         winners = promoting.best(self, by, keep)
         return self.of_cells([cell for cell, _ in winners], with_, [job_id for _, job_id in winners])
 

@@ -165,7 +165,7 @@ async def test_a_pause_sends_no_more_and_a_stop_ends_the_run(tmp_path: Path) -> 
 
         def note(progress: Any, places: list[int]) -> None:
             words.append(progress.word)
-            if progress.counts()[Group.DONE] == 1 and "pausing" not in words and "paused" not in words:
+            if progress.counts()[Group.DONE] >= 1 and "pausing" not in words and "paused" not in words:
                 sweep.pause()
             if words[-1] == "paused" and "running" not in words[words.index("paused") :]:
                 sent.append(posts(recorders))

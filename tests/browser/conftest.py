@@ -68,6 +68,7 @@ def page(request: pytest.FixtureRequest, notebook_page: NotebookPage) -> Iterato
     When the test fails, a screenshot, the server's log, the browser's console and the notebook are kept in
     `test-artifacts/`.
     """
+    notebook_page.console.clear()
     yield notebook_page
     if request.node.stash.get(FAILED, False):
         notebook_page.keep_evidence(request.config.rootpath / "test-artifacts" / folder_name(request))

@@ -77,7 +77,7 @@ def test_a_table_of_clips(lab: Callable[..., NotebookPage], rows: int) -> None:
     shown.save()
     saved = (shown.folder / Path(shown.path).name).read_text(encoding="utf-8")
     assert len(saved) < 120_000
-    assert [one for one in shown.console if "pageerror" in one] == []
+    assert shown.page_errors() == []
 
 
 def test_a_table_alone_in_a_saved_notebook_is_a_gallery(lab: Callable[..., NotebookPage], rows: int) -> None:

@@ -387,6 +387,11 @@ class NotebookPage:
         """The notebook's own folder on disk, where relative addresses and the kernel start from."""
         return (self.server.root / self.path).parent
 
+    def page_errors(self) -> list[str]:
+        """What scripts in the page threw, without JupyterLab's own complaint about kernels that it has shut down."""
+        thrown = (line for line in self.console if line.startswith("pageerror"))
+        return [line for line in thrown if "Canceled future for create_subshell_request" not in line]
+
     def panel(self) -> Locator:
         """The part of the page that shows the current notebook."""
         return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")

@@ -672,9 +672,9 @@ class Job:
         return shown.html(self)
 
 
-def in_books(job: Job, cost: Cost) -> Cost:
+def in_books(provider: str, cost: Cost) -> Cost:
     """Return the cost in a unit of the books: credits are worth something else at each provider."""
-    return Cost(cost.amount, f"{cost.unit}:{job.provider}") if cost.unit == "CREDITS" else cost
+    return Cost(cost.amount, f"{cost.unit}:{provider}") if cost.unit == "CREDITS" else cost
 
 
 def marks_of(jobs: Iterable[Job]) -> tuple[str, ...]:

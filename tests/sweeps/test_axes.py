@@ -109,6 +109,28 @@ def test_lists_ranges_arrays_and_series_are_axes() -> None:
         assert [cell.values for cell in vidnb.sweep("a koala", seed=values).plan.cells] == [(1,), (2,)]
 
 
+def test_numbers_of_a_computation_are_what_one_would_write_and_stand_in_a_prompt_in_full() -> None:
+    weights = vidnb.sweep("a koala", motion_control="Dolly In", motion_control_weight=np.arange(0.1, 0.35, 0.1)).plan
+    assert [job.params["motion_control_weight"] for job in weights.jobs] == [0.1, 0.2, 0.3]
+    texts = vidnb.sweep("a {x}", x=[0.1 + 0.2, np.float32(0.1), 1234567.5, 1e7, True]).plan.jobs
+    assert [job.params["prompt"] for job in texts] == ["a 0.3", "a 0.1", "a 1234567.5", "a 10000000", "a True"]
+    assert len(vidnb.sweep("a koala", seeds=np.int64(3), takes=np.int8(2)).plan.cells) == 6
+    assert len(vidnb.sweep("a {x}", x={"koala": 1, "heron": 2}.keys()).plan.jobs) == 2
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), b"koala", {"a": 1}])
+def test_what_is_no_part_of_a_prompt_is_refused_rather_than_written_into_it(value: Any) -> None:
+    for given_ in (value, ["koala", value]):
+        with pytest.raises(ConfigError, match=r"animal=.*: a part of the prompt is text or a number"):
+            vidnb.sweep("a {animal}", animal=given_)
+
+
+def test_names_in_braces_that_nothing_fills_are_said_in_the_plan() -> None:
+    told = repr(vidnb.sweep("a {animal} in {plaec} {{literal}}", animal=["koala"]))
+    assert "{plaec} stands in the prompt as it is: the sweep has no values of that name" in told
+    assert "{literal} stands" not in told
+
+
 def test_a_list_for_a_param_that_takes_a_list_is_one_value_and_a_list_of_lists_an_axis() -> None:
     assert len(vidnb.sweep("a koala", styles=["Clay", "Logo"]).plan.jobs) == 1
     assert len(vidnb.sweep("a koala", styles=[["Clay"], ["Logo"]]).plan.jobs) == 2
@@ -119,6 +141,10 @@ def test_linked_names_change_together() -> None:
     assert [job.params["prompt"] for job in sweep.plan.jobs] == ["a koala in the snow", "a heron in the city"]
     with pytest.raises(ConfigError, match="same length"):
         vidnb.zipped(animal=["koala"], place=["snow", "city"])
+    models = vidnb.sweep("a koala", vidnb.zipped(model=[MOTION, KLING], duration_s=[None, 5]), unsupported="drop")
+    assert [job.model for job in models.plan.jobs] == [MOTION, KLING]
+    with pytest.raises(ConfigError, match="'model' is given twice"):
+        vidnb.sweep("a koala", vidnb.zipped(model=[MOTION, KLING]), model=FAST)
 
 
 @pytest.mark.parametrize("how", ["sobol", "latin", "random"])
@@ -137,11 +163,28 @@ def test_a_folder_is_an_axis_of_its_pictures_which_are_read_once(tmp_path: Path)
     for name in ("b", "a"):
         (tmp_path / f"{name}.png").write_bytes(picture(colour="teal" if name == "a" else "red"))
     (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "._a.png").write_bytes(b"what macOS keeps beside a file")
     sweep = vidnb.sweep("it moves", start_image=tmp_path, seeds=2)
     assert [cell.values[0] for cell in sweep.plan.cells] == ["a", "a", "b", "b"]
     assert len(sweep.plan.files) == 2
     with pytest.raises(ConfigError, match=r"start_image: .*notes"):
         vidnb.sweep("it moves", start_image=[tmp_path / "notes.txt"])
+
+
+def test_a_condition_that_fails_or_keeps_nothing_is_said_with_its_cell() -> None:
+    with pytest.raises(ConfigError, match=r"where= failed with KeyError: 'sed', for the cell .*seed="):
+        _ = vidnb.sweep("a koala", seeds=2, where=lambda cell: cell["sed"] > 3).plan
+    with pytest.raises(ConfigError, match="No cells: where= leaves none of 2"):
+        vidnb.sweep("a koala", seeds=2, where="seed < 0").run()
+
+
+def test_a_cause_that_several_models_share_is_one_line() -> None:
+    sweep = vidnb.sweep("a koala", model=[MOTION, KLING, "1min/pika", "runway/gen4.5", "1min/luma"], seeds=2,
+                        motion_control="Dolly In")  # fmt: skip
+    (refusal,) = sweep.plan.refused
+    assert str(refusal).startswith(
+        "8 cells of 4 models (1min/kling, 1min/pika, runway/gen4.5 and 1 more): motion_control (Dolly In): this model"
+    )
 
 
 def test_cells_that_fall_together_are_one_job_and_that_is_said() -> None:

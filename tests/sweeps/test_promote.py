@@ -38,7 +38,15 @@ async def test_the_best_clips_are_run_again_with_other_values_from_the_same_purs
             "a heron": jobs["a heron"], "a cat": jobs["a cat"],
         }  # fmt: skip
         assert draft.promote(by=lambda clip: len(clip.prompt), keep=0.25).plan.jobs[0].params["prompt"] in jobs
-        assert len(draft.promote(by="rating", keep=0.5).plan.jobs) == 2
+        assert [len(draft.promote(keep=keep).plan.jobs) for keep in (0.5, 1.0, 1, 99)] == [2, 3, 1, 3]
+        for keep in (0, 1.5, -1, True, float("nan"), float("inf"), "0.5"):
+            with pytest.raises(ConfigError, match=r"give a share such as 0\.25, or how many clips"):
+                draft.promote(keep=keep)  # type: ignore[arg-type]
+        with pytest.raises(ConfigError, match="by= gave 'much' for job"):
+            draft.promote(by=lambda clip: "much")  # type: ignore[arg-type, return-value]
+        with pytest.raises(ConfigError, match="by= gave no number for any clip"):
+            draft.promote(by=lambda clip: None)
+        assert len(draft.promote(keep=2, with_={"takes": 3}).plan.jobs) == 6
         with pytest.raises(ConfigError, match="no column 'raitng'; did you mean rating"):
             draft.promote(by="raitng")
         assert client.store.measure_names() == []

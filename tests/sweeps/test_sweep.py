@@ -287,6 +287,8 @@ def test_a_file_is_run_on_the_command_line_and_the_same_command_again_sends_noth
     assert "at most $2.00" in command("--plan", "--budget", "2").stderr
     assert command("--budget", "2").returncode == 0
     assert "All were made before: nothing to pay" in command("--plan").stderr
+    (tmp_path / "koala.toml").write_text('prompt = "a koala"\n\nseeds = "8"')
+    assert "koala.toml, line 3: seeds='8': give how many seeds" in command().stderr
     (tmp_path / "koala.toml").write_text("prompt = [")
     assert (command().returncode, "is no TOML" in command().stderr) == (2, True)
 
@@ -298,6 +300,22 @@ def test_a_budget_in_money_that_cannot_hold_for_an_unknown_price_is_said_in_the_
     assert "add budget_jobs=..." in repr(sweep)
     assert "Nobody knows" not in repr(sweep.with_(budget_jobs=2))
     asyncio.run(client.aclose())
+
+
+def test_a_plan_tells_each_currency_and_how_many_have_no_known_price(tmp_path: Path) -> None:
+    models = ["leonardo/motion_2.0", "1min/luma", "1min/pika", "runway/gen4.5", "openrouter/google/veo-3.1-fast"]
+    with vidnb.Client(tmp_path) as client:
+        sweep = vidnb.sweep("a koala", model=models, budget_usd=20, client=client)
+        would = (
+            "the services would take ≈ 600,000 credits of 1min + 60 credits of runway + $0.64; no price is published "
+            "for 2 jobs, the emulator books one of its own"
+        )
+        assert would in repr(sweep)
+        assert would in sweep._repr_html_()
+        assert "Jobs that are paid in credits of runway are not sent, as no cap holds for them" in repr(sweep)
+        assert "not sent, as" not in repr(sweep.with_(budget_jobs=9))
+        lifted = vidnb.sweep("a koala", budget_credits={"1min": None}, client=client)
+        assert "at most 100 jobs by default" in repr(lifted)  # as nothing else bounds it
 
 
 async def test_a_clip_whose_file_was_deleted_for_good_is_to_be_run_again(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -56,8 +57,11 @@ def sweep(
     given = read(file) | {name: cap for name, cap in caps.items() if cap is not None}
     client = Client(live=live or None)
     try:
-        chosen = planned(given, client)
-        told = list(showing.lines(chosen, of_command=True))
+        try:
+            chosen = planned(given, client)
+            told = list(showing.lines(chosen, of_command=True))
+        except ConfigError as error:
+            raise ConfigError(f"{file}{_line_of(file, str(error))}: {error}") from error
         if not plan and (chosen.outlook.to_send or chosen.outlook.counts.get(Group.UNFINISHED)):
             told.pop()  # what it says to do next is done at once, or refused with the reason
         console(stderr=True).print("\n".join(told), markup=False, highlight=False, soft_wrap=True)
@@ -86,6 +90,15 @@ def read(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} is no TOML: {error}") from None
+
+
+def _line_of(file: Path, message: str) -> str:
+    """Return in words in which line of a file the name stands with which a message begins; "" where none does."""
+    named = re.match(r"'?([A-Za-z_]\w*)", message)
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        if named and line.partition("=")[0].strip(" \t\"'[]") == named[1]:
+            return f", line {number}"
+    return ""
 
 
 def planned(given: Mapping[str, Any], client: Any) -> Sweep:

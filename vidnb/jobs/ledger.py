@@ -49,7 +49,7 @@ class Ledger:
         self._lock = threading.Lock()
         for job in store.unpriced():
             cost = quotes.quote_of(store, job).cost
-            store.expect_cost(job.id, None if cost is None else in_books(job, cost))
+            store.expect_cost(job.id, None if cost is None else in_books(job.provider, cost))
 
     def reservation(self, job: Job, purses: tuple[str, ...] = (), *, accepted: bool = False) -> Reservation:
         """Return what one POST of the job may cost, in the folder's purse and these.
@@ -88,7 +88,7 @@ class Ledger:
             (one.amount for one in known if one.unit == cost.unit),
             default=cost.amount if is_exact else cost.amount * ESTIMATE_FACTOR,
         )
-        cost = in_books(job, cost)
+        cost = in_books(job.provider, cost)
         return Reservation((), book, cost.unit, highest, cost.amount)
 
     def ensure(self, job: Job, *, accepted: bool = False) -> None:

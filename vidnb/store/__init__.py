@@ -290,7 +290,7 @@ class Store:
             self._note(connection, job_id, to, note)
             self._book(connection, job, to, fields.get("cost"), booked)
             if estimate is not None:
-                books.estimate(connection, job_id, in_books(job, estimate))
+                books.estimate(connection, job_id, in_books(job.provider, estimate))
             if reservation is not None:
                 books.reserve(connection, job_id, reservation, self.clock.utc())
             return job
@@ -322,11 +322,11 @@ class Store:
                 raise NoJobError(f"there is no job {job_id!r}")
             if (cost := fields.get("cost")) is not None:
                 job = job_of(connection.execute(queries.GET, {"job_id": job_id}).one())
-                books.book(connection, job_id, Booked.SETTLED, in_books(job, cost))
+                books.book(connection, job_id, Booked.SETTLED, in_books(job.provider, cost))
 
     def _book(self, connection: Connection, job: Job, to: State, cost: Cost | None, booked: Booked | None) -> None:
         """Let the job's reservation follow the job."""
-        told = None if cost is None else in_books(job, cost)
+        told = None if cost is None else in_books(job.provider, cost)
         if booked is None and to in UNDER_WAY and told is not None:
             booked = Booked.SETTLED
         elif booked is None and to is State.FAILED:

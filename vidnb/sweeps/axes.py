@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import numbers
+import operator
+from collections.abc import Iterable, Iterator, Mapping, MappingView, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
 from vidnb import catalog
-from vidnb.catalog import MEDIA_KINDS
+from vidnb.catalog import DEFAULT_MODEL, MEDIA_KINDS
 from vidnb.clip import Clip
+from vidnb.display.page import shortened
 from vidnb.errors import ConfigError, MediaError
 from vidnb.records import MediaFile, RemoteMedia
 from vidnb.sweeps import templates
@@ -139,7 +143,7 @@ def read(
     Args:
         prompt: one, or several.
         linked: names that change together.
-        model: id of one model, or several.
+        model: id of one model, or several; None for the default, or for those that are linked.
         seeds: how many seeds of the published sequence, or the seeds themselves.
         takes: how many takes, or their indexes.
         values: params and parts of the prompt.
@@ -151,7 +155,11 @@ def read(
     given |= values
     axes: list[Axis] = []
     fixed: dict[str, Any] = {}
-    for name, value in [*given.items(), ("model", model)]:
+    if model is None and not any("model" in axis.names for axis in linked):
+        model = DEFAULT_MODEL
+    if model is not None:
+        given["model"] = model
+    for name, value in given.items():
         column = _column(name, value)
         if column is None:
             fixed[name] = value
@@ -179,6 +187,13 @@ def variables(axes: Sequence[Axis], fixed: Mapping[str, Any]) -> list[str]:
     return [name for name in names if name not in known and name not in ("model", "take")]
 
 
+def unfilled(axes: Sequence[Axis], fixed: Mapping[str, Any]) -> list[str]:
+    """Return the names in braces that stay in the prompts, as the sweep has nothing of that name."""
+    known = variables(axes, fixed)
+    found = (name for text in _texts(axes, fixed) for name in templates.names(text))
+    return [name for name in dict.fromkeys(found) if name not in known]
+
+
 def _params() -> set[str]:
     return {name for model in catalog.load().values() for name in model.params}
 
@@ -203,7 +218,7 @@ def _column(name: str, value: Any) -> list[Any] | None:
 
 
 def _is_many(value: Any) -> bool:
-    return isinstance(value, list | tuple | range | set | frozenset | Iterator) or _is_array(value)
+    return isinstance(value, list | tuple | range | set | frozenset | Iterator | MappingView) or _is_array(value)
 
 
 def _is_array(value: Any) -> bool:
@@ -219,29 +234,50 @@ def _listed(name: str, values: Any) -> list[Any]:
     if isinstance(values, str | bytes) or not (_is_many(values) or isinstance(values, Iterable)):
         raise ConfigError(f"{name}={values!r}: give a list of values")
     found = sorted(values, key=str) if isinstance(values, set | frozenset) else list(values)
-    found = [item.item() if hasattr(item, "item") and getattr(item, "ndim", 0) == 0 else item for item in found]
+    found = [_plain(item) for item in found]
     if not found:
         raise ConfigError(f"{name} is empty; a sweep over no values has no jobs")
     return found
 
 
+def _plain(value: Any) -> Any:
+    """Return a number without the last digits that a computation leaves: 0.1 * 3 is 0.3, as one would write it."""
+    digits = 12 if getattr(value, "itemsize", 8) >= 8 else 6  # numpy's float32 of 0.1 is 0.10000000149 as a float
+    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
+        value = value.item()
+    return float(f"{value:.{digits}g}") if isinstance(value, float) else value
+
+
 def _pictures(name: str, folder: Path) -> list[Any]:
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES and path.is_file())
+    named = (path for path in folder.iterdir() if not path.name.startswith("."))  # macOS writes "._a.png" beside a.png
+    found = sorted(path for path in named if path.suffix.lower() in PICTURES and path.is_file())
     if not found:
         raise ConfigError(f"{name}={str(folder)!r}: there is no picture in that folder")
     return [str(path) for path in found]
 
 
 def _seeds(seeds: Any) -> list[Any]:
-    if isinstance(seeds, int) and not isinstance(seeds, bool):
-        if not 1 <= seeds <= 100_000:
-            raise ConfigError(f"seeds={seeds}: give how many seeds, 1 to 100,000; one seed of your own is seed={seeds}")
-        return [PublishedSeed(index) for index in range(seeds)]
+    if (count := _count(seeds)) is not None:
+        if not 1 <= count <= 100_000:
+            raise ConfigError(f"seeds={count}: give how many seeds, 1 to 100,000; one seed of your own is seed={count}")
+        return [PublishedSeed(index) for index in range(count)]
+    if not _is_many(seeds):
+        raise ConfigError(f"seeds={seeds!r}: give how many seeds, as seeds=8, or a list of seeds")
     return _listed("seeds", seeds)
 
 
+def _count(value: Any) -> int | None:
+    """Return a whole number, numpy's own included; None for anything else."""
+    if isinstance(value, bool) or _is_array(value) or not hasattr(value, "__index__"):
+        return None
+    return operator.index(value)
+
+
 def _takes(takes: Any) -> list[int]:
-    indexes = list(range(takes)) if isinstance(takes, int) and not isinstance(takes, bool) else _listed("takes", takes)
+    count = _count(takes)
+    if count is None and not _is_many(takes):
+        raise ConfigError(f"takes={takes!r}: give how many takes, or a list of indexes from 0")
+    indexes = list(range(count)) if count is not None else _listed("takes", takes)
     good = [take for take in indexes if isinstance(take, int) and not isinstance(take, bool) and 0 <= take < 2**31]
     if not indexes or len(good) != len(indexes):
         raise ConfigError(f"takes={takes!r}: give how many takes, or a list of indexes from 0")
@@ -269,6 +305,21 @@ def _check_names(axes: Sequence[Axis], fixed: Mapping[str, Any]) -> None:
             raise ConfigError(
                 f"{name!r} is no param of any model and no {{{name}}} in the prompt; vidnb.model(id).params lists them"
             )
+        for axis in axes:
+            for row in axis.rows if name in axis.names else ():
+                _check_part(name, row[axis.names.index(name)])
+        if name in fixed:
+            _check_part(name, fixed[name])
+
+
+def _check_part(name: str, value: Any) -> None:
+    """Refuse what is no part of a prompt: nobody wants to pay for "a None in the snow"."""
+    is_number = isinstance(value, numbers.Real) and math.isfinite(value)
+    if not (is_number or isinstance(value, str | date | Path)):
+        raise ConfigError(
+            f"{name}={shortened(repr(value), 60)}: a part of the prompt is text or a number; where it is to be left "
+            'out, write ""'
+        )
 
 
 def _texts(axes: Sequence[Axis], fixed: Mapping[str, Any]) -> list[str]:
@@ -326,12 +377,17 @@ def counted(axis: Axis) -> str:
     return f"{len(axis):,} {kind}{'' if len(axis) == 1 else 's'} of {', '.join(names[:-1])} and {names[-1]}"
 
 
+def written(value: Any) -> str:
+    """Return a value as it stands in a prompt: numbers in full."""
+    return f"{value:.12g}" if isinstance(value, float) else label(value)
+
+
 def label(value: Any) -> str:
     """Return what a person calls a value of an axis."""
     if isinstance(value, PublishedSeed):
         return str(value)
     if isinstance(value, float):
-        return f"{value:g}"
+        return f"{value:,.0f}".replace(",", "") if abs(value) >= 1e6 and value.is_integer() else f"{value:g}"
     if isinstance(value, list | tuple):
         return ", ".join(map(label, value))
     if isinstance(value, bytes):

@@ -45,9 +45,25 @@ def condition(where: str | Condition | None) -> Condition | None:
     try:
         tree = ast.parse(where.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ConfigError(f"where={where!r} cannot be read: {error}") from None
+        why = getattr(error, "msg", None) or error  # without the line of the file that there is none
+        raise ConfigError(f"where={where!r} cannot be read: {why}") from None
     _check(tree, where)
     return lambda cell: bool(_value(tree, cell))
+
+
+def kept(keeps: Condition, cell: Values) -> bool:
+    """Return whether a condition keeps a cell.
+
+    Raises:
+        ConfigError: it is a function of a person's own, and that failed.
+    """
+    try:
+        return bool(keeps(cell))
+    except ConfigError:
+        raise
+    except Exception as error:
+        shown = ", ".join(f"{name}={value!r}" for name, value in cell.items())
+        raise ConfigError(f"where= failed with {type(error).__name__}: {error}, for the cell {shown}") from error
 
 
 def _check(node: ast.AST, where: str) -> None:

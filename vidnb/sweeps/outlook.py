@@ -15,7 +15,7 @@ from typing import Any
 from vidnb import providers
 from vidnb.errors import ConfigError
 from vidnb.jobs import quotes
-from vidnb.records import Cost, Expectation, Job, Quote, State
+from vidnb.records import Expectation, Job, Quote, State, in_books
 from vidnb.store import Store
 from vidnb.store.sweeps import Standing
 from vidnb.sweeps.plan import Plan, Planned
@@ -126,19 +126,21 @@ class Money:
 
     def add(self, job: Planned, quote: Quote, count: int) -> None:
         """Add the cost of several equal jobs."""
-        if job.emulated:
-            if quote.cost is None:
+        if quote.cost is None or quote.certainty == "unknown":
+            if job.emulated:
                 self.emulated_unknown += count
             else:
-                _add(self.emulated, quote.cost, count)
-        elif quote.cost is None or quote.certainty == "unknown":
-            self.unknown += count
-        else:
-            _add(self.exact if quote.certainty == "exact" else self.estimate, quote.cost, count)
+                self.unknown += count
+            return
+        sums = self.emulated if job.emulated else self.exact if quote.certainty == "exact" else self.estimate
+        cost = in_books(job.provider, quote.cost)
+        sums[cost.unit] = sums.get(cost.unit, 0.0) + cost.amount * count
 
-
-def _add(sums: dict[str, float], cost: Cost, count: int) -> None:
-    sums[cost.unit] = sums.get(cost.unit, 0.0) + cost.amount * count
+    @property
+    def charged(self) -> dict[str, float]:
+        """What the services will charge as far as that is known, exact or not, by unit."""
+        units = dict.fromkeys([*self.exact, *self.estimate])
+        return {unit: self.exact.get(unit, 0.0) + self.estimate.get(unit, 0.0) for unit in units}
 
 
 @dataclass(frozen=True)

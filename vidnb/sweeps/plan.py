@@ -24,7 +24,7 @@ from vidnb.records import Job, MediaFile, RemoteMedia
 from vidnb.sweeps import axes as axes_
 from vidnb.sweeps import templates
 from vidnb.sweeps.axes import Axis, Labelled
-from vidnb.sweeps.conditions import Values
+from vidnb.sweeps.conditions import Values, kept
 from vidnb.sweeps.seeds import PublishedSeed
 
 Unsupported = Literal["error", "drop", "skip"]
@@ -89,24 +89,36 @@ def _media(images: Mapping[str, Any]) -> dict[str, list[MediaFile | RemoteMedia]
 class Refusal:
     """Cells that cannot be sent, all for the same reason."""
 
-    model: str
     param: str
     why: str
     advice: str
     count: int = 0
+    models: dict[str, None] = field(default_factory=dict)
+    """The ids of the models, each once, in their order."""
     given: list[str] = field(default_factory=list)
     """Some of the values that were refused."""
-    unsupported: bool = False
-    """Whether the model has no such param."""
 
-    def __str__(self) -> str:
+    @property
+    def where(self) -> str:
+        """Which models those are: "1min/luma", "5 models (1min/luma, runway/gen4.5 and 3 more)"."""
+        names = list(self.models)
+        if len(names) == 1:
+            return names[0]
+        left = f" and {len(names) - _MODELS} more" if len(names) > _MODELS else ""
+        return f"{len(names)} models ({', '.join(names[:_MODELS])}{left})"
+
+    @property
+    def cells(self) -> str:
+        """How many cells of which models, and of which value: "2 cells of 1min/luma: seed (1, 2)"."""
         cells = "1 cell" if self.count == 1 else f"{self.count:,} cells"
         given = f" ({', '.join(self.given)}{' ...' if len(self.given) == _GIVEN else ''})" if self.given else ""
-        advice = f". {self.advice}" if self.advice else ""
-        return f"{cells} of {self.model}: {self.param}{given}: {self.why}{advice}"
+        return f"{cells} of {self.where}: {self.param}{given}"
+
+    def __str__(self) -> str:
+        return str(Problem(self.cells, None, self.why, self.advice))
 
 
-_GIVEN = 4
+_GIVEN, _MODELS = 4, 3
 
 
 @dataclass(frozen=True)
@@ -211,8 +223,10 @@ class _Planning:
             param = entry.params.get("seed")
             values["seed"] = seed.within(param) if param is not None else seed.index + 1
         own = tuple(_label_value(values[name]) for name in self.names)
-        if self._keeps is not None and not self._keeps(self._everywhere | dict(zip(self.names, own, strict=True))):
-            return None
+        if self._keeps is not None:
+            seen = self._everywhere | dict(zip(self.names, own, strict=True))
+            if not kept(self._keeps, seen):
+                return None
         take = values.pop("take", 0)
         others = at if self._seeds is None else (*at[: self._seeds], *at[self._seeds + 1 :])
         recipe = family.with_seed(values["seed"]) if (family := self._families.get(others)) is not None else None
@@ -232,8 +246,8 @@ class _Planning:
             )
         return Cell(at, own, place)
 
-    def _sent_to(self, model_id: str) -> tuple[Model, str, bool]:
-        if model_id not in self._where:
+    def _sent_to(self, model_id: Any) -> tuple[Model, str, bool]:
+        if not isinstance(model_id, str) or model_id not in self._where:
             entry = catalog.find(model_id)
             where = self._target(entry.provider)
             self._where[model_id] = (entry, where.base_url, where.emulated)
@@ -243,7 +257,7 @@ class _Planning:
         """Return the validated request of a cell; None where it is refused."""
         given = {name: value.file if isinstance(value, Labelled) else value for name, value in values.items()}
         del given["model"]
-        parts = {name: axes_.label(given.pop(name)) for name in self.variables}
+        parts = {name: axes_.written(given.pop(name)) for name in self.variables}
         for name in ("prompt", "negative_prompt"):
             if parts and isinstance(text := given.get(name), str):
                 given[name] = templates.filled(text, parts)
@@ -266,15 +280,16 @@ class _Planning:
     def _refuse(self, entry: Model, problems: Sequence[Problem]) -> None:
         """Count the cell with others of the same trouble; the first problem of a cell is the one that is told."""
         problem = problems[0]
-        key = (entry.id, problem.field, problem.allowed, problem.advice)
+        key = (problem.field, problem.allowed, problem.advice)
         if key not in self._refused:
             lacks = problem.field not in entry.params and bool(catalog.load().having(problem.field))
             advice = problem.advice
             if problem.field == "seed" and lacks:
                 advice = "takes=8 in place of seeds=8 samples a model without a seed"
-            self._refused[key] = Refusal(entry.id, problem.field, problem.allowed, advice, unsupported=lacks)
+            self._refused[key] = Refusal(problem.field, problem.allowed, advice)
         refusal = self._refused[key]
         refusal.count += 1
+        refusal.models[entry.id] = None
         shown = str(problem.given)[:40]
         if problem.given is not None and shown not in refusal.given and len(refusal.given) < _GIVEN:
             refusal.given.append(shown)

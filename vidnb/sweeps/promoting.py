@@ -33,18 +33,22 @@ def best(sweep: Ranked, by: str | Score, keep: float | int) -> list[tuple[Cell, 
     Args:
         sweep: to rank.
         by: name of a column of numbers, or a function of the clip.
-        keep: a share below 1, or a number of clips.
+        keep: a share up to 1.0, or a whole number of clips.
 
     Raises:
         ConfigError: no clip has a value, or there is no such column.
     """
-    if isinstance(keep, bool) or not isinstance(keep, int | float) or not keep > 0:
-        raise ConfigError(f"keep={keep!r}: give a share such as 0.25, or how many clips")
+    is_share = isinstance(keep, float) and 0 < keep <= 1
+    is_count = isinstance(keep, int) and not isinstance(keep, bool) and keep > 0
+    if not (is_share or is_count):
+        raise ConfigError(f"keep={keep!r}: give a share such as 0.25, or how many clips, such as 4")
     found = list(scored(sweep, by))
+    if not found and callable(by):
+        raise ConfigError("by= gave no number for any clip of this sweep that is done")
     if not found:
         raise ConfigError(f"no clip of this sweep has a value for by={by!r}; rate or measure some first")
     found.sort(key=lambda one: (-one[3], one[0]))
-    count = math.ceil(keep * len(found)) if keep < 1 else min(int(keep), len(found))
+    count = math.ceil(keep * len(found)) if is_share else min(int(keep), len(found))
     return [(cell, job_id) for _, cell, job_id, _ in found[: max(1, count)]]
 
 
@@ -67,7 +71,11 @@ def _scores(history: History, by: str | Score) -> Iterator[tuple[Clip, float | N
     if callable(by):
         for clip in clips:
             value = by(clip)
-            yield clip, None if value is None else float(value)
+            try:
+                yield clip, None if value is None else float(value)
+            except (TypeError, ValueError):
+                job = clip.job.id[:8]
+                raise ConfigError(f"by= gave {value!r} for job {job}: a number is needed, or None") from None
         return
     frame = history.df
     columns.checked(frame, [by])

@@ -31,7 +31,7 @@ SPARE = 2
 """How many jobs are prepared beyond those that the service works on, so that a free place is used at once."""
 
 
-@dataclass
+@dataclass(repr=False)
 class RunProgress:
     """How a run of a sweep goes."""
 
@@ -55,6 +55,11 @@ class RunProgress:
     def counts(self) -> Counter[Group]:
         """Return how many jobs stand how."""
         return Counter(map(group_of, self.standings))
+
+    def __repr__(self) -> str:
+        counts = self.counts()
+        told = ", ".join(f"{counts[group]:,} {group}" for group in Group if counts[group])
+        return f"<RunProgress: {self.word}; {told or 'no jobs'}>"
 
 
 T = TypeVar("T")

@@ -31,8 +31,8 @@ from vidnb.display.page import (
     table,
     tag,
 )
-from vidnb.records import money
-from vidnb.sweeps.axes import counted, label
+from vidnb.records import JOBS_UNIT, money
+from vidnb.sweeps.axes import counted, label, unfilled
 from vidnb.sweeps.outlook import Group, Money, Outlook
 from vidnb.sweeps.plan import Plan, Unsupported
 from vidnb.sweeps.running import OnChange, RunProgress
@@ -54,6 +54,10 @@ class Sweep(Protocol):
     @property
     def outlook(self) -> Outlook:
         """How it stands."""
+
+    @property
+    def held_caps(self) -> dict[str, float]:
+        """The caps that hold for it, by unit."""
 
     @property
     def budget_words(self) -> str:
@@ -107,11 +111,17 @@ def cost_words(money_: Money, to_send: int) -> list[tuple[str, str]]:
     if money_.unknown:
         rows.append(("price unknown", many(money_.unknown, "job")))
     if money_.emulated or money_.emulated_unknown:
-        would = f"nothing: emulated; the services would take ≈ {money(money_.emulated)}" if money_.emulated else (
-            "nothing: emulated; no price is published, the emulator books one of its own"
-        )  # fmt: skip
-        rows.append((COST, would))
+        rows.append((COST, f"nothing: emulated; {'; '.join(_emulated_words(money_))}"))
     return rows or [(COST, "nothing to pay" if to_send == 0 else "nothing")]
+
+
+def _emulated_words(money_: Money) -> Iterator[str]:
+    """Yield what emulated jobs would cost, each currency by itself, and for how many nobody knows."""
+    if money_.emulated:
+        yield f"the services would take ≈ {money(money_.emulated)}"
+    if money_.emulated_unknown:
+        jobs = f" for {many(money_.emulated_unknown, 'job')}" if money_.emulated else ""
+        yield f"no price is published{jobs}, the emulator books one of its own"
 
 
 def lines(sweep: Sweep, *, of_command: bool = False) -> Iterator[str]:
@@ -127,7 +137,7 @@ def lines(sweep: Sweep, *, of_command: bool = False) -> Iterator[str]:
     yield from (f"  {words}" for words in notes(sweep))
     counted = [f"{outlook.counts[group]:,} {WORDS[group]}" for group in Group if outlook.counts.get(group)]
     refused = sum(refusal.count for refusal in plan.refused)
-    yield "  jobs   " + ", ".join([*counted, *([f"{refused:,} refused"] if refused else [])])
+    yield "  jobs   " + (", ".join([*counted, *([f"{refused:,} refused"] if refused else [])]) or "none")
     for name, words in cost_words(outlook.money, outlook.to_send):
         yield f"  money  {words if name == COST else f'{name} {words}'}"
     yield f"  time   {time_words(outlook)}"
@@ -147,14 +157,28 @@ def notes(sweep: Sweep) -> Iterator[str]:
     for model, names in plan.dropped.items():
         entry = catalog.load().get(model)
         yield f"{entry.title if entry else model} takes no {', no '.join(names)}: dropped there, so it compares nothing"
-    unknown = sweep.outlook.money.unknown
-    if unknown and "$" in sweep.budget_words and "job" not in sweep.budget_words:
-        yield (
-            f"Nobody knows the price of {many(unknown, 'job')} before they are sent, so a budget in money cannot "
-            "hold for them: add budget_jobs=..., or s.run(accept_unknown_price=True)"
-        )
+    yield from _beyond_caps(sweep)
+    for name in unfilled(plan.axes, plan.fixed):
+        yield f"{{{name}}} stands in the prompt as it is: the sweep has no values of that name"
     if plan.jobs and all(job.emulated for job in plan.jobs):
         yield "EMULATED: no service is asked, nothing is charged"
+
+
+def _beyond_caps(sweep: Sweep) -> Iterator[str]:
+    """Yield which jobs a cap in money cannot hold for, so that they are not sent, and what would allow them."""
+    held, rest = sweep.held_caps, sweep.outlook.money
+    if not held or JOBS_UNIT in held:
+        return
+    if rest.unknown:
+        yield (
+            f"Nobody knows the price of {many(rest.unknown, 'job')} before they are sent, so a budget in money cannot "
+            "hold for them: add budget_jobs=..., or s.run(accept_unknown_price=True)"
+        )
+    other = [unit for unit in {**rest.charged, **rest.emulated} if unit not in held]
+    for unit in other:
+        argument = "budget_usd=..." if unit == "USD" else f"budget_credits={{{unit.partition(':')[2]!r}: ...}}"
+        paid = "US dollars" if unit == "USD" else f"credits of {unit.partition(':')[2]}"
+        yield f"Jobs that are paid in {paid} are not sent, as no cap holds for them: add {argument} or budget_jobs=..."
 
 
 def time_words(outlook: Outlook) -> str:
@@ -176,7 +200,7 @@ def next_step(sweep: Sweep, *, of_command: bool = False) -> str:
     if plan.refused and sweep.unsupported != "skip":
         return 'Nothing is sent until the refused ones are put right; unsupported="skip" leaves them out'
     if not plan.jobs:
-        return "No cells: there is nothing to run"
+        return no_cells(plan)
     if outlook.to_send or outlook.counts.get(Group.UNFINISHED):
         run = "The same command without --plan" if of_command else "s.run()"
         return f"{run} sends it; nothing was sent yet" if len(plan.jobs) == outlook.to_send else f"{run} goes on"
@@ -186,6 +210,13 @@ def next_step(sweep: Sweep, *, of_command: bool = False) -> str:
         again = f"--retry {first.name}" if of_command else f"s.retry({first.name!r})"
         return f"{again} sends those of that cause again" if first.can_retry else f"{history} has all jobs"
     return f"All were made before: nothing to pay. {history} has them"
+
+
+def no_cells(plan: Plan) -> str:
+    """Return why there is nothing to run."""
+    if plan.refused:
+        return "No cells: all were refused"
+    return f"No cells: where= leaves none of {plan.left_out:,}" if plan.left_out else "No cells: nothing to run"
 
 
 def plan_html(sweep: Sweep) -> str:
@@ -220,7 +251,7 @@ def _refused(plan: Plan) -> Html | None:
         return None
     rows = [
         (
-            tag("b", f"{refusal.count:,}"), mono(refusal.model), mono(refusal.param),
+            tag("b", f"{refusal.count:,}"), mono(refusal.where), mono(refusal.param),
             shortened(", ".join(refusal.given), 60), shortened(refusal.why, 160), shortened(refusal.advice, 200),
         )
         for refusal in plan.refused[:REFUSALS_SHOWN]

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from vidnb import catalog, display, shown
-from vidnb.catalog import DEFAULT_MODEL
 from vidnb.client import addresses, loop, verbs
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.client.budget import Budget, caps, checked_name
@@ -52,7 +51,7 @@ class Interrupted(KeyboardInterrupt):
 def sweep(
     prompt: Any = None,
     *linked: Linked,
-    model: Any = DEFAULT_MODEL,
+    model: Any = None,
     seeds: int | Iterable[int] | None = None,
     takes: int | Iterable[int] | None = None,
     where: str | Condition | None = None,
@@ -70,7 +69,7 @@ def sweep(
     Args:
         prompt: one, or a list. `{name}` in it stands for a list of that name; `{{` is a brace.
         *linked: names that change together, from `vidnb.zipped` or `vidnb.sampled`.
-        model: id of a model, or a list of them.
+        model: id of a model, or a list of them; default Motion 2.0 of Leonardo, as in `generate`.
         seeds: how many seeds: the first of one published sequence, the same in every folder and sweep.
         takes: how many takes of each recipe, for models without a seed.
         where: which combinations to keep: a function of the cell (a dict of its values), or text such as
@@ -331,10 +330,11 @@ class Sweep:
 
     def _purse_caps(self) -> dict[str, float | None]:
         """Return the caps to write: those given, else the default where nothing else bounds the sweep."""
-        if self._caps or self._given["purse"] is not None:
+        if any(cap is not None for cap in self._caps.values()) or self._given["purse"] is not None:
             return self._caps
         mine = self.client.ledger.purse_caps(self.purse)
-        return {JOBS_UNIT: float(DEFAULT_CAP)} if not mine and not self.client.ledger.purse_caps("") else {}
+        default = {JOBS_UNIT: float(DEFAULT_CAP)} if not mine and not self.client.ledger.purse_caps("") else {}
+        return default | self._caps
 
     @property
     def held_caps(self) -> dict[str, float]:
@@ -360,7 +360,7 @@ class Sweep:
         if not words:
             return "the folder's own caps" if self.client.ledger.purse_caps("") else "none"
         count = len(self.plan.jobs)
-        default = not self._caps and held == {JOBS_UNIT: float(DEFAULT_CAP)}
+        default = JOBS_UNIT not in self._caps and held == {JOBS_UNIT: float(DEFAULT_CAP)}
         lift = " by default" if default else ""
         if default and count > DEFAULT_CAP:
             lift += f"; budget_jobs={count} or budget_usd=... lifts that"
@@ -444,7 +444,10 @@ class Sweep:
                 await asyncio.wait_for(last(), timeout_s)
 
         loop.run_sync(bounded())
-        return RunProgress(self._standings(), clock=self.client.clock)
+        progress = RunProgress(self._standings(), clock=self.client.clock)
+        if not progress.counts()[Group.UNFINISHED]:
+            progress.word = "paused" if self.rows.control(self.id) == PAUSE else "done"
+        return progress
 
     async def events(self, every_s: float = 0.25) -> AsyncIterator[Event]:
         """Yield what happens to its jobs, whoever runs it, until nothing of it is on its way.
@@ -580,7 +583,8 @@ class Sweep:
             by: what to rank by, the highest first: `rating`, a measure such as `motion`, which is then taken, any
                 column of `.df` with numbers, or a function of the clip. Clips without a value do not take part.
             keep: a share of those that have a value, as 0.25, or how many, as 4; at least one.
-            with_: values for the new sweep, as `{"resolution": "720p"}`; a list is an axis.
+            with_: values for the new sweep, as `{"resolution": "720p"}`; a list is an axis. `seeds` and `takes` as for
+                `vidnb.sweep` make each winner several times.
 
         Raises:
             ConfigError: no clip has a value, or there is no such column.
@@ -604,19 +608,21 @@ class Sweep:
             promoted: from which job each of the cells comes.
         """
         changed = dict(with_ or {})
-        axes = [axis for axis in self._axes if not set(axis.names) <= set(changed)]
+        repeats = {name: changed.pop(name) for name in ("seeds", "takes") if name in changed}
+        gone = {*changed, *(name.removesuffix("s") for name in repeats)}
+        axes = [axis for axis in self._axes if not set(axis.names) <= gone]
         places = {id(axis): n for n, axis in enumerate(self._axes)}
-        chosen = [(axis, [n for n, name in enumerate(axis.names) if name not in changed]) for axis in axes]
+        chosen = [(axis, [n for n, name in enumerate(axis.names) if name not in gone]) for axis in axes]
         names = tuple(axis.names[n] for axis, kept in chosen for n in kept)
         rows = [
             tuple(axis.rows[cell.at[places[id(axis)]]][n] for axis, kept in chosen for n in kept) for cell in cells
         ]
-        given = dict.fromkeys(("prompt", "seeds", "takes", "where")) | {
+        given = dict.fromkeys(("prompt", "seeds", "takes", "where")) | repeats | {
             "linked": (Linked(names, tuple(rows)),) if names else (), "model": None, "purse": self.purse,
             "unsupported": self.unsupported, "order": "given", "budget_usd": None, "budget_credits": None,
             "budget_jobs": None,
         }  # fmt: skip
-        values = {name: value for name, value in self._fixed.items() if name not in changed} | changed
+        values = {name: value for name, value in self._fixed.items() if name not in gone} | changed
         for name in ("prompt", "model"):
             given[name] = values.pop(name, None)
         return self._sharing(Sweep(given, values, self._client, promoted=promoted))
@@ -637,7 +643,7 @@ class Sweep:
         """Look for what every run needs: jobs, keys for their services, and caps in the purse."""
         plan = self.plan
         if not plan.jobs:
-            raise ConfigError(f"No cells: where= leaves none of {plan.left_out:,}" if plan.left_out else "No cells")
+            raise ConfigError(showing.no_cells(plan))
         for provider in {job.provider for job in plan.jobs}:
             self.client.prepare(provider)
         self.client.ledger.cap(self.purse, self._purse_caps())
@@ -756,7 +762,7 @@ def _given_caps(given: Mapping[str, Any]) -> dict[str, float | None]:
 
 
 def _refusal(plan: Plan) -> ParamsError:
-    problems = [Problem(f"{refusal.model} {refusal.param}", None, str(refusal)) for refusal in plan.refused]
+    problems = [Problem(refusal.cells, None, refusal.why, refusal.advice) for refusal in plan.refused]
     return ParamsError("sweep", problems)
 
 

@@ -248,8 +248,7 @@ class Board(Live, part="board"):
             yield {"kind": "ask_stop", "text": "Stop …"}
         elif (found.to_send or moving) and not (self._sweep.plan.refused and self._sweep.unsupported != "skip"):
             emulated = all(job.emulated for job in self._sweep.plan.jobs)
-            sums = found.money.exact | found.money.estimate
-            price = " + ".join(Cost(amount, unit).as_sum for unit, amount in sums.items()) or "price unknown"
+            price = " + ".join(_price(found.money)) or "nothing"
             text = f"Run {found.to_send:,}" if found.to_send else "Go on"
             if word == "budget":
                 yield {"kind": "caps", "text": "Change the budget"}
@@ -550,6 +549,14 @@ def _step(job: Job) -> str:
         return f"{step[1]}/{step[2]}"
     share = re.search(r"\((\d+%)\)", told)
     return share[1] if share else ""
+
+
+def _price(sums: outlook.Money) -> Iterator[str]:
+    """Yield what pressing Run costs, as it stands on the button."""
+    if any(sums.charged.values()):
+        yield f"{'≈ ' if sums.estimate else ''}{money(sums.charged)}"
+    if sums.unknown:
+        yield "price unknown" if not sums.charged else f"{many(sums.unknown, 'job')} of unknown price"
 
 
 def _rest(sums: outlook.Money) -> Iterator[str]:

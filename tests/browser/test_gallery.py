@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,19 @@ def gallery(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert page.title() == "x"
     page.close()
     assert problems == []
+
+
+def test_a_page_that_came_with_some_of_its_clips_says_how_many_are_missing(gallery: Page, tmp_path: Path) -> None:
+    said = gallery.locator("[data-vidnb-gone] + div")
+    expect(said).to_have_text("")
+    kept = sorted((tmp_path / "vidnb-data" / "files").glob("*/*.mp4"))
+    missing = [path for path in kept[1:] if path.parent != kept[0].parent]
+    for path in missing:
+        shutil.rmtree(path.parent, ignore_errors=True)
+    gallery.reload()
+    expect(said).to_have_text(
+        f"{len(missing)} of the 6 videos on this page cannot play: their files were not sent along with it."
+    )
 
 
 def test_it_plays_on_hover_one_at_a_time_and_shows_the_poster_again(gallery: Page) -> None:

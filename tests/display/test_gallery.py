@@ -16,6 +16,7 @@ import PIL.Image
 import pytest
 
 from vidnb.clip import Clip
+from vidnb.display.clips import clips_left_behind
 from vidnb.display.gallery import OPEN_TILES, gallery_html
 from vidnb.emulator.clips import Scene, render
 from vidnb.files import Files
@@ -195,11 +196,18 @@ def test_where_the_page_reaches_no_file_it_says_so(make: Make, monkeypatch: pyte
     assert "These are pictures: this page cannot reach the videos." in html
 
 
-def test_a_gallery_sent_without_its_folder_says_why_nothing_plays(make: Make, tmp_path: Path) -> None:
-    html = show([make(seed=1), make(seed=2)])
-    assert html.count("The videos do not play: their files were not sent along with this page.") == 1
-    (dot,) = re.findall(r'src="([^"]*\.gif)"', html)
-    assert (tmp_path / dot).is_file()
+def test_a_gallery_says_of_each_folder_how_many_of_its_clips_were_not_sent_along(make: Make, tmp_path: Path) -> None:
+    html = show([make(seed=1), make(seed=2)])  # both of one file
+    assert html.count('alt="Not sent along: 1 video in vidnb-data/files/') == 1
+    ways = [Path("a/1.mp4"), Path("b/2.mp4"), None, Path("b/3.mp4"), Path("b/3.mp4")]
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    html = clips_left_behind(tmp_path, ways) or ""
+    assert re.findall(r'alt="([^"]*)"', html) == [
+        "Not sent along: 1 video in a. ", "Not sent along: 2 videos in b. ",
+    ]  # fmt: skip
+    assert 'data-vidnb-gone="3"' in html
+    assert all((tmp_path / dot).is_file() for dot in re.findall(r'src="([^"]*\.gif)"', html))
 
 
 def test_a_gallery_plays_clips_that_lie_where_no_server_reaches(

@@ -261,7 +261,7 @@ async def test_a_person_can_end_a_job_that_goes_on_for_ever(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     "form",
-    ['"{}"', "<{}>", " {}\n", "{}&amp;x=1", "https:\n//{bare}", "//{bare}"],
+    ['"{}"', "<{}>", " {}\n", "{}&amp;x=1", "https:\n//{bare}", "//{bare}", "https:\\/\\/{bare}"],
     ids=["in quotes", "in brackets", "with a line end", "escaped for a page", "wrapped", "without its scheme"],
 )
 async def test_a_link_counts_however_it_is_written(tmp_path: Path, form: str) -> None:
@@ -463,6 +463,9 @@ IN_VAIN: dict[str, tuple[int, Any]] = {
     "upstream": (400, {"error": "upstream request timeout"}),
     "deadline": (400, {"message": "context deadline exceeded"}),
     "socket": (422, {"message": "connect ETIMEDOUT 10.0.0.1:443"}),
+    "the same request is in hand": (400, {"error": "Your request is already being processed"}),
+    "a duplicate": (422, {"message": "duplicate request"}),
+    "a gateway's page": (404, "<html><title>upstream request timeout</title></html>"),
     "with the job's id": (400, "its id"),
     "a conflict with the job's id": (409, "its id"),
 }
@@ -480,6 +483,8 @@ async def test_a_refusal_that_was_waited_for_in_vain_or_names_a_job_may_have_bee
     def answer(request: httpx.Request, work: Work | None) -> httpx.Response:
         assert work is not None
         made = json.loads(stranger.accepted(work).content)
+        if isinstance(told, str) and "<" in told:
+            return httpx.Response(status, text=told)
         return httpx.Response(status, json={**made, "error": "refused"} if told == "its id" else told)
 
     stranger.on_submit = answer
@@ -500,7 +505,7 @@ async def test_an_id_with_spaces_around_it_is_the_jobs_id(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("values", [LEONARDO, ONEMIN], ids=["leonardo", "1min"])
-@pytest.mark.parametrize("status", [408, 409, 425, 499, 500, 502, 520, 524])
+@pytest.mark.parametrize("status", [303, 408, 409, 425, 499, 500, 502, 520, 524, 599])
 async def test_what_a_gateway_says_after_the_work_was_accepted_is_not_taken_for_a_refusal(
     tmp_path: Path, status: int, values: dict[str, Any]
 ) -> None:

@@ -166,11 +166,11 @@ async def test_a_submit_is_repeated_only_where_nothing_can_have_been_received(
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("status", [500, 502, 503, 504, 520, 524])
-async def test_a_submit_that_was_answered_with_an_error_is_never_repeated(status: int) -> None:
-    transport = Scripted(lambda request: httpx.Response(status))
-    await live(transport).call(Call("POST", "/v2/generations", json={}), submit=True)
-    assert len(transport.requests) == 1
+async def test_a_submit_that_was_answered_with_an_error_is_never_repeated() -> None:
+    for status in range(200, 1000):  # 599 is what some proxies say of a connection that they lost
+        transport = Scripted(lambda request, status=status: httpx.Response(status))  # type: ignore[misc]
+        await live(transport).call(Call("POST", "/v2/generations", json={}), submit=True)
+        assert (status, len(transport.requests)) == (status, 1)
 
 
 def test_signatures_are_cut_from_text() -> None:

@@ -127,7 +127,7 @@ def _child(service: CountingService, home: Path, dice: random.Random) -> int:
         pid = os.fork()
     if pid:
         return pid
-    told = (home / "told").open("w", encoding="utf-8", errors="backslashreplace")
+    told = (home / "told").open("w", buffering=1, encoding="utf-8", errors="backslashreplace")
     try:
         for stream in ("stdout", "stderr"):
             setattr(sys, stream, io.TextIOWrapper(io.BytesIO(), dice.choice(ENCODINGS), write_through=True))

@@ -67,7 +67,7 @@ async def test_a_report_tells_question_money_grid_failures_and_recipes_and_escap
             assert part in html
         assert html.count("<video") == 1
         assert "../files/" in html
-        assert "The videos do not play: their files were not sent along with this page." in html
+        assert "Not sent along: 1 video in ../files/" in html
         embedded = sweep.report(tmp_path / "all.html", clips="embed").read_text(encoding="utf-8")
         assert "data:video/mp4;base64," in embedded
         assert "<video" not in sweep.report(tmp_path / "posters.html", clips="posters").read_text(encoding="utf-8")

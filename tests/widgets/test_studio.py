@@ -448,6 +448,23 @@ def test_a_clip_of_another_kernel_is_offered_here_too(make_client: MakeClient) -
     studio.close()
 
 
+def test_a_clip_that_another_kernel_puts_into_the_trash_is_shown_no_more_and_comes_back(
+    make_client: MakeClient,
+) -> None:
+    here, there = make_client(client_clock=ImpatientClock()), make_client()
+    clips = [there.generate("a koala", seed=seed) for seed in range(2)]
+    studio = Studio(client=here)
+    until(lambda: studio.recent.count == 2 and studio.clip is not None)
+    studio.recent.selected = tuple(clips)
+    there.history(seed=1).trash()  # the one in the player
+    until(lambda: studio.recent.count == 1 and studio.clip is not None and studio.clip.seed == 0)
+    assert [clip.seed for clip in (*studio.form.clips, *studio.recent.selected)] == [0, 0]
+    there.history(trashed=True).restore()
+    until(lambda: studio.recent.count == 2 and len(studio.form.clips) == 2)
+    assert [one["id"] for one in studio.recent._first] == [clip.job.id for clip in reversed(clips)]
+    studio.close()
+
+
 # -- choosing ----------------------------------------------------------------------------------------------------------
 
 

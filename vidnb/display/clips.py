@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import keyword
 import threading
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,7 +184,9 @@ def _picture(clip: Clip, way: Route, preload: str) -> Html | None:
     if way.kind in ("file", "embed"):
         flags = {"controls": True, "loop": True, "muted": True, "playsinline": True}
         video = tag("video", **flags, preload=preload, **box, poster=image, src=way.src, style=look)
-        return join([video, left_behind(way.src, way.dot)])
+        folder = unquote(way.src).rpartition("/")[0].removeprefix("./")
+        said = f"The video does not play: its file was not sent along with this page. It lies in {folder}."
+        return join([video, left_behind(way.dot, said)])
     return (
         tag("img", **box, alt=shortened(clip.prompt, 80) or labels.model_title(clip.model), src=image, style=look)
         if image
@@ -207,26 +210,17 @@ def dot_beside(page: Path, clip: Path) -> str:
     return relative_url(dot)
 
 
-def left_behind(clip: str, dot: str, *, many: bool = False) -> Html | None:
+def left_behind(dot: str, said: str) -> Html | None:
     """An invisible picture from the folder of a video; a page that was moved without that folder shows words instead.
 
     A page sent without its folder has no script and no server to say why nothing plays: the words of a picture that is
     not there are all that any browser shows by itself.
 
     Args:
-        clip: address of the video.
         dot: address of the dot; without one there is nothing to say.
-        many: whether the words are for all clips of the page.
+        said: the words.
     """
-    if not dot:
-        return None
-    folder = unquote(clip).rpartition("/")[0].removeprefix("./")
-    said = (
-        f"The videos do not play: their files were not sent along with this page. The first lies in {folder}."
-        if many
-        else f"The video does not play: its file was not sent along with this page. It lies in {folder}."
-    )
-    return tag("img", alt=said, src=dot, style=f"display:block;max-width:100%;{SMALL}")
+    return tag("img", alt=said, src=dot, style=f"display:block;max-width:100%;{SMALL}") if dot else None
 
 
 def clips_left_behind(page: Path, ways: Iterable[Path | None]) -> Html | None:
@@ -236,8 +230,15 @@ def clips_left_behind(page: Path, ways: Iterable[Path | None]) -> Html | None:
         page: the folder of the page.
         ways: from there to each clip; None where the page does not link to it.
     """
-    way = next(filter(None, ways), None)
-    return None if way is None else left_behind(relative_url(way), dot_beside(page, way), many=True)
+    counts = Counter(way.parent for way in dict.fromkeys(filter(None, ways)))
+    dots = [(folder.as_posix(), count, dot_beside(page, folder / "clip")) for folder, count in counts.items()]
+    # One after the other they are a paragraph of what is missing; `static/left_behind.js` makes one sentence of it.
+    looks = [
+        tag("img", src=dot, alt=f"Not sent along: {labels.many(count, 'video')} in {folder}. ", **{"data-n": count})
+        for folder, count, dot in dots
+        if dot
+    ]
+    return tag("div", *looks, style=SMALL, **{"data-vidnb-gone": counts.total()}) if looks else None
 
 
 def clip_view(clip: Clip) -> dict[str, Any]:

@@ -7,8 +7,6 @@ the notebook is not trusted, its script is gone and each tile is a plain video w
 from __future__ import annotations
 
 import contextlib
-import functools
-import re
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -34,6 +32,7 @@ from vidnb.display.page import (
     join,
     mono,
     origin,
+    script_of,
     shortened,
     tag,
 )
@@ -66,7 +65,6 @@ SIZES = frozenset({"resolution", "aspect_ratio", "size", "width_px", "height_px"
 QUIET = frozenset({"prompt", "public", "prompt_enhance"})
 WINNER = "winner"
 AT_ONCE, PATIENCE_S = 4, 3.0
-SCRIPT = Path(__file__).with_name("static") / "gallery.js"
 
 
 def gallery_html(items: Sequence[Clip | Job], count: int, *, hint: str = "") -> str:
@@ -100,7 +98,7 @@ def gallery_html(items: Sequence[Clip | Job], count: int, *, hint: str = "") -> 
     foot = [_others(others, whole), _left(len(shown), len(clips) if whole else count, whole), _reach(shown)]
     end = tag("div", *foot, style=f"border-top:{LINE};padding:8px 0 0") if any(foot) else None
     body = [head, clips_left_behind(notebook_folder(), map(_way, shown)), *parts, end]
-    script = tag("script", Html(_script())) if shown else None
+    script = tag("script", script_of("left_behind"), script_of("gallery")) if shown else None
     inner = tag("div", *body, **{"data-vidnb-gallery": True})
     return block(inner, script, style="max-width:1200px;margin:2px 0 10px;padding:0 4px")
 
@@ -280,11 +278,3 @@ def _reach(clips: Sequence[Clip]) -> Html | None:
         return None
     said = ["These are pictures: this page cannot reach the videos. ", mono("h[0]"), " plays one."]
     return tag("div", *said, style=f"{SMALL};{MUTED};margin:4px 0 0")
-
-
-@functools.cache
-def _script() -> str:
-    """The script as it goes into the page: comments, the types among them, are left out."""
-    text = re.sub(r"/\*\*.*?\*/ ?", "", SCRIPT.read_text(encoding="utf-8"), flags=re.DOTALL)
-    lines = [line.strip() for line in text.splitlines()]
-    return "\n".join(line for line in lines if line and not line.startswith("//"))

@@ -8,11 +8,13 @@ well on light and dark, in JupyterLab, VS Code, nbviewer and an exported file.
 from __future__ import annotations
 
 import base64
+import functools
 import html
 import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from pathlib import Path
 
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _VOID = frozenset({"br", "img"})
@@ -207,3 +209,12 @@ def seconds(value: float) -> str:
 def minute(at: datetime) -> str:
     """A time as people write it, with its zone: "2026-10-08 14:03 UTC"."""
     return at.strftime("%Y-%m-%d %H:%M UTC")
+
+
+@functools.cache
+def script_of(name: str) -> Html:
+    """A script of `static` as it goes into a page: comments, the types among them, are left out."""
+    text = (Path(__file__).with_name("static") / f"{name}.js").read_text(encoding="utf-8")
+    text = re.sub(r"/\*\*.*?\*/ ?", "", text, flags=re.DOTALL)
+    lines = [line.strip() for line in text.splitlines()]
+    return Html("\n".join(line for line in lines if line and not line.startswith("//")))

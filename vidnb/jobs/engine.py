@@ -234,9 +234,11 @@ class Engine:
         wire = lane.wire
         while True:
             job = await self._begun(job, wire.target.account)
-            confirm = functools.partial(self.leases.confirm, job)
+            confirm, page = functools.partial(self.leases.confirm, job), ""
             try:
-                status = wire.target.provider.submitted(await wire.call(call, submit=True, gate=confirm))
+                reply = await wire.call(call, submit=True, gate=confirm)
+                page = reply.text if reply.json is None else ""
+                status = wire.target.provider.submitted(reply)
             except NotSentError as error:
                 await self._record_unsent(job, str(error))
                 raise
@@ -262,7 +264,7 @@ class Engine:
                 # The service may have taken the job although its answer cannot be read.
                 return await self._ambiguous(job, str(error))
             except ProviderError as error:
-                lost = isinstance(error, RejectedError) and sounds_lost(str(error))
+                lost = isinstance(error, RejectedError) and sounds_lost(f"{error} {page}")
                 if lost or error.status_code in UNDECIDED:  # it is said of a request that was passed on, too
                     return await self._ambiguous(job, str(error))
                 return await self._written(job, functools.partial(self._recorder.fail, job, error))

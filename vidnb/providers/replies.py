@@ -34,7 +34,8 @@ connection was closed, the same request is on its way already. Such a submit may
 
 _LOST = re.compile(
     r"time[ds]?[ -]?out\b|timeout of \d|deadline exceeded|connection (was )?(reset|closed|aborted)|socket hang ?up"
-    r"|\be(conn|timed)[a-z]{3,7}\b|bad gateway|upstream (request|server|connect)",
+    r"|\be(conn|timed)[a-z]{3,7}\b|bad gateway|upstream (request|server|connect)"
+    r"|already (being|in) (process|progress)|(duplicate|same) request|request (is )?(still )?in progress|idempoten",
     re.IGNORECASE,
 )
 
@@ -121,6 +122,7 @@ def link_at(value: Any, *path: str | int) -> str | None:
     """The http(s) link at the path, or None: a relative one would be sent with the key."""
     # Services wrap links, put them into quotes, escape them for a page, and forget to escape file names.
     found = re.sub(r"[\t\r\n]", "", text_at(value, *path)).strip(" \"'<>").replace(" ", "%20").replace("&amp;", "&")
+    found = found.replace("\\/", "/")  # escaped twice for JSON
     found = f"https:{found}" if re.match(r"//[^/]", found) else found
     return found if found.lower().startswith(("https://", "http://")) and not re.search(r"\s", found) else None
 
@@ -222,7 +224,7 @@ def is_about(value: Any, remote_id: str, *path: str | int) -> bool:
 
 
 def sounds_lost(text: str) -> bool:
-    """Return whether an error says that the service gave up waiting for another server behind it.
+    """Return whether an error says that the service gave up waiting, or has the same request in hand already.
 
     Such a submit may have been taken, and charged, whatever its HTTP status.
     """

@@ -15,7 +15,7 @@ from vidnb.client.budget import Budget
 from vidnb.clip import Clip
 from vidnb.display.clips import clips_left_behind, poster_of
 from vidnb.display.host import relative_url
-from vidnb.display.page import Content, Html, data_uri, escape, join, mono, shortened, table, tag
+from vidnb.display.page import Content, Html, data_uri, escape, join, mono, script_of, shortened, table, tag
 from vidnb.errors import StoreError, VidnbError
 from vidnb.history.history import History
 from vidnb.history.statistics.effect import Effect
@@ -96,7 +96,8 @@ def _page(sweep: Reported, path: Path, clips: Clips, measures: Sequence[str]) ->
     title = shortened(showing.title(sweep.plan), 160)
     body = join([_head(sweep, title), *_sections(sweep, path, clips, measures)])
     head = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-    return f"{head}<style>{STYLE}</style></head><body>{body}<script>{SCRIPT}</script></body></html>"
+    scripts = script_of("left_behind") + SCRIPT
+    return f"{head}<style>{STYLE}</style></head><body>{body}<script>{scripts}</script></body></html>"
 
 
 def _head(sweep: Reported, title: str) -> Html:

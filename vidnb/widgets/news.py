@@ -1,4 +1,4 @@
-"""News of a data folder: clips made by other studios, cells and kernels, and new ratings, tags and notes."""
+"""News of a data folder: clips that other studios, cells and kernels made, annotated or put into the trash."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ NEWEST = 24
 """How many of the newest clips are checked for new ones and for changed ratings, tags and notes."""
 
 Heard = Callable[[Clip], Any]
+Moved = Callable[[frozenset[str]], Any]
 
 
 class FolderNews:
@@ -30,7 +31,9 @@ class FolderNews:
     def __init__(self, client: AsyncClient) -> None:
         self._client = weakref.ref(client)
         self._listeners: list[weakref.WeakMethod[Heard]] = []
+        self._trash_listeners: list[weakref.WeakMethod[Moved]] = []
         self._known: dict[str, tuple[Any, ...]] | None = None
+        self._trash: frozenset[str] | None = None
         self._is_looking = False
 
     def listen(self, heard: Heard) -> None:
@@ -40,9 +43,14 @@ class FolderNews:
             self._is_looking = True
             loop.spawn(self._look())
 
-    def leave(self, heard: Heard) -> None:
-        """Call this method no more."""
+    def listen_to_trash(self, moved: Moved) -> None:
+        """Call a method with the ids in the trash whenever these change, for as long as somebody listens to clips."""
+        self._trash_listeners.append(weakref.WeakMethod(moved))
+
+    def leave(self, heard: Heard, moved: Moved) -> None:
+        """Call these methods no more."""
         self._listeners = [one for one in self._listeners if one() not in (None, heard)]
+        self._trash_listeners = [one for one in self._trash_listeners if one() not in (None, moved)]
 
     async def _look(self) -> None:
         try:
@@ -58,7 +66,9 @@ class FolderNews:
                     return
                 try:
                     jobs = await asyncio.to_thread(client.jobs, state="done", limit=NEWEST)
+                    trash = await asyncio.to_thread(_trash_of, client)
                     await self._tell(client, jobs)
+                    self._tell_of_trash(trash)
                 except VidnbError:  # locked, or the folder is gone; whoever works with it says so
                     continue
                 finally:
@@ -79,6 +89,19 @@ class FolderNews:
                     heard = one()
                     if heard is not None:
                         heard(clip)
+
+    def _tell_of_trash(self, trash: frozenset[str]) -> None:
+        before, self._trash = self._trash, trash
+        if before in (None, trash):
+            return
+        for one in list(self._trash_listeners):
+            moved = one()
+            if moved is not None:
+                moved(trash)
+
+
+def _trash_of(client: AsyncClient) -> frozenset[str]:
+    return frozenset(client.history(trashed=True, state="done").ids)
 
 
 _NEWS: weakref.WeakKeyDictionary[AsyncClient, FolderNews] = weakref.WeakKeyDictionary()

@@ -80,6 +80,7 @@ class Recent(Live, part="recent", main="clip"):
         super().__init__(words=words)
         self.refresh()
         news_of(self._client).listen(self.add)
+        news_of(self._client).listen_to_trash(self._trash_changed)
 
     # -- the list ----------------------------------------------------------------------------------------------------
 
@@ -97,7 +98,7 @@ class Recent(Live, part="recent", main="clip"):
 
     def close(self) -> None:
         """Take the strip off every page, and look for new clips no more."""
-        news_of(self._client).leave(self.add)
+        news_of(self._client).leave(self.add, self._trash_changed)
         super().close()
 
     def on_compare(self, callback: Compare) -> None:
@@ -137,6 +138,12 @@ class Recent(Live, part="recent", main="clip"):
             self._ids = ids
             with self.hold_sync():
                 self.count, self._first, self._list = len(ids), first, self._list + 1
+
+    def _trash_changed(self, trash: frozenset[str]) -> None:
+        """Clips were put into the trash, or taken out of it, by somebody else or in another cell."""
+        if not self._filters.get("trashed"):
+            self.selected = tuple(clip for clip in self.selected if clip.job.id not in trash)
+        self.refresh()
 
     async def _add(self, clip: Clip) -> None:
         async with self._adding:  # one after the other, each with the newest row: no older one is the last word

@@ -127,6 +127,7 @@ class Studio(widgets.VBox):
         self.budget_usd, self.budget_credits = budget_usd, budget_credits
         self._form_changed()
         news_of(self._client).listen(self._heard)
+        news_of(self._client).listen_to_trash(self._trash_changed)
         self._spawn(self._begin())
 
     def __repr__(self) -> str:
@@ -153,13 +154,17 @@ class Studio(widgets.VBox):
         """Show what the data folder has: jobs that an earlier kernel left running, the newest clips, what was spent."""
         for job in reversed(await asyncio.to_thread(self._client.jobs, state=UNFINISHED, limit=None)):
             self._track(job)
-        done = await asyncio.to_thread(self._client.jobs, state="done", limit=CLIPS_SAVED)
-        self._older = tuple(self._client.clip(job) for job in done)
-        self._remember_clips()
+        await self._read_older()
         if self.clip is None and self._older and not len(self.jobs):
             self.clip = self._older[0]
         await asyncio.to_thread(self._caps.bring_up_to_date)
         await self._prices.sum_up()
+
+    async def _read_older(self) -> None:
+        """Offer the newest clips of the folder, whoever made them."""
+        done = await asyncio.to_thread(self._client.jobs, state="done", limit=CLIPS_SAVED)
+        self._older = tuple(self._client.clip(job) for job in done)
+        self._remember_clips()
 
     def _ipython_display_(self) -> None:
         self._cells.claim()
@@ -181,7 +186,7 @@ class Studio(widgets.VBox):
         if self.comm is None:
             return
         self._stage.close()
-        news_of(self._client).leave(self._heard)
+        news_of(self._client).leave(self._heard, self._trash_changed)
         boxes = (self.jobs, self.children[0].children[-1], *self.children)
         super().close()
         for part in (*boxes, self.picker, self.form, self.bar, self.player, self.recent):
@@ -487,6 +492,17 @@ class Studio(widgets.VBox):
         elif self.clip is not None and self.clip.job.id == clip.job.id:
             self.clip = clip
         self._remember_clips()
+
+    def _trash_changed(self, trash: frozenset[str]) -> None:
+        """Clips were put into the trash or taken out of it: those in it are offered no more, nor shown."""
+        with self._lock:
+            self.clips = tuple(clip for clip in self.clips if clip.job.id not in trash)
+        self._spawn(self._leave_trash(trash))
+
+    async def _leave_trash(self, trash: frozenset[str]) -> None:
+        await self._read_older()
+        if self.clip is not None and self.clip.job.id in trash and not self.player.engaged:
+            self.clip = next(iter((*self.clips, *self._older)), None)
 
     def _offer_frames(self, _: Any = None) -> None:
         """Let the player offer its frames only as what the form's model takes."""

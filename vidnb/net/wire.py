@@ -38,8 +38,8 @@ UNREADABLE = (httpx.HTTPError, ValueError, AssertionError)
 """What httpx and its decoders raise of a connection that failed or a body that is not what its headers say."""
 GATEWAY = [502, 503, 504]
 NO_STATUS = [0]
-"""A status that no answer can have: httpx-retries takes an empty list for its own, with 429 in it. A 429 of a POST is for the engine, which knows how
-long the service wants it to wait and counts the tries."""
+"""A status that no answer can have: httpx-retries takes an empty list for its own, with 429 in it. A 429 of a POST is
+for the engine, which knows how long the service wants it to wait and counts the tries."""
 READ = Retry(total=4, backoff_factor=0.4, max_backoff_wait=30.0, total_timeout=45.0, status_forcelist=GATEWAY)
 SUBMIT = Retry(
     total=3, backoff_factor=0.4, max_backoff_wait=30.0, allowed_methods=["POST"], status_forcelist=NO_STATUS,

@@ -262,7 +262,7 @@ async def test_a_person_can_end_a_job_that_goes_on_for_ever(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "form",
     ['"{}"', "<{}>", " {}\n", "{}&amp;x=1", "https:\n//{bare}", "//{bare}", "https:\\/\\/{bare}"],
-    ids=["in quotes", "in brackets", "with a line end", "escaped for a page", "wrapped", "without its scheme", "escaped twice"],
+    ids=["in quotes", "in brackets", "with a line end", "escaped for a page", "wrapped", "no scheme", "escaped twice"],
 )
 async def test_a_link_counts_however_it_is_written(tmp_path: Path, form: str) -> None:
     stranger = Stranger()

@@ -115,3 +115,13 @@ def test_an_entry_is_sure_by_its_tag_or_by_its_time_alone() -> None:
     assert is_sure(JOB, entry(created_at=early, tag=JOB.id), 0.0)
     assert is_sure(JOB, entry(created_at=None, tag=JOB.id), None)
     assert fits(JOB, entry(created_at=early, tag=JOB.id), 0.0)
+
+
+def test_without_a_seed_an_entry_is_sure_only_if_it_was_made_while_the_submit_was_on_its_way() -> None:
+    lost_at = BEGAN + timedelta(seconds=2)
+    for seconds, sure in ((0, True), (2 + SAME_CLOCK_S, True), (3 + SAME_CLOCK_S, False), (250, False)):
+        made = entry(created_at=BEGAN + timedelta(seconds=seconds))
+        assert is_sure(replace(JOB, params={"prompt": JOB.prompt}), made, 0.0, lost_at) is sure, seconds
+        assert is_sure(JOB, replace(made, seed=7), 0.0, lost_at), "the seed is proof enough"
+    late = entry(created_at=BEGAN + timedelta(seconds=90))
+    assert is_sure(replace(JOB, params={"prompt": JOB.prompt}), late, 88.0, lost_at), "the service's clock is ahead"

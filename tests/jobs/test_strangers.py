@@ -318,6 +318,25 @@ async def test_a_typed_id_counts_where_the_service_does_not_repeat_the_prompt(tm
         assert (await client.wait(job)).path.read_bytes() == film(stranger.paid[0].shade)
 
 
+async def test_an_id_in_capitals_is_the_one_that_another_job_has(tmp_path: Path) -> None:
+    stranger = Stranger()
+
+    def answer(request: httpx.Request, work: Work | None) -> httpx.Response | None:
+        asked = stranger.work(request.url.path.rsplit("/", 1)[-1].lower())
+        return httpx.Response(200, json=stranger.shown(asked, "v1")) if asked is not None else None
+
+    stranger.hidden_lists, stranger.on_poll = 99, answer
+    async with client_of(tmp_path, stranger) as client:
+        await client.generate("a koala", **LEONARDO)
+        stranger.on_submit = lost
+        with pytest.raises(JobAmbiguousError) as caught:
+            await client.generate("a koala", take=1, **LEONARDO)
+        first, second = (work.id.upper() for work in stranger.paid)
+        with pytest.raises(JobError, match=r"another job (has|at)"):
+            await client.settle(caught.value.job, remote_id=first)
+        assert (await client.settle(caught.value.job, remote_id=second)).remote_id == second.lower()
+
+
 async def test_an_entry_without_our_seed_is_not_believed_to_be_ours(tmp_path: Path) -> None:
     stranger = Stranger()
     stranger.other("a koala", ago_s=-1, seed=None)

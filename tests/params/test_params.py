@@ -259,7 +259,14 @@ def test_a_number_that_no_float_can_hold_is_refused_like_any_other(number: float
         params.validate(catalog.find("leonardo/motion_2.0"), {"prompt": "x", "seed": number})
 
 
-@pytest.mark.parametrize("prompt", ["\u3164", "\u2800 \u2800", "\ufe0f", "\u0301\u0308", "\u1160", " \u200b\n"])
+@pytest.mark.parametrize(
+    "prompt",
+    ["\u3164", "\u2800 \u2800", "\ufe0f", "\u0301\u0308", "\u1160", " \u200b\n", "\u034f", "\u17b4\U000e0101"],
+)
 def test_a_prompt_without_ink_is_none(prompt: str) -> None:
     assert "needs it" in problems("leonardo/motion_2.0", prompt=prompt)["prompt"]
     assert checked("leonardo/motion_2.0", prompt=f"{prompt}é").params["prompt"] == f"{prompt}é"
+
+
+def test_a_zero_byte_is_refused_before_it_is_paid_for() -> None:
+    assert "it holds a zero byte" in problems("leonardo/motion_2.0", prompt="a \0 koala")["prompt"]

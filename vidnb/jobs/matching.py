@@ -58,17 +58,28 @@ def fits(job: Job, remote: RemoteJob, clock_ahead_s: float | None) -> bool:
     return bool(remote.tag) or (same_words and _in_time(job, remote.created_at, clock_ahead_s))
 
 
-def is_sure(job: Job, remote: RemoteJob, clock_ahead_s: float | None) -> bool:
+def is_sure(job: Job, remote: RemoteJob, clock_ahead_s: float | None, lost_at: datetime | None = None) -> bool:
     """Return whether the entry's time, and its seed where we sent one, prove that our own submit made it.
 
     Somebody else's clip of the same words at the same minute differs in its seed. An entry that leaves it out may be
-    theirs, so a person is asked: a question costs less than the wrong clip.
+    theirs, so a person is asked: a question costs less than the wrong clip. Where the model takes no seed, the entry
+    must have been made while our submit was on its way, and not in the minutes after it.
+
+    Args:
+        job: whose submit got no reply.
+        remote: an entry that fits.
+        clock_ahead_s: how far the service's clock is ahead of ours; None where that is not known.
+        lost_at: when the submit was given up; None where that is not known.
     """
     if remote.tag:
         return True
-    if remote.created_at is None or (remote.seed is None and job.params.get("seed") is not None):
+    seeded = job.params.get("seed") is not None
+    if remote.created_at is None or (remote.seed is None and seeded):
         return False
-    return _in_time(job, remote.created_at, 0.0 if clock_ahead_s is None else clock_ahead_s)
+    ahead_s = 0.0 if clock_ahead_s is None else clock_ahead_s
+    latest = timedelta(seconds=ahead_s + SAME_CLOCK_S)
+    late = not seeded and lost_at is not None and remote.created_at > lost_at + latest
+    return not late and _in_time(job, remote.created_at, ahead_s)
 
 
 def _in_time(job: Job, created_at: datetime | None, clock_ahead_s: float | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -16,6 +17,7 @@ from vidnb.records import Call, Job, RemoteJob, Reply, State
 
 LOOKBACK = 100
 """So many of the newest entries of the list are looked through."""
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 LOOK_AGAIN_S = (3.0, 7.0)
 """Waits between two readings of the list. A new job may be listed late, and an early entry may be somebody else's: so a
 job is attached only to an entry that was the single match in two readings in a row."""
@@ -94,7 +96,9 @@ class Reconciler:
         why = unlike(job, remote) if remote is not None else ""
         if why:
             raise JobError(f"{plain!r} is another job at {provider.title}: {why}; nothing was changed", job)
-        return plain
+        # Many services take an id in capitals for the same one, and here the same one may be another job's already.
+        written = remote.remote_id if remote is not None else plain.lower() if _UUID.fullmatch(plain) else plain
+        return written if written.lower() == plain.lower() else plain
 
     async def _fitting(self, job: Job, lane: Lane) -> tuple[Sequence[RemoteJob] | None, bool]:
         """Return what the list has that can be this job, and whether each entry surely is one of ours.
@@ -128,7 +132,8 @@ class Reconciler:
         alike = [other for other in others if other.recipe_hash == job.recipe_hash and _is_lost(other)]
         if len(fitting) > 1 + len(alike):
             return None, False
-        return fitting, all(is_sure(job, remote, ahead_s) for remote in fitting)
+        lost_at = await self._recorder.lost_at(job)
+        return fitting, all(is_sure(job, remote, ahead_s, lost_at) for remote in fitting)
 
     async def _newest(self, job: Job) -> Job:
         store = self._recorder.store

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from vidnb.errors import AuthError, CreditError, RateLimitError, UnavailableError
@@ -82,6 +83,16 @@ class Recorder:
         """Return the remote id that a callback named for the job before the reply to its submit came, if any did."""
         notes = [event.note for event in await self.store.aside(self.store.events, job.id)]
         return next((note.removeprefix(CALLED) for note in reversed(notes) if note.startswith(CALLED)), None)
+
+    async def lost_at(self, job: Job) -> datetime | None:
+        """Return when the job's newest submit was given up, as no reply came; None where that was not written."""
+        lost_at = None
+        for event in await self.store.aside(self.store.events, job.id):
+            if event.state is State.SUBMITTING:
+                lost_at = None
+            elif event.state is State.AMBIGUOUS:
+                lost_at = lost_at or event.at
+        return lost_at
 
     async def detach(self, job: Job, why: str) -> Job:
         """Detach an entry of the list that turned out to be another job; return the row, ambiguous again."""

@@ -16,8 +16,8 @@ from vidnb import catalog
 from vidnb.catalog import MEDIA_KINDS, Model, Param
 from vidnb.errors import Problem
 
-FILLERS = "\u115f\u1160\u2800\u3164\uffa0" + "".join(map(chr, range(0xFE00, 0xFE10)))
-"""Letters of no ink, which Unicode counts as letters: of Hangul and Braille, and what chooses between forms of one."""
+FILLERS = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters of no ink, which Unicode counts as letters: of Hangul and Braille."""
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 SEVERAL = ("choices", "elements")
 """Kinds of params that take a list."""
@@ -91,7 +91,8 @@ def is_given(value: Any) -> bool:
 
 def _is_seen(letter: str) -> bool:
     """False for spaces, for marks that change another letter, and for letters that only fill a place."""
-    return letter.isprintable() and not letter.isspace() and letter not in FILLERS and not unicodedata.combining(letter)
+    is_mark = unicodedata.category(letter) in ("Mn", "Me")
+    return letter.isprintable() and not letter.isspace() and letter not in FILLERS and not is_mark
 
 
 def plain(value: Any) -> Any:
@@ -100,7 +101,11 @@ def plain(value: Any) -> Any:
 
 
 def _text(value: Any) -> Any:
-    """The text with its emoji whole: JavaScript and JSON write one as two halves, of which one may get lost."""
+    """The text with its emoji whole: JavaScript and JSON write one as two halves, of which one may get lost.
+
+    Raises:
+        ValueError: half an emoji is lost, or there is a zero byte, which databases here and there refuse or cut at.
+    """
     if not isinstance(value, str):
         return value
     try:
@@ -110,6 +115,8 @@ def _text(value: Any) -> Any:
             return value.encode("utf-16", "surrogatepass").decode("utf-16")
         except UnicodeDecodeError:
             raise ValueError("half a letter") from None
+    if "\0" in value:
+        raise ValueError("a zero byte")
     return value
 
 
@@ -209,6 +216,8 @@ def _refused(param: Param, value: Any, error: ValidationError) -> Problem:
         advice = f"This has {len(value)} characters"
         if any("\ud800" <= letter <= "\udfff" for letter in value):
             return Problem(param.name, value, "it holds half of an emoji", "Type or paste that emoji again")
+        if "\0" in value:
+            return Problem(param.name, value, "it holds a zero byte", "Take it out: no service can store one")
     elif param.choices:
         known = [str(choice) for choice in param.choices]
         close = [_lines(value)] if _lines(value) in known else difflib.get_close_matches(str(value), known, n=1)

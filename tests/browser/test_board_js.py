@@ -19,7 +19,7 @@ Open = Callable[..., WidgetPage]
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
 CAUSE = {"name": "service", "count": 144, "words": "The service was busy and gave up (504).",
-         "where": "144 cells. Not charged.", "retry": True}  # fmt: skip
+         "where": "144 cells. Not charged.", "retry": True, "price": "$7.20"}  # fmt: skip
 
 
 def traits(rows: int, cols: int, block: int, groups: int, **changes: Any) -> dict[str, Any]:
@@ -159,9 +159,13 @@ def test_what_moves_the_work_is_asked_of_the_kernel(widget_page: Open) -> None:
     expect(shown.root.get_by_text("Stop? 6 are on their way")).to_be_visible()
     assert shown.sent("stop") == []
     shown.root.get_by_role("button", name="Stop", exact=True).click()
-    shown.root.get_by_role("button", name="Retry 144").click()
+    shown.root.get_by_role("button", name="Retry 144 $7.20").click()
     assert [len(shown.sent(kind)) for kind in ("pause", "stop")] == [1, 1]
     assert shown.sent("retry") == [{"kind": "retry", "cause": "service"}]
+    deaf = shown.root.get_by_text("hears no click until that has ended. Interrupt it to send no more")
+    expect(deaf).to_be_visible()
+    shown.set(_now=traits(4, 16, 8, 2, word="stopped")["_now"])
+    expect(deaf).to_be_hidden()
 
 
 def test_cells_are_marked_by_key_and_mouse_and_compared(widget_page: Open) -> None:

@@ -51,6 +51,14 @@ async def test_the_page_is_told_of_each_cell_as_it_changes(tmp_path: Path, monke
         assert said[-1] == ("all", {}, (bytes([WAITING, WAITING, SAME]), bytes(3)))
         assert board._now["steps"] == [{"kind": "run", "text": "Run 2", "price": "free"}]
         await sweep.run_async(on_change=board.update)
+        async with asyncio.timeout(30):
+            while board._later is not None:  # noqa: ASYNC110  # there is nothing to be told by
+                await asyncio.sleep(0.02)
+        unasked = [(cell, picture[:4]) for kind, content, pictures in said if kind == "posters"
+                   for cell, picture in zip(content["cells"], pictures, strict=True)]  # fmt: skip
+        assert sorted(unasked) == [(0, b"RIFF"), (1, b"RIFF")]  # as a busy kernel hears no question
+        board.heard_pause({}, [])  # which it heard when all was over
+        assert sweep.rows.control(sweep.id) == "go"
         board.finish()
         board.heard_ready({}, [])
         assert said[-1] == ("all", {}, (bytes([DONE, DONE, SAME]), bytes(3)))
@@ -177,7 +185,7 @@ def test_run_and_retry_are_pressed_in_the_board(tmp_path: Path) -> None:
         assert board._run is not None
         board._run.result(60)
         (cause,) = board._now["causes"]
-        assert (cause["count"], cause["retry"]) == (1, True)
+        assert (cause["count"], cause["retry"], cause["price"]) == (1, True, "free")
         board.heard_retry({"cause": cause["name"]}, [])
         board._run.result(60)
         assert (board._now["causes"], board.problem) == ([], "")

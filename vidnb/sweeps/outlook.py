@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -183,19 +183,30 @@ def outlook_of(plan: Plan, store: Store, standings: Sequence[Standing | None], a
         at_once: jobs of one account to have at the service at once; None for what the provider publishes.
     """
     counts = Counter(map(group_of, standings))
-    kinds: dict[tuple[Any, ...], list[int]] = {}
-    for place, standing in enumerate(standings):
-        job = plan.jobs[place]
-        if group_of(standing) in TO_SEND:
-            kinds.setdefault(_kind(job), []).append(place)
+    to_send = [place for place, standing in enumerate(standings) if group_of(standing) in TO_SEND]
     money = Money()
     loads: dict[str, list[tuple[int, Expectation | None, Planned]]] = {}
-    for places in kinds.values():
-        first = plan.jobs[places[0]]
-        row = first.row(None, store.clock.utc())
-        money.add(first, _quote(store, row), len(places))
-        loads.setdefault(first.base_url, []).append((len(places), quotes.expectation(store, row), first))
+    for first, row, count in _alike(plan, store, to_send):
+        money.add(first, _quote(store, row), count)
+        loads.setdefault(first.base_url, []).append((count, quotes.expectation(store, row), first))
     return Outlook(tuple(standings), counts, money, _span(loads, at_once), tuple(causes(plan, standings)))
+
+
+def money_of(plan: Plan, store: Store, places: Iterable[int]) -> Money:
+    """Return what it costs to send some jobs of a plan."""
+    money = Money()
+    for first, row, count in _alike(plan, store, places):
+        money.add(first, _quote(store, row), count)
+    return money
+
+
+def _alike(plan: Plan, store: Store, places: Iterable[int]) -> Iterator[tuple[Planned, Job, int]]:
+    """Yield one of all jobs that cost and take the same, with its row, and how many those are."""
+    kinds: dict[tuple[Any, ...], list[Planned]] = {}
+    for job in map(plan.jobs.__getitem__, places):
+        kinds.setdefault(_kind(job), []).append(job)
+    for jobs in kinds.values():
+        yield jobs[0], jobs[0].row(None, store.clock.utc()), len(jobs)
 
 
 def _quote(store: Store, row: Job) -> Quote:

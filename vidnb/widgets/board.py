@@ -61,6 +61,8 @@ STATE_OF: Mapping[Group, int] = {
     Group.NEW: WAITING, Group.UNFINISHED: RUNNING, Group.DONE: DONE, Group.OURS: FAILED, Group.THEIRS: FAILED,
     Group.UNCLEAR: UNCLEAR, Group.CANCELLED: NOT,
 }  # fmt: skip
+RUNS = frozenset({"running", "pausing", "paused", "offline"})
+"""Words of a run that is not at its end."""
 POSTERS_AT_ONCE, PREVIEWS_AT_ONCE = 24, 4
 SAVED_CELLS, SAVED_POSTERS, SAVED_BYTES = 600, 64, 200_000
 
@@ -92,6 +94,8 @@ class Board(Live, part="board"):
         self._number_of = {job.key: number for number, job in enumerate(plan.jobs)}
         self._cell_at = {place: number for number, place in self._grid.places.items()}
         self._lock, self._summing, self._looking = threading.RLock(), threading.RLock(), asyncio.Lock()
+        self._shown: set[int] = set()
+        """Cells whose posters were sent without a question since a page last asked for all cells."""
         self._progress = RunProgress(sweep._standings(), word="plan", clock=sweep.client.clock)
         self._fresh: set[int] = set()
         self._told_at = self._summed_at = float("-inf")
@@ -140,6 +144,7 @@ class Board(Live, part="board"):
                 fresh, self._fresh = sorted(self._fresh), set()
                 self._told_at = clock.monotonic()
             self._say_cells(fresh)
+            await self._show_done(fresh)
             is_due = clock.monotonic() - self._summed_at > SUM_S or self._now.get("word") != self._progress.word
             self._owes_sums = not is_due and (self._owes_sums or bool(fresh))
             if is_due:
@@ -164,6 +169,17 @@ class Board(Live, part="board"):
         if cells:
             pairs = bytes(part for job in jobs if job in self._first for part in self._pair(job))
             self.say("cells", {}, [struct.pack(f"<{len(cells)}I", *cells), pairs])
+
+    async def _show_done(self, jobs: list[int]) -> None:
+        """Send the posters of clips that were just done: while a cell runs, the kernel hears no page ask for them."""
+        if len(self._sweep.plan.cells) > SAVED_CELLS:
+            return  # those begin as pixels
+        done = [job for job in jobs if job in self._first and self._pair(job)[0] == DONE]
+        cells = [self._grid.places[self._first[job]] for job in done]
+        for start in range(0, len(cells), POSTERS_AT_ONCE):
+            some = cells[start : start + POSTERS_AT_ONCE]
+            await self._say_posters(some)
+            self._shown.update(some)
 
     def _pair(self, job: int) -> tuple[int, int]:
         """Return state and rating of a job's cell."""
@@ -247,27 +263,29 @@ class Board(Live, part="board"):
             yield {"kind": "go_on", "text": "Go on"}
             yield {"kind": "ask_stop", "text": "Stop …"}
         elif (found.to_send or moving) and not (self._sweep.plan.refused and self._sweep.unsupported != "skip"):
-            emulated = all(job.emulated for job in self._sweep.plan.jobs)
-            price = " + ".join(_price(found.money)) or "nothing"
             text = f"Run {found.to_send:,}" if found.to_send else "Go on"
             if word == "budget":
                 yield {"kind": "caps", "text": "Change the budget"}
-            yield {"kind": "run", "text": text, "price": "free" if emulated else price}
+            yield {"kind": "run", "text": text, "price": _price(found.money)}
 
     def _causes(self, found: outlook.Outlook) -> Iterator[dict[str, Any]]:
+        sweep = self._sweep
         for cause in found.causes[:8]:
+            again = outlook.money_of(sweep.plan, sweep.client.store, cause.jobs)
             words = {cell_words(self._sweep.plan, self._first[job]) for job in cause.jobs[:40] if job in self._first}
             where = min(words) if len(words) == 1 else f"{len(cause.jobs):,} cells"
             charged = cause.charged[:1].upper() + cause.charged[1:]
             yield {
                 "name": cause.name, "count": len(cause.jobs), "words": shortened(cause.words, 240),
                 "where": f"{where}. {charged}.", "retry": cause.can_retry,
+                "price": _price(again),
             }  # fmt: skip
 
     # -- what the page asks for --------------------------------------------------------------------------------------
 
     def heard_ready(self, _: Mapping[str, Any], __: list[bytes]) -> None:
         """A page shows the board: it needs all cells."""
+        self._shown.clear()  # it has no posters either
         self.say("all", {}, self._all())
 
     def heard_facts(self, content: Mapping[str, Any], _: list[bytes]) -> None:
@@ -276,7 +294,8 @@ class Board(Live, part="board"):
 
     def heard_posters(self, content: Mapping[str, Any], _: list[bytes]) -> None:
         """The page asks for the posters of some cells."""
-        self._spawn(self._say_posters([int(cell) for cell in content["cells"]][:POSTERS_AT_ONCE]))
+        cells = [cell for cell in map(int, content["cells"]) if cell not in self._shown]
+        self._spawn(self._say_posters(cells[:POSTERS_AT_ONCE]))
 
     def heard_previews(self, content: Mapping[str, Any], _: list[bytes]) -> None:
         """The page asks for preview pictures of some running cells."""
@@ -291,16 +310,19 @@ class Board(Live, part="board"):
         self._spawn(self._rate(int(content["cell"]), int(content["rating"])))
 
     def heard_pause(self, _: Mapping[str, Any], __: list[bytes]) -> None:
-        """Pause was pressed."""
-        self._sweep.pause()
+        """Pause was pressed; a busy kernel hears it late, when there is nothing to pause any more."""
+        if self._progress.word in RUNS:
+            self._sweep.pause()
 
     def heard_go_on(self, _: Mapping[str, Any], __: list[bytes]) -> None:
         """Go on was pressed."""
-        self._sweep.go_on()
+        if self._progress.word in RUNS:
+            self._sweep.go_on()
 
     def heard_stop(self, _: Mapping[str, Any], __: list[bytes]) -> None:
         """Stop was pressed, and confirmed."""
-        self._sweep.stop()
+        if self._progress.word in RUNS:
+            self._sweep.stop()
 
     def heard_run(self, _: Mapping[str, Any], __: list[bytes]) -> None:
         """Run was pressed."""
@@ -389,7 +411,7 @@ class Board(Live, part="board"):
         Args:
             accept_unknown_price: send jobs although no cap in money can be held against their price.
         """
-        if self._progress.word in ("running", "pausing", "paused", "offline"):
+        if self._progress.word in RUNS:
             return
         with self._lock:
             if self._run is None or self._run.done():
@@ -551,12 +573,12 @@ def _step(job: Job) -> str:
     return share[1] if share else ""
 
 
-def _price(sums: outlook.Money) -> Iterator[str]:
-    """Yield what pressing Run costs, as it stands on the button."""
-    if any(sums.charged.values()):
-        yield f"{'≈ ' if sums.estimate else ''}{money(sums.charged)}"
+def _price(sums: outlook.Money) -> str:
+    """Return what sending jobs costs, as it stands on a button."""
+    charged = f"{'≈ ' if sums.estimate else ''}{money(sums.charged)}" if any(sums.charged.values()) else ""
     if sums.unknown:
-        yield "price unknown" if not sums.charged else f"{many(sums.unknown, 'job')} of unknown price"
+        return f"{charged} + {many(sums.unknown, 'job')} of unknown price" if charged else "price unknown"
+    return charged or "free"
 
 
 def _rest(sums: outlook.Money) -> Iterator[str]:

@@ -25,6 +25,8 @@ const PREVIEWS_MS = 1000,
 const HOVER_MS = 150;
 const PATIENCE_MS = 1500;
 const BUSY = "The kernel is busy with a cell; this comes when that has ended.";
+const DEAF = `The kernel is busy with a cell and hears no click until that has ended. Interrupt it to send no more: what
+was sent is kept, and running the cell again goes on. After s.run(wait=False) these buttons work at once.`;
 const KEYS = [
   ["Arrows", "choose a cell"],
   ["Enter", "see it large"],
@@ -164,6 +166,7 @@ function render({ model, el }) {
       cells.map(async (cell, n) => {
         const bytes = bytesOf(buffers[n]);
         if (!bytes.length) return;
+        wanted.add(cell); // it may come unasked
         try {
           posters.set(cell, await createImageBitmap(new Blob([bytes], { type: "image/webp" })));
         } catch {
@@ -225,7 +228,7 @@ function render({ model, el }) {
 
   function drawNow() {
     const told = model.get("_now");
-    if (told.word === "done" && root.dataset.state !== "done") tell(""); // "It goes on." is true no more
+    if (told.word !== root.dataset.state) tell(""); // "It goes on." is true no more, a click was heard
     root.dataset.state = told.word ?? "plan";
     word.textContent = told.heading ?? "";
     now.dataset.moving = String(told.word === "running");
@@ -335,9 +338,9 @@ function render({ model, el }) {
   }
 
   /** Say so where the kernel takes its time: while a cell runs, most kernels hear nothing. */
-  function beginWaiting() {
+  function beginWaiting(words = BUSY) {
     tell("");
-    patience = setTimeout(() => tell(BUSY), PATIENCE_MS);
+    patience = setTimeout(() => tell(words), PATIENCE_MS);
   }
 
   function showComparison(isOpen) {
@@ -371,7 +374,7 @@ function render({ model, el }) {
     else if (kind === "caps") budget.ask();
     else {
       asking = "";
-      if (kind) send(model, kind);
+      if (kind && send(model, kind)) beginWaiting(DEAF);
     }
     drawNow();
   }
@@ -390,6 +393,7 @@ function render({ model, el }) {
               "button",
               { type: "button", class: "vidnb-small", onclick: () => send(model, "retry", { cause: cause.name }) },
               `Retry ${cause.count.toLocaleString("en")}`,
+              h("span", { class: "vidnb-price" }, ` ${cause.price}`),
             ),
         ),
       ),
@@ -453,11 +457,19 @@ function render({ model, el }) {
   function measure() {
     const width = box.clientWidth || 800;
     if (!isSizeChosen) setSize(firstSize(grid, plan.cells, width));
-    by = measured(grid, size, width);
+    by = measured(grid, size, width, 27 + nameWide(0) + nameWide(1));
     spacer.style.width = `${by.total.width}px`;
     spacer.style.height = `${by.total.height}px`;
     box.style.height = `${Math.min(TALLEST, by.total.height + 14)}px`;
     redraw();
+  }
+
+  /** How wide the first parts of all names of rows are, or what follows them. */
+  function nameWide(part_) {
+    const pen = canvas.getContext("2d");
+    pen.font = `${part_ ? 400 : 600} 12px ${colours().font}`;
+    const texts = new Set(plan.rows.map((names) => (part_ ? names.slice(1).join(" · ") : (names[0] ?? ""))));
+    return [...texts].reduce((widest, text) => Math.max(widest, pen.measureText(text).width), 0);
   }
 
   function redraw() {
@@ -645,6 +657,7 @@ function render({ model, el }) {
   }
 
   function drawHeads(pen, paint, first, last, left, top, wide) {
+    const firstWide = by.above ? 0 : nameWide(0);
     pen.fillStyle = paint.ink;
     pen.textBaseline = "middle";
     let before = null,
@@ -656,12 +669,14 @@ function render({ model, el }) {
       if (y - free < 13) continue; // the next name that has room
       const again = before !== null && names[0] === before[0] && names.length > 1;
       pen.font = `${again ? 400 : 600} 12px ${paint.font}`;
-      if (by.heads > 100) {
-        if (!again) pen.fillText(cut(pen, names[0] ?? "", names.length > 1 ? by.heads / 2 - 12 : by.heads - 16), 5, y);
+      if (by.above) pen.fillText(cut(pen, names.join(" · "), wide - 4), 1, y - by.high / 2 - by.above / 2 + 1);
+      else if (by.heads > 100) {
+        const half = Math.min(firstWide, by.heads / 2 - 12);
+        if (!again) pen.fillText(cut(pen, names[0] ?? "", names.length > 1 ? half : by.heads - 16), 5, y);
         pen.font = `400 12px ${paint.font}`;
         pen.globalAlpha = 0.75;
         const rest = names.slice(1).join(" · ");
-        const text = cut(pen, rest, by.heads / 2 - 6);
+        const text = cut(pen, rest, by.heads - half - 25);
         pen.fillText(text, by.heads - 10 - pen.measureText(text).width, y);
         pen.globalAlpha = 1;
       } else pen.fillText(cut(pen, names.join(" · "), by.heads - 12), 5, y);
@@ -733,7 +748,7 @@ function render({ model, el }) {
   function bringIntoView(cell) {
     const y = topOf(grid, by, Math.floor(cell / grid.cols)),
       x = leftOf(grid, by, cell % grid.cols);
-    if (y - HEAD_HIGH < box.scrollTop) box.scrollTop = y - HEAD_HIGH;
+    if (y - HEAD_HIGH - by.above < box.scrollTop) box.scrollTop = y - HEAD_HIGH - by.above;
     else if (y + by.step > box.scrollTop + box.clientHeight) box.scrollTop = y + by.step - box.clientHeight;
     if (x - by.heads < box.scrollLeft) box.scrollLeft = x - by.heads;
     else if (x + by.wide > box.scrollLeft + box.clientWidth) box.scrollLeft = x + by.wide - box.clientWidth + 8;

@@ -6,6 +6,8 @@ const WISHES = { large: { wide: 150, gap: 6 }, small: { wide: 44, gap: 3 }, pixe
 const LEAST = { large: 112, small: 14, pixels: 1 };
 const GROUP_GAP = { large: 10, small: 7, pixels: 3 };
 const BLOCK_GAP = 12;
+const NARROW = 480;
+const NAME_HIGH = 18;
 const SHAPE = 9 / 16;
 
 /** The size of a board until a person chooses one: large where all columns of few cells are seen at once. */
@@ -18,19 +20,24 @@ export function firstSize(grid, cells, width) {
  * @param {{rows: number, cols: number, block: number, groups: number}} grid `block` columns belong together, `groups`
  *   rows, too
  * @param {string} size one of SIZES
- * @param {number} width of the place, heads included */
-export function measured(grid, size, width) {
-  const heads = width < 480 ? 84 : 176;
+ * @param {number} width of the place, heads included
+ * @param {number} names how wide the names of the rows are; they stand beside the cells, or above them where
+ *   it is narrow */
+export function measured(grid, size, width, names = 0) {
+  const isAbove = width < NARROW && size !== "pixels";
+  const above = isAbove ? NAME_HIGH : 0;
+  const heads = isAbove ? 0 : width < NARROW ? 84 : Math.max(176, Math.min(names, width * 0.36));
   const { gap } = WISHES[size];
   const blocks = Math.ceil(grid.cols / grid.block);
   const room = width - heads - (blocks - 1) * BLOCK_GAP - grid.cols * gap;
   const even = room / grid.cols;
   const wide = Math.max(LEAST[size], size === "pixels" ? even : Math.min(even, WISHES[size].wide * 1.6));
   const high = size === "pixels" ? Math.max(2, Math.min(wide * SHAPE, 6)) : wide * SHAPE;
-  const step = high + (size === "pixels" ? 1 : gap + 1);
+  const step = above + high + (size === "pixels" ? 1 : gap + 1);
   const groups = Math.ceil(grid.rows / grid.groups);
   return {
     heads,
+    above,
     wide,
     high,
     gap,
@@ -49,7 +56,7 @@ export function leftOf(grid, by, col) {
 }
 
 export function topOf(grid, by, row) {
-  return HEAD_HIGH + row * by.step + Math.floor(row / grid.groups) * by.group;
+  return HEAD_HIGH + by.above + row * by.step + Math.floor(row / grid.groups) * by.group;
 }
 
 /** The cell at a place, or null between cells. */
@@ -57,7 +64,7 @@ export function cellAt(grid, by, x, y) {
   const row = nearest(grid.rows, (one) => topOf(grid, by, one), y);
   const col = nearest(grid.cols, (one) => leftOf(grid, by, one), x);
   if (row < 0 || col < 0) return null;
-  const inside = x < leftOf(grid, by, col) + by.wide + by.gap && y < topOf(grid, by, row) + by.step;
+  const inside = x < leftOf(grid, by, col) + by.wide + by.gap && y < topOf(grid, by, row) + by.step - by.above;
   return inside ? row * grid.cols + col : null;
 }
 

@@ -63,7 +63,9 @@ async def test_a_report_tells_question_money_grid_failures_and_recipes_and_escap
         html = sweep.report(tmp_path / "out" / "koala.html").read_text(encoding="utf-8")
         assert "<i>a</i>" not in html
         assert "&lt;i&gt;a&lt;/i&gt;" in html
-        for part in ("Question", "Money", "Clips", "Not done, by cause", "Recipes", "Made with", "1 done", "1 failed"):
+        assert "2 animals = 2 cells, 2 jobs. Budget: at most 100 jobs by default." in html
+        parts = ("Question", "Plan", "Money", "Clips", "Not done, by cause", "Recipes", "Made with")
+        for part in (*parts, "1 done", "1 failed"):
             assert part in html
         assert html.count("<video") == 1
         assert "../files/" in html

@@ -15,6 +15,7 @@ from vidnb.client.budget import Budget
 from vidnb.clip import Clip
 from vidnb.display.clips import clips_left_behind, poster_of
 from vidnb.display.host import relative_url
+from vidnb.display.labels import many
 from vidnb.display.page import Content, Html, data_uri, escape, join, mono, script_of, shortened, table, tag
 from vidnb.errors import StoreError, VidnbError
 from vidnb.history.history import History
@@ -27,14 +28,15 @@ from vidnb.sweeps.plan import Plan
 
 Clips = Literal["link", "embed", "posters"]
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 32px auto; padding: 0 20px; color: #1c1c1c; background: #fff; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 32px auto; padding: 0 20px; color: #1c1c1c; background: #fff; overflow-wrap: break-word; }
 h1 { font-size: 24px; margin: 0 0 4px; } h2 { font-size: 17px; margin: 32px 0 6px; border-bottom: 1px solid #ccc; }
 .quiet { color: #595959; } table { border-collapse: collapse; } th { text-align: left; font-weight: 600; }
-.grid { overflow-x: auto; } .grid td { padding: 2px; vertical-align: top; } .grid th { font-weight: 400; padding: 2px 12px 2px 0; white-space: nowrap; }
+.grid { overflow-x: auto; } .grid td { padding: 2px; vertical-align: top; } .grid th { font-weight: 400; padding: 2px 12px 2px 0; min-width: 64px; max-width: 240px; overflow-wrap: anywhere; }
 .grid :is(img, video) { width: var(--cell); height: auto; display: block; border-radius: 3px; background: #eee; }
-.gap { width: var(--cell); min-height: 56px; box-sizing: border-box; border: 1px dashed #999; border-radius: 3px; padding: 6px; font-size: 12px; color: #595959; }
+bdi { unicode-bidi: isolate; } .gap { width: var(--cell); min-height: 56px; box-sizing: border-box; border: 1px dashed #999; border-radius: 3px; padding: 6px; font-size: 12px; color: #595959; }
 figure { margin: 0; break-inside: avoid; } .effect { margin: 0 0 20px; } figcaption { font-size: 12px; color: #595959; max-width: var(--cell); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-@media print { body { margin: 0; max-width: none; } h2 { break-after: avoid; } tr, figure { break-inside: avoid; } .grid { overflow: visible; } summary { list-style: none; } details::details-content { content-visibility: visible; block-size: auto; } details td:last-child { overflow-wrap: anywhere; } }
+@page { margin: 14mm 12mm; }
+@media print { body { margin: 0; padding: 0; max-width: none; } .grid table { width: 100%; table-layout: fixed; } .grid tr:first-child th:first-child { width: 20%; } .grid :is(img, video), .gap, figcaption { width: 100%; max-width: var(--cell); } h2 { break-after: avoid; } tr, figure { break-inside: avoid; } .grid { overflow: visible; } summary { list-style: none; } details::details-content { content-visibility: visible; block-size: auto; } details td:last-child { overflow-wrap: anywhere; } }
 """  # noqa: E501  a style sheet
 # Controls would hide a small picture: it plays under the pointer, and on click or Enter. Without scripts they stay.
 SCRIPT = """
@@ -107,12 +109,13 @@ def _head(sweep: Reported, title: str) -> Html:
     mark = "EMULATED: no real service made these clips. " if emulated else ""
     return join([
         tag("h1", title, dir="auto"),
-        tag("p", f"{mark}{showing.size_words(sweep.plan)}. {said}.", **{"class": "quiet"}),
+        tag("p", f"{mark}{said}.", **{"class": "quiet"}),
     ])  # fmt: skip
 
 
 def _sections(sweep: Reported, path: Path, clips: Clips, measures: Sequence[str]) -> Iterator[Html]:
     yield _section("Question", _question(sweep.plan))
+    yield _section("Plan", _plan(sweep))
     yield _section("Money", _money(sweep))
     yield _section("Clips", _grid(sweep, path, clips))
     if effects := list(_effects(sweep, measures)):
@@ -135,10 +138,17 @@ def _question(plan: Plan) -> Html:
         if len(axis) > 1
         for words in [[shortened(str(one), 60) for one in _first(axis.rows)]]
     ]
-    fixed = [f"{name} = {shortened(str(value), 200)}" for name, value in plan.fixed.items()]
+    fixed = [tag("bdi", f"{name} = {shortened(str(value), 200)}") for name, value in plan.fixed.items()]
     notes = [tag("li", words, dir="auto") for words in varied]
-    same = tag("p", "The same in all: ", mono("; ".join(fixed)), dir="auto") if fixed else None
+    same = tag("p", "The same in all: ", mono(join(fixed, "; "))) if fixed else None
     return join([tag("p", "What changes with:"), tag("ul", *notes), same])
+
+
+def _plan(sweep: Reported) -> Html:
+    """Which jobs it came to, and what must not be overlooked in a comparison."""
+    size = f"{showing.size_words(sweep.plan)}, {many(len(sweep.plan.jobs), 'job')}. Budget: {sweep.budget_words}."
+    notes = [words for words in showing.notes(sweep) if not words.startswith("EMULATED")]  # which the head says
+    return join([tag("p", size), *(tag("p", words, **{"class": "quiet"}) for words in notes)])
 
 
 def _first(rows: tuple[tuple[object, ...], ...]) -> list[str]:
@@ -150,7 +160,7 @@ def _money(sweep: Reported) -> Html:
     head = ("purse", "book", "cap", "spent", "reserved", "unclear", "left")
     rows = sweep.money.rows()
     cost = [
-        f"still to run: {name} {words}"
+        f"still to run: {words if name == showing.COST else f'{name} {words}'}"
         for name, words in showing.cost_words(sweep.outlook.money, sweep.outlook.to_send)
     ]
     return join([table(head, rows) if rows else tag("p", "Nothing was spent."),
@@ -171,7 +181,7 @@ def _grid(sweep: Reported, path: Path, clips: Clips) -> Html:
     gone = clips_left_behind(path.parent, (_way(item, path, clips) for item in items if isinstance(item, Clip)))
     rows = []
     for row, names in enumerate(grid.rows):
-        cells = [tag("th", " · ".join(names), dir="auto")]
+        cells = [tag("th", shortened(" · ".join(names), 120), dir="auto")]
         for col in range(grid.cols):
             number = numbers.get(row * grid.cols + col)
             cells.append(tag("td", None if number is None else _cell(plan, number, by_recipe, path, clips)))

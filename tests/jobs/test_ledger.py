@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from vidnb import catalog
-from vidnb.client.asynchronous import AsyncClient
+from vidnb.client.asynchronous import UNKNOWN_PRICE_WAIT_S, AsyncClient
 from vidnb.emulator import Emulator
 from vidnb.errors import (
     BudgetError,
@@ -209,8 +209,9 @@ def test_a_price_in_another_unit_or_none_needs_a_cap_in_jobs_or_a_yes(store: Sto
     for refused in (unknown, Reservation(("",), "real", CREDITS, 40, 40)):
         with pytest.raises(CapReachedError):
             store.intend(job(), refused)
-    store.intend(job(), Reservation(("",), accepted=True))
-    store.set_cap("", JOBS_UNIT, 2)
+    sent_alone, _ = store.intend(job(), Reservation(("",), accepted=True))
+    store.move(sent_alone.id, State.CANCELLED, booked=Booked.RETURNED)
+    store.set_cap("", JOBS_UNIT, 1)
     store.intend(job(), unknown)
     with pytest.raises(CapReachedError):
         store.intend(job(), unknown)
@@ -233,6 +234,46 @@ def test_an_accepted_unknown_price_is_sent_until_the_cap_is_used_up(store: Store
     )
 
 
+def unknown(*purses: str) -> Reservation:
+    """A reservation of a job whose price nobody knows, and which a person accepted."""
+    return Reservation(("", *purses), accepted=True)
+
+
+def test_jobs_of_unknown_price_go_one_at_a_time_under_a_cap_in_money(store: Store) -> None:
+    store.set_cap("a", "USD", 1.0)
+    store.set_cap("a", JOBS_UNIT, 9)
+    first = sent(store, unknown("a"))
+    with pytest.raises(CapReachedError) as refused:
+        store.intend(job(), unknown("a"))
+    assert refused.value.ahead == first.id
+    assert str(refusal(refused.value)) == (
+        "Nothing was sent: nobody knows the price of this clip before it is sent, nor that of job "
+        f"{first.id[:8]}, which is not at its end. Such jobs go one at a time under the cap of $1.00 of the purse 'a', "
+        "so that they pass it by the price of one at most. "
+        f"Send it again after that job: vidnb.wait('{first.id[:8]}')."
+    )
+    sent(store, unknown("b"))  # no cap in money holds for these
+    sent(store, of(0.9, "a"))
+    store.move(first.id, State.AMBIGUOUS)  # its charge may still come
+    with pytest.raises(CapReachedError):
+        store.intend(job(), unknown("a"))
+    store.move(first.id, State.INTENDED, expect=State.AMBIGUOUS, reservation=unknown("a"))
+    store.move(first.id, State.SUBMITTING)
+    store.move(first.id, State.RUNNING, cost=Cost(0.05, "USD"))
+    second = sent(store, unknown("a"))
+    store.move(second.id, State.DOWNLOADING)
+    store.move(second.id, State.DONE)  # a service that never says what it charges
+    sent(store, unknown("a"))
+
+
+def test_each_book_counts_its_own_jobs_of_unknown_price(store: Store) -> None:
+    store.set_cap("", "USD", 1.0)
+    store.intend(job(), unknown())
+    store.intend(job(emulated=True), Reservation(("",), "emulated", accepted=True))
+    with pytest.raises(CapReachedError):
+        store.intend(job(emulated=True), Reservation(("",), "emulated", accepted=True))
+
+
 def test_a_purse_that_is_reset_begins_anew_and_the_folder_keeps_what_was_spent(store: Store) -> None:
     store.set_cap("a", "USD", 1.0)
     row = sent(store, of(0.8, "a"))
@@ -244,24 +285,29 @@ def test_a_purse_that_is_reset_begins_anew_and_the_folder_keeps_what_was_spent(s
     assert sums(store) == (0.8, 0.8, 0)
 
 
-def race(url: str, start: Any, pipe: Connection) -> None:
-    """Try to take the last reservation."""
+def race(url: str, start: Any, pipe: Connection, reservation: Reservation) -> None:
+    """Try to be the one that reserves."""
     with closing(Store(url)) as store:
         pipe.send("ready")
         start.wait(300)
         try:
-            store.intend(job(), of(1.0, "a", "b"))
+            store.intend(job(), reservation)
             pipe.send("won")
         except CapReachedError:
             pipe.send("refused")
 
 
-@pytest.mark.parametrize("racers", [2, 8])
-def test_of_processes_that_race_for_the_last_reservation_one_wins(database: str, racers: int) -> None:
+@pytest.mark.parametrize(
+    ("racers", "wanted"), [(2, of(1.0, "a", "b")), (8, of(1.0, "a", "b")), (8, unknown("a", "b"))]
+)
+def test_of_processes_that_race_for_the_last_reservation_one_wins(
+    database: str, racers: int, wanted: Reservation
+) -> None:
     with closing(Store(database)) as store:
         store.set_cap("b", "USD", 1.5)
         start, pipes = FORK.Event(), [FORK.Pipe() for _ in range(racers)]
-        processes = [FORK.Process(target=race, args=(database, start, there), daemon=True) for _, there in pipes]
+        told = [(database, start, there, wanted) for _, there in pipes]
+        processes = [FORK.Process(target=race, args=args, daemon=True) for args in told]
         for process in processes:
             process.start()
         for here, _ in pipes:
@@ -270,7 +316,8 @@ def test_of_processes_that_race_for_the_last_reservation_one_wins(database: str,
         start.set()
         results = [here.recv() for here, _ in pipes if here.poll(300)]
         assert sorted(results) == ["refused"] * (racers - 1) + ["won"]
-        assert sums(store, "b") == sums(store) == (0, 1.0, 0)
+        assert sums(store, "b", JOBS_UNIT) == sums(store, unit=JOBS_UNIT) == (0, 1, 0)
+        assert sums(store, "b") == (0, wanted.amount, 0)
 
 
 class Books(RuleBasedStateMachine):
@@ -285,6 +332,8 @@ class Books(RuleBasedStateMachine):
         self.stores = [Store(f"sqlite:///{self.folder.name}/vidnb.db") for _ in range(2)]
         self.stores[0].set_cap("", "USD", self.CAP)
         self.asked: dict[str, float] = {}
+        self.unknown: dict[str, float] = {}
+        """What jobs of unknown price turn out to cost."""
 
     def teardown(self) -> None:
         for store in self.stores:
@@ -304,6 +353,16 @@ class Books(RuleBasedStateMachine):
         self.asked[new.id] = cents / 100
         return new.id
 
+    @rule(target=rows, which=st.integers(0, 1), cents=st.integers(1, 90))
+    def intend_at_an_unknown_price(self, which: int, cents: int) -> str:
+        new = job()
+        try:
+            self.at(which).intend(new, unknown())
+        except CapReachedError:
+            return ""
+        self.unknown[new.id] = cents / 100
+        return new.id
+
     @rule(
         which=st.integers(0, 1),
         row=rows,
@@ -315,14 +374,14 @@ class Books(RuleBasedStateMachine):
         if not row:
             return
         store = self.at(which)
-        highest = self.asked[row]
         told: dict[str, Any] = {}
         if to in (State.RUNNING, State.QUEUED, State.DOWNLOADING, State.DONE) and share % 2:
-            told["cost"] = Cost(highest * share / 100, "USD")
+            told["cost"] = Cost(self.unknown.get(row) or self.asked[row] * share / 100, "USD")
         if to is State.FAILED:
             told["error"] = {"charged": how}
         before = store.get(row).state
-        again = of(highest) if (before, to) == (State.AMBIGUOUS, State.INTENDED) else None
+        again = unknown() if row in self.unknown else of(self.asked[row])
+        again = again if (before, to) == (State.AMBIGUOUS, State.INTENDED) else None  # type: ignore[assignment]
         if to is State.CANCELLED and before is State.INTENDED:
             told["booked"] = Booked.RETURNED
         with suppress(IllegalTransitionError, CapReachedError):
@@ -331,7 +390,7 @@ class Books(RuleBasedStateMachine):
     @invariant()
     def the_cap_holds_and_the_sums_agree(self) -> None:
         (purse,) = (p for p in self.stores[0].purses([""]) if p.unit == "USD" and p.book == "real")
-        assert purse.used <= self.CAP + 1e-6
+        assert purse.used <= self.CAP + max(self.unknown.values(), default=0.0) + 1e-6
         with self.stores[1].reading() as connection:
             rows = connection.exec_driver_sql("SELECT booked, sum(amount) FROM reservations GROUP BY booked").all()
         told = {booked: amount for booked, amount in rows if booked != "returned"}
@@ -459,7 +518,8 @@ async def test_a_cap_of_one_client_is_no_other_clients(tmp_path: Path) -> None:
 async def test_the_variable_caps_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIDNB_BUDGET_USD", "0.5")
     async with paying(tmp_path, Service()) as client:
-        with pytest.raises(UnknownPriceError, match=r"the cap of \$0\.50 of this process"):
+        only = r"the cap of \$0\.50 of this process .*\. What would allow it is accept_unknown_price=True\.$"
+        with pytest.raises(UnknownPriceError, match=only):
             await client.submit("koala", model=PIKA)
     monkeypatch.setenv("VIDNB_BUDGET_USD", "a lot")
     async with paying(tmp_path, Service()) as client:
@@ -481,6 +541,31 @@ async def test_emulated_jobs_have_a_book_of_their_own_with_the_same_caps(tmp_pat
 
 
 @pytest.mark.anyio
+async def test_a_submit_waits_for_the_price_of_the_job_before_it(tmp_path: Path) -> None:
+    emulator = Emulator(tmp_path / "emulator", speed=1000.0)
+    async with AsyncClient(tmp_path, emulator=emulator, budget_usd=5) as client:
+        jobs = await asyncio.gather(*(client.submit(f"koala {n}", **QUICK) for n in range(3)))
+        assert len({row.id for row in jobs}) == 3
+        await client.wait(jobs, quiet=True)
+
+
+@pytest.mark.anyio
+async def test_a_submit_waits_for_some_seconds_and_no_longer_for_the_price_of_another_job(tmp_path: Path) -> None:
+    clock = TestClock()
+    async with AsyncClient(tmp_path, clock=clock, purse="lesson", budget_usd=5) as client:
+        assert client.ledger
+        first, _ = client.store.intend(job(emulated=True), Reservation(("", "lesson"), "emulated", accepted=True))
+        before, submitting = clock.monotonic(), asyncio.create_task(client.submit("koala", **QUICK))
+        while not submitting.done():
+            clock.forward(0.5)
+            await asyncio.sleep(0.001)
+        with pytest.raises(BudgetError, match=f"Send it again after that job: vidnb.wait.'{first.id[:8]}'"):
+            await submitting
+        assert clock.monotonic() - before > UNKNOWN_PRICE_WAIT_S
+        assert [row.id for row in client.jobs()] == [first.id]
+
+
+@pytest.mark.anyio
 async def test_a_price_that_was_dearer_before_is_reserved_at_its_dearest(tmp_path: Path) -> None:
     async with paying(tmp_path, Service()) as client:
         for amount in (500_000, 1_100_000, 550_000):
@@ -492,7 +577,7 @@ async def test_a_price_that_was_dearer_before_is_reserved_at_its_dearest(tmp_pat
 
 @pytest.mark.anyio
 async def test_naming_another_cap_changes_it_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", "vidnb")
+    caplog.set_level("WARNING", "vidnb")  # in a script without logging Python prints these, and nothing below
     for cap in (3, 3, 5):
         async with paying(tmp_path, Service(), purse="lesson-3", budget_jobs=cap) as client:
             assert [one.cap for one in client.budget() if one.book == "real" and one.name] == [cap]

@@ -37,6 +37,9 @@ def generate(
     take: Annotated[int | None, typer.Option(min=0, help="Index of a repeat of the same recipe.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Make the next take, whatever exists.")] = False,
     timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait; the job goes on. 0 waits for ever.")] = 1800.0,
+    accept_unknown_price: Annotated[
+        bool, typer.Option("--accept-unknown-price", help="Send it although no cap in money can be held against it.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Copy the clip to this file; no other is overwritten.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object instead of the path.")] = False,
     live: Annotated[bool, typer.Option("--live", help="A missing key is an error; never emulate.")] = False,
@@ -54,12 +57,12 @@ def generate(
     if out is not None and not out.parent.is_dir():
         raise ConfigError(f"--out: there is no folder {out.parent}")
     request = {"model": model, "take": take, "fresh": fresh, **values}
-    clip, path = asyncio.run(_generated(prompt, request, timeout or None, live, out))
+    clip, path = asyncio.run(_generated(prompt, request, timeout or None, live, out, accept_unknown_price))
     typer.echo(json.dumps(described(clip, path), indent=2) if as_json else str(path))
 
 
 async def _generated(
-    prompt: str | None, request: dict[str, Any], timeout_s: float | None, live: bool, out: Path | None
+    prompt: str | None, request: dict[str, Any], timeout_s: float | None, live: bool, out: Path | None, accepts: bool
 ) -> tuple[Clip, Path]:
     from vidnb.cli.following import follow
     from vidnb.client.asynchronous import AsyncClient
@@ -67,7 +70,7 @@ async def _generated(
     async with AsyncClient(live=live or None) as client:
         if out is not None:
             await _check_free(client, out, prompt, request)
-        job = await client.submit(prompt, **request)
+        job = await client.submit(prompt, accept_unknown_price=accepts, **request)
         clip = await follow(client, job, timeout_s)
         return clip, clip.path if out is None else _saved(clip, out)
 

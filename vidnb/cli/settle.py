@@ -25,6 +25,9 @@ def settle(
     ),
     give_up: Annotated[bool, typer.Option("--give-up", help="Cancel it; a clip that was made stays there.")] = False,
     remote_id: Annotated[str | None, typer.Option(help="The job's id at the service, as its web app shows it.")] = None,
+    accept_unknown_price: Annotated[
+        bool, typer.Option("--accept-unknown-price", help="Send it although no cap in money can be held against it.")
+    ] = False,
 ) -> None:
     """Decide what becomes of a job whose submit got no reply (state: ambiguous).
 
@@ -33,20 +36,23 @@ def settle(
     if send_again + give_up + (remote_id is not None) != 1:
         raise ConfigError("say one of --send-again, --give-up and --remote-id ID")
     _check_used()
-    path = asyncio.run(_settled(job, "send_again" if send_again else "give_up" if give_up else None, remote_id))
+    how = "send_again" if send_again else "give_up" if give_up else None
+    path = asyncio.run(_settled(job, how, remote_id, accept_unknown_price))
     if path is None:
         say(f"Job {job[:8]} is given up.")
     else:
         typer.echo(str(path))
 
 
-async def _settled(job_id: str, how: str | None, remote_id: str | None) -> Path | None:
+async def _settled(job_id: str, how: str | None, remote_id: str | None, accepts: bool) -> Path | None:
     """The path of the clip, or None where the job was given up."""
     from vidnb.cli.following import follow
     from vidnb.client.asynchronous import AsyncClient
 
     async with AsyncClient() as client:
-        job = await client.settle(job_id, how, remote_id=remote_id)  # type: ignore[arg-type]  # one of its two words
+        job = await client.settle(
+            job_id, how, remote_id=remote_id, accept_unknown_price=accepts  # type: ignore[arg-type]  # one of its words
+        )  # fmt: skip
         return None if how == "give_up" else (await follow(client, job, None)).path
 
 

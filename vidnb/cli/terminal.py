@@ -8,6 +8,7 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from vidnb.cli.advice import as_commands
 from vidnb.errors import JobError, JobTimeoutError, ProviderError, TransportError, VidnbError
 
 if TYPE_CHECKING:
@@ -40,10 +41,10 @@ def console(stderr: bool = False) -> Console:
 
 
 def say(message: str, *, style: str = "") -> None:
-    """Print the message on stderr."""
+    """Print the message on stderr; a call that it advises is printed as the command that does the same."""
     from rich.text import Text
 
-    console(stderr=True).print(Text(safe(message, lines=True), style=style), soft_wrap=True)
+    console(stderr=True).print(Text(safe(as_commands(message), lines=True), style=style), soft_wrap=True)
 
 
 def complain(error: VidnbError) -> None:

@@ -85,6 +85,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Unsupported = Literal["error", "drop"]
 UNSENT = (State.INTENDED, State.SUBMITTING)
+UNKNOWN_PRICE_WAIT_S = 10.0
+"""So long `submit` waits, under a cap in money, for the price of another job of unknown price that is on its way."""
+UNKNOWN_PRICE_LOOK_S = 0.1
+"""And looks that often whether it is known by now."""
 
 
 class Jobs(list[Job]):
@@ -267,6 +271,7 @@ class AsyncClient:
             for item in items:
                 if isinstance(item, MediaFile):
                     self.files.put(item.content, "." + item.extension)
+        patient_until = self.clock.monotonic() + UNKNOWN_PRICE_WAIT_S
         while True:
             row = await self._aside(self._row, request, where, take, fresh, purse)
             row = engine.leases.with_lease(row)
@@ -274,7 +279,10 @@ class AsyncClient:
             try:
                 job, is_new = await self._aside(self.store.intend, row, reservation)
             except CapReachedError as error:
-                raise refusal(error) from None
+                if error.ahead is None or self.clock.monotonic() >= patient_until:
+                    raise refusal(error) from None
+                await self.clock.wait(UNKNOWN_PRICE_LOOK_S)  # Leonardo says it in the reply to the submit
+                continue
             if is_new or not fresh:  # another process may have had the same next take a moment before
                 break
         self._runners.start(job)
@@ -1057,7 +1065,7 @@ class AsyncClient:
     @functools.cached_property
     def ledger(self) -> Ledger:
         """The count of money."""
-        found = Ledger(self.store, display.say)
+        found = Ledger(self.store, functools.partial(display.say, warn=True))
         if self._caps:
             found.cap(self._purse or self._private or "", self._caps)
         if (cap := of_process()) is not None:

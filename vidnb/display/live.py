@@ -96,7 +96,12 @@ def open_sink(html: str, text: str) -> Sink | None:
 
 
 def say(text: str, *, warn: bool = False) -> None:
-    """Show a notice in the cell or on the terminal; where there is neither, log it, as a warning if asked to."""
+    """Show a notice in the cell or on the terminal; where there is neither, log it.
+
+    Args:
+        text: of the notice.
+        warn: log it as a warning, which Python prints on stderr in a script that sets up no logging.
+    """
     if in_cell():
         Cell(notice_html(text))
     elif sys.stderr.isatty():

@@ -7,6 +7,8 @@ The sums lie in the database (`store.books`) and move with the jobs, in the same
 - the purse of the folder, a named purse and the purse of a client each hold by themselves;
 - a price in another unit than a purse's caps, or none, is refused while a cap in money holds, unless a cap in jobs
   stands beside it or a person accepts it;
+- jobs of unknown price go one at a time under a cap in money: the next is sent once the charge for the last is known,
+  so that all of them together pass the cap by the price of one at most;
 - emulated jobs have a book of their own, at the catalogue's prices, with the same caps.
 """
 
@@ -30,7 +32,9 @@ ESTIMATE_FACTOR = 1.5
 """How much dearer than a published estimate a job may turn out."""
 PRICE_FOR_S = 2.0
 """So long a price that was looked up serves other jobs like it."""
-PRIVATE = ("client:", "process:")
+PROCESS = "process:"
+"""How the name of a purse begins that `VIDNB_BUDGET_USD` caps: in dollars, and in nothing else."""
+PRIVATE = ("client:", PROCESS)
 """How the names of purses begin that hold for one client or process only."""
 
 
@@ -159,6 +163,13 @@ class Ledger:
 def refusal(error: CapReachedError) -> BudgetError:
     """Return the refusal in words: what would pass which cap, and what would allow it."""
     purse, where = error.purse, purse_words(error.purse.name)
+    if error.ahead is not None:
+        return BudgetError(
+            f"Nothing was sent: nobody knows the price of this clip before it is sent, nor that of job "
+            f"{error.ahead[:8]}, which is not at its end. Such jobs go one at a time under the cap of "
+            f"{Cost(purse.cap or 0.0, purse.unit)} of {where}, so that they pass it by the price of one at most. "
+            f"Send it again after that job: vidnb.wait({error.ahead[:8]!r})."
+        )
     if error.more is None and error.price is None and not purse.left:
         kind = "usd" if purse.unit == "USD" else "credits"
         return BudgetError(
@@ -166,20 +177,24 @@ def refusal(error: CapReachedError) -> BudgetError:
             f"({Cost(purse.used, purse.unit)}). Raise the cap to go on ({advice(purse.name, kind)})."
         )
     if error.more is None:
-        priced = "Nobody knows the price of this clip before it is sent" if error.price is None else (
-            f"This clip costs about {error.price}, and that is another unit than the cap's"
+        priced = "nobody knows the price of this clip before it is sent" if error.price is None else (
+            f"this clip costs about {error.price}, and that is another unit than the cap's"
+        )  # fmt: skip
+        allow = "" if purse.name.startswith(PROCESS) else (
+            f"A cap on the number of jobs beside it would allow it ({advice(purse.name, 'jobs')}); so does "
         )  # fmt: skip
         return UnknownPriceError(
             f"Nothing was sent: {priced}, so the cap of {Cost(purse.cap or 0.0, purse.unit)} of {where} cannot be "
-            f"promised to hold. A cap on the number of jobs beside it would allow it ({advice(purse.name, 'jobs')})."
+            f"promised to hold. {allow or 'What would allow it is '}accept_unknown_price=True."
         )
     parts = {"spent": purse.settled - purse.forgiven, "reserved": purse.reserved, "unclear": purse.unclear}
-    used = ", ".join(f"{Cost(amount, purse.unit)} {name}" for name, amount in parts.items() if amount > 0) or "nothing"
+    used = ", ".join(f"{Cost(amount, purse.unit)} {name}" for name, amount in parts.items() if amount > 0)
+    taken = f", of which there are {used}" if used else ""
     more = f"{error.more} more" if purse.unit == JOBS_UNIT else f"up to {error.more} more"
     kind = {"USD": "usd", JOBS_UNIT: "jobs"}.get(purse.unit, "credits")
     return BudgetError(
-        f"Nothing was sent: {more} would pass the cap of {Cost(purse.cap or 0.0, purse.unit)} of {where}, of which "
-        f"there are {used}. Raise the cap to go on ({advice(purse.name, kind)})."
+        f"Nothing was sent: {more} would pass the cap of {Cost(purse.cap or 0.0, purse.unit)} of {where}{taken}. "
+        f"Raise the cap to go on ({advice(purse.name, kind)})."
     )
 
 
@@ -194,6 +209,8 @@ def purse_words(name: str) -> str:
 
 def advice(name: str, kind: str) -> str:
     """Return how a cap is set, as one would type it."""
+    if name.startswith(PROCESS):
+        return "VIDNB_BUDGET_USD=..."
     if name.startswith(PRIVATE):
         return f"budget_{kind}=..."
     return f"vidnb.budget({kind}=...)" if name == FOLDER else f"vidnb.budget({name!r}, {kind}=...)"

@@ -18,7 +18,7 @@ from vidnb.errors import CapReachedError
 from vidnb.records import JOBS_UNIT, Booked, Cost, Purse, Reservation
 from vidnb.store import prepared
 from vidnb.store.database import insert_new
-from vidnb.store.tables import PURSES, RESERVATIONS
+from vidnb.store.tables import JOBS, PURSES, RESERVATIONS, UNFINISHED
 
 ROUNDING = 1e-9
 """Sums of decimal fractions are a hair off: this much over a cap is still within it."""
@@ -56,6 +56,20 @@ _REBOOK = (
         charged=bindparam("new_charged"),
     )
 )  # fmt: skip
+_ALL_OF_JOB = RESERVATIONS.alias()
+_UNKNOWN = (
+    select(RESERVATIONS.c.job_id, RESERVATIONS.c.purses)
+    .join_from(JOBS, RESERVATIONS, JOBS.c.id == RESERVATIONS.c.job_id)
+    .where(
+        UNFINISHED, RESERVATIONS.c.book == bindparam("book_is"), RESERVATIONS.c.unit == "",
+        RESERVATIONS.c.booked.in_([Booked.RESERVED.value, Booked.UNCLEAR.value]),
+        RESERVATIONS.c.job_id != bindparam("job_is"),
+        # A charge is booked with the last POST of a job; what an earlier one cost is never known.
+        RESERVATIONS.c.attempt
+        == select(func.max(_ALL_OF_JOB.c.attempt)).where(_ALL_OF_JOB.c.job_id == JOBS.c.id).scalar_subquery(),
+    )
+    .order_by(JOBS.c.created_at)
+)  # fmt: skip
 _SUMS = (
     select(RESERVATIONS.c.unit, RESERVATIONS.c.booked, func.sum(RESERVATIONS.c.amount))
     .where(RESERVATIONS.c.book == bindparam("book_is"), RESERVATIONS.c.booked != Booked.RETURNED.value)
@@ -67,8 +81,8 @@ def reserve(connection: Connection, job_id: str, reservation: Reservation, now: 
     """Set the highest price of one POST aside in every purse of the job.
 
     Raises:
-        CapReachedError: a purse has no room for it, or has a cap in money that the price cannot be held against; the
-            transaction must be taken back.
+        CapReachedError: a purse has no room for it, or has a cap in money that the price cannot be held against, or
+            one under which another job of unknown price is on its way; the transaction must be taken back.
     """
     values = {
         "job_id": job_id, "job_is": job_id, "at": now, "book": reservation.book, "unit": reservation.unit,
@@ -87,6 +101,8 @@ def reserve(connection: Connection, job_id: str, reservation: Reservation, now: 
         if connection.execute(_RESERVE, more_is).rowcount == 0:
             purse = _purses(connection, (name,), reservation.book)[name, unit]
             raise CapReachedError(purse, Cost(more, unit), None)
+    if not reservation.unit:
+        _check_alone(connection, job_id, [purse for purse in known.values() if _is_cap_in_money(purse)])
 
 
 def is_reserved(connection: Connection, job_id: str) -> bool:
@@ -232,12 +248,30 @@ def _parts(reservation: Reservation) -> list[tuple[str, str, float]]:
 def _check_unit(name: str, known: list[Purse], reservation: Reservation) -> None:
     """Refuse a price that none of the purse's caps in money can be held against, unless a cap in jobs stands for it."""
     capped = {purse.unit: purse for purse in known if purse.cap is not None}
-    in_money = [purse for unit, purse in capped.items() if unit != JOBS_UNIT]
+    in_money = [purse for purse in known if _is_cap_in_money(purse)]
     if not reservation.unit and (used_up := next((purse for purse in in_money if not purse.left), None)):
         raise CapReachedError(used_up, None, None)  # whoever accepted an unknown price accepted it below the cap
     if in_money and reservation.unit not in capped and JOBS_UNIT not in capped and not reservation.accepted:
         cost = Cost(reservation.expected, reservation.unit) if reservation.unit else None
         raise CapReachedError(in_money[0], None, cost)
+
+
+def _check_alone(connection: Connection, job_id: str, capped: list[Purse]) -> None:
+    """Refuse a job of unknown price where another one is on its way under the same cap in money.
+
+    So all such jobs together pass a cap by the price of one of them at most. Two processes cannot both find that
+    theirs is alone: each has locked the rows of its purses before it looks here.
+    """
+    if not capped:
+        return
+    for other_id, names in connection.execute(_UNKNOWN, {"book_is": capped[0].book, "job_is": job_id}):
+        for purse in capped:
+            if purse.name in names:
+                raise CapReachedError(purse, None, None, ahead=other_id)
+
+
+def _is_cap_in_money(purse: Purse) -> bool:
+    return purse.cap is not None and purse.unit != JOBS_UNIT
 
 
 def _purses(connection: Connection, names: Iterable[str], side: str) -> dict[tuple[str, str], Purse]:

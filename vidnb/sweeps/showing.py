@@ -134,7 +134,7 @@ def lines(sweep: Sweep, *, of_command: bool = False) -> Iterator[str]:
     plan, outlook = sweep.plan, sweep.outlook
     yield f"{title(plan)}   (sweep {sweep.id})"
     yield f"  {size_words(plan)}, {many(len(plan.jobs), 'job')}"
-    yield from (f"  {words}" for words in notes(sweep))
+    yield from (f"  {words}" for words in notes(sweep, of_command=of_command))
     counted = [f"{outlook.counts[group]:,} {WORDS[group]}" for group in Group if outlook.counts.get(group)]
     refused = sum(refusal.count for refusal in plan.refused)
     yield "  jobs   " + (", ".join([*counted, *([f"{refused:,} refused"] if refused else [])]) or "none")
@@ -149,7 +149,7 @@ def lines(sweep: Sweep, *, of_command: bool = False) -> Iterator[str]:
     yield f"  {next_step(sweep, of_command=of_command)}"
 
 
-def notes(sweep: Sweep) -> Iterator[str]:
+def notes(sweep: Sweep, *, of_command: bool = False) -> Iterator[str]:
     """Yield what must not be overlooked: cells that fell together, and params that a model lacks."""
     plan = sweep.plan
     if plan.shared:
@@ -157,28 +157,30 @@ def notes(sweep: Sweep) -> Iterator[str]:
     for model, names in plan.dropped.items():
         entry = catalog.load().get(model)
         yield f"{entry.title if entry else model} takes no {', no '.join(names)}: dropped there, so it compares nothing"
-    yield from _beyond_caps(sweep)
+    yield from _beyond_caps(sweep, of_command)
     for name in unfilled(plan.axes, plan.fixed):
         yield f"{{{name}}} stands in the prompt as it is: the sweep has no values of that name"
     if plan.jobs and all(job.emulated for job in plan.jobs):
         yield "EMULATED: no service is asked, nothing is charged"
 
 
-def _beyond_caps(sweep: Sweep) -> Iterator[str]:
+def _beyond_caps(sweep: Sweep, of_command: bool) -> Iterator[str]:
     """Yield which jobs a cap in money cannot hold for, so that they are not sent, and what would allow them."""
+    in_usd, in_jobs = ("--budget ...", "--jobs ...") if of_command else ("budget_usd=...", "budget_jobs=...")
+    accept = "--accept-unknown-price" if of_command else "s.run(accept_unknown_price=True)"
     held, rest = sweep.held_caps, sweep.outlook.money
     if not held or JOBS_UNIT in held:
         return
     if rest.unknown:
         yield (
             f"Nobody knows the price of {many(rest.unknown, 'job')} before they are sent, so a budget in money cannot "
-            "hold for them: add budget_jobs=..., or s.run(accept_unknown_price=True)"
+            f"hold for them: add {in_jobs}, or {accept}"
         )
     other = [unit for unit in {**rest.charged, **rest.emulated} if unit not in held]
     for unit in other:
-        argument = "budget_usd=..." if unit == "USD" else f"budget_credits={{{unit.partition(':')[2]!r}: ...}}"
+        argument = in_usd if unit == "USD" else f"budget_credits={{{unit.partition(':')[2]!r}: ...}}"
         paid = "US dollars" if unit == "USD" else f"credits of {unit.partition(':')[2]}"
-        yield f"Jobs that are paid in {paid} are not sent, as no cap holds for them: add {argument} or budget_jobs=..."
+        yield f"Jobs that are paid in {paid} are not sent, as no cap holds for them: add {argument} or {in_jobs}"
 
 
 def time_words(outlook: Outlook) -> str:

@@ -71,6 +71,21 @@ def test_the_contact_sheet_has_the_words_and_the_moment_that_is_asked_for(tmp_pa
     assert heads.max() > 200  # something was written there
 
 
+def test_what_was_said_of_a_clip_stands_on_its_picture(tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    said = [{"rating": 4, "tags": ("winner",)}, {"rating": 2}, {}]
+    clips = [clip_of(files, numbered(frames=4), number, **more) for number, more in enumerate(said)]
+    grid = pivot(clips, cols="seed")
+    made = pictures.board(grid, pictures.WIDTH_PX[".png"])
+    (image,) = mosaic.pictures(made.tiles, made.ground, [0.0], made.marks)
+    for tile, (stars, winner) in zip(made.tiles, [(4, True), (2, False), (0, False)], strict=True):
+        pixels = np.asarray(image)[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width].astype(int)
+        left, right = np.split(pixels, [tile.width // 2], axis=1)
+        gold = (abs(left - (255, 210, 77)).max(axis=2) < 12).any(axis=0).astype(int)
+        assert int((np.diff(gold, prepend=0) == 1).sum()) == stars, "one run of gold columns a star"
+        assert bool((right > 240).all(axis=2).any()) == winner
+
+
 def test_wrong_names_and_files_that_are_there_are_refused_and_nothing_is_left_behind(tmp_path: Path) -> None:
     grid = pivot(grid_of(tmp_path / "files", 1))
     folder = tmp_path / "out"

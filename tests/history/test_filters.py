@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,12 @@ def places(history: History) -> list[int]:
     return sorted(ids.index(found) for found in history.ids)
 
 
+class Few(Enum):
+    """A number with a name, as code keeps its choices."""
+
+    THREE = 3
+
+
 @pytest.mark.parametrize(
     ("filters", "expected"),
     [
@@ -76,6 +84,10 @@ def places(history: History) -> list[int]:
         ({"seed": range(2, 6)}, [1, 2, 4]),
         ({"seed": np.arange(1, 3)}, [0, 1]),
         ({"seed": np.int64(3)}, [2]),
+        ({"seed": np.array(3)}, [2]),
+        ({"seed": Decimal(3)}, [2]),
+        ({"seed": Few.THREE}, [2]),
+        ({"seed": (Decimal(2), Few.THREE)}, [1, 2]),
         ({"seed": (2, 3)}, [1, 2]),
         ({"seed": (None, 2)}, [0, 1]),
         ({"seed": (3, None)}, [2, 4]),
@@ -152,6 +164,9 @@ def test_filters_find_what_they_say(history: History, filters: dict[str, Any], e
         ({"seed": (7, 1)}, "ends before it starts"),
         ({"seed": (1, 2, 3)}, "give a list"),
         ({"seed": float("nan")}, "MISSING"),
+        ({"seed": [1, pd.NA]}, "MISSING"),
+        ({"seed": Decimal("NaN")}, "MISSING"),
+        ({"since": "2026-12", "until": "2026-11"}, "ends before it starts"),
         ({"state": ("done", "failed")}, r"give a list: state=\['done', 'failed'\]"),
         ({"loop": "yes"}, "did you mean loop=True"),
         ({"emulated": 1}, "did you mean emulated=True"),
@@ -183,6 +198,12 @@ def test_steps_are_chained_and_a_limit_applies_last(history: History) -> None:
     assert places(history) == [0, 1, 2, 3, 4]
     with pytest.raises(ConfigError, match="did you mean seed"):
         history.sort("sede")
+
+
+def test_to_sort_by_what_is_no_column_is_refused(history: History) -> None:
+    for wrong in ("nope", "", 3):
+        with pytest.raises(ConfigError, match="there is no filter"):
+            history.sort(wrong)  # type: ignore[arg-type]  # as a person may write it
 
 
 def test_a_page_is_read_when_it_is_looked_at_and_no_sooner(store: Store, files: Files) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import clipmakers
 import pytest
 
+from vidnb.client.verbs import Client
 from vidnb.clip import Clip
 from vidnb.display.counting import Counting
 from vidnb.errors import ConfigError
@@ -66,17 +67,25 @@ def add(store: Store, files: Files, path: Path, number: int, **more: Any) -> Cli
     return Clip(store.move(job.id, State.DONE, clip=info, done_at=utcnow()), files)
 
 
+def test_a_row_or_an_id_is_measured_as_its_clip(tmp_path: Path) -> None:
+    with Client(tmp_path) as client:
+        core = client.asynchronous
+        clip = add(core.store, core.files, clipmakers.write(tmp_path / "one.mp4", frames=6), 1)
+        for given in (clip.job, clip.job.id[:8], [client.annotate(clip, rating=3)], client.history()):
+            assert client.measure(given, measures=["exposure"], workers=1).exposure.notna().tolist() == [True]
+
+
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The tasks that were measured in this process."""
     tasks: list[Any] = []
-    real = measuring.measure_file
+    real = measuring.measured
 
     def counting(**task: Any) -> Any:
         tasks.append(task)
         return real(**task)
 
-    monkeypatch.setattr(measuring, "measure_file", counting)
+    monkeypatch.setattr(measuring, "measured", counting)
     return tasks
 
 

@@ -378,6 +378,7 @@ def test_emulated_and_real_clips_are_never_counted_together() -> None:
         ({"on": "prompt"}, "'prompt' is no measure"),
         ({"on": []}, "names no measure"),
         ({"knob": "motion"}, "both the knob and the measure"),
+        ({"knob": "seed"}, r"chance and no knob: h.spread\('motion'\)"),
         ({"equal": -1}, "equal=-1"),
         ({"knob": "prompt"}, "the same prompt"),
         ({"base": 5, "to": 5}, "name two levels"),
@@ -386,6 +387,20 @@ def test_emulated_and_real_clips_are_never_counted_together() -> None:
 def test_a_question_that_cannot_be_answered_says_why(how: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         asked(clips(4), **how)
+
+
+def test_differences_that_are_all_alike_are_told_without_the_dust_of_rounding() -> None:
+    steady = str(exact([0.2 * 3 - 0.4] * 8))  # 0.2000000000000000... and a little, in each pair another little
+    assert steady.startswith("+0.20 %/s of motion with motion strength 7 instead of 5 (95 % interval +0.20 to +0.20;")
+    assert "would go unseen" not in str(exact([0.2] * 5))
+    assert str(exact([0.0] * 6)).endswith("No pair differs at all.")
+
+
+def test_an_endless_value_is_no_number_to_count_with() -> None:
+    frame = clips(8)
+    frame.loc[3, "motion"] = math.inf
+    assert asked(frame).pairs == 7
+    assert math.isfinite(asked(frame).mean)
 
 
 def test_clips_that_were_not_measured_are_none() -> None:

@@ -56,8 +56,10 @@ def test_a_history_is_compared_in_the_folder_that_it_is_of(client: Client, clips
 
 
 def test_ids_clips_and_jobs_may_be_mixed_and_nothing_is_an_error(client: Client, clips: list[Clip]) -> None:
-    part = compare([clips[0], clips[1].job.id[:8]], client=client)
-    assert len(part.clips) == 2
+    rated = client.annotate(clips[2], rating=4)
+    part = compare([clips[0], clips[1].job.id[:8], rated], client=client)
+    assert len(part.clips) == 3
+    assert {cell["rating"] for cell in cells(part) if cell["state"] == "clip"} == {None, 4}
     with pytest.raises(ConfigError, match="nothing to compare"):
         compare([], client=client)
     with pytest.raises(ConfigError, match="none of these clips"):

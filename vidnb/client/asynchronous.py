@@ -847,6 +847,13 @@ class AsyncClient:
         """
         return Clip(self.job(job), self.files)
 
+    def _clip_or_job(self, given: Job | Clip | str) -> Clip | Job:
+        """The clip of a job that has one, else the job; a clip as it is."""
+        if isinstance(given, Clip):
+            return given
+        row = given if isinstance(given, Job) else self.job(given)
+        return Clip(row, self.files) if row.clip is not None else row
+
     def request(self, job: Job | Clip | str | Path) -> dict[str, Any]:
         """Return the arguments with which `generate` makes a job again: prompt, params and inputs.
 
@@ -885,7 +892,7 @@ class AsyncClient:
             motion: 31 → 23 % of height a second (-26%)
         """
         rows = [self.job(given) for given in (one, other)]
-        found = [Clip(row, self.files) if row.clip is not None else row for row in rows]
+        found = [self._clip_or_job(row) for row in rows]
         hashes = [row.clip.sha256 if row.clip is not None else "" for row in rows]
         known = self.store.measures(filter(None, hashes))
         return difference(found[0], found[1], (known.get(hashes[0], {}), known.get(hashes[1], {})))
@@ -940,7 +947,7 @@ class AsyncClient:
 
     async def measure(
         self,
-        clips: History | Clip | Iterable[Clip | Job],
+        clips: History | Clip | Job | str | Iterable[Clip | Job | str],
         *,
         measures: Sequence[Any] | None = None,
         workers: int | None = None,
@@ -952,7 +959,7 @@ class AsyncClient:
         says what each measure is. Needs `pip install 'vidnb[measure]'`.
 
         Args:
-            clips: a history, a clip, or several; jobs without a clip are left out.
+            clips: a history, a clip, a job or an id, or several; jobs without a clip are left out.
             measures: names, and functions of your own that take a clip and return a number (see
                 `vidnb.history.scorers`); default all of `vidnb.measures()`.
             workers: processes to use; default as many as the machine has cores, none for a few clips.
@@ -969,7 +976,8 @@ class AsyncClient:
             >>> vidnb.measure(clip, measures=["motion", a_function_of_mine])
         """
         stopped = threading.Event()
-        several = [clips] if isinstance(clips, Clip) else clips
+        listed = [clips] if isinstance(clips, Clip | Job | str) else clips
+        several = (self._clip_or_job(one) for one in listed)  # read by the thread, as rows of a history are
         try:
             return await asyncio.to_thread(
                 measuring.measure, several, self.store,

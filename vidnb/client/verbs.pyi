@@ -79,7 +79,7 @@ class Client:
     def jobs(self, /, *, limit: int | None = 20, params: Mapping[str, Any] | None = None, **filters: Any) -> Jobs: ...
     def measure(
         self,
-        clips: History | Clip | Iterable[Clip | Job],
+        clips: History | Clip | Job | str | Iterable[Clip | Job | str],
         *,
         measures: Sequence[Any] | None = None,
         workers: int | None = None,
@@ -172,7 +172,7 @@ def history(*, limit: int | None = None, params: Mapping[str, Any] | None = None
 def job(job: Job | Clip | str) -> Job: ...
 def jobs(*, limit: int | None = 20, params: Mapping[str, Any] | None = None, **filters: Any) -> Jobs: ...
 def measure(
-    clips: History | Clip | Iterable[Clip | Job],
+    clips: History | Clip | Job | str | Iterable[Clip | Job | str],
     *,
     measures: Sequence[Any] | None = None,
     workers: int | None = None,

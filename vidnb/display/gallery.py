@@ -18,6 +18,7 @@ from vidnb.display.grid.inputs import input_pictures, shown_words
 from vidnb.display.grid.words import Words, differing, facts, implied, titles_of, words
 from vidnb.display.history import job_line
 from vidnb.display.host import RELATIVE_HOSTS, host, notebook_folder, relative_path, relative_url
+from vidnb.display.labels import WINNER
 from vidnb.display.page import (
     GREY,
     LINE,
@@ -63,7 +64,6 @@ ON_PICTURE = (
 FRAME = f"background:{GREY};border-radius:4px"
 SIZES = frozenset({"resolution", "aspect_ratio", "size", "width_px", "height_px"})
 QUIET = frozenset({"prompt", "public", "prompt_enhance"})
-WINNER = "winner"
 AT_ONCE, PATIENCE_S = 4, 3.0
 
 

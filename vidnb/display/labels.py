@@ -22,6 +22,8 @@ STATES: Mapping[State, str] = {
     State.CANCELLED: "cancelled",
     State.AMBIGUOUS: "reply lost",
 }
+WINNER = "winner"
+"""The tag of a clip that was picked; `vidnb.history(tag="winner")` finds all of them."""
 INPUTS = {"start_image": "picture", "end_image": "picture", "reference_images": "picture", "reference_videos": "video"}
 
 

@@ -20,6 +20,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from vidnb.display.labels import many
 from vidnb.errors import ConfigError, MediaError, StoreError
 from vidnb.files import Files
 from vidnb.params.request import Recipe
@@ -91,7 +92,7 @@ class Bundled:
     def __str__(self) -> str:
         left = f"; {self.left_out} left out: on their way, or their file is gone" if self.left_out else ""
         jobs = f"{self.jobs} job{'s' if self.jobs != 1 else ''}"
-        return f"{self.path}: {jobs}, {self.clips} clips, {self.size_bytes / 1e6:.1f} MB{left}"
+        return f"{self.path}: {jobs}, {many(self.clips, 'clip')}, {self.size_bytes / 1e6:.1f} MB{left}"
 
     __repr__ = __str__
 

@@ -8,8 +8,11 @@ misspelt is an error with a suggestion: an empty answer without a word would be 
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from decimal import Decimal
+from enum import Enum
 from numbers import Integral, Real
 from typing import Any, Literal, Protocol
 
@@ -121,7 +124,17 @@ def terms(store: Known, given: Mapping[str, Any]) -> tuple[Term, ...]:
     if isinstance(words := named.get("words"), str) and not words.strip():
         del named["words"]
     found = [_term(store, kinds, name, value) for name, value in named.items() if value is not None]
+    _check_bounds(named, found)
     return (*found, *(_param(store, kinds, name, value) for name, value in params.items() if value is not None))
+
+
+def _check_bounds(named: Mapping[str, Any], found: list[Term]) -> None:
+    """Refuse a span that ends before it starts, as `_checked_range` does: it would find nothing and say nothing."""
+    bounds = [term.values for term in found if term.field == Field("created_at") and term.test == "between"]
+    start = max((low for low, _ in bounds if low is not None), default=None)
+    end = min((high for _, high in bounds if high is not None), default=None)
+    if start is not None and end is not None and start > end and TIMES.keys() <= named.keys():
+        raise ConfigError(f"since={named['since']!r}, until={named['until']!r}: that span ends before it starts")
 
 
 def flag(name: str, value: Any) -> bool:
@@ -165,6 +178,11 @@ class _Kinds:
         """All names of params and measures."""
         self.of("")
         return sorted({*(self._of_rows or {}), *_catalogue_kinds(), *self.measures(), *MEASURES})
+
+    def of_rows(self) -> list[str]:
+        """The names of the params and measures that the rows have."""
+        self.of("")
+        return sorted({*(self._of_rows or {}), *self.measures()})
 
     def measures(self) -> set[str]:
         """The names of what was measured here."""
@@ -309,10 +327,7 @@ def _checked_range(name: str, field: Field, low: Any, high: Any, value: Any) -> 
 
 def _column_value(name: str, kinds: set[str], value: Any) -> Any:
     """One value as the column has it."""
-    if isinstance(value, State):
-        return value.value
-    if hasattr(value, "item") and not isinstance(value, type):  # a NumPy scalar
-        value = value.item()
+    value = _plain(value)
     if isinstance(value, bool):
         if "bool" in kinds:
             return value
@@ -326,7 +341,19 @@ def _column_value(name: str, kinds: set[str], value: Any) -> Any:
     raise _not_this(name, kinds, value)
 
 
+def _plain(value: Any) -> Any:
+    """A scalar of NumPy or pandas, an exact number or a member of an enum as the plain value that it stands for."""
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return math.nan
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, Decimal):
+        return int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
+    return value.item() if hasattr(value, "item") and not isinstance(value, type) else value
+
+
 def _number(name: str, value: Any) -> int | float:
+    value = _plain(value)
     if isinstance(value, bool) or not isinstance(value, Real):
         raise _not_this(name, {"real"}, value)
     if value != value:
@@ -353,6 +380,8 @@ def _several(value: Any) -> list[Any] | None:
     """The values of a list, set, range, array or generator; None for a single one."""
     if isinstance(value, str | bytes | Mapping | Model) or not isinstance(value, Iterable):
         return None
+    if getattr(value, "ndim", 1) == 0:  # an array of NumPy that holds one value
+        return None
     return list(value)
 
 
@@ -369,6 +398,7 @@ def _bound(name: str, value: Any, now: datetime) -> Term:
 
 
 def _choice(store: Known, column: str, value: Any) -> Any:
+    value = _plain(value)
     if column == "state":
         return _word(column, value, [state.value for state in State])
     if column == "provider":
@@ -418,7 +448,7 @@ def _word(name: str, value: Any, words: list[str], more: Callable[[], list[str]]
 
 
 def _no_name(name: str, kinds: _Kinds) -> ConfigError:
-    names = list(dict.fromkeys([*FIELDS, *TIMES, *kinds.names()]))
-    close = difflib.get_close_matches(name, names, n=2, cutoff=0.6)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names)}"
+    close = difflib.get_close_matches(name, {*FIELDS, *TIMES, *kinds.names()}, n=2, cutoff=0.6)
+    there = dict.fromkeys([*FIELDS, *TIMES, *kinds.of_rows()])
+    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(there)}"
     return ConfigError(f"there is no filter {name!r}; {hint}")

@@ -118,7 +118,7 @@ class History(Questions, Sequence[Clip | Job]):
         Raises:
             ConfigError: there is no such column.
         """
-        order = [(filters_.field(self._store, name.removeprefix("-")), name.startswith("-")) for name in names]
+        order = [(filters_.field(self._store, name.removeprefix("-")), name[:1] == "-") for name in map(str, names)]
         return self._with(replace(self._search, order=tuple(order)))
 
     def newest(self, count: int) -> History:

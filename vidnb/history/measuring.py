@@ -21,7 +21,7 @@ from vidnb.clip import Clip
 from vidnb.display.counting import Counting
 from vidnb.errors import ConfigError, VidnbError
 from vidnb.history.scorers import OwnMeasure
-from vidnb.media.measures import MEASURES, NEED_IMAGE, no_measure
+from vidnb.media.measures import MEASURES, NEED_IMAGE, measured, no_measure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -197,9 +197,9 @@ def _results(
                 yield file, functools.partial(_raised, error)
                 continue
             if pool is None:
-                yield file, functools.partial(measure_file, **task)
+                yield file, functools.partial(measured, **task)
             else:
-                waiting[pool.submit(measure_file, **task)] = file
+                waiting[pool.submit(measured, **task)] = file
         while waiting and not stopped.is_set():
             ready, _ = concurrent.futures.wait(waiting, 0.25, concurrent.futures.FIRST_COMPLETED)
             for future in ready:
@@ -213,15 +213,8 @@ def _raised(error: BaseException) -> Values:
     raise error
 
 
-def measure_file(**task: Any) -> Values:
-    """What `media.measures` measures of a file; imported where it runs, as NumPy and OpenCV take their time."""
-    from vidnb.media.measures.file import measure_file
-
-    return measure_file(**task)
-
-
 def _task(file: _File) -> dict[str, Any]:
-    """The arguments of `measure_file`: all of it can go to another process."""
+    """The arguments of `measured`: all of it can go to another process."""
     names = [name for name, _ in file.missing if name in MEASURES]
     images = {NEED_IMAGE[name]: _image_bytes(file.clip, name) for name in names if name in NEED_IMAGE}
     return {"path": str(file.clip.path), "names": names, **images}

@@ -38,17 +38,30 @@ class Tile:
     height: int
 
 
-def pictures(tiles: Iterable[Tile], ground: Image, times: Iterable[float]) -> Iterator[Image]:
+@dataclass(frozen=True)
+class Mark:
+    """A small picture that stands on the clips, with its own transparency."""
+
+    image: Image
+    left: int
+    top: int
+
+
+def pictures(
+    tiles: Iterable[Tile], ground: Image, times: Iterable[float], marks: Iterable[Mark] = ()
+) -> Iterator[Image]:
     """The whole picture at each of these seconds, which go up; a clip that has ended keeps its last frame.
 
     Args:
         tiles: the clips and their places.
         ground: what stands around them.
         times: seconds from the start.
+        marks: what stands on the clips.
 
     Raises:
         MediaError: a clip cannot be decoded.
     """
+    marks = tuple(marks)
     with ExitStack() as stack:
         films = [(tile, _film(tile, stack)) for tile in tiles]
         for time_s in times:
@@ -58,6 +71,8 @@ def pictures(tiles: Iterable[Tile], ground: Image, times: Iterable[float]) -> It
                 image = film.image
                 place = (tile.left + (tile.width - image.width) // 2, tile.top + (tile.height - image.height) // 2)
                 whole.paste(image, place)
+            for mark in marks:
+                whole.paste(mark.image, (mark.left, mark.top), mark.image)
             yield whole
 
 

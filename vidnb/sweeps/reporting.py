@@ -15,7 +15,7 @@ from vidnb.client.budget import Budget
 from vidnb.clip import Clip
 from vidnb.display.clips import clips_left_behind, poster_of
 from vidnb.display.host import relative_url
-from vidnb.display.labels import many
+from vidnb.display.labels import WINNER, many
 from vidnb.display.page import Content, Html, data_uri, escape, join, mono, script_of, shortened, table, tag
 from vidnb.errors import StoreError, VidnbError
 from vidnb.history.history import History
@@ -205,8 +205,8 @@ def _cell(plan: Plan, number: int, by_recipe: Mapping[tuple[str, int], Clip | Jo
         return tag("div", said, tag("br"), shortened(str(told), 90), title=words, **{"class": "gap"})
     poster = poster_of(item)
     picture = data_uri(poster, "image/webp") if poster else None
-    stars = "★" * (item.rating or 0)
-    caption = tag("figcaption", stars, " " if stars else "", f"job {item.job.id[:8]}")
+    verdict = ["★" * (item.rating or 0), "Winner" if WINNER in item.tags else ""]
+    caption = tag("figcaption", " ".join(filter(None, [*verdict, f"job {item.job.id[:8]}"])))
     source = _source(item, path, clips)
     if source is None:
         return tag("figure", tag("img", src=picture, alt=words, title=words), caption)

@@ -18,14 +18,13 @@ from vidnb.display.grid import Cell, Grid
 from vidnb.display.grid.inputs import input_pictures
 from vidnb.display.grid.pivot import Head, is_waiting
 from vidnb.display.grid.words import label_of
+from vidnb.display.labels import WINNER
 from vidnb.display.page import shortened
 from vidnb.errors import VidnbError
 from vidnb.params import draft
 from vidnb.records import Cost, Job, Quote, State
 from vidnb.widgets.player import CODE_SHOWN, file_measures, sendable, served
 
-WINNER = "winner"
-"""The tag of a clip that was picked; `vidnb.history(tag="winner")` finds all of them."""
 ASK_ABOVE_USD = 1.0
 ALIKE = 1.3
 """Shapes that differ by no more than this share one; else all stand in wide cells."""

@@ -20,7 +20,7 @@ from vidnb.client.verbs import client_of
 from vidnb.clip import Clip
 from vidnb.display.grid import pictures
 from vidnb.display.grid.pivot import Axis, Grid, Item, Labels, pivot
-from vidnb.display.labels import many
+from vidnb.display.labels import WINNER, many
 from vidnb.display.page import shortened
 from vidnb.errors import ConfigError, VidnbError
 from vidnb.media.samples import samples
@@ -209,9 +209,9 @@ class Compare(Live, part="compare", main="chosen"):
                 row = await asyncio.to_thread(client.job, cell.clip.job.id)  # another tag may have come since
                 tags = row.tags
                 wins = index == at
-                if wins != (facts.WINNER in tags):
-                    kept = tuple(tag for tag in tags if tag != facts.WINNER)
-                    await self._note(index, tags=(*kept, facts.WINNER) if wins else kept)
+                if wins != (WINNER in tags):
+                    kept = tuple(tag for tag in tags if tag != WINNER)
+                    await self._note(index, tags=(*kept, WINNER) if wins else kept)
             self.winner = self.grid.cells[at].clip if isinstance(at, int) else None
 
     def _put(self, at: int, item: Item) -> None:
@@ -353,9 +353,10 @@ def compare(
         >>> vidnb.compare([one, other])
     """
     known = client or client_of(clips)
-    items = [_item(one, core(known)) for one in clips]
+    clips = list(clips)
     if known is None:
-        known = next((own for one in items if (own := client_of(one)) is not None), None)
+        known = next((own for one in clips if (own := client_of(one)) is not None), None)
+    items = [_item(one, core(known)) for one in clips]
     return Compare(pivot(items, rows, cols, labels), known or _default_for(items), debug=debug)
 
 
@@ -367,7 +368,8 @@ def _default_for(items: Iterable[Item]) -> AsyncClient | None:
 
 
 def _item(given: Item | str, client: AsyncClient) -> Item:
-    if isinstance(given, Clip | Job):
+    if isinstance(given, Clip):
         return given
-    row = client.job(given)
-    return client.clip(row) if row.clip is not None else row
+    row = given if isinstance(given, Job) else client.job(given)
+    # What `annotate` and `jobs` return are rows, the done ones too.
+    return Clip(row, client.files) if row.clip is not None else row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidnb.display.grid.pivot import Cell, Grid
+from vidnb.display.labels import WINNER
 from vidnb.errors import ConfigError, StoreError
 from vidnb.media import mosaic
 from vidnb.media.tagged import text_of
@@ -24,7 +26,10 @@ FPS = {".gif": 10.0, ".webp": 12.0}
 WIDEST_CELL, NARROWEST_CELL, GAP_PX = 640, 96, 8
 GROUND, INK, QUIET, SOFT, BAD = "#111418", "#f2f4f7", "#a3abb5", "#20262d", "#e08585"
 FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "Arial Unicode.ttf", "Arial.ttf")
-WINNER = "winner"
+MARK_GROUND, MARK_INK, GOLD = (0, 0, 0, 194), "#ffffff", "#ffd24d"
+"""As they look in the compare view."""
+WIDE_ENOUGH_PX = 140
+"""From this width on a clip has a star for each point of its rating, below it a number and one star."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,8 @@ class Board:
 
     ground: Image
     tiles: tuple[mosaic.Tile, ...]
+    marks: tuple[mosaic.Mark, ...]
+    """What was said of the clips, to stand on them."""
 
 
 def save(grid: Grid, path: str | Path, *, at_s: float | None = None, overwrite: bool = False) -> Path:
@@ -71,11 +78,11 @@ def _write(grid: Grid, path: Path, kind: str, at_s: float | None) -> None:
     seconds = max(clip.info.duration_s for clip in grid.clips)
     if kind in (".png", ".jpg"):
         time_s = seconds / 2 if at_s is None else at_s
-        (still,) = mosaic.pictures(made.tiles, made.ground, [time_s])
+        (still,) = mosaic.pictures(made.tiles, made.ground, [time_s], made.marks)
         still.save(path)
         return
     fps = FPS.get(kind) or max(clip.info.fps for clip in grid.clips)
-    frames = mosaic.pictures(made.tiles, made.ground, _times(seconds, fps))
+    frames = mosaic.pictures(made.tiles, made.ground, _times(seconds, fps), made.marks)
     if kind == ".mp4":
         mosaic.write_mp4(path, frames, fps, text_of({"grid": [_recipe(cell) for cell in grid.cells if cell.clip]}))
     else:
@@ -114,7 +121,8 @@ def board(grid: Grid, width_px: int) -> Board:
     _words(draw, (GAP_PX, GAP_PX), grid.prompt or "Clips", text, INK, size[0] - 2 * GAP_PX)
     common = " · ".join([*grid.marks, *map(str, grid.common)])
     _words(draw, (GAP_PX, GAP_PX + high), common, text, QUIET, size[0] - 2 * GAP_PX)
-    tiles = []
+    tiles: list[mosaic.Tile] = []
+    marks: list[mosaic.Mark] = []
     for column, head in enumerate(grid.columns):
         _words(draw, (side + column * (wide + GAP_PX), top - high), str(head), text, INK, wide)
     for cell in grid.cells:
@@ -127,7 +135,7 @@ def board(grid: Grid, width_px: int) -> Board:
                 place = (GAP_PX, above + (tall - len(lines) * high) // 2 + at * high)
                 _words(draw, place, line, text, INK, side - GAP_PX)
         if grid.wrapped:
-            _words(draw, (left, above + tall), _name_and_rating(cell), text, INK, wide)
+            _words(draw, (left, above + tall), cell.name, text, INK, wide)
         box = (left, above, left + wide - 1, above + tall - 1)
         if (path := _file(cell)) is None:
             draw.rectangle(box, outline=QUIET if cell.job is None else BAD, fill=SOFT)
@@ -135,17 +143,55 @@ def board(grid: Grid, width_px: int) -> Board:
         else:
             draw.rectangle(box, fill=SOFT)
             tiles.append(mosaic.Tile(path, left, above, wide, tall))
+            marks += _marks(cell, tiles[-1], text)
     if not tiles:
         raise StoreError("the files of these clips are gone from the data folder, or damaged")
-    return Board(ground, tuple(tiles))
+    return Board(ground, tuple(tiles), tuple(marks))
 
 
-def _name_and_rating(cell: Cell) -> str:
-    """The name of a clip and what was said of it."""
-    rating, tags = (cell.job.rating, cell.job.tags) if cell.job is not None else (None, ())
-    return " · ".join(
-        filter(None, [cell.name, f"rated {rating} of 5" if rating else "", "winner" if WINNER in tags else ""])
-    )
+def _marks(cell: Cell, tile: mosaic.Tile, font: Any) -> Iterator[mosaic.Mark]:
+    """The stars of a clip and whether it is the winner, on the lower edge of its picture."""
+    assert cell.job is not None
+    edge = max(3, tile.width // 60)
+    if cell.job.rating:
+        image = _stars(cell.job.rating, font, tile.width >= WIDE_ENOUGH_PX)
+        yield mosaic.Mark(image, tile.left + edge, tile.top + tile.height - image.height - edge)
+    if WINNER in cell.job.tags:
+        image = _chip(font, "Winner", MARK_INK)
+        left, top = tile.left + tile.width - image.width - edge, tile.top + tile.height - image.height - edge
+        yield mosaic.Mark(image, left, top)
+
+
+def _stars(rating: int, font: Any, each: bool) -> Image:
+    """A rating as stars, drawn, as many a font has none: one for each point, or a number and one."""
+    from PIL import ImageDraw
+
+    size, count = round(font.size), rating if each else 1
+    number = "" if each else str(rating)
+    image = _chip(font, number, GOLD, room=count * size)
+    draw, middle = ImageDraw.Draw(image), image.height / 2
+    for place in range(count):
+        across = image.width - size * (count - place) - size * 0.3 + size / 2
+        points = [
+            (across + radius * math.sin(turn * math.pi / 5), middle - radius * math.cos(turn * math.pi / 5))
+            for turn, radius in ((turn, size * (0.2 if turn % 2 else 0.46)) for turn in range(10))
+        ]
+        draw.polygon(points, fill=GOLD)
+    return image
+
+
+def _chip(font: Any, words: str, colour: str, room: int = 0) -> Image:
+    """Words on a dark ground that lets the picture shine through, with room after them."""
+    import PIL.Image
+    from PIL import ImageDraw
+
+    pad = font.size * 0.3
+    size = (math.ceil(font.getlength(words) + room + 2 * pad), round(font.size * 1.4))
+    image = PIL.Image.new("RGBA", size)
+    draw = ImageDraw.Draw(image)
+    draw.rounded_rectangle((0, 0, size[0] - 1, size[1] - 1), radius=font.size / 4, fill=MARK_GROUND)
+    draw.text((pad, size[1] / 2), words, font=font, fill=colour, anchor="lm")
+    return image
 
 
 def _why(cell: Cell) -> str:

@@ -9,6 +9,7 @@ from vidnb.display.clips import cost_words, poster_of, smaller
 from vidnb.display.grid.inputs import input_pictures, shown_words
 from vidnb.display.grid.pivot import Cell, Grid, Head
 from vidnb.display.host import RELATIVE_HOSTS, host, relative_path, relative_url
+from vidnb.display.labels import WINNER
 from vidnb.display.page import (
     GREY,
     MUTED,
@@ -27,7 +28,6 @@ from vidnb.records import Job, State
 
 POSTER_PX, POSTER_BYTES = 240, 4_000
 LARGE_PX, LARGE_BYTES, LARGE_CELLS = 400, 8_000, 9
-WINNER = "winner"
 WORDS = {State.FAILED: "Failed", State.CANCELLED: "Cancelled", State.AMBIGUOUS: "Unclear"}
 
 

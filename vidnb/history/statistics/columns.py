@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,7 @@ def checked(frame: pd.DataFrame, names: Iterable[str]) -> None:
 
 
 def numbers(frame: pd.DataFrame, name: str) -> pd.Series:
-    """The column as floats, NaN where it is empty.
+    """The column as floats, NaN where it is empty or endless: a ratio to nothing is no number to count with.
 
     Raises:
         ConfigError: it holds something else than numbers or yes and no.
@@ -48,9 +49,10 @@ def numbers(frame: pd.DataFrame, name: str) -> pd.Series:
     if isinstance(frame[name].dtype, pd.CategoricalDtype) or pd.api.types.is_datetime64_any_dtype(frame[name].dtype):
         raise ConfigError(f"{name!r} is no measure: its values are no numbers")
     try:
-        return frame[name].astype("Float64").astype("float64")
+        values = frame[name].astype("Float64").astype("float64")
     except (TypeError, ValueError):
         raise ConfigError(f"{name!r} is no measure: its values are no numbers") from None
+    return values.where(values.abs() != math.inf)
 
 
 def measured(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 FEWEST_BLOCKS = 6
 """From so many recipes without a seed on, they are pairs themselves; below, their takes are compared."""
 ALPHA = 0.05
+CHANCE = ("seed", "used_seed", "take")
+"""Columns whose values are labels of a draw: no pair differs in them alone, and 8 is no more than 7."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -209,9 +211,11 @@ def effect(
     Raises:
         ConfigError: a name is wrong, there is nothing to compare, or emulated and real rows are mixed.
     """
-    names = [on] if isinstance(on, str) else list(on)
+    names = [on] if isinstance(on, str) else list(dict.fromkeys(on))
     if not names:
         raise ConfigError("on=[] names no measure; for example on='motion'")
+    if knob in CHANCE:
+        raise ConfigError(f"{knob!r} is chance and no knob: h.spread({names[0]!r}) says how much of a measure it makes")
     columns.checked(frame, [knob, *names, *ignore])
     if knob in names:
         raise ConfigError(f"{knob!r} cannot be both the knob and the measure")
@@ -297,10 +301,9 @@ def _levels(table: pd.DataFrame, knob: str, base: Any, to: Any) -> list[Any]:
                 f"{name}={given!r}: no measured clip has that {sentences.name_of(knob)}; there are {listed}"
             )
     if len(known) < 2:
-        only = f" ({columns.label(known[0])})" if known else ""
-        raise ConfigError(
-            f"all measured clips have the same {sentences.name_of(knob)}{only}: there is nothing to compare"
-        )
+        name = sentences.name_of(knob)
+        same = f"all that give it have the same {name} ({columns.label(known[0])})" if known else ""
+        raise ConfigError(f"of the measured clips {same or f'none gives its {name}'}: there is nothing to compare")
     first = known[0] if base is None else next(level for level in known if level == base)
     if to is None:
         return [first, *(level for level in known if level != first)]
@@ -414,7 +417,7 @@ def _numbers(rows: pd.DataFrame, names: list[str]) -> Any:
 
 def _with_more(effect: Effect, about: _About, deviation: float, clips_each: float) -> Effect:
     """The effect with what more units would show, and what they would cost."""
-    if effect.units < sentences.FEWEST_FOR_INTERVAL or not deviation > 0:
+    if effect.units < sentences.FEWEST_FOR_INTERVAL or not deviation > sentences.ROUNDING * abs(effect.mean):
         return effect
     wanted = effect.equal or abs(effect.mean)
     needed = estimates.units_for(deviation, wanted)

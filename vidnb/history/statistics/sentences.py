@@ -19,6 +19,8 @@ FEWEST_FOR_INTERVAL, FEWEST_FOR_VERDICT = 3, 6
 MANY = 1_000
 EMULATED = "All of it was made by the emulator: this says nothing of a real model."
 MOST_DECIMALS = 12
+ROUNDING = 1e-9
+"""What is so small beside the mean comes from how computers round, and not from the clips."""
 
 
 def unit_of(measure: str) -> str:
@@ -87,6 +89,8 @@ def _same(effect: Effect) -> str:
 
 
 def _verdict(effect: Effect) -> list[str]:
+    if effect.units >= FEWEST_FOR_VERDICT and effect.low == effect.high == 0:
+        return ["No pair differs at all." if not effect.by_takes else "No take differs at all."]
     if effect.is_equal:
         return [f"No difference larger than {_with_unit(_plain(effect.equal or 0.0, effect), effect.unit)}."]
     if effect.is_clear:
@@ -162,6 +166,7 @@ def _signed(value: float, effect: Effect) -> str:
 
 def _places(effect: Effect) -> int:
     width = effect.high - effect.low
+    width = 0.0 if width < ROUNDING * abs(effect.mean) else width
     places = decimals(width if math.isfinite(width) and width > 0 else effect.mean)
     near = min(abs(effect.low), abs(effect.high)) if math.isfinite(width) else 0.0
     # An end that is not 0 must not be shown as 0.

@@ -94,7 +94,8 @@ def spread(
     columns.checked(frame, [measure, *ignore])
     rows = columns.measured(frame, [measure])
     if len(rows) < FEWEST:
-        raise ConfigError(f"{len(rows)} measured clips are too few to say where differences come from; 6 or more do")
+        too_few = "1 measured clip is" if len(rows) == 1 else f"{len(rows)} measured clips are"
+        raise ConfigError(f"{too_few} too few to say where differences come from; 6 or more do")
     sources = columns.paired_columns(rows, measure, recipe, ignore)
     sources = _without_followers(rows, sources)
     if len(rows) > MOST_CLIPS:

@@ -68,7 +68,7 @@ def mine(tmp_path: Path, files: Files, video: bytes) -> Iterator[History]:
         failed = a_job(1, {"prompt": "no"}, state=State.FAILED, error={"message": f"gone: {SIGNED}", "charged": False})
         for job in (one, failed, a_job(2, {"prompt": "on its way"})):
             store.intend(job)
-        store.update(one.id, rating=4, tags=("keeper",), note="the light!")
+        store.update(one.id, rating=4, tags=("keeper",), note="the\u2028light!")  # ends a line, for Python
         store.keep_measures(one.clip.sha256 if one.clip else "", {("motion", "1"): 3.5})
         yield History(store, files)
 
@@ -86,7 +86,7 @@ def test_rows_files_measures_and_ratings_come_through(mine: History, tmp_path: P
         failed, clip = client.open_bundle(tmp_path / "x.vidnb")
         assert isinstance(clip, vidnb.Clip)
         assert (clip.prompt, clip.seed, clip.rating, clip.tags, clip.note) == (
-            "a lighthouse", 7, 4, ("keeper",), "the light!",
+            "a lighthouse", 7, 4, ("keeper",), "the\u2028light!",
         )  # fmt: skip
         assert clip.job.imported
         assert clip.cost == Cost(0.25, "USD")
@@ -165,7 +165,7 @@ def named(data: bytes, suffix: str) -> str:
 
 def changed_row(**news: Any) -> Callable[[dict[str, bytes]], None]:
     def change(entries: dict[str, bytes]) -> None:
-        rows = [json.loads(line) for line in entries["jobs.jsonl"].decode().splitlines()]
+        rows = [json.loads(line) for line in entries["jobs.jsonl"].decode().split("\n")]
         rows[-1].update(news)
         entries["jobs.jsonl"] = "\n".join(map(json.dumps, rows)).encode()
 
@@ -191,7 +191,10 @@ def changed_row(**news: Any) -> Callable[[dict[str, bytes]], None]:
         ),
         (lambda entries: [entries.pop(name) for name in list(entries) if name.endswith(".mp4")], "missing in it"),
         (lambda entries: entries.update({"measures.jsonl": b'["a"]'}), "a measure is not"),
-        (lambda entries: entries.update({"jobs.jsonl": b"[" * 100_000}), "not as it must be"),
+        (lambda entries: entries.update({"measures.jsonl": b'["a", "motion", "1", NaN]'}), "a measure is not"),
+        (lambda entries: entries.update({"jobs.jsonl": b"[" * 100_000}), "something of a job is not as it must be"),
+        (lambda entries: entries.update({"bundle.json": b"[" * 100_000}), "does not say that it is one"),
+        (lambda entries: entries.pop("jobs.jsonl"), "should hold 2 jobs and has 0"),
         (changed_row(state="running"), "not at its end"),
         (changed_row(state="done", clip=None), "not at its end"),
         (changed_row(id="../../x"), "id of a job is not"),

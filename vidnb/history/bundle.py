@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import tempfile
 import uuid
 import zipfile
@@ -174,8 +175,10 @@ def read(store: Store, files: Files, path: str | Path, *, replay: bool = False) 
     from vidnb.history.archive import opened
 
     with opened(path) as archive:
-        _check_format(archive.text("bundle.json"), archive.refused)
-        entries = [_read_entry(line, archive.refused) for line in archive.text("jobs.jsonl").splitlines() if line]
+        count = _checked_count(archive.text("bundle.json"), archive.refused)
+        entries = [_read_entry(line, archive.refused) for line in archive.text("jobs.jsonl").split("\n") if line]
+        if len(entries) != count:
+            raise archive.refused(f"it should hold {many(count, 'job')} and has {len(entries):,}")
         measures = _read_measures(archive.text("measures.jsonl"), archive.refused)
         there = set(archive.files())
         clips: dict[str, ClipInfo] = {}
@@ -193,16 +196,20 @@ def read(store: Store, files: Files, path: str | Path, *, replay: bool = False) 
 Refuse = Callable[[str], StoreError]
 
 
-def _check_format(text: str, refused: Refuse) -> None:
+def _checked_count(text: str, refused: Refuse) -> int:
+    """How many jobs the bundle says it holds, once its form is known."""
     try:
         about = json.loads(text)
-        version = about["version"] if about["format"] == FORMAT else None
-    except (ValueError, KeyError, TypeError):
+        version, count = (about["version"], about.get("jobs")) if about["format"] == FORMAT else (None, None)
+    except (ValueError, KeyError, TypeError, RecursionError):
         version = None
     if version is None:
         raise refused("it does not say that it is one")
     if version != VERSION:
         raise refused(f"its form has the number {version!r}, this vidnb knows {VERSION}: pip install -U vidnb")
+    if not isinstance(count, int):
+        raise refused("it does not say how many jobs it holds")
+    return count
 
 
 def _read_entry(line: str, refused: Refuse) -> Entry:
@@ -210,8 +217,8 @@ def _read_entry(line: str, refused: Refuse) -> Entry:
         entry = Entry.model_validate_json(line)
     except (ValidationError, RecursionError, ValueError) as error:
         problems = error.errors() if isinstance(error, ValidationError) else []
-        where = ".".join(str(one)[:40] for one in problems[0]["loc"]) if problems else "a job"
-        raise refused(f"{where} of a job is not as it must be") from None
+        where = ".".join(str(one)[:40] for one in problems[0]["loc"]) if problems else ""
+        raise refused(f"{where or 'something'} of a job is not as it must be") from None
     if entry.state not in TERMINAL or (entry.state is State.DONE) != (entry.clip is not None):
         raise refused(f"job {entry.id[:8]} is not at its end")
     times = (entry.created_at, entry.submitted_at, entry.finished_at, entry.done_at)
@@ -222,18 +229,24 @@ def _read_entry(line: str, refused: Refuse) -> Entry:
 
 def _read_measures(text: str, refused: Refuse) -> dict[str, dict[tuple[str, str], float | None]]:
     found: dict[str, dict[tuple[str, str], float | None]] = {}
-    for line in text.splitlines():
+    for line in filter(None, text.split("\n")):
         try:
             sha256, name, version, value = json.loads(line)
         except (ValueError, TypeError, RecursionError):
             raise refused("a measure is not as it must be") from None
-        is_number = value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-        if not (isinstance(sha256, str) and isinstance(name, str) and isinstance(version, str) and is_number):
+        if not (isinstance(sha256, str) and isinstance(name, str) and isinstance(version, str) and _is_measured(value)):
             raise refused("a measure is not as it must be")
         if not 0 < len(name) <= 200 or len(version) > 200:
             raise refused("the name of a measure is too long")
         found.setdefault(sha256, {})[name, version] = None if value is None else float(value)
     return found
+
+
+def _is_measured(value: Any) -> bool:
+    """Whether this is a number that a database takes, or none: JSON of Python also knows NaN and Infinity."""
+    if value is None or isinstance(value, bool) or not isinstance(value, int | float):
+        return value is None
+    return abs(value) <= sys.float_info.max
 
 
 def _look(data: bytes, sha256: str, refused: Refuse) -> ClipInfo:

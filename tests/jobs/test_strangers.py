@@ -467,6 +467,15 @@ async def test_the_submits_of_one_call_are_few_and_counted(tmp_path: Path) -> No
     assert len(stranger.posts) == 20
 
 
+async def test_a_sleep_that_does_not_wait_makes_no_endless_row_of_submits(tmp_path: Path) -> None:
+    stranger = Stranger()
+    stranger.before_submit = busy("120", 10**6)
+    async with AsyncClient(tmp_path, keys=KEYS, transport=stranger, sleep=no_rest) as client:
+        with pytest.raises(JobFailedError, match=r"429 20 times in a row"):
+            await client.generate("a koala", **LEONARDO)
+    assert len(stranger.posts) == 20
+
+
 async def test_a_service_that_wants_an_hour_is_left_alone(tmp_path: Path) -> None:
     stranger = Stranger()
     stranger.before_submit = busy("3600", 99)

@@ -59,7 +59,7 @@ class Limiter(Pace):
         self._read = pace(rates.requests_per_minute, rates.in_flight) if self._limited else (0.0, 1)
         self._turn = asyncio.Lock()
         self._slots = asyncio.Semaphore(at_once)
-        self._sending: set[str] = set()
+        self._sending: dict[str, int] = {}
         self._refused = self._reads_refused = 0
         self._quiet_until = float("-inf")
 
@@ -71,11 +71,11 @@ class Limiter(Pace):
         that place, and this job for the slot.
         """
         async with self._slots:
-            self._sending.add(job.id)
+            self._sending[job.id] = 0
             try:
                 yield
             finally:
-                self._sending.discard(job.id)
+                self._sending.pop(job.id, None)
 
     async def may_submit(self, job: Job) -> None:
         """Return once the job has a place at the service and it is its turn."""
@@ -134,9 +134,11 @@ class Limiter(Pace):
         pause_s = error.retry_after_s or min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._refused)
         place = await self._aside(self._rows.refuse, self._lane, "submit", pause_s)
         self._refused = place.refused
-        if place.refused >= MANY:
+        # Refusals during a pause count as one for the line; where a client's `sleep` does not wait, they are its own.
+        own = self._sending[job.id] = self._sending.get(job.id, 0) + 1
+        if (times := max(place.refused, own)) >= MANY:
             told = RateLimitError(
-                f"{self._title} refuses for now: it said 429 {place.refused} times in a row; nothing was charged",
+                f"{self._title} refuses for now: it said 429 {times} times in a row; nothing was charged",
                 provider=job.provider, status_code=error.status_code,
             )  # fmt: skip
             told.retry_after_s = place.wait_s

@@ -35,7 +35,7 @@ from vidnb.errors import (
     UnknownPriceError,
 )
 from vidnb.jobs.ledger import PRICE_FOR_S, Ledger, refusal
-from vidnb.records import JOBS_UNIT, Booked, Cost, Job, Reservation, State
+from vidnb.records import JOBS_UNIT, Booked, Cost, Job, Purse, Reservation, State
 from vidnb.store import Store
 
 __all__ = ["database", "postgres_server"]  # fixtures
@@ -146,6 +146,32 @@ def test_a_late_cost_above_the_reservation_is_booked_said_and_nothing_more_is_se
     assert "$1.20, $0.70 more than was reserved" in said[0]
     with pytest.raises(CapReachedError):
         store.intend(job(), of(0.01))
+
+
+def test_a_charge_within_the_reservation_is_no_news(store: Store) -> None:
+    said: list[str] = []
+    row = sent(store, of(0.5))
+    Ledger(store, said.append).look_at_charge(store.move(row.id, State.RUNNING))
+    Ledger(store, said.append).look_at_charge(store.move(row.id, State.DOWNLOADING, cost=Cost(0.5, "USD")))
+    assert said == []
+
+
+def test_what_was_spent_is_told_by_unit_and_by_how_sure_it_is(store: Store) -> None:
+    for unit, amount in ((CREDITS, 40), ("CREDITS:leonardo", 7), ("USD", 0.5)):
+        for to in (State.RUNNING, State.AMBIGUOUS, None):
+            row = sent(store, Reservation(("",), "real", unit, amount, amount))
+            if to is State.RUNNING:
+                store.move(row.id, to, cost=Cost(amount / 2, unit.partition(":")[0]))
+            elif to is not None:
+                store.move(row.id, to)
+    store.intend(job(emulated=True), Reservation(("",), "emulated", "USD", 9.0, 9.0))
+    spent = Ledger(store).spent()
+    assert (spent.reserved, spent.unclear) == ({"CREDITS": 47, "USD": 0.5}, {"CREDITS": 47, "USD": 0.5})
+    assert spent.settled["USD"] == 0.25
+    assert Ledger(store).spent(emulated=True).reserved == {"USD": 9.0}
+    since = Ledger(store).spent(datetime(2026, 11, 28, tzinfo=UTC))
+    assert (since.settled, since.reserved, since.unclear) == (spent.settled, spent.reserved, spent.unclear)
+    assert dict(Ledger(store).spent(datetime(2026, 11, 30, tzinfo=UTC))) == {}
 
 
 def test_a_charge_in_another_unit_leaves_the_reserved_one(store: Store) -> None:
@@ -278,7 +304,7 @@ def test_a_purse_that_is_reset_begins_anew_and_the_folder_keeps_what_was_spent(s
     store.set_cap("a", "USD", 1.0)
     row = sent(store, of(0.8, "a"))
     store.move(row.id, State.RUNNING, cost=Cost(0.8, "USD"))
-    store.forgive("a")
+    Ledger(store).forgive("a")
     store.intend(job(), of(0.8, "a"))
     with pytest.raises(CapReachedError):
         store.intend(job(), of(0.8, "a"))
@@ -583,6 +609,57 @@ async def test_naming_another_cap_changes_it_and_says_so(tmp_path: Path, caplog:
             assert [one.cap for one in client.budget() if one.book == "real" and one.name] == [cap]
     said = [record.getMessage() for record in caplog.records if "cap of" in record.getMessage()]
     assert said == ["The cap of the purse 'lesson-3' was 3 jobs and is 5 jobs now."]
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "where", "how"),
+    [
+        ("", "USD", "this data folder", "vidnb.budget(usd=...)"),
+        ("", CREDITS, "this data folder", "vidnb.budget(credits=...)"),
+        ("a b", JOBS_UNIT, "the purse 'a b'", "vidnb.budget('a b', jobs=...)"),
+        ("client:1f", "USD", "this client", "budget_usd=..."),
+        ("process:1f", "USD", "this process", "VIDNB_BUDGET_USD=..."),
+    ],
+)
+def test_a_refusal_says_what_is_used_and_where_the_cap_is_raised(name: str, unit: str, where: str, how: str) -> None:
+    purse = Purse(name, "real", unit, 9.0, 5.0, 1.0, 2.0, forgiven=3.0)
+    told = {"USD": "up to $2.00 more", JOBS_UNIT: "2 jobs more", CREDITS: "up to 2 credits of 1min more"}
+    amounts = [str(Cost(amount, unit)) for amount in (9.0, 2.0, 1.0, 2.0)]
+    assert str(refusal(CapReachedError(purse, Cost(2.0, unit), None))) == (
+        f"Nothing was sent: {told[unit]} would pass the cap of {amounts[0]} of {where}, of which there are "
+        f"{amounts[1]} spent, {amounts[2]} reserved, {amounts[3]} unclear. Raise the cap to go on ({how})."
+    )
+    empty = Purse(name, "real", unit, 1.0, 3.0, 0.0, 0.0, forgiven=3.0)
+    assert str(refusal(CapReachedError(empty, Cost(2.0, unit), None))).endswith(
+        f" of {where}. Raise the cap to go on ({how})."
+    )
+
+
+def test_a_price_in_another_unit_is_named_in_the_refusal(store: Store) -> None:
+    store.set_cap("a", "USD", 1.0)
+    with pytest.raises(CapReachedError) as refused:
+        store.intend(job(), Reservation(("", "a"), "real", CREDITS, 60, 40))
+    assert str(refusal(refused.value)) == (
+        "Nothing was sent: this clip costs about 40 credits of 1min, and that is another unit than the cap's, so the "
+        "cap of $1.00 of the purse 'a' cannot be promised to hold. A cap on the number of jobs beside it would allow "
+        "it (vidnb.budget('a', jobs=...)); so does accept_unknown_price=True."
+    )
+
+
+def test_a_cap_that_is_changed_by_the_way_is_told_of_once(store: Store) -> None:
+    said: list[str] = []
+    ledger = Ledger(store, said.append)
+    ledger.cap("lesson", {"USD": 5.0})
+    ledger.cap("client:1", {"USD": 1.0})
+    ledger.cap("client:1", {"USD": 2.0})
+    assert said == []
+    ledger.cap("lesson", {"USD": None, JOBS_UNIT: 3})
+    assert said == ["The cap of the purse 'lesson' was $5.00 and is none now."]
+    ledger.cap("lesson", {JOBS_UNIT: 4}, silent=True)
+    assert len(said) == 1
+    assert ledger.purse_caps("lesson") == {JOBS_UNIT: 4}
+    assert ledger.purse_caps("client:1") == {"USD": 2.0}
+    assert {purse.name for purse in ledger.purses()} == {"lesson"}
 
 
 def test_the_caps_of_a_purse_are_those_that_were_set(store: Store) -> None:

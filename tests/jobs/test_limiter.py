@@ -161,8 +161,8 @@ async def test_places_at_the_service_are_counted_over_all_clients_and_freed_by_t
     assert not third.done()
     store.move("job1", State.CANCELLED)
     await third
-    there = live(Rates(1, 1, 1))
-    assert PaceRows(store).in_flight(there.lane) == 2
+    fourth, lane = job(store, 4, lease_owner="they"), live(Rates(1, 1, 1)).lane
+    assert PaceRows(store).submit_turn(lane, fourth, [fourth.id], 2, 0.0) is None
 
 
 @pytest.mark.anyio

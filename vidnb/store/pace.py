@@ -127,11 +127,6 @@ class PaceRows:
                 prepared.count(connection, insert_new(connection.dialect.name, SLOTS), slot)
             return self._next(connection, lane, "submit", step_s, burst)
 
-    def in_flight(self, lane: str) -> int:
-        """Return how many places at the service are taken."""
-        with self._store.reading() as connection:
-            return len(self._places(connection, lane, "", ())[0])
-
     def refuse(self, lane: str, kind: str, wait_s: float) -> Turn:
         """Record that the service refused a call: later calls on the lane wait for the pause it named, or a guess.
 

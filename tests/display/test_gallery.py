@@ -86,6 +86,13 @@ def test_a_caption_says_only_what_differs_and_the_head_what_is_shared(make: Make
     assert html.count("EMULATED") == 1
 
 
+def test_captions_of_one_prompt_take_one_line_all_or_none(make: Make) -> None:
+    short = [make(seed=seed, motion_strength=strength) for seed in (1, 2) for strength in (3, 5)]
+    assert "flex-flow:column" not in gallery_html(short, 4)
+    long = gallery_html([*short, make(seed=2_000_000_000, motion_strength=5)], 5)
+    assert long.count("flex-flow:column") == 5
+
+
 def test_lengths_and_sizes_are_the_clips_own_where_they_differ_or_were_left_open(make: Make, made: ClipInfo) -> None:
     upright = replace(made, width_px=192, height_px=320, duration_s=8.04)
     html = show([make(seed=5, resolution="480p", job={"clip": upright}), make(seed=5), make(seed=7)])

@@ -51,6 +51,8 @@ OPEN_TILES = 12
 OTHERS_SHOWN = 10
 POSTER_PX, POSTER_BYTES = 240, 2_200
 WORDS_SHOWN = 4
+LETTERS_BESIDE = 22
+"""As many letters as stand side by side in the narrowest tile; if one tile has more, all of a group take two lines."""
 USUAL_FPS = 24
 """What the script takes for a clip that says nothing else."""
 FOUND_BY = 300
@@ -133,11 +135,12 @@ def _group(prompt: str, clips: list[Clip], titles: dict[str, str], flashes: dict
     said = [[words(name, one.get(name), titles) for name in apart] for one in told]
     real_too = mixed and len({clip.emulated for clip in clips}) > 1
     shape = _shape(clips)
+    if real_too:
+        made = [Words("", "emulated" if clip.emulated else "real") for clip in clips]
+        said = [[*own, one] for own, one in zip(said, made, strict=True)]
+    flow = "row" if all(len(" · ".join(map(str, own))) <= LETTERS_BESIDE for own in said) else "column"
     tiles = [
-        _tile(
-            clip, [*own, *([Words("", "emulated" if clip.emulated else "real")] if real_too else [])],
-            pictures, flashes.get(clip.job.id), shape, "" if alike else length,
-        )
+        _tile(clip, own, pictures, flashes.get(clip.job.id), shape, "" if alike else length, flow)
         for clip, own, length in zip(clips, said, lengths, strict=True)
     ]
     more = tiles[OPEN_TILES:]
@@ -179,7 +182,7 @@ def _shape(clips: list[Clip]) -> str:
 
 
 def _tile(
-    clip: Clip, told: list[Words], pictures: dict[str, str], flashes: bool | None, shape: str, length: str
+    clip: Clip, told: list[Words], pictures: dict[str, str], flashes: bool | None, shape: str, length: str, flow: str
 ) -> Html:
     name = ", ".join(filter(None, [*map(str, told), length])) or shortened(clip.prompt, 80) or clip.model
     marks = [f"{'★' * clip.rating}" if clip.rating else "", "Winner" if WINNER in clip.tags else ""]
@@ -187,7 +190,7 @@ def _tile(
     said = [shown_words(one, pictures) for one in told]
     first = tag("span", said[0] if said else "", dir="auto", style="max-width:100%")
     rest = tag("span", join(said[1:], " · "), dir="auto", style=MUTED)
-    look = "display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 8px"
+    look = f"display:flex;flex-flow:{flow} wrap;justify-content:space-between;gap:0 8px"
     line = tag("div", first, rest, style=look) if said else None
     marked = tag("div", " · ".join(filter(None, marks))) if any(marks) else None
     caption = tag("figcaption", line, marked, style=f"margin:3px 0 0;{SMALL}") if line or marked else None

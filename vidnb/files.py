@@ -291,19 +291,16 @@ class Files:
     @contextmanager
     def _part(self, announced: int = 0) -> Iterator[tuple[Path, BinaryIO]]:
         """A new local file to write to; it is gone afterwards unless it was given its name."""
-        parts = self.folder / ".part"
+        path = self.folder / ".part" / f"{uuid.uuid4().hex}.part"
         with disk_errors(self.folder):
-            parts.mkdir(parents=True, exist_ok=True)
-            self._sweep(parts)
+            self._sweep(path.parent)
             if self._remote is not None:
                 self._remote.sweep()
-        self._check_room(announced)
-        path = parts / f"{uuid.uuid4().hex}.part"
-        with disk_errors(self.folder):
-            file = path.open("xb")
+            file = _new(path)
         keeper = _hold(file)
         try:
             with file:
+                self._check_room(announced)
                 yield path, file
         finally:
             path.unlink(missing_ok=True)
@@ -388,6 +385,15 @@ class Files:
                     path.unlink()
 
 
+def _new(path: Path) -> BinaryIO:
+    """Return a new file, opened to be written to."""
+    try:
+        return path.open("xb")
+    except FileNotFoundError:  # seldom, so it is not looked whether the folder is there
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("xb")
+
+
 def _hold(file: BinaryIO) -> int | None:
     """Return a handle that keeps others from taking the file for litter until it is closed, or None."""
     try:
@@ -439,10 +445,13 @@ def _damaged(name: str, place: object) -> StoreError:
 
 def publish(part: Path, path: Path) -> None:
     """Give a complete file its name in one step, so that it outlives a crash of the machine too."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_dir() and not path.is_symlink():  # a tool that unpacked or merged folders left it there
-        path.rename(path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}"))
-    part.replace(path)
+    try:
+        part.replace(path)
+    except OSError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir() and not path.is_symlink():  # a tool that unpacked or merged folders left it there
+            path.rename(path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}"))
+        part.replace(path)
     if os.name == "posix":  # elsewhere a folder cannot be opened
         folder = os.open(path.parent, os.O_RDONLY)
         try:

@@ -20,10 +20,9 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 WAIT_S = 60.0
 """So long a fork waits for calls of a database that are under way."""
@@ -49,24 +48,25 @@ class Crossing:
         self.is_closed = False
         self._own = threading.local()
 
-    @contextmanager
-    def inside(self) -> Iterator[None]:
-        """Count the block as one call that no fork may interrupt; nested blocks belong to the same call."""
+    def inside(self) -> Self:
+        """Count a `with` block as one call that no fork may interrupt; nested blocks belong to the same call."""
+        return self
+
+    def __enter__(self) -> None:
         depth = getattr(self._own, "depth", 0)
         if not depth:
             with self._changed:
                 self._changed.wait_for(lambda: not self.is_closed)
                 self._inside += 1
         self._own.depth = depth + 1
-        try:
-            yield
-        finally:
-            self._own.depth = depth
-            if not depth:
-                with self._changed:
-                    self._inside -= 1
-                    if self.is_closed:  # only a fork waits for it
-                        self._changed.notify_all()
+
+    def __exit__(self, *_: object) -> None:
+        self._own.depth -= 1
+        if not self._own.depth:
+            with self._changed:
+                self._inside -= 1
+                if self.is_closed:  # only a fork waits for it
+                    self._changed.notify_all()
 
     def close(self) -> bool:
         """Let no new call begin until `open`, and return whether those under way ended within `WAIT_S`."""

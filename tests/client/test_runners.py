@@ -44,3 +44,18 @@ async def test_what_all_jobs_wait_for_is_said_once_and_another_fault_of_the_stor
         await asyncio.sleep(0)
     said = [(text.split()[1].strip(","), text.rpartition(": ")[2]) for text in caplog.messages]
     assert said == [("job0", away), ("job1", full), ("job4", away)]
+
+
+async def test_the_newest_row_of_a_job_is_known_for_as_long_as_it_is_driven() -> None:
+    engine: Any = Failing(None)
+    runners = Runners(lambda: engine)
+    job, newer, other = (Row(number) for number in (0, 0, 1))
+    task = runners.start(job)  # type: ignore[arg-type]  # a stand-in
+    runners.changed(newer)  # type: ignore[arg-type]
+    runners.changed(other)  # type: ignore[arg-type]
+    assert runners.row("job0") is newer
+    assert runners.row("job1") is None
+    await asyncio.wait([task])
+    assert runners.row("job0") is None
+    await asyncio.sleep(0)
+    assert "job0" not in runners

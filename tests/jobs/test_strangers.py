@@ -174,6 +174,29 @@ def telling(record: dict[str, Any]) -> Stranger:
     return stranger
 
 
+@pytest.mark.parametrize(
+    ("word", "written"), [("PENDING", [None, None, None, "PENDING"]), ("WARMING_UP", [None, *3 * ["WARMING_UP"]])]
+)
+async def test_a_word_that_says_no_more_than_the_state_is_written_with_the_third_poll(
+    tmp_path: Path, word: str, written: list[str | None]
+) -> None:
+    """The row has it in time for other kernels, and a short job is spared a write; who waits here hears it at once."""
+    stranger, seen = Stranger(), list[str | None]()
+
+    def goes_on(request: httpx.Request, work: Work | None) -> None:
+        seen.append(client.job(job).wire_status or None)
+        if work is not None:
+            work.record = {"status": word, "generated_images": []} if len(seen) < 4 else {}
+
+    stranger.on_poll = goes_on  # type: ignore[assignment]  # None is an answer, too
+    async with client_of(tmp_path, stranger) as client:
+        job = await client.submit("a koala", **LEONARDO)
+        said = [row.wire_status async for row in client.watch(job) if row.state is State.RUNNING]
+        assert client.job(job).wire_status == "COMPLETE"
+    assert seen == written
+    assert [text for text in said if text] == [word]
+
+
 @pytest.mark.parametrize("case", LATE)
 @pytest.mark.parametrize("polls", [1, 4])
 async def test_a_link_that_comes_late_is_waited_for(tmp_path: Path, case: str, polls: int) -> None:

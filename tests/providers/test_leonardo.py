@@ -399,6 +399,12 @@ def listed(**changes: Any) -> RemoteJob:
     return found[0]
 
 
+def test_of_a_list_only_the_jobs_that_are_looked_for_are_read() -> None:
+    jobs = [ProviderConformance().job(LEONARDO, ASSET)]
+    answers = replies("leonardo-me", "leonardo-user-list")
+    assert [(job.remote_id, job.prompt) for job in drive(LEONARDO.recent(2, jobs), answers)[1]] == [(ASSET, "")]
+
+
 def output(**fields: Any) -> list[dict[str, Any]]:
     return [{"id": ASSET, **fields}]
 

@@ -262,7 +262,7 @@ class AsyncClient:
         where = self.target(entry.provider)
         self._check_retired(entry, where)
         self._connections.prepare(where)  # a wrong setting is refused before there is a row
-        engine = await self._opened()
+        await self._opened()
         if not where.emulated:
             self.files.check_lasting()
         if self._prices.has_list(where) and (fresh or not await self._is_made(request, where, take)):
@@ -273,11 +273,8 @@ class AsyncClient:
                     self.files.put(item.content, "." + item.extension)
         patient_until = self.clock.monotonic() + UNKNOWN_PRICE_WAIT_S
         while True:
-            row = await self._aside(self._row, request, where, take, fresh, purse)
-            row = engine.leases.with_lease(row)
-            reservation = await self._aside(self._reservation, row, accepted)
             try:
-                job, is_new = await self._aside(self.store.intend, row, reservation)
+                job, is_new = await self._aside(self._intend, request, where, take, fresh, purse, accepted)
             except CapReachedError as error:
                 if error.ahead is None or self.clock.monotonic() >= patient_until:
                     raise refusal(error) from None
@@ -293,12 +290,16 @@ class AsyncClient:
         own = (job.purse, self._private, PROCESS if of_process() is not None else None)
         return self.ledger.reservation(job, tuple(name for name in own if name), accepted=accepted)
 
-    def _row(self, request: params.Request, where: Target, take: int | None, fresh: bool, purse: str | None) -> Job:
+    def _intend(
+        self, request: params.Request, where: Target, take: int | None, fresh: bool, purse: str | None, accepted: bool
+    ) -> tuple[Job, bool]:
+        """Return the job of a request, and whether it is new: written now, leased, its price reserved."""
         if fresh:
             take = self.store.next_take(where.base_url, request.recipe.recipe_hash)
-        return intended(
+        row = intended(
             request, take or 0, base_url=where.base_url, emulated=where.emulated, at=self.clock.utc(), purse=purse
         )
+        return self.store.intend(*self.claimed(row, accept_unknown_price=accepted))
 
     def _check_retired(self, entry: catalog.Model, where: Target) -> None:
         if entry.is_retired and not where.emulated:
@@ -336,7 +337,7 @@ class AsyncClient:
         timeout_s = arguments.seconds(timeout_s)
         if not isinstance(job, Job | Clip | str):
             return await self._wait_for_all(listed(job), timeout_s, quiet)
-        row = await self._newest(job)
+        row = await self._followed(job)
         if quiet:
             return await self._wait(row, timeout_s, lambda row: None)
         with display.ProgressLine(row) as progress:
@@ -347,7 +348,7 @@ class AsyncClient:
                 raise
 
     async def _wait_for_all(self, jobs: list[JobOrId], timeout_s: float | None, quiet: bool) -> list[Clip]:
-        rows = [await self._newest(job) for job in jobs]
+        rows = [await self._followed(job) for job in jobs]
         if quiet or not rows:
             return await each(rows, lambda row: self._wait(row, timeout_s, lambda row: None), "have no clip")
         with display.ProgressOfAll(rows) as progress:
@@ -1055,6 +1056,11 @@ class AsyncClient:
 
     async def _newest(self, job: Job | Clip | str) -> Job:
         return await self._aside(self.job, job)
+
+    async def _followed(self, job: Job | Clip | str) -> Job:
+        """Return the row of a job to wait for; that of one which is driven here is known, and is not read again."""
+        row = self._runners.row(job.id) if isinstance(job, Job) else None
+        return row or await self._newest(job)
 
     @functools.cached_property
     def store(self) -> Store:

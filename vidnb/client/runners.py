@@ -22,6 +22,8 @@ class Runners:
     def __init__(self, engine: Callable[[], Engine]) -> None:
         self._engine = engine
         self._tasks: dict[str, asyncio.Task[Job]] = {}
+        self._rows: dict[str, Job] = {}
+        """The newest row of each job that has a task."""
         self._watchers: dict[str, list[asyncio.Queue[Job]]] = {}
         self._decisions: dict[str, asyncio.Event] = {}
         self._store_told: set[str] = set()
@@ -42,8 +44,14 @@ class Runners:
         if task is None or (task.done() and not job.is_terminal):
             name = f"vidnb job {job.id[:8]}"
             task = self._tasks[job.id] = asyncio.create_task(self._engine().run(job), name=name)
+            self._rows[job.id] = job
             task.add_done_callback(lambda done: self._ended(job.id, done))
         return task
+
+    def row(self, job_id: str) -> Job | None:
+        """Return the newest row of a job that is driven here; None of any other."""
+        task = self._tasks.get(job_id)
+        return None if task is None or task.done() else self._rows.get(job_id)
 
     async def stop(self, job: Job) -> None:
         """End the task that drives the job, if there is one; the job itself goes on."""
@@ -80,6 +88,8 @@ class Runners:
 
     def changed(self, job: Job) -> None:
         """Tell those who watch the job."""
+        if job.id in self._tasks:
+            self._rows[job.id] = job
         for queue in self._watchers.get(job.id, ()):
             queue.put_nowait(job)
 
@@ -102,8 +112,9 @@ class Runners:
             self._tell(job_id, error)
         elif not task.cancelled():
             self._store_told.clear()
-        if self._tasks.get(job_id) is task:
-            del self._tasks[job_id]
+        if self._tasks.get(job_id, task) is task:
+            self._tasks.pop(job_id, None)
+            self._rows.pop(job_id, None)
 
     def _tell(self, job_id: str, error: BaseException) -> None:
         """Log why a job's task ended early; what many wait for, such as a database, is named once until one goes on."""

@@ -39,6 +39,8 @@ WOKEN_FOR_S = 0.5
 NO_ANSWER = "no answer"
 ODD = "odd answer"
 UNKNOWN = "unknown to the service"
+THIRD = 3
+"""A word that says no more than the row's state is written with the third poll: a short job is over by then."""
 ENDS = (State.DOWNLOADING, State.FAILED)
 HEARD = ("asset_id", "cost", "nsfw", "used_seed", "used_prompt")
 """What a status may tell that is kept in the job's row, beside its state."""
@@ -57,6 +59,8 @@ class Poller:
         self._clock = recorder.store.clock
         self._history: dict[str, tuple[float, list[float]]] = {}
         self._woken: tuple[float, set[str]] = (float("-inf"), set())
+        self._unwritten: set[str] = set()
+        """The jobs whose word at the service is not in their row yet."""
 
     async def poll(self, job: Job, lane: Lane) -> tuple[Job, Link | None]:
         """Poll until the job is over, ambiguous, or has a clip to download.
@@ -65,7 +69,10 @@ class Poller:
             The job's row, and the clip's link once there is one.
         """
         with lane.listing.following(job):
-            return await self._followed(job, lane)
+            try:
+                return await self._followed(job, lane)
+            finally:
+                self._unwritten.discard(job.id)
 
     async def _followed(self, job: Job, lane: Lane) -> tuple[Job, Link | None]:
         wire, listing = lane.wire, lane.listing
@@ -155,7 +162,9 @@ class Poller:
         return replace(status, word=UNKNOWN) if status.word == "null record" else status
 
     async def heard(self, job: Job, status: Status, **columns: Any) -> Job:
-        """Return the job's row after what the service said; the row is written only where something changed.
+        """Return the job's row after what the service said; it is written only where something changed.
+
+        A word that says no more than the state is left for the next change, or the third poll.
 
         Args:
             job: whose row.
@@ -172,9 +181,17 @@ class Poller:
         if status.state is State.DOWNLOADING:
             return await self._recorder.move(job, State.DOWNLOADING, finished_at=self._clock.utc(), **told)
         if status.state is not None and status.state is not job.state:
+            self._unwritten.discard(job.id)
             return await self._recorder.move(job, status.state, **told)
-        if status.words != job.wire_status:
-            await self._store.aside(self._store.update, job.id, **told)
+        is_new = status.words != job.wire_status
+        if is_new or job.id in self._unwritten:
+            says_more = status.state is None or status.words != status.word or len(told) > 2
+            if says_more or job.polls >= THIRD:
+                await self._store.aside(self._store.update, job.id, **told)
+                self._unwritten.discard(job.id)
+            else:
+                self._unwritten.add(job.id)
+        if is_new:
             job = replace(job, wire_status=status.words)
             self._recorder.on_change(job)
         return job

@@ -118,7 +118,7 @@ def opened_container(source: Source, options: dict[str, str] | None = None) -> I
         known = "MP4, MOV, WebM, MKV, AVI and others are"
         raise MediaError(f"{named(source)} is no video: it starts with {start[:24]!r}; {known}")
     # An absolute path is never taken for a protocol.
-    place = source if isinstance(source, io.BytesIO) else str(Path(source).expanduser().resolve())
+    place = source if isinstance(source, io.BytesIO) else str(Path(source).expanduser().absolute())
     try:
         with av.open(place, mode="r", format=kind, options=options, **_any_text()) as container:
             yield container

@@ -158,8 +158,8 @@ class Leonardo(Provider):
         found = dig(listing.json, "generations")
         if not isinstance(found, list):
             raise unexpected(self, listing, "the answer holds no list of generations")
-        known = {job.remote_id for job in jobs}
-        return [job for job in (_remote_job(item, known) for item in found) if job is not None]
+        wanted = {job.remote_id for job in jobs} or {None}
+        return [job for job in (_remote_job(item, wanted) for item in found) if job is not None]
 
     # -- upload
 
@@ -400,13 +400,21 @@ def _complete(job: Any, remote_id: str, word: str) -> Status:
     )  # fmt: skip
 
 
-def _remote_job(job: Any, known: Collection[str | None] = ()) -> RemoteJob | None:
-    """An entry of the list; one whose id is known needs no description, which takes most of the time."""
+def _remote_job(job: Any, wanted: Collection[str | None] = (None,)) -> RemoteJob | None:
+    """An entry of the list; None where it is not wanted.
+
+    Args:
+        job: as the service tells it.
+        wanted: the ids that are looked for, with None among them where one is not known. An entry whose id is known
+            needs no description, which takes most of the time.
+    """
     remote_id = id_at(job, "id")
     if remote_id is None:
         return None
-    if remote_id in known:
+    if remote_id in wanted:
         return RemoteJob(remote_id, "", None, status=_status(job, remote_id))
+    if None not in wanted:
+        return None
     seed, width, height = (whole_at(job, key) for key in ("seed", "imageWidth", "imageHeight"))
     created_at, status = time_at(job, "createdAt"), _status(job, remote_id)
     output = dig(job, "generated_images", 0)

@@ -41,7 +41,7 @@ from vidnb.store import measures as measures_
 from vidnb.store import scan as scanning
 from vidnb.store import votes as votes_
 from vidnb.store.aside import Aside
-from vidnb.store.columns import ParamColumns
+from vidnb.store.columns import ParamColumns, ParamKey
 from vidnb.store.database import (
     BUSY_S,
     bring_up_to_date,
@@ -195,16 +195,17 @@ class Store:
         """
         if reservation is None:
             reservation = Reservation(book="emulated" if job.emulated else "real")
-        self.make_columns(job.params, job.images)
-        row = job_row(job)
+        values = columns.cells(job.params, job.images)
+        self._columns.names(values)  # before the transaction
+        key = {"base_url": job.base_url, "recipe_hash": job.recipe_hash, "take": job.take}
         for _ in range(10):  # the standing job may fail between the two statements
             with self.writing() as connection:
                 self._identity.check_rows(connection)
-                if (standing := self._answering(connection, row)) is not None:
+                if (standing := self._answering(connection, key)) is not None:
                     return job_of(standing), False
-                if self._written(connection, job, reservation):
+                if self._written(connection, job, values, reservation):
                     return job, True
-                if (standing := prepared.first(connection, queries.STANDING, row)) is not None:
+                if (standing := prepared.first(connection, queries.STANDING, key)) is not None:
                     return job_of(standing), False
         raise StoreError(f"the recipe of job {job.id!r} is being changed by other processes; try again")
 
@@ -215,13 +216,17 @@ class Store:
             found = prepared.first(connection, queries.SEEDED, key)
         return found
 
-    def make_columns(self, params: Mapping[str, Any], images: Mapping[str, Any]) -> None:
-        """Add the columns that jobs with these params will need, before a transaction that writes them."""
-        self._columns.names(columns.cells(params, images))
+    def _written(
+        self, connection: Connection, job: Job, values: Mapping[ParamKey, Any], reservation: Reservation
+    ) -> bool:
+        """Return whether the row was written, with its reservation; not where another job stands for its take.
 
-    def _written(self, connection: Connection, job: Job, reservation: Reservation) -> bool:
-        """Return whether the row was written, with its reservation; not where another job stands for its take."""
-        values = columns.cells(job.params, job.images)
+        Args:
+            connection: in a transaction that writes.
+            job: to write.
+            values: those of its params, as `columns.cells` gives them.
+            reservation: what its POST may cost.
+        """
         chosen = self._columns.names(values, connection)
         row = job_row(job) | {chosen[key]: value for key, value in values.items()}
         write = queries.intend_of(connection.dialect.name, columns.target(chosen))

@@ -11,9 +11,8 @@ import asyncio
 import contextvars
 import functools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 from vidnb.errors import LockedError
@@ -49,11 +48,13 @@ class Aside:
         A caller that is cancelled stays until the call is over, so that nothing is written after it left.
         """
         if self._is_quick:
+            self._here.trying = True
             try:
-                with self._trying():
-                    return call(*args, **kwargs)
+                return call(*args, **kwargs)
             except LockedError:
                 pass
+            finally:
+                self._here.trying = False
         work = functools.partial(contextvars.copy_context().run, call, *args, **kwargs)
         future = asyncio.get_running_loop().run_in_executor(self._pool(), work)
         try:
@@ -75,14 +76,6 @@ class Aside:
         if self._threads is not None:
             self._threads.shutdown(wait=False)
             self._threads = None
-
-    @contextmanager
-    def _trying(self) -> Iterator[None]:
-        self._here.trying = True
-        try:
-            yield
-        finally:
-            self._here.trying = False
 
     def _pool(self) -> ThreadPoolExecutor:
         if self._threads is None:

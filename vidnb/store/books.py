@@ -98,7 +98,7 @@ def reserve(connection: Connection, job_id: str, reservation: Reservation, now: 
         if (name, unit) not in known:
             _open(connection, name, reservation.book, unit)
         more_is = {"name_is": name, "book_is": reservation.book, "unit_is": unit, "more": more}
-        if connection.execute(_RESERVE, more_is).rowcount == 0:
+        if prepared.count(connection, _RESERVE, more_is) == 0:
             purse = _purses(connection, (name,), reservation.book)[name, unit]
             raise CapReachedError(purse, Cost(more, unit), None)
     if not reservation.unit:

@@ -201,7 +201,7 @@ def writing(engine: Engine, busy_s: float | None = BUSY_S) -> Iterator[Connectio
     here and not to SQLAlchemy's "begin" event: an engine with one takes a third longer for every statement.)
     """
     _check_whole(engine)
-    with forking.crossing.inside(), engine.begin() as connection:
+    with forking.crossing.inside(), engine.connect() as connection, connection.begin():
         if engine.dialect.name != "sqlite":
             yield connection
             return

@@ -8,15 +8,15 @@ in the connection and the transaction that are given, and what the driver raises
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Delete, Dialect, Insert, Select, Update
 from sqlalchemy.exc import DBAPIError
 
 Statement = Select[Any] | Insert | Update | Delete
 Process = Callable[[Any], Any]
+T = TypeVar("T")
 
 _plans: dict[tuple[Statement, str], _Plan] = {}
 
@@ -30,8 +30,7 @@ def rows(connection: Connection, statement: Statement, values: Mapping[str, Any]
         values: by name of the parameter or, for an INSERT, of the column: the same names each time.
     """
     plan = _plan(connection.dialect, statement, values)
-    with _executed(connection, plan, values) as cursor:
-        return plan.read(cursor, connection.dialect)
+    return _executed(connection, plan, values, plan.read)
 
 
 def first(connection: Connection, statement: Statement, values: Mapping[str, Any]) -> Any:
@@ -42,20 +41,24 @@ def first(connection: Connection, statement: Statement, values: Mapping[str, Any
 
 def count(connection: Connection, statement: Statement, values: Mapping[str, Any]) -> int:
     """Run the statement, as `rows` does, and return how many rows it changed."""
-    with _executed(connection, _plan(connection.dialect, statement, values), values) as cursor:
-        if cursor.description is not None:  # SQLAlchemy may ask for the keys of what is written
-            cursor.fetchall()
-        return int(cursor.rowcount)
+    return _executed(connection, _plan(connection.dialect, statement, values), values, _count)
 
 
-@contextmanager
-def _executed(connection: Connection, plan: _Plan, values: Mapping[str, Any]) -> Iterator[Any]:
-    """Give the cursor of a statement that was executed; SQLite commits nothing while one is left half read."""
+def _count(cursor: Any, dialect: Dialect) -> int:
+    if cursor.description is not None:  # SQLAlchemy may ask for the keys of what is written
+        cursor.fetchall()
+    return int(cursor.rowcount)
+
+
+def _executed(
+    connection: Connection, plan: _Plan, values: Mapping[str, Any], read: Callable[[Any, Dialect], T]
+) -> T:
+    """Return what is read of an executed statement; SQLite commits nothing while one is left half read."""
     raw = connection.connection
     cursor = raw.cursor()
     try:
         cursor.execute(plan.sql, plan.bound(values))
-        yield cursor
+        return read(cursor, connection.dialect)
     except connection.dialect.loaded_dbapi.Error as error:
         lost = connection.dialect.is_disconnect(error, raw.dbapi_connection, cursor)  # type: ignore[arg-type]  # a DBAPI's own error
         if lost:
@@ -92,7 +95,10 @@ class _Plan:
 
     def bound(self, values: Mapping[str, Any]) -> Sequence[Any] | Mapping[str, Any]:
         """Return the values as the driver takes them."""
-        stored = [_changed(values[name], store) if is_given else value for name, is_given, store, value in self._binds]
+        stored = [
+            value if not is_given else values[name] if store is None else _changed(values[name], store)
+            for name, is_given, store, value in self._binds
+        ]
         return stored if self._is_positional else dict(zip((name for name, *_ in self._binds), stored, strict=True))
 
     def read(self, cursor: Any, dialect: Dialect) -> list[Any]:

@@ -233,7 +233,7 @@ class SweepRows:
             key = {name: getattr(job, name) for name in ("base_url", "recipe_hash", "take")}
             standing = store._answering(connection, key)
             if standing is None:
-                if store._written(connection, job, reservation):
+                if store._written(connection, job, columns.cells(job.params, job.images), reservation):
                     return job, True
                 standing = connection.execute(queries.STANDING, key).first()
             return (job if standing is None else job_of(standing)), False
@@ -271,7 +271,8 @@ class SweepRows:
             self._waits(connection, cell | key, False)
             store._answering(connection, key)
             purses = tuple(f"rehearsal:{alone}:{number}" for number in range(len(reservation.purses)))
-            store._written(connection, job, replace(reservation, purses=purses))
+            values = columns.cells(job.params, job.images)
+            store._written(connection, job, values, replace(reservation, purses=purses))
             raise _RehearsedError
 
     def requeue(self, sweep_id: str, keys: Iterable[Key]) -> None:

@@ -48,6 +48,9 @@ class UtcTime(TypeDecorator[datetime]):
         return None if value is None else datetime.fromisoformat(value)
 
 
+EMPTY: Mapping[str | None, type[Any]] = {"{}": dict, "[]": list}
+
+
 class JsonText(TypeDecorator[Any]):
     """A JSON value as ASCII text, so that no prompt can hold a character that a database refuses."""
 
@@ -60,6 +63,8 @@ class JsonText(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """The value as it was stored."""
+        if value in EMPTY:  # as most are; to parse them took as long as to read all other columns of a job
+            return EMPTY[value]()
         return None if value is None else json.loads(value)
 
 

@@ -633,7 +633,8 @@ async def test_whoever_waits_while_another_call_ends_the_job_is_told_what_became
     )
     if end == "cancel":
         stranger.before_submit = lambda request, work: httpx.Response(429, headers={"retry-after": "300"})
-    async with client_of(tmp_path, stranger) as client:
+    sleep = asyncio.sleep if end == "cancel" else no_rest  # it is ended while it waits to be sent again
+    async with AsyncClient(tmp_path, keys=KEYS, transport=stranger, sleep=sleep) as client:
         job = await client.submit("a koala", **LEONARDO)
         told: list[Exception] = []
         seen: list[State] = []

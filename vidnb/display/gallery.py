@@ -138,7 +138,7 @@ def _group(prompt: str, clips: list[Clip], titles: dict[str, str], flashes: dict
     if real_too:
         made = [Words("", "emulated" if clip.emulated else "real") for clip in clips]
         said = [[*own, one] for own, one in zip(said, made, strict=True)]
-    flow = "row" if all(len(" · ".join(map(str, own))) <= LETTERS_BESIDE for own in said) else "column"
+    flow = "row wrap" if all(len(" · ".join(map(str, own))) <= LETTERS_BESIDE for own in said) else "column"
     tiles = [
         _tile(clip, own, pictures, flashes.get(clip.job.id), shape, "" if alike else length, flow)
         for clip, own, length in zip(clips, said, lengths, strict=True)
@@ -190,7 +190,7 @@ def _tile(
     said = [shown_words(one, pictures) for one in told]
     first = tag("span", said[0] if said else "", dir="auto", style="max-width:100%")
     rest = tag("span", join(said[1:], " · "), dir="auto", style=MUTED)
-    look = f"display:flex;flex-flow:{flow} wrap;justify-content:space-between;gap:0 8px"
+    look = f"display:flex;flex-flow:{flow};justify-content:space-between;gap:0 8px"
     line = tag("div", first, rest, style=look) if said else None
     marked = tag("div", " · ".join(filter(None, marks))) if any(marks) else None
     caption = tag("figcaption", line, marked, style=f"margin:3px 0 0;{SMALL}") if line or marked else None

@@ -41,8 +41,8 @@ def grid_html(grid: Grid, *, play: bool = True) -> str:
     large = len(grid.cells) <= LARGE_CELLS
     title = tag("div", shortened(grid.prompt, 160) or "Clips", dir="auto", style="font-size:14px;font-weight:600")
     pictures = input_pictures(grid.clips)
-    words = join([join((shown_words(one, pictures) for one in grid.common), " · "), origin(grid.marks)], " ")
-    common = tag("div", words, style=f"{SMALL};{MUTED};margin:0 0 6px")
+    said = tag("span", join((shown_words(one, pictures) for one in grid.common), " · "), style=MUTED)
+    common = tag("div", join([said, origin(grid.marks)], " "), style=f"{SMALL};margin:0 0 6px")
     headed = any(head.words for head in grid.columns)
     rowed = any(head.words for head in grid.rows)
     look = "padding:2px 6px;text-align:left;vertical-align:bottom;font-weight:600"

@@ -5,16 +5,22 @@ from __future__ import annotations
 import logging
 import traceback
 from pathlib import Path
+from traceback import walk_tb
+from typing import Any
 
 import nbformat
 import pytest
-from fakes import CANARY, LiveNames, Recorder, picture, short_rest
+from fakes import CANARY, LiveNames, Recorder, Scripted, picture, short_rest
+from httpx import Response
 from nbclient import NotebookClient
 
+from vidnb import providers
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.client.verbs import Client
 from vidnb.emulator import Emulator, StreamingASGITransport
-from vidnb.errors import VidnbError
+from vidnb.errors import JobFailedError, TransportError, VidnbError
+from vidnb.net.target import target
+from vidnb.net.wire import check_link
 
 SIGNATURE = "X-Amz-Signature"
 
@@ -102,5 +108,29 @@ def test_a_database_that_cannot_be_opened_shows_its_password_nowhere(url: str, t
         if trace.tb_frame.f_code.co_filename != __file__:
             shown += [repr(value) for value in trace.tb_frame.f_locals.values()]
         trace = trace.tb_next
+    while error is not None:
+        shown += [repr(vars(error)), repr(getattr(getattr(error, "pgconn", None), "info", ""))]
+        error = error.__cause__ or error.__context__
+        assert error is None or error.__traceback__ is None or "psycopg" not in type(error).__module__
     assert CANARY not in "\n".join(shown)
     client.close()
+
+
+@pytest.mark.anyio
+async def test_a_service_that_repeats_the_key_tells_it_to_nobody(tmp_path: Path) -> None:
+    answer = {"error": f"invalid key {CANARY}", CANARY: [CANARY]}
+    refusing = Scripted(lambda request: Response(401, json=answer))
+    settings: dict[str, Any] = {"keys": {"leonardo": CANARY}, "transport": refusing}
+    async with AsyncClient(tmp_path, **settings) as client:
+        with pytest.raises(JobFailedError, match=r"the key was refused"):
+            await client.generate("a koala")
+        assert CANARY not in repr(client.jobs()[0])
+
+
+def test_an_address_that_is_refused_is_not_among_the_locals_of_a_traceback() -> None:
+    where = target(providers.get("leonardo"), key=CANARY)
+    with pytest.raises(TransportError, match="no address") as caught:
+        check_link(f"http://[bad?X-Amz-Signature={CANARY}", where)
+    frames = [frame for frame, _ in walk_tb(caught.value.__traceback__) if frame.f_code.co_filename != __file__]
+    assert frames
+    assert CANARY not in repr([frame.f_locals for frame in frames]) + repr(caught.value.__context__)

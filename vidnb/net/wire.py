@@ -55,6 +55,8 @@ MOVED = (HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT)
 PROVED_S = 0.25
 """So long an emulator's proof holds for the submits that follow at once."""
 CONNECTIONS = 100
+SHORTEST_KEY = 8
+"""A shorter key is none that a service gives, and may be part of any word."""
 AT_ONCE, TURN_S = 4, 1.0
 """How many requests may begin at the same time, and how many seconds a slow one may hold its turn."""
 
@@ -225,11 +227,18 @@ class Wire:
             return _lost(call, TimeoutError(f"over {longest_s:.0f} s"), self.target)
         except UNREADABLE as error:
             return _lost(call, error, self.target)
+        content = self._without_key(content)
         value = parsed(content)
         text = (
             "" if value is not None and response.status_code < 400 else content[:8000].decode(errors="replace")[:2000]
         )
         return Reply(response.status_code, value, text, response.headers)
+
+    def _without_key(self, content: bytes) -> bytes:
+        """Return an answer in which the key is not repeated: it would be told to a person, and written down."""
+        key = self.target.key.get_secret_value().encode(errors="replace")
+        is_secret = len(key) >= SHORTEST_KEY and not self.target.emulated
+        return content.replace(key, b"[key]") if is_secret else content
 
     def _request(self, client: httpx.AsyncClient, call: Call, timeout: httpx.Timeout, retry: Retry) -> httpx.Request:
         url = address(self.target.base_of(call.host), call.url) if call.authorized else call.url
@@ -330,15 +339,24 @@ def check_link(url: str, target: Target, what: str = "the clip's link") -> None:
     Raises:
         TransportError: the link leads where it should not.
     """
+    why = _refusal(url, target)
+    del url  # a traceback with locals would show its signature
+    if why:
+        raise TransportError(f"{what} {why}", sent=True)
+
+
+def _refusal(url: str, target: Target) -> str:
+    """Return why a link is not followed; "" where it is."""
     try:
         parts = urlsplit(url)
-    except ValueError as error:
-        raise TransportError(f"{what} is no address", sent=True) from error
+    except ValueError:
+        return "is no address"
     allowed = ("http", "https") if target.emulated or target.is_plain else ("https",)
     if parts.scheme not in allowed or not parts.hostname:
-        raise TransportError(f"{what} is not an {allowed[-1]} address", sent=True)
+        return f"is not an {allowed[-1]} address"
     if is_public(urlsplit(target.base_url).hostname or "") and not is_public(parts.hostname):
-        raise TransportError(f"{what} leads into a private network; not followed", sent=True)
+        return "leads into a private network; not followed"
+    return ""
 
 
 def _lost(call: Call, error: Exception, target: Target) -> TransportError:

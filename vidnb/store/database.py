@@ -288,10 +288,22 @@ def mapped_errors() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        # The cause's frames hold the address, password included; what it says is in the message.
+        _forget(error)
         raise _mapped(error.orig or error, is_gone=error.connection_invalidated) from None
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise _mapped(error) from error
+
+
+def _forget(error: BaseException | None) -> None:
+    """Take out of an error, and those behind it, what holds the address, password included.
+
+    That are the frames of its traceback and, in psycopg's, the connection; what it says is in our own message.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        if hasattr(error, "_pgconn"):
+            error._pgconn = None
+        error = error.__cause__ or error.__context__
 
 
 def _mapped(error: BaseException, *, is_gone: bool = False) -> StoreError:

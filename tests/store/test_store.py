@@ -446,6 +446,8 @@ def test_a_recipe_is_looked_up_by_its_hash_and_not_among_all_jobs_of_an_address(
         steps = [step for *_, step in plan.fetchall() if step.startswith(("SEARCH", "SCAN"))]
     assert steps
     assert all("recipe_hash=?" in step or "seeded_hash=?" in step for step in steps), steps
+    if query is not queries.NEXT_TAKE:  # which asks of all takes; the others must not read them
+        assert all("AND take=?" in step for step in steps if "recipe_hash=?" in step), steps
 
 
 def test_what_a_person_said_is_stored_and_found(store: Store) -> None:

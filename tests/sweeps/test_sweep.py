@@ -253,8 +253,9 @@ def test_how_a_sweep_stands_is_looked_up_by_recipe_so_that_large_sweeps_stay_qui
         SweepRows(store).standings([("https://service", "0" * 64, 0)])
     searches = [step for step in steps if " jobs " in step]
     assert len(searches) == 3
-    # Any other column is the same for many jobs, each of which would then be read for each job of the sweep.
-    assert all("(recipe_hash=?" in step or "(seeded_hash=?" in step for step in searches), searches
+    # Any other column is the same for many jobs, each of which would then be read for each job of the sweep; and so is
+    # the recipe itself in a sweep of takes.
+    assert all("(recipe_hash=? AND take=?" in step or "(seeded_hash=?" in step for step in searches), searches
 
 
 async def test_events_tell_what_happens_to_each_job_until_none_is_on_its_way(tmp_path: Path) -> None:

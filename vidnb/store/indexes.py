@@ -50,7 +50,7 @@ _partial("ix_reservations_unpriced", UNPRICED, RESERVATIONS.c.job_id)
 _partial("ix_cells_waiting", WAITING, CELLS.c.sweep_id, CELLS.c.base_url, CELLS.c.position)
 
 Index("ix_jobs_created_at", JOBS.c.created_at)
-Index("ix_jobs_recipe_hash", JOBS.c.recipe_hash)
+Index("ix_jobs_recipe_hash", JOBS.c.recipe_hash, JOBS.c.take)
 Index("ix_jobs_clip_sha256", JOBS.c.clip_sha256)
 Index("ix_jobs_remote_id", JOBS.c.remote_id)
 Index("ix_jobs_state", JOBS.c.state, JOBS.c.created_at)

@@ -45,7 +45,6 @@ CREATE TABLE jobs (
 );
 CREATE INDEX ix_jobs_unfinished ON jobs (created_at) WHERE state NOT IN ('cancelled', 'done', 'failed');
 CREATE INDEX ix_jobs_created_at ON jobs (created_at);
-CREATE INDEX ix_jobs_recipe_hash ON jobs (recipe_hash);
 CREATE INDEX ix_jobs_remote_id ON jobs (remote_id);
 CREATE INDEX ix_jobs_state ON jobs (state, created_at);
 CREATE INDEX ix_jobs_model ON jobs (model, created_at);
@@ -186,4 +185,5 @@ CREATE TABLE price_lists (
 	read_at TEXT NOT NULL,
 	PRIMARY KEY (provider)
 );
-INSERT INTO alembic_version (version_num) VALUES ('0018');
+CREATE INDEX ix_jobs_recipe_hash ON jobs (recipe_hash, take);
+INSERT INTO alembic_version (version_num) VALUES ('0019');

@@ -68,10 +68,10 @@ def seconds(given: Any) -> float | None:
 
 
 def one_job(given: Any) -> Job | Clip | str:
-    """Return what was given for a job.
+    """Return a job, clip or id as it was given.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it is none of these.
     """
     if not isinstance(given, Job | Clip | str):
         raise ConfigError(f"{given!r:.80} is no job: give jobs, clips, or ids of jobs")

@@ -529,7 +529,7 @@ class AsyncClient:
         return row if row.is_terminal else await self._drop(row, **told)
 
     async def _drop(self, row: Job, **told: Any) -> Job:
-        """Return the cancelled job's row, where it still is what the person saw: in this state, after this submit."""
+        """Cancel the job and return its row; refused where it moved, or was sent again, since this row was read."""
         dropped = await self._aside(
             self.store.move, row.id, State.CANCELLED, expect=row.state, sent_at=row.submitted_at, **told
         )
@@ -1037,7 +1037,7 @@ class AsyncClient:
             _ = self.engine
 
     def _begin_anew(self) -> object:
-        """Be a client of its own in a forked child; return what is the parent's.
+        """Start afresh in a forked child, with connections and jobs of its own; return the parent's, to be left alone.
 
         The purses stay the same: a cap holds for parent and children together.
         """
@@ -1050,7 +1050,7 @@ class AsyncClient:
         return left
 
     async def _aside(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return what a call that uses the store returns; the event loop does not wait for the database."""
+        """Make a call that uses the store in another thread: a slow database does not hold up the event loop."""
         await self._opened()
         return await self.store.aside(call, *args, **kwargs)
 
@@ -1111,7 +1111,10 @@ class AsyncClient:
         return self._connections.target(provider)
 
     def _will_be_sent(self, job: Job) -> bool:
-        """Whether somebody is about to send the job; what a dead kernel left, whoever asks next sends and pays."""
+        """Return whether a process that lives is about to send the job, so that a second request for it costs nothing.
+
+        What a dead kernel left is sent by whoever asks for it next, who then pays for it.
+        """
         now = self.store.shared_time.utc()
         leased = job.lease_owner is not None and job.lease_until is not None and job.lease_until > now
         return self.drives(job) or (leased and not is_dead(job.lease_owner or ""))

@@ -116,7 +116,7 @@ class PriceReader:
 
 
 async def _ended(reading: concurrent.futures.Future[None], at_most_s: float | None) -> None:
-    """Return once the reading has ended, or has taken too long; it goes on then, and tells nobody here any more.
+    """Wait for the reading, so long at most; a reading that takes longer goes on by itself.
 
     `asyncio.wrap_future` would end the reading with whoever stops to wait, or tell a loop that is closed by then.
     """

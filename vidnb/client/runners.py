@@ -63,7 +63,7 @@ class Runners:
 
     @contextlib.asynccontextmanager
     async def deciding(self, job_id: str) -> AsyncIterator[None]:
-        """Let those who wait for the job hear what becomes of it only after the block has written its decision."""
+        """Make those who wait in `decided` wait until the block, in which a person's decision is written, has ended."""
         decision = self._decisions[job_id] = asyncio.Event()
         try:
             yield
@@ -117,7 +117,7 @@ class Runners:
             self._rows.pop(job_id, None)
 
     def _tell(self, job_id: str, error: BaseException) -> None:
-        """Log why a job's task ended early; what many wait for, such as a database, is named once until one goes on."""
+        """Log why a job's task ended early; trouble with the database is logged once, not once for each job."""
         if not isinstance(error, StoreError):
             display.log.warning("job %s: %s", job_id[:8], error)
         elif (what := str(error).partition(" (")[0]) not in self._store_told:  # the driver's words follow, and vary

@@ -65,7 +65,7 @@ class Client:
 
 
 def _leave() -> None:
-    """A script that ends right after `submit` must not tear the paid request off: wait for its reply."""
+    """Wait for the replies to paid requests before the process ends, as after a script whose last line is `submit`."""
     for client in list(_clients):
         if client.asynchronous.is_busy:
             with contextlib.suppress(Exception):

@@ -757,12 +757,12 @@ class Store:
     # What people voted
 
     def add_vote(self, voter: str, question: str, first: str, second: str, answer: str) -> int:
-        """Return the number of the vote, now kept: of the clips of these two jobs `1` or `2` was taken, or neither."""
+        """Keep a vote and return its number: of the clips of these two jobs `1` or `2` was taken, or neither."""
         with self.writing() as connection:
             return votes_.add(connection, self.clock.utc(), voter, question, first, second, answer)
 
     def drop_vote(self, vote_id: int) -> bool:
-        """Return whether there was such a vote; it is gone."""
+        """Delete a vote and return whether there was one of that number."""
         with self.writing() as connection:
             return votes_.drop(connection, vote_id)
 

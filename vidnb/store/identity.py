@@ -51,10 +51,10 @@ class Identity:
         self._newest = (event_id, job_id, state)
 
     def check_files(self) -> None:
-        """Return where the files are those that were opened.
+        """Check that the database's files are still those that were opened.
 
         Raises:
-            DataMovedError: they are not.
+            DataMovedError: they were removed, moved or replaced.
         """
         size = None
         for part, path in self._parts.items():
@@ -85,10 +85,10 @@ class Identity:
                 raise self._moved("was removed")
 
     def check_rows(self, connection: Connection) -> None:
-        """Return where the newest step that this process wrote is there.
+        """Check that the database still has the newest step that this process wrote to it.
 
         Raises:
-            DataMovedError: it is not.
+            DataMovedError: it was emptied, or replaced by an older copy.
         """
         if self._newest is None:
             return

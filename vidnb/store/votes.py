@@ -27,13 +27,13 @@ class Vote:
 
 
 def add(connection: Connection, at: datetime, voter: str, question: str, first: str, second: str, answer: str) -> int:
-    """Return the number under which the vote is kept."""
+    """Keep a vote and return its number."""
     row = {"at": at, "voter": voter, "question": question, "first_id": first, "second_id": second, "answer": answer}
     return int(connection.execute(insert(VOTES).values(row).returning(VOTES.c.id)).scalar_one())
 
 
 def drop(connection: Connection, vote_id: int) -> bool:
-    """Return whether there was such a vote; it is gone."""
+    """Delete a vote and return whether there was one of that number."""
     return connection.execute(delete(VOTES).where(VOTES.c.id == vote_id)).rowcount == 1
 
 

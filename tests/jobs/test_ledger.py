@@ -595,11 +595,13 @@ async def test_a_submit_waits_for_some_seconds_and_no_longer_for_the_price_of_an
 @pytest.mark.anyio
 async def test_a_price_that_was_dearer_before_is_reserved_at_its_dearest(tmp_path: Path) -> None:
     async with paying(tmp_path, Service()) as client:
-        for amount in (500_000, 1_100_000, 550_000):
+        for hour, amount in enumerate((500_000, 1_100_000, 550_000)):
+            at = datetime(2026, 11, 29, hour, tzinfo=UTC)
             told = {"provider": "1min", "model": PIKA, "params": {"duration_s": 5}, "cost": Cost(amount, "CREDITS")}
-            client.store.intend(job(**told, state=State.DONE))
+            client.store.intend(job(**told, state=State.DONE, created_at=at))
         reservation = client.ledger.reservation(job(provider="1min", model=PIKA, params={"duration_s": 5}))
         assert (reservation.unit, reservation.amount) == (CREDITS, 1_100_000)
+        assert (reservation.book, reservation.expected) == ("real", 550_000), "the newest charge is the likeliest"
 
 
 @pytest.mark.anyio
@@ -630,6 +632,9 @@ def test_a_refusal_says_what_is_used_and_where_the_cap_is_raised(name: str, unit
         f"Nothing was sent: {told[unit]} would pass the cap of {amounts[0]} of {where}, of which there are "
         f"{amounts[1]} spent, {amounts[2]} reserved, {amounts[3]} unclear. Raise the cap to go on ({how})."
     )
+    if unit != JOBS_UNIT:
+        used_up = Purse(name, "real", unit, 5.0, 5.0, 0.0, 0.0)
+        assert str(refusal(CapReachedError(used_up, None, None))).endswith(f"Raise the cap to go on ({how}).")
     empty = Purse(name, "real", unit, 1.0, 3.0, 0.0, 0.0, forgiven=3.0)
     assert str(refusal(CapReachedError(empty, Cost(2.0, unit), None))).endswith(
         f" of {where}. Raise the cap to go on ({how})."
@@ -714,6 +719,7 @@ def test_jobs_from_before_the_ledger_are_booked_at_the_catalogues_price_as_far_a
 def test_only_what_is_emulated_needs_no_persons_yes_to_an_unknown_price(store: Store, emulated: bool) -> None:
     unknown = Ledger(store).reservation(job(provider="gone", model="gone/x", emulated=emulated))
     assert (unknown.unit, unknown.accepted) == ("", emulated)
+    assert unknown.book == ("emulated" if emulated else "real")
     known = Ledger(store).reservation(job(provider="1min", model=PIKA, params={"duration_s": 5}, emulated=emulated))
     assert (known.unit, known.accepted) == (CREDITS, False)
 

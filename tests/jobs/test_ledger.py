@@ -675,7 +675,7 @@ def test_the_caps_of_a_purse_are_those_that_were_set(store: Store) -> None:
 
 
 def test_a_job_from_before_the_ledger_is_reserved_before_it_is_sent_or_refused(store: Store) -> None:
-    row, _ = store.intend(job(), Reservation(("",), accepted=True))
+    row, _ = store.intend(job(purse="lesson"), Reservation(("",), accepted=True))
     with store.writing() as connection:
         connection.exec_driver_sql("DELETE FROM reservations")
     store.set_cap("", "USD", 1.0)
@@ -685,6 +685,7 @@ def test_a_job_from_before_the_ledger_is_reserved_before_it_is_sent_or_refused(s
     assert not store.is_reserved(row.id)
     ledger.ensure(row, accepted=True)
     assert store.is_reserved(row.id)
+    assert sums(store, "lesson", JOBS_UNIT) == (0, 1, 0)
 
 
 def test_a_job_from_before_the_ledger_is_priced_once_and_no_other_with_it(store: Store) -> None:

@@ -194,7 +194,7 @@ def _tile(
     line = tag("div", first, rest, style=look) if said else None
     marked = tag("div", " · ".join(filter(None, marks))) if any(marks) else None
     caption = tag("figcaption", line, marked, style=f"margin:3px 0 0;{SMALL}") if line or marked else None
-    look = "margin:0;min-width:0;position:relative"
+    look = "margin:0;position:relative"
     said_of_it = shortened(" ".join([*clip.tags, clip.job.note]), FOUND_BY) or None
     about = {"data-vidnb-id": clip.job.id[:8], "data-vidnb-said": said_of_it, "style": look}
     about["data-vidnb-fps"] = f"{clip.info.fps:g}" if clip.info.fps != USUAL_FPS else None

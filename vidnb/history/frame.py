@@ -95,6 +95,11 @@ def shown_folder(folder: Path) -> str:
     return (base.relative_to(here) if base.is_relative_to(here) else base).as_posix()
 
 
+def column_of(param: str) -> str:
+    """Return the name of a param's column: its own, or `param_<name>` where that is a column of ours."""
+    return f"param_{param}" if param in TYPES and param not in ALWAYS_SHOWN else param
+
+
 def empty() -> pd.DataFrame:
     """Return the columns that are always there, without rows."""
     import pandas as pd
@@ -111,8 +116,7 @@ def frame(columns: Columns) -> pd.DataFrame:
     found |= _derived(columns, found)
     given = {}
     for name, kind in zip(scanned.param_names, scanned.param_kinds, strict=True):
-        shown = f"param_{name}" if name in TYPES and name not in ALWAYS_SHOWN else name
-        given[shown] = columns.param(name, kind)
+        given[column_of(name)] = columns.param(name, kind)
     rows = len(found["job_id"])
     for name in ALWAYS_SHOWN:
         if name not in given:

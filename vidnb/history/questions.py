@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vidnb import catalog
 from vidnb.errors import ConfigError
+from vidnb.history.frame import column_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,5 +125,5 @@ def recipe_columns(frame: pd.DataFrame, known: Iterable[str] = ()) -> list[str]:
         entries = list(catalog.load().values())
     except ConfigError:  # a broken file in VIDNB_CATALOG must not hide the history
         entries = []
-    params = {name for entry in entries for name in entry.params} | set(known)
+    params = {column_of(name) for name in {name for entry in entries for name in entry.params} | set(known)}
     return [name for name in frame.columns if name in params or str(name).startswith("param_")]

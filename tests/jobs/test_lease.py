@@ -232,7 +232,7 @@ async def test_a_submit_that_was_begun_anew_is_not_sent_by_the_old_one(store: St
 
 
 @pytest.mark.parametrize("wrong_s", [-90.0, 90.0])
-async def test_machines_of_which_one_has_a_wrong_clock_agree_how_long_a_lease_holds(
+async def test_machines_of_which_one_has_a_wrong_clock_agree_how_long_a_lease_holds_and_when_a_job_ended(
     tmp_path: Path, postgres_server: str, caplog: pytest.LogCaptureFixture, wrong_s: float
 ) -> None:
     with schema_on(postgres_server) as url, ExitStack() as opened:
@@ -256,3 +256,5 @@ async def test_machines_of_which_one_has_a_wrong_clock_agree_how_long_a_lease_ho
                 assert rows.submit_turn("lane", replace(job, id="next", lease_owner="they"), ["next"], 1, 0.0) is None
             holder.renew([job.id], ELSEWHERE, -1.0)  # its time is over
             assert await Leases(reader).claim(job)
+            ended = holder.move(job.id, State.FAILED)
+            assert abs((reader.utc() - ended.done_at).total_seconds()) < LEASE_S  # rows are dated by the server, too

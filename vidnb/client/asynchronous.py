@@ -297,7 +297,7 @@ class AsyncClient:
         if fresh:
             take = self.store.next_take(where.base_url, request.recipe.recipe_hash)
         row = intended(
-            request, take or 0, base_url=where.base_url, emulated=where.emulated, at=self.clock.utc(), purse=purse
+            request, take or 0, base_url=where.base_url, emulated=where.emulated, at=self.store.utc(), purse=purse
         )
         return self.store.intend(*self.claimed(row, accept_unknown_price=accepted))
 
@@ -776,7 +776,7 @@ class AsyncClient:
         Example:
             >>> vidnb.spent(since="2026-11-01").get("USD", 0.0)
         """
-        return self.ledger.spent(moment(since, now=self.clock.utc()))
+        return self.ledger.spent(moment(since, now=self.store.utc()))
 
     def budget(
         self,

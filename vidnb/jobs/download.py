@@ -63,7 +63,7 @@ class Downloader:
                 clip = clip or await self._fetched(lane.wire, link)
                 outputs, note = await self._further(job, lane.wire, link, must_end=last)
                 return await self._recorder.move(
-                    job, State.DONE, done_at=self._clock.utc(), clip=clip, outputs=outputs, note=note
+                    job, State.DONE, done_at=self._recorder.store.utc(), clip=clip, outputs=outputs, note=note
                 )
             except (TransportError, MediaError) as error:
                 if last and clip is None and isinstance(error, TransportError) and error.gone:

@@ -285,7 +285,7 @@ class Engine:
         Where the connection to the database breaks in the middle, nobody knows whether that was written. Nothing was
         sent, so the next drive writes that, if it finds it.
         """
-        at = self._clock.utc()
+        at = self.store.utc()
         try:
             return await self._recorder.move(
                 job, State.SUBMITTING, account=account, submitted_at=at, remote_id=None, error=None
@@ -397,7 +397,7 @@ class Engine:
         key = (target.provider.name, target.account, target.base_url, item["sha256"])
         async with self._uploads.setdefault(" ".join(key), asyncio.Lock()):
             live_s = target.provider.uploads_live_s
-            since = None if live_s is None else self._clock.utc() - timedelta(seconds=live_s)
+            since = None if live_s is None else self.store.utc() - timedelta(seconds=live_s)
             known = await self._aside(self.store.uploaded, *key, since=since)
             if known is None:
                 content = self._files.read(item["sha256"], "." + item["extension"])

@@ -179,7 +179,7 @@ class Poller:
             await self._store.aside(self._store.update, job.id, **told)
             return await self._store.aside(self._store.get, job.id)
         if status.state is State.DOWNLOADING:
-            return await self._recorder.move(job, State.DOWNLOADING, finished_at=self._clock.utc(), **told)
+            return await self._recorder.move(job, State.DOWNLOADING, finished_at=self._store.utc(), **told)
         if status.state is not None and status.state is not job.state:
             self._unwritten.discard(job.id)
             return await self._recorder.move(job, status.state, **told)
@@ -214,7 +214,7 @@ class Poller:
         return found
 
     def _age_s(self, since: datetime) -> float:
-        return (self._clock.utc() - since).total_seconds()
+        return (self._store.utc() - since).total_seconds()
 
     async def _latencies(self, model: str, emulated: bool) -> list[float]:
         """Return the model's earlier latencies, read from the database every few seconds at most."""

@@ -111,7 +111,7 @@ class Reconciler:
             nonlocal ahead_s
             reply = await wire.call(call)
             if (told := server_time(reply)) is not None:
-                ahead_s = (told - self._clock.utc()).total_seconds()
+                ahead_s = (told - store.utc()).total_seconds()
             elif wire.target.in_process:
                 ahead_s = 0.0
             return reply

@@ -111,7 +111,7 @@ class Recorder:
 
     async def fail(self, job: Job, error: Exception, **columns: Any) -> Job:
         """Return the failed job's row, which says why and what to do."""
-        return await self.move(job, State.FAILED, error=describe(error), done_at=self.store.clock.utc(), **columns)
+        return await self.move(job, State.FAILED, error=describe(error), done_at=self.store.utc(), **columns)
 
 
 def describe(error: Exception) -> dict[str, Any]:

@@ -153,6 +153,10 @@ class Store:
         # Whoever forgets to close it leaves no connection to the garbage collector, which Python 3.13 reports.
         weakref.finalize(self, close_for_good, self._engine).atexit = False
 
+    def utc(self) -> datetime:
+        """Return the time now by which all processes of this database date their rows."""
+        return self.shared_time.utc()
+
     def close(self) -> None:
         """Close the connections; a copy of the database file alone is whole now."""
         _open_stores.discard(self)
@@ -281,7 +285,7 @@ class Store:
         """
         news = flat(fields)
         if to in TERMINAL:
-            news = {"done_at": self.clock.utc(), "lease_owner": None, "lease_until": None} | news
+            news = {"done_at": self.utc(), "lease_owner": None, "lease_until": None} | news
         with self.writing() as connection:
             if to in PAYING:
                 self._identity.check_rows(connection)
@@ -297,7 +301,7 @@ class Store:
             if estimate is not None:
                 books.estimate(connection, job_id, in_books(job.provider, estimate))
             if reservation is not None:
-                books.reserve(connection, job_id, reservation, self.clock.utc())
+                books.reserve(connection, job_id, reservation, self.utc())
             return job
 
     def attach(self, job_id: str, remote_id: str, note: str = "") -> Job | None:
@@ -350,7 +354,7 @@ class Store:
         raise IllegalTransitionError(f"job {job_id!r} is {state}, so it cannot become {to} now")
 
     def _note(self, connection: Connection, job_id: str, state: State, note: str) -> None:
-        values = {"job_id": job_id, "at": self.clock.utc(), "state": state.value, "note": note}
+        values = {"job_id": job_id, "at": self.utc(), "state": state.value, "note": note}
         event = prepared.first(connection, queries.NOTE, values)
         connection.info[STEP] = (event.id, job_id, state.value)
 
@@ -365,7 +369,7 @@ class Store:
         with self.writing() as connection:
             if books.is_reserved(connection, job_id):
                 return False
-            books.reserve(connection, job_id, reservation, self.clock.utc())
+            books.reserve(connection, job_id, reservation, self.utc())
             return True
 
     def is_reserved(self, job_id: str) -> bool:

@@ -1,7 +1,8 @@
 """The time by which all processes of one database agree: a server's own, and beside a file this machine's.
 
 Clocks of several machines differ, by a minute where nobody looks after them. Whoever read a lease by a clock that is
-ahead would take the job from a process that still works on it. So a lease is written and read by the database's time.
+ahead would take the job from a process that still works on it; and a job that one machine submits and another one ends
+would have taken a minute less or more. So leases and the times of a job's row are written and read by the database's.
 It is asked for within transactions that need it exactly. In between it goes on by a clock that nobody sets.
 """
 

@@ -220,7 +220,7 @@ class Run:
     def _row(self, cell: Mapping[str, Any]) -> tuple[Job, Reservation]:
         place = self._places.get((cell["base_url"], cell["recipe_hash"], cell["take"]))
         planned = self.plan.jobs[place] if place is not None else planned_of(cell)
-        row = planned.row(self._purse, self.client.clock.utc())
+        row = planned.row(self._purse, self.client.store.utc())
         return self.client.claimed(row, accept_unknown_price=self._accepts)
 
     # -- what others left, and the end -------------------------------------------------------------------------------

@@ -183,7 +183,7 @@ class Worker:
                 self._rest(job.base_url, REFUSED_REST_S)
 
     def _row(self, purse: str, cell: Mapping[str, Any]) -> tuple[Job, Reservation]:
-        row = planned_of(cell).row(purse, self._client.clock.utc())
+        row = planned_of(cell).row(purse, self._client.store.utc())
         return self._client.claimed(row, accept_unknown_price=self._accepts)
 
     def _reached(self) -> dict[str, tuple[str, int]]:

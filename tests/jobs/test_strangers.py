@@ -515,6 +515,7 @@ IN_VAIN: dict[str, tuple[int, Any]] = {
     "deadline": (400, {"message": "context deadline exceeded"}),
     "socket": (422, {"message": "connect ETIMEDOUT 10.0.0.1:443"}),
     "the same request is in hand": (400, {"error": "Your request is already being processed"}),
+    "the answer lies elsewhere": (303, {"message": "See other"}),
     "a duplicate": (422, {"message": "duplicate request"}),
     "a gateway's page": (404, "<html><title>upstream request timeout</title></html>"),
     "with the job's id": (400, "its id"),

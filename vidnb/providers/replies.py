@@ -28,9 +28,9 @@ from vidnb.errors import (
 from vidnb.providers.base import Provider
 from vidnb.records import MediaFile, Reply
 
-UNDECIDED = frozenset({408, 409, 421, 424, 425, 444, 449, 460, 499})
-"""HTTP statuses of the 400s that a gateway says also after the service has taken a request: the wait was over, the
-connection was closed, the same request is on its way already. Such a submit may have been charged."""
+UNDECIDED = frozenset({*range(300, 400), 408, 409, 421, 424, 425, 444, 449, 460, 499})
+"""HTTP statuses that a gateway says also after the service has taken a request: the answer lies elsewhere, the wait was
+over, the connection was closed, the same request is on its way already. Such a submit may have been charged."""
 
 _LOST = re.compile(
     r"time[ds]?[ -]?out\b|timeout of \d|deadline exceeded|connection (was )?(reset|closed|aborted)|socket hang ?up"

@@ -181,6 +181,8 @@ class Reservation:
     """What it most likely costs: booked where the service never says."""
     accepted: bool = False
     """Whether a person accepted that a cap in money cannot be held against it."""
+    known_from: tuple[str, ...] = ()
+    """For an unknown price: the providers whose services say what a job cost, this job's among them; else empty."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -261,8 +262,8 @@ def test_an_accepted_unknown_price_is_sent_until_the_cap_is_used_up(store: Store
 
 
 def unknown(*purses: str) -> Reservation:
-    """A reservation of a job whose price nobody knows, and which a person accepted."""
-    return Reservation(("", *purses), accepted=True)
+    """A reservation of a job whose price nobody knows before, and which a person accepted."""
+    return Reservation(("", *purses), accepted=True, known_from=("leonardo",))
 
 
 def test_jobs_of_unknown_price_go_one_at_a_time_under_a_cap_in_money(store: Store) -> None:
@@ -292,12 +293,32 @@ def test_jobs_of_unknown_price_go_one_at_a_time_under_a_cap_in_money(store: Stor
     sent(store, unknown("a"))
 
 
+def test_a_service_that_never_says_what_a_job_cost_is_not_waited_for(store: Store) -> None:
+    ledger, told = Ledger(store, print), "runway/no-price-is-known"
+    store.set_cap("", "USD", 1.0)
+    store.set_cap("", JOBS_UNIT, 9)
+
+    def asked(model: str) -> Job:
+        row = job(model=model, provider=model.partition("/")[0])
+        return store.intend(row, ledger.reservation(row, accepted=True))[0]
+
+    for model in ("replicate/kwaivgi/kling-v2.0", "fal/no-price-is-known", "1min/no-price-is-known"):
+        asked(model)
+        asked(model)
+    first = asked(told)
+    with pytest.raises(CapReachedError) as refused:
+        asked(told)
+    assert refused.value.ahead == first.id
+    asked("replicate/kwaivgi/kling-v2.0")
+
+
 def test_each_book_counts_its_own_jobs_of_unknown_price(store: Store) -> None:
     store.set_cap("", "USD", 1.0)
     store.intend(job(), unknown())
-    store.intend(job(emulated=True), Reservation(("",), "emulated", accepted=True))
+    emulated = replace(unknown(), book="emulated")
+    store.intend(job(emulated=True), emulated)
     with pytest.raises(CapReachedError):
-        store.intend(job(emulated=True), Reservation(("",), "emulated", accepted=True))
+        store.intend(job(emulated=True), emulated)
 
 
 def test_a_purse_that_is_reset_begins_anew_and_the_folder_keeps_what_was_spent(store: Store) -> None:

@@ -153,6 +153,8 @@ class Model:
     title: str
     service: str = ""
     """What a person calls the provider."""
+    tells_cost: bool = True
+    """Whether the service says, at the submit or at the end, what a job cost."""
     status: str = "active"
     """`active`, `retired`, or `unconfirmed`: seen in a list only, its fields or its slug are a guess."""
     retired_on: str | None = None

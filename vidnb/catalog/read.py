@@ -25,7 +25,7 @@ Table = Mapping[str, Any]
 VOCABULARY = Path(__file__).with_name("params.toml")
 """vidnb's own param names with kind and help, the same for every provider; their order is the order of the form."""
 
-_PER_FILE = ("api", "service", "checked", "sources", "confidence")
+_PER_FILE = ("api", "service", "tells_cost", "checked", "sources", "confidence")
 _TABLES = ("names", "older_names", "params", "every_model", "models")
 _DOCUMENT_KEYS = frozenset({*_PER_FILE, *_TABLES, "provider", "path"})
 _PARAM_KEYS = frozenset(f.name for f in fields(Param)) - {"name"}

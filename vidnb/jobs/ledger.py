@@ -7,8 +7,8 @@ The sums lie in the database (`store.books`) and move with the jobs, in the same
 - the purse of the folder, a named purse and the purse of a client each hold by themselves;
 - a price in another unit than a purse's caps, or none, is refused while a cap in money holds, unless a cap in jobs
   stands beside it or a person accepts it;
-- jobs of unknown price go one at a time under a cap in money: the next is sent once the charge for the last is known,
-  so that all of them together pass the cap by the price of one at most;
+- jobs of unknown price go one at a time under a cap in money, where the service says what a job cost: the next is sent
+  once the charge for the last is known, so that all of them together pass the cap by the price of one at most;
 - emulated jobs have a book of their own, at the catalogue's prices, with the same caps.
 """
 
@@ -75,7 +75,7 @@ class Ledger:
         names = tuple(sorted({FOLDER, *purses}))
         # What is emulated costs nothing, so a price that nobody knows is no reason to refuse it.
         accepted = accepted or (job.emulated and not found.unit)
-        return Reservation(names, found.book, found.unit, found.amount, found.expected, accepted)
+        return Reservation(names, found.book, found.unit, found.amount, found.expected, accepted, found.known_from)
 
     def _priced(self, job: Job) -> Reservation:
         """Return what a job like this one may cost, without purses."""
@@ -85,7 +85,8 @@ class Ledger:
         published = listed or quotes.published(job) or quotes.UNKNOWN
         cost = charged[0] if charged else published.cost
         if cost is None:
-            return Reservation(book=book)
+            telling = quotes.telling()
+            return Reservation(book=book, known_from=telling if job.provider in telling else ())
         is_exact = job.emulated or published.certainty == "exact"
         known = [*charged, *([listed.cost] if charged and listed is not None and listed.cost is not None else [])]
         highest = max(

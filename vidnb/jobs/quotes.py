@@ -27,6 +27,11 @@ EMULATED = Quote(NOTHING, "exact", "emulated: nothing is charged")
 UNKNOWN = Quote(None, "unknown", "no price is published, and nothing like it was charged here before")
 
 
+def telling() -> tuple[str, ...]:
+    """Return the providers whose services say, at the submit or at the end, what a job cost."""
+    return tuple(sorted({model.provider for model in catalog.load().values() if model.tells_cost}))
+
+
 def repeated(standing: Job) -> Quote:
     """Return the quote for a recipe and take that already have a job: nothing is charged again."""
     return Quote(NOTHING, "exact", "made before" if standing.state is State.DONE else "already on its way")

@@ -8,7 +8,7 @@ right after any crash. What a price means and how a refusal is worded is decided
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -61,7 +61,8 @@ _UNKNOWN = (
     select(RESERVATIONS.c.job_id, RESERVATIONS.c.purses)
     .join_from(JOBS, RESERVATIONS, JOBS.c.id == RESERVATIONS.c.job_id)
     .where(
-        UNFINISHED, RESERVATIONS.c.book == bindparam("book_is"), RESERVATIONS.c.unit == "",
+        UNFINISHED, JOBS.c.provider.in_(bindparam("providers", expanding=True)),
+        RESERVATIONS.c.book == bindparam("book_is"), RESERVATIONS.c.unit == "",
         RESERVATIONS.c.booked.in_([Booked.RESERVED.value, Booked.UNCLEAR.value]),
         RESERVATIONS.c.job_id != bindparam("job_is"),
         # A charge is booked with the last POST of a job; what an earlier one cost is never known.
@@ -101,8 +102,9 @@ def reserve(connection: Connection, job_id: str, reservation: Reservation, now: 
         if prepared.count(connection, _RESERVE, more_is) == 0:
             purse = _purses(connection, (name,), reservation.book)[name, unit]
             raise CapReachedError(purse, Cost(more, unit), None)
-    if not reservation.unit:
-        _check_alone(connection, job_id, [purse for purse in known.values() if _is_cap_in_money(purse)])
+    if reservation.known_from:
+        capped = [purse for purse in known.values() if _is_cap_in_money(purse)]
+        _check_alone(connection, job_id, reservation.known_from, capped)
 
 
 def is_reserved(connection: Connection, job_id: str) -> bool:
@@ -256,15 +258,17 @@ def _check_unit(name: str, known: list[Purse], reservation: Reservation) -> None
         raise CapReachedError(in_money[0], None, cost)
 
 
-def _check_alone(connection: Connection, job_id: str, capped: list[Purse]) -> None:
+def _check_alone(connection: Connection, job_id: str, known_from: Sequence[str], capped: list[Purse]) -> None:
     """Refuse a job of unknown price where another one is on its way under the same cap in money.
 
-    So all such jobs together pass a cap by the price of one of them at most. Two processes cannot both find that
-    theirs is alone: each has locked the rows of its purses before it looks here.
+    So all such jobs together pass a cap by the price of one of them at most; only those of services that say what a job
+    cost, as to wait for another one would tell nothing. Two processes cannot both find that theirs is alone: each has
+    locked the rows of its purses before it looks here.
     """
     if not capped:
         return
-    for other_id, names in connection.execute(_UNKNOWN, {"book_is": capped[0].book, "job_is": job_id}):
+    values = {"book_is": capped[0].book, "job_is": job_id, "providers": known_from}
+    for other_id, names in connection.execute(_UNKNOWN, values):
         for purse in capped:
             if purse.name in names:
                 raise CapReachedError(purse, None, None, ahead=other_id)

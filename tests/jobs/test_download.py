@@ -41,7 +41,8 @@ class Bench:
     def __init__(self, folder: Path, polled: list[tuple[Job, Link | None]], said: Status | None = None) -> None:
         self.clock, self.content, self.asked = Clock(), numbered(frames=4), []
         self.polled, self.written = polled, {}
-        store = SimpleNamespace(clock=self.clock, aside=self._aside, update=self._update, get=lambda job_id: job_id)
+        store = SimpleNamespace(clock=self.clock, utc=self.clock.utc, aside=self._aside, update=self._update)
+        store.get = lambda job_id: job_id
         recorder: Any = SimpleNamespace(store=store, move=self._move)
         poller: Any = SimpleNamespace(poll=self._poll, ask=self._ask)
         self.files, self.said = Files(folder), said

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+import shutil
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +220,40 @@ def test_an_executor_does_the_work(history: History) -> None:
         found = history.measure(measures=["exposure", mine], executor=executor)
     assert found.exposure.notna().all()
     assert set(found.mine) == {float(len("elsewhere_0"))}
+
+
+class OtherMachine(Executor):
+    """Does each task in a new process, in another folder and with another data folder."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        run = "import pickle, sys; given = pickle.load(sys.stdin.buffer); " + (
+            "sys.stdout.buffer.write(pickle.dumps(given[0](*given[1], **given[2])))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", run], input=pickle.dumps((fn, args, kwargs)), stdout=subprocess.PIPE, check=True,
+            cwd=self._home, env=os.environ | {"VIDNB_HOME": str(self._home)}, timeout=120,
+        )  # fmt: skip
+        future: Future[Any] = Future()
+        future.set_result(pickle.loads(done.stdout))
+        return future
+
+
+def test_a_worker_on_another_machine_takes_the_clip_from_the_bucket(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    there.mkdir()
+    monkeypatch.setenv("VIDNB_HOME", str(here))
+    bucket = Files(f"local://{tmp_path}/bucket")
+    clip = add(store, bucket, clipmakers.write(tmp_path / "one.mp4", frames=6), 1)
+    shutil.rmtree(here / "cache")
+    found = measuring.measure([clip], store, measures=["exposure"], executor=OtherMachine(there))
+    assert found.exposure.notna().tolist() == [True]
+    assert list(there.glob("cache/**/*.mp4"))
+    assert not list(here.glob("cache/**/*.mp4"))
 
 
 @pytest.mark.long

@@ -154,7 +154,7 @@ def _run(
     plain = [file for file in files if any(name in MEASURES for name, _ in file.missing)]
     if plain:
         with Counting(BAR, len(plain)) as bar, _pool(len(plain), workers, executor) as pool:
-            for file, values in _plain_values(plain, pool, failures, stopped):
+            for file, values in _plain_values(plain, pool, failures, stopped, elsewhere=executor is not None):
                 store.keep_measures(file.sha256, values)
                 bar.step()
     if not stopped.is_set():
@@ -169,9 +169,11 @@ def _plain_values(
     pool: concurrent.futures.Executor | None,
     failures: _Failures,
     stopped: threading.Event,
+    *,
+    elsewhere: bool,
 ) -> Iterator[tuple[_File, dict[Versioned, float | None]]]:
     """Take vidnb's own measures of the files, one after the other or in the pool, and yield them as they come."""
-    for file, result in _results(files, pool, stopped):
+    for file, result in _results(files, pool, stopped, elsewhere=elsewhere):
         try:
             values = result()
         except ConfigError:
@@ -183,23 +185,31 @@ def _plain_values(
 
 
 def _results(
-    files: Sequence[_File], pool: concurrent.futures.Executor | None, stopped: threading.Event
+    files: Sequence[_File], pool: concurrent.futures.Executor | None, stopped: threading.Event, *, elsewhere: bool
 ) -> Iterator[tuple[_File, Callable[[], Values]]]:
-    """Yield each file with what gives its values, or raises; with a pool in the order in which they are ready."""
+    """Yield each file with what gives its values, or raises; with a pool in the order in which they are ready.
+
+    Args:
+        files: to measure.
+        pool: where; None for here.
+        stopped: set to end early.
+        elsewhere: whether the pool may be on another machine, which has other paths; it then finds the clip itself.
+    """
+    call: Callable[..., Values] = _measured_there if elsewhere else measured
     waiting: dict[concurrent.futures.Future[Values], _File] = {}
     try:
         for file in files:
             if stopped.is_set():
                 return
             try:
-                task = _task(file)
+                task = _wanted(file) | ({"clip": file.clip} if elsewhere else {"path": str(file.clip.path)})
             except VidnbError as error:
                 yield file, functools.partial(_raised, error)
                 continue
             if pool is None:
                 yield file, functools.partial(measured, **task)
             else:
-                waiting[pool.submit(measured, **task)] = file
+                waiting[pool.submit(call, **task)] = file
         while waiting and not stopped.is_set():
             ready, _ = concurrent.futures.wait(waiting, 0.25, concurrent.futures.FIRST_COMPLETED)
             for future in ready:
@@ -213,11 +223,16 @@ def _raised(error: BaseException) -> Values:
     raise error
 
 
-def _task(file: _File) -> dict[str, Any]:
-    """The arguments of `measured`: all of it can go to another process."""
+def _measured_there(clip: Clip, **wanted: Any) -> Values:
+    """Measure a clip where this runs: from the bucket, or the folder, that its files lie in."""
+    return measured(path=str(clip.path), **wanted)
+
+
+def _wanted(file: _File) -> dict[str, Any]:
+    """The arguments of `measured` besides the path: all of it can go to another process."""
     names = [name for name, _ in file.missing if name in MEASURES]
     images = {NEED_IMAGE[name]: _image_bytes(file.clip, name) for name in names if name in NEED_IMAGE}
-    return {"path": str(file.clip.path), "names": names, **images}
+    return {"names": names, **images}
 
 
 def _image_bytes(clip: Clip, name: str) -> bytes | None:

@@ -28,6 +28,11 @@ ONLY_IN_PYTHON = {"Client", "sampled", "zipped"}
             'vidnb.settle(\'3f2a91c0\', "send_again"), "give_up", or remote_id="..."',
             "vidnb settle 3f2a91c0 --send-again, --give-up, or --remote-id ID",
         ),
+        (
+            "vidnb.settle('3f2a91c0', remote_id=\"a b\") if it is ambiguous",
+            "vidnb settle 3f2a91c0 --remote-id 'a b' if it is ambiguous",
+        ),
+        ("vidnb.budget('a, b (2)', usd=...)", "vidnb budget 'a, b (2)' --usd ..."),
         ("vidnb.wait('3f2a91c0') asks once more", "vidnb resume asks once more"),
         ("so does accept_unknown_price=True.", "so does --accept-unknown-price."),
         ('a prompt that says "give_up"', 'a prompt that says "give_up"'),
@@ -37,6 +42,12 @@ def test_a_call_becomes_the_command_that_does_the_same(told: str, typed: str) ->
     assert as_commands(told) == typed
 
 
+def filled(part: ast.expr) -> str:
+    if isinstance(part, ast.FormattedValue):
+        return "'x'" if part.conversion == ord("r") else "x"
+    return str(ast.literal_eval(part))
+
+
 def messages(tree: ast.AST) -> Iterator[str]:
     """Yield the texts of a module but for its docstrings; what is filled in is an x."""
     for node in ast.walk(tree):
@@ -44,7 +55,7 @@ def messages(tree: ast.AST) -> Iterator[str]:
             if isinstance(node, ast.Expr | ast.JoinedStr):
                 continue  # a docstring, or part of a text that comes as a whole
             if isinstance(child, ast.JoinedStr):
-                yield "".join(str(part.value) if isinstance(part, ast.Constant) else "'x'" for part in child.values)
+                yield "".join(filled(part) for part in child.values)
             elif isinstance(child, ast.Constant) and isinstance(child.value, str):
                 yield child.value
 

@@ -131,6 +131,16 @@ def test_names_in_braces_that_nothing_fills_are_said_in_the_plan() -> None:
     assert "{literal} stands" not in told
 
 
+def test_another_prompt_leaves_out_the_parts_that_it_does_not_name() -> None:
+    sweep = vidnb.sweep((f"a {{animal}} in the {place}" for place in ("snow", "city")), animal=iter(["koala", "heron"]))
+    assert len(sweep.plan.jobs) == len(sweep.with_(seed=7).plan.jobs) == 4
+    assert [job.params["prompt"] for job in sweep.with_(prompt="an owl").plan.jobs] == ["an owl"]
+    assert len(sweep.with_(prompt=iter(["an owl", "a {animal}"]), negative_prompt="rain").plan.jobs) == 3
+    assert len(sweep.with_(prompt="a {bird}", bird=["owl"]).plan.jobs) == 1
+    with pytest.raises(ConfigError, match="'animal' is no param"):
+        sweep.with_(prompt="an {anmial}")
+
+
 def test_a_list_for_a_param_that_takes_a_list_is_one_value_and_a_list_of_lists_an_axis() -> None:
     assert len(vidnb.sweep("a koala", styles=["Clay", "Logo"]).plan.jobs) == 1
     assert len(vidnb.sweep("a koala", styles=[["Clay"], ["Logo"]]).plan.jobs) == 2

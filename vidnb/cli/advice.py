@@ -6,11 +6,12 @@ them are kept with a job and read on another day by another program, so they are
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
-_CALL = re.compile(r"\bvidnb\.(\w+)\(([^()]*)\)")
+_CALL = re.compile(r"\bvidnb\.(\w+)\((?:'[^']*'|\"[^\"]*\"|[^()'\"])*\)")
 _OPTIONS = {
     '"send_again"': "--send-again", '"give_up"': "--give-up", 'remote_id="..."': "--remote-id ID",
     "accept_unknown_price=True": "--accept-unknown-price",
@@ -31,35 +32,44 @@ def as_commands(text: str) -> str:
 
 
 def _command(call: re.Match[str]) -> str:
-    verb, arguments = call[1], [part.strip() for part in call[2].split(",") if part.strip()]
-    make = _COMMANDS.get(verb)
-    return call[0] if make is None else make(arguments)
+    verb, text = call[1], call[0]
+    try:
+        tree = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError):
+        return text
+    if verb in _WITH_ARGUMENTS and isinstance(tree, ast.Call):
+        named = {argument.arg or "": _word(argument.value) for argument in tree.keywords}
+        return " ".join([f"vidnb {verb}", *_WITH_ARGUMENTS[verb]([_word(argument) for argument in tree.args], named)])
+    return _ALONE.get(verb, text)
 
 
-def _budget(arguments: list[str]) -> str:
-    words = ["vidnb budget"]
-    for argument in arguments:
-        name, equals, value = argument.partition("=")
-        value = "PROVIDER=..." if name == "credits" else value
-        words.append(f"--{name} {value}" if equals else shlex.quote(argument.strip("'\"")))
-    return " ".join(words)
+def _word(argument: ast.expr) -> str:
+    """Return an argument as it is typed at a prompt; `...` stays, for a person to fill in."""
+    value = argument.value if isinstance(argument, ast.Constant) else ast.unparse(argument)
+    return "..." if value is ... else shlex.quote(str(value))
 
 
-def _settle(arguments: list[str]) -> str:
-    job, *how = arguments
-    return " ".join(["vidnb settle", job.strip("'\""), *how])
+def _budget(purse: Sequence[str], caps: Mapping[str, str]) -> list[str]:
+    return [*purse, *(f"--{name} {'PROVIDER=...' if name == 'credits' else cap}" for name, cap in caps.items())]
 
 
-_COMMANDS: dict[str, Callable[[list[str]], str]] = {
+def _settle(job_and_how: Sequence[str], named: Mapping[str, str]) -> list[str]:
+    how = (f"--{word.replace('_', '-')}" for word in job_and_how[1:])
+    return [*job_and_how[:1], *how, *(f"--{name.replace('_', '-')} {value}" for name, value in named.items())]
+
+
+_WITH_ARGUMENTS: Mapping[str, Callable[[Sequence[str], Mapping[str, str]], list[str]]] = {
     "budget": _budget,
     "settle": _settle,
-    "wait": lambda arguments: "vidnb resume",
-    "resume": lambda arguments: "vidnb resume",
-    "reconcile": lambda arguments: "vidnb resume",
-    "stop_waiting": lambda arguments: "Ctrl-C",
-    "job": lambda arguments: "vidnb history",
-    "history": lambda arguments: "vidnb history",
-    "models": lambda arguments: "vidnb models",
-    "model": lambda arguments: "vidnb models ID",
-    "sweep": lambda arguments: "vidnb sweep",
+}
+_ALONE = {
+    "wait": "vidnb resume",
+    "resume": "vidnb resume",
+    "reconcile": "vidnb resume",
+    "stop_waiting": "Ctrl-C",
+    "job": "vidnb history",
+    "history": "vidnb history",
+    "models": "vidnb models",
+    "model": "vidnb models ID",
+    "sweep": "vidnb sweep",
 }

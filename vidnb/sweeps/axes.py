@@ -14,6 +14,7 @@ import operator
 from collections.abc import Iterable, Iterator, Mapping, MappingView, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -187,6 +188,12 @@ def variables(axes: Sequence[Axis], fixed: Mapping[str, Any]) -> list[str]:
     return [name for name in names if name not in known and name not in ("model", "take")]
 
 
+def named(prompts: Iterable[Any]) -> set[str]:
+    """Return the names in braces of prompts, each of which may be one text or several."""
+    texts = (text for given in prompts for text in (given if _is_many(given) else [given]))
+    return {name for text in texts if isinstance(text, str) for name in templates.names(text)}
+
+
 def unfilled(axes: Sequence[Axis], fixed: Mapping[str, Any]) -> list[str]:
     """Return the names in braces that stay in the prompts, as the sweep has nothing of that name."""
     known = variables(axes, fixed)
@@ -314,7 +321,7 @@ def _check_names(axes: Sequence[Axis], fixed: Mapping[str, Any]) -> None:
 
 def _check_part(name: str, value: Any) -> None:
     """Refuse what is no part of a prompt: nobody wants to pay for "a None in the snow"."""
-    is_number = isinstance(value, numbers.Real) and math.isfinite(value)
+    is_number = isinstance(value, numbers.Real | Decimal) and math.isfinite(value)
     if not (is_number or isinstance(value, str | date | Path)):
         raise ConfigError(
             f"{name}={shortened(repr(value), 60)}: a part of the prompt is text or a number; where it is to be left "

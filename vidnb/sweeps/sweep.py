@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import random
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -130,8 +130,7 @@ class Sweep:
         promoted: Sequence[str] = (),
     ) -> None:
         self._promoted = tuple(promoted)
-        self._given = dict(given)
-        self._values = dict(values)
+        self._given, self._values = _read_once(given), _read_once(values)
         self._client = client
         if given["unsupported"] not in ("error", "drop", "skip"):
             raise ConfigError(f"unsupported={given['unsupported']!r}: allowed are error, drop and skip")
@@ -146,7 +145,7 @@ class Sweep:
         self._caps = _given_caps(given)
         self._keeps = condition(given["where"])
         self._axes, self._fixed = axes_.read(
-            given["prompt"], given["linked"], given["model"], given["seeds"], given["takes"], self._values
+            *(self._given[name] for name in ("prompt", "linked", "model", "seeds", "takes")), self._values
         )
         self._progress: RunProgress | None = None
         self.accepts_unknown_price = False
@@ -190,15 +189,24 @@ class Sweep:
         """The sweep with some arguments changed, paid from the same purse; jobs that both have are shared.
 
         Args:
-            **changes: arguments of `vidnb.sweep`.
+            **changes: arguments of `vidnb.sweep`. A list for a `{name}` that a new prompt no longer has is left out.
 
         Example:
             >>> s.with_(seeds=16).run()        # runs only what is new
         """
+        changes = _read_once(changes)
         given = {name: changes.pop(name, value) for name, value in ({"purse": self.purse} | self._given).items()}
         if given["purse"] is None:
             given["purse"] = self.purse
-        return self._sharing(Sweep(given, self._values | changes, self._client))
+        return self._sharing(Sweep(given, self._needed(given["prompt"], changes) | changes, self._client))
+
+    def _needed(self, prompt: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values without those for parts of the old prompt, where the new one is filled without them."""
+        parts = {*axes_.variables(self._axes, self._fixed), *changes}
+        named = axes_.named([prompt, (self._values | changes).get("negative_prompt")])
+        if not named <= parts:  # one is misspelt: the refusal of the part that it was meant for says so
+            return self._values
+        return {name: value for name, value in self._values.items() if name not in parts - named}
 
     def __len__(self) -> int:
         return len(self.plan.cells)
@@ -759,6 +767,11 @@ class Sweep:
 def _given_caps(given: Mapping[str, Any]) -> dict[str, float | None]:
     names = [name for name in ("usd", "credits", "jobs") if given[f"budget_{name}"] is not None]
     return caps(**{name: given[f"budget_{name}"] for name in names})
+
+
+def _read_once(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments with generators read into lists: `with_` needs their values again."""
+    return {name: list(value) if isinstance(value, Iterator) else value for name, value in given.items()}
 
 
 def _refusal(plan: Plan) -> ParamsError:

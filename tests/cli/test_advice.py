@@ -34,7 +34,7 @@ ONLY_IN_PYTHON = {"Client", "sampled", "zipped"}
         ),
         ("vidnb.budget('a, b (2)', usd=...)", "vidnb budget 'a, b (2)' --usd ..."),
         ("vidnb.wait('3f2a91c0') asks once more", "vidnb resume asks once more"),
-        ("so does accept_unknown_price=True.", "so does --accept-unknown-price."),
+        ("so would accept_unknown_price=True.", "so would --accept-unknown-price."),
         ('a prompt that says "give_up"', 'a prompt that says "give_up"'),
     ],
 )

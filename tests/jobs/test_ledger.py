@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from vidnb import catalog
+from vidnb.client import asynchronous
 from vidnb.client.asynchronous import UNKNOWN_PRICE_WAIT_S, AsyncClient
 from vidnb.emulator import Emulator
 from vidnb.errors import (
@@ -275,7 +276,7 @@ def test_jobs_of_unknown_price_go_one_at_a_time_under_a_cap_in_money(store: Stor
     assert refused.value.ahead == first.id
     assert str(refusal(refused.value)) == (
         "Nothing was sent: nobody knows the price of this clip before it is sent, nor that of job "
-        f"{first.id[:8]}, which is not at its end. Such jobs go one at a time under the cap of $1.00 of the purse 'a', "
+        f"{first.id[:8]}, which has not ended. Such jobs go one at a time under the cap of $1.00 of the purse 'a', "
         "so that they pass it by the price of one at most. "
         f"Send it again after that job: vidnb.wait('{first.id[:8]}')."
     )
@@ -589,7 +590,10 @@ async def test_emulated_jobs_have_a_book_of_their_own_with_the_same_caps(tmp_pat
 
 
 @pytest.mark.anyio
-async def test_a_submit_waits_for_the_price_of_the_job_before_it(tmp_path: Path) -> None:
+async def test_a_submit_waits_for_the_price_of_the_job_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asynchronous, "UNKNOWN_PRICE_WAIT_S", 300.0)  # a busy machine takes its time
     emulator = Emulator(tmp_path / "emulator", speed=1000.0)
     async with AsyncClient(tmp_path, emulator=emulator, budget_usd=5) as client:
         jobs = await asyncio.gather(*(client.submit(f"koala {n}", **QUICK) for n in range(3)))
@@ -669,7 +673,7 @@ def test_a_price_in_another_unit_is_named_in_the_refusal(store: Store) -> None:
     assert str(refusal(refused.value)) == (
         "Nothing was sent: this clip costs about 40 credits of 1min, and that is another unit than the cap's, so the "
         "cap of $1.00 of the purse 'a' cannot be promised to hold. A cap on the number of jobs beside it would allow "
-        "it (vidnb.budget('a', jobs=...)); so does accept_unknown_price=True."
+        "it (vidnb.budget('a', jobs=...)), and so would accept_unknown_price=True."
     )
 
 

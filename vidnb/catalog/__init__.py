@@ -8,7 +8,7 @@ The format, by example:
 
     provider = "leonardo"
     service = "Leonardo.AI"                   # what a person calls it
-    tells_cost = true                         # whether its answers say what a job cost; without the key they do
+    tells_cost = false                        # whether its answers say what a job cost; true where it is left out
     api = "v2"
     checked = 2026-10-08                      # when the facts were read
     sources = ["v2 OpenAPI"]                  # for models that name none

@@ -38,7 +38,7 @@ def generate(
     fresh: Annotated[bool, typer.Option("--fresh", help="Make the next take, whatever exists.")] = False,
     timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait; the job goes on. 0 waits for ever.")] = 1800.0,
     accept_unknown_price: Annotated[
-        bool, typer.Option("--accept-unknown-price", help="Send it although no cap in money can be held against it.")
+        bool, typer.Option("--accept-unknown-price", help="Send it even where no cap in money can hold for its price.")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Copy the clip to this file; no other is overwritten.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object instead of the path.")] = False,

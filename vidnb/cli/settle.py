@@ -26,7 +26,7 @@ def settle(
     give_up: Annotated[bool, typer.Option("--give-up", help="Cancel it; a clip that was made stays there.")] = False,
     remote_id: Annotated[str | None, typer.Option(help="The job's id at the service, as its web app shows it.")] = None,
     accept_unknown_price: Annotated[
-        bool, typer.Option("--accept-unknown-price", help="Send it although no cap in money can be held against it.")
+        bool, typer.Option("--accept-unknown-price", help="Send it even where no cap in money can hold for its price.")
     ] = False,
 ) -> None:
     """Decide what becomes of a job whose submit got no reply (state: ambiguous).

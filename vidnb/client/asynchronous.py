@@ -86,9 +86,9 @@ T = TypeVar("T")
 Unsupported = Literal["error", "drop"]
 UNSENT = (State.INTENDED, State.SUBMITTING)
 UNKNOWN_PRICE_WAIT_S = 10.0
-"""So long `submit` waits, under a cap in money, for the price of another job of unknown price that is on its way."""
+"""How many seconds `submit` waits under a cap in money until it is known what another job of unknown price cost."""
 UNKNOWN_PRICE_LOOK_S = 0.1
-"""And looks that often whether it is known by now."""
+"""How many seconds lie between two looks whether that is known by now."""
 
 
 class Jobs(list[Job]):
@@ -848,8 +848,8 @@ class AsyncClient:
         """
         return Clip(self.job(job), self.files)
 
-    def _clip_or_job(self, given: Job | Clip | str) -> Clip | Job:
-        """The clip of a job that has one, else the job; a clip as it is."""
+    def clip_or_job(self, given: Job | Clip | str) -> Clip | Job:
+        """Return the clip of a job that has one, else the job."""
         if isinstance(given, Clip):
             return given
         row = given if isinstance(given, Job) else self.job(given)
@@ -893,7 +893,7 @@ class AsyncClient:
             motion: 31 → 23 % of height a second (-26%)
         """
         rows = [self.job(given) for given in (one, other)]
-        found = [self._clip_or_job(row) for row in rows]
+        found = [self.clip_or_job(row) for row in rows]
         hashes = [row.clip.sha256 if row.clip is not None else "" for row in rows]
         known = self.store.measures(filter(None, hashes))
         return difference(found[0], found[1], (known.get(hashes[0], {}), known.get(hashes[1], {})))
@@ -977,11 +977,11 @@ class AsyncClient:
             >>> vidnb.measure(clip, measures=["motion", a_function_of_mine])
         """
         stopped = threading.Event()
-        listed = [clips] if isinstance(clips, Clip | Job | str) else clips
-        several = (self._clip_or_job(one) for one in listed)  # read by the thread, as rows of a history are
+        several = [clips] if isinstance(clips, Clip | Job | str) else clips
+        found = (self.clip_or_job(given) for given in several)  # read by the thread, as rows of a history are
         try:
             return await asyncio.to_thread(
-                measuring.measure, several, self.store,
+                measuring.measure, found, self.store,
                 measures=measures, workers=workers, executor=executor, stopped=stopped,
             )  # fmt: skip
         finally:

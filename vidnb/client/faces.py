@@ -15,8 +15,8 @@ from vidnb.client.asynchronous import AsyncClient
 
 T = TypeVar("T")
 FOR_PROGRAMS = {
-    "aclose", "await_prices", "claimed", "drive", "drives", "has_preview", "is_left_alone", "leave", "prepare",
-    "preview", "target",
+    "aclose", "await_prices", "claimed", "clip_or_job", "drive", "drives", "has_preview", "is_left_alone", "leave",
+    "prepare", "preview", "target",
 }  # fmt: skip
 """Methods of `AsyncClient` that widgets and scripts call, and that are no verbs."""
 

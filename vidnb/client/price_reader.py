@@ -116,7 +116,7 @@ class PriceReader:
 
 
 async def _ended(reading: concurrent.futures.Future[None], at_most_s: float | None) -> None:
-    """Wait for the reading, so long at most; a reading that takes longer goes on by itself.
+    """Wait `at_most_s` seconds for the reading, or until it ends; one that takes longer goes on by itself.
 
     `asyncio.wrap_future` would end the reading with whoever stops to wait, or tell a loop that is closed by then.
     """

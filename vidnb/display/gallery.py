@@ -52,7 +52,7 @@ OTHERS_SHOWN = 10
 POSTER_PX, POSTER_BYTES = 240, 2_200
 WORDS_SHOWN = 4
 LETTERS_BESIDE = 22
-"""As many letters as stand side by side in the narrowest tile; if one tile has more, all of a group take two lines."""
+"""How many letters fit on one line of the narrowest tile; if one caption of a prompt is longer, all take two lines."""
 USUAL_FPS = 24
 """What the script takes for a clip that says nothing else."""
 FOUND_BY = 300

@@ -8,7 +8,7 @@ The sums lie in the database (`store.books`) and move with the jobs, in the same
 - a price in another unit than a purse's caps, or none, is refused while a cap in money holds, unless a cap in jobs
   stands beside it or a person accepts it;
 - jobs of unknown price go one at a time under a cap in money, where the service says what a job cost: the next is sent
-  once the charge for the last is known, so that all of them together pass the cap by the price of one at most;
+  once the charge for the one before it is known, so that together they pass the cap by the price of one at most;
 - emulated jobs have a book of their own, at the catalogue's prices, with the same caps.
 """
 
@@ -31,7 +31,7 @@ FOLDER = ""
 ESTIMATE_FACTOR = 1.5
 """How much dearer than a published estimate a job may turn out."""
 PRICE_FOR_S = 2.0
-"""So long a price that was looked up serves other jobs like it."""
+"""How many seconds a price that was looked up serves other jobs like it."""
 PROCESS = "process:"
 """How the name of a purse begins that `VIDNB_BUDGET_USD` caps: in dollars, and in nothing else."""
 PRIVATE = ("client:", PROCESS)
@@ -167,7 +167,7 @@ def refusal(error: CapReachedError) -> BudgetError:
     if error.ahead is not None:
         return BudgetError(
             f"Nothing was sent: nobody knows the price of this clip before it is sent, nor that of job "
-            f"{error.ahead[:8]}, which is not at its end. Such jobs go one at a time under the cap of "
+            f"{error.ahead[:8]}, which has not ended. Such jobs go one at a time under the cap of "
             f"{Cost(purse.cap or 0.0, purse.unit)} of {where}, so that they pass it by the price of one at most. "
             f"Send it again after that job: vidnb.wait({error.ahead[:8]!r})."
         )
@@ -182,7 +182,7 @@ def refusal(error: CapReachedError) -> BudgetError:
             f"this clip costs about {error.price}, and that is another unit than the cap's"
         )  # fmt: skip
         allow = "" if purse.name.startswith(PROCESS) else (
-            f"A cap on the number of jobs beside it would allow it ({advice(purse.name, 'jobs')}); so does "
+            f"A cap on the number of jobs beside it would allow it ({advice(purse.name, 'jobs')}), and so would "
         )  # fmt: skip
         return UnknownPriceError(
             f"Nothing was sent: {priced}, so the cap of {Cost(purse.cap or 0.0, purse.unit)} of {where} cannot be "

@@ -134,7 +134,8 @@ class Limiter(Pace):
         pause_s = error.retry_after_s or min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._refused)
         place = await self._aside(self._rows.refuse, self._lane, "submit", pause_s)
         self._refused = place.refused
-        # Refusals during a pause count as one for the line; where a client's `sleep` does not wait, they are its own.
+        # The rows count all refusals during one pause as one. Where a client's `sleep` does not wait, only this count
+        # of the job's own refusals ends its submits.
         own = self._sending[job.id] = self._sending.get(job.id, 0) + 1
         if (times := max(place.refused, own)) >= MANY:
             told = RateLimitError(

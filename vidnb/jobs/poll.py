@@ -39,8 +39,11 @@ WOKEN_FOR_S = 0.5
 NO_ANSWER = "no answer"
 ODD = "odd answer"
 UNKNOWN = "unknown to the service"
-THIRD = 3
-"""A word that says no more than the row's state is written with the third poll: a short job is over by then."""
+PLAIN_WORD_POLLS = 3
+"""From this poll on a word that says no more than the row's state is written, too. A short job has ended by then, and
+is spared the write."""
+BARE = {"wire_status", "polls"}
+"""What is known of a job of which the service said one word."""
 ENDS = (State.DOWNLOADING, State.FAILED)
 HEARD = ("asset_id", "cost", "nsfw", "used_seed", "used_prompt")
 """What a status may tell that is kept in the job's row, beside its state."""
@@ -164,7 +167,7 @@ class Poller:
     async def heard(self, job: Job, status: Status, **columns: Any) -> Job:
         """Return the job's row after what the service said; it is written only where something changed.
 
-        A word that says no more than the state is left for the next change, or the third poll.
+        A word that says no more than the state is written with the next change, or with poll `PLAIN_WORD_POLLS`.
 
         Args:
             job: whose row.
@@ -185,8 +188,8 @@ class Poller:
             return await self._recorder.move(job, status.state, **told)
         is_new = status.words != job.wire_status
         if is_new or job.id in self._unwritten:
-            says_more = status.state is None or status.words != status.word or len(told) > 2
-            if says_more or job.polls >= THIRD:
+            says_more = status.state is None or status.words != status.word or told.keys() > BARE
+            if says_more or job.polls >= PLAIN_WORD_POLLS:
                 await self._store.aside(self._store.update, job.id, **told)
                 self._unwritten.discard(job.id)
             else:

@@ -96,7 +96,8 @@ class Reconciler:
         why = unlike(job, remote) if remote is not None else ""
         if why:
             raise JobError(f"{plain!r} is another job at {provider.title}: {why}; nothing was changed", job)
-        # Many services take an id in capitals for the same one, and here the same one may be another job's already.
+        # Many services take an id in capitals for the same id. Our rows have it in one form, so that it is seen when
+        # another job has it already.
         written = remote.remote_id if remote is not None else plain.lower() if _UUID.fullmatch(plain) else plain
         return written if written.lower() == plain.lower() else plain
 

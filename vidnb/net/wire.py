@@ -56,7 +56,7 @@ PROVED_S = 0.25
 """So long an emulator's proof holds for the submits that follow at once."""
 CONNECTIONS = 100
 SHORTEST_KEY = 8
-"""A shorter key is none that a service gives, and may be part of any word."""
+"""No service gives a shorter key; and one that a person mistyped may be part of any word."""
 AT_ONCE, TURN_S = 4, 1.0
 """How many requests may begin at the same time, and how many seconds a slow one may hold its turn."""
 
@@ -235,7 +235,7 @@ class Wire:
         return Reply(response.status_code, value, text, response.headers)
 
     def _without_key(self, content: bytes) -> bytes:
-        """Return an answer in which the key is not repeated: it would be told to a person, and written down."""
+        """Return the answer without the key, should a service repeat it: answers are shown, and kept in rows."""
         key = self.target.key.get_secret_value().encode(errors="replace")
         is_secret = len(key) >= SHORTEST_KEY and not self.target.emulated
         return content.replace(key, b"[key]") if is_secret else content

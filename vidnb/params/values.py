@@ -104,7 +104,7 @@ def _text(value: Any) -> Any:
     """The text with its emoji whole: JavaScript and JSON write one as two halves, of which one may get lost.
 
     Raises:
-        ValueError: half an emoji is lost, or there is a zero byte, which databases here and there refuse or cut at.
+        ValueError: half an emoji is lost, or there is a zero byte, where some services would end the text or refuse it.
     """
     if not isinstance(value, str):
         return value
@@ -217,7 +217,7 @@ def _refused(param: Param, value: Any, error: ValidationError) -> Problem:
         if any("\ud800" <= letter <= "\udfff" for letter in value):
             return Problem(param.name, value, "it holds half of an emoji", "Type or paste that emoji again")
         if "\0" in value:
-            return Problem(param.name, value, "it holds a zero byte", "Take it out: no service can store one")
+            return Problem(param.name, value, "it holds a zero byte", "Take it out: some services end the text there")
     elif param.choices:
         known = [str(choice) for choice in param.choices]
         close = [_lines(value)] if _lines(value) in known else difflib.get_close_matches(str(value), known, n=1)

@@ -144,8 +144,8 @@ class Provider(ABC):
         Args:
             limit: how many entries are wanted at most.
             jobs: those that are looked for: a service with a list for each model, or from a time on, can ask for less.
-                Of one whose remote id is known, only how it stands is wanted; the rest may be left out. Where all are
-                known, so may all other entries.
+                Of one whose remote id is known, only how it stands is wanted; the rest may be left out. Where the ids
+                of all are known, the entries of other jobs may be left out, too.
         """
         return None
 

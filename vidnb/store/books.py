@@ -261,9 +261,9 @@ def _check_unit(name: str, known: list[Purse], reservation: Reservation) -> None
 def _check_alone(connection: Connection, job_id: str, known_from: Sequence[str], capped: list[Purse]) -> None:
     """Refuse a job of unknown price where another one is on its way under the same cap in money.
 
-    So all such jobs together pass a cap by the price of one of them at most; only those of services that say what a job
-    cost, as to wait for another one would tell nothing. Two processes cannot both find that theirs is alone: each has
-    locked the rows of its purses before it looks here.
+    So all such jobs together pass a cap by the price of one of them at most. Jobs of a service that never says what one
+    cost do not count, as nothing would be known after they were waited for. Two processes cannot both find that their
+    job is alone: each has locked the rows of its purses before it looks here.
     """
     if not capped:
         return

@@ -297,7 +297,7 @@ def mapped_errors() -> Iterator[None]:
 def _forget(error: BaseException | None) -> None:
     """Take out of an error, and those behind it, what holds the address, password included.
 
-    That are the frames of its traceback and, in psycopg's, the connection; what it says is in our own message.
+    These are the frames of its traceback and, in psycopg's errors, the connection. Our own message has its words.
     """
     while error is not None:
         error.__traceback__ = None

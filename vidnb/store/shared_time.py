@@ -2,8 +2,8 @@
 
 Clocks of several machines differ, by a minute where nobody looks after them. Whoever read a lease by a clock that is
 ahead would take the job from a process that still works on it; and a job that one machine submits and another one ends
-would have taken a minute less or more. So leases and the times of a job's row are written and read by the database's.
-It is asked for within transactions that need it exactly. In between it goes on by a clock that nobody sets.
+would have taken a minute less or more. So leases and the times of a job's row go by the time of the database. It is
+asked for within transactions that need it exactly. In between it goes on by a clock that nobody sets.
 """
 
 from __future__ import annotations

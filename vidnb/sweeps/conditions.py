@@ -45,7 +45,7 @@ def condition(where: str | Condition | None) -> Condition | None:
     try:
         tree = ast.parse(where.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        why = getattr(error, "msg", None) or error  # without the line of the file that there is none
+        why = getattr(error, "msg", None) or error  # not its line number: there is no file
         raise ConfigError(f"where={where!r} cannot be read: {why}") from None
     _check(tree, where)
     return lambda cell: bool(_value(tree, cell))

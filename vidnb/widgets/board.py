@@ -62,7 +62,7 @@ STATE_OF: Mapping[Group, int] = {
     Group.UNCLEAR: UNCLEAR, Group.CANCELLED: NOT,
 }  # fmt: skip
 RUNS = frozenset({"running", "pausing", "paused", "offline"})
-"""Words of a run that is not at its end."""
+"""Words of a run that has not ended."""
 POSTERS_AT_ONCE, PREVIEWS_AT_ONCE = 24, 4
 SAVED_CELLS, SAVED_POSTERS, SAVED_BYTES = 600, 64, 200_000
 
@@ -95,7 +95,7 @@ class Board(Live, part="board"):
         self._cell_at = {place: number for number, place in self._grid.places.items()}
         self._lock, self._summing, self._looking = threading.RLock(), threading.RLock(), asyncio.Lock()
         self._shown: set[int] = set()
-        """Cells whose posters were sent without a question since a page last asked for all cells."""
+        """Cells whose posters a page has without asking: a question for one of them was asked before it came."""
         self._progress = RunProgress(sweep._standings(), word="plan", clock=sweep.client.clock)
         self._fresh: set[int] = set()
         self._told_at = self._summed_at = float("-inf")
@@ -171,7 +171,7 @@ class Board(Live, part="board"):
             self.say("cells", {}, [struct.pack(f"<{len(cells)}I", *cells), pairs])
 
     async def _show_done(self, jobs: list[int]) -> None:
-        """Send the posters of clips that were just done: while a cell runs, the kernel hears no page ask for them."""
+        """Send the posters of new clips unasked: while a notebook cell runs, the kernel hears no question of a page."""
         if len(self._sweep.plan.cells) > SAVED_CELLS:
             return  # those begin as pixels
         done = [job for job in jobs if job in self._first and self._pair(job)[0] == DONE]
@@ -310,7 +310,7 @@ class Board(Live, part="board"):
         self._spawn(self._rate(int(content["cell"]), int(content["rating"])))
 
     def heard_pause(self, _: Mapping[str, Any], __: list[bytes]) -> None:
-        """Pause was pressed; a busy kernel hears it late, when there is nothing to pause any more."""
+        """Pause was pressed; a busy kernel hears of it only when the run has ended, and then does nothing."""
         if self._progress.word in RUNS:
             self._sweep.pause()
 

@@ -356,7 +356,7 @@ def compare(
     clips = list(clips)
     if known is None:
         known = next((own for one in clips if (own := client_of(one)) is not None), None)
-    items = [_item(one, core(known)) for one in clips]
+    items = [core(known).clip_or_job(one) for one in clips]
     return Compare(pivot(items, rows, cols, labels), known or _default_for(items), debug=debug)
 
 
@@ -365,11 +365,3 @@ def _default_for(items: Iterable[Item]) -> AsyncClient | None:
     client = core(None)
     folders = {one._files.folder for one in items if isinstance(one, Clip)}
     return client if folders <= {client.files.folder} else None
-
-
-def _item(given: Item | str, client: AsyncClient) -> Item:
-    if isinstance(given, Clip):
-        return given
-    row = given if isinstance(given, Job) else client.job(given)
-    # What `annotate` and `jobs` return are rows, the done ones too.
-    return Clip(row, client.files) if row.clip is not None else row

@@ -44,11 +44,14 @@ class FolderNews:
             loop.spawn(self._look())
 
     def listen_to_trash(self, moved: Moved) -> None:
-        """Call a method with the ids in the trash whenever these change, for as long as somebody listens to clips."""
+        """Call a method with the ids of all clips in the trash whenever one is put there or taken out.
+
+        It is looked for only as long as somebody listens to clips.
+        """
         self._trash_listeners.append(weakref.WeakMethod(moved))
 
     def leave(self, heard: Heard, moved: Moved) -> None:
-        """Call these methods no more."""
+        """Stop calling these methods."""
         self._listeners = [one for one in self._listeners if one() not in (None, heard)]
         self._trash_listeners = [one for one in self._trash_listeners if one() not in (None, moved)]
 

@@ -1,5 +1,6 @@
-// Says in one sentence how many videos of a page were not sent along with it: each invisible picture in its list stands
-// for one folder, and is broken where that is missing. Where no script is run, their words say it one by one.
+// Says in one sentence how many videos of a page were not sent along with it. The page has a list of invisible pictures,
+// one from each folder of videos: a folder that is missing leaves its picture broken. Where no script runs, the words of
+// the broken pictures say it, one after the other.
 (() => {
   /** @param {HTMLElement} list */
   const look = (list) => {
@@ -10,9 +11,12 @@
       let lost = 0;
       for (const dot of dots) if (dot.complete && !dot.naturalWidth) lost += Number(dot.dataset.n);
       list.style.display = lost ? "none" : "";
-      said.textContent = lost
-        ? `${lost} of the ${list.dataset.vidnbGone} videos on this page cannot play: their files were not sent along with it.`
-        : "";
+      const all = list.dataset.vidnbGone;
+      const words =
+        all === "1"
+          ? "The video on this page cannot play: its file was not sent along with it."
+          : `${lost} of the ${all} videos on this page cannot play: their files were not sent along with it.`;
+      said.textContent = lost ? words : "";
     };
     for (const dot of dots) dot.addEventListener("error", say);
     say();

@@ -38,7 +38,7 @@ def checked(frame: pd.DataFrame, names: Iterable[str]) -> None:
 
 
 def numbers(frame: pd.DataFrame, name: str) -> pd.Series:
-    """The column as floats, NaN where it is empty or endless: a ratio to nothing is no number to count with.
+    """The column as floats, NaN where it is empty or infinite, as a ratio to 0 is.
 
     Raises:
         ConfigError: it holds something else than numbers or yes and no.

@@ -20,7 +20,7 @@ FEWEST_BLOCKS = 6
 """From so many recipes without a seed on, they are pairs themselves; below, their takes are compared."""
 ALPHA = 0.05
 CHANCE = ("seed", "used_seed", "take")
-"""Columns whose values are labels of a draw: no pair differs in them alone, and 8 is no more than 7."""
+"""Columns that only say which draw a clip is: seed 8 is not more of anything than seed 7."""
 
 
 @dataclass(frozen=True, repr=False)

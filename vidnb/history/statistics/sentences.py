@@ -20,7 +20,7 @@ MANY = 1_000
 EMULATED = "All of it was made by the emulator: this says nothing of a real model."
 MOST_DECIMALS = 12
 ROUNDING = 1e-9
-"""What is so small beside the mean comes from how computers round, and not from the clips."""
+"""A difference below this share of the mean comes from how computers round, not from the clips."""
 
 
 def unit_of(measure: str) -> str:

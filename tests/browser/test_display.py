@@ -31,7 +31,7 @@ HOSTILE = {
     "markdown": "[a link](javascript:window.pwned=4) **bold** ![picture](http://hostile.example.org/a.png)",
     "latex": r"costs $5 or $6, $\href{javascript:window.pwned=5}{x}$ and \(x^2\)",
     "entity": "&lt;b&gt; stays &amp; as it is",
-    "control": "nul \x00 escape \x1b[31m bell \x07",
+    "control": "escape \x1b[31m bell \x07",
     "direction": "before \u202egnp.exe\u202c after \u2066and on",
 }
 BAIT = ("hostile-picture", "hostile-note", "hostile.example.org")

@@ -130,7 +130,8 @@ class Sweep:
         promoted: Sequence[str] = (),
     ) -> None:
         self._promoted = tuple(promoted)
-        self._given, self._values = _read_once(given), _read_once(values)
+        self._given = given = _read_once(given)
+        self._values = _read_once(values)
         self._client = client
         if given["unsupported"] not in ("error", "drop", "skip"):
             raise ConfigError(f"unsupported={given['unsupported']!r}: allowed are error, drop and skip")
@@ -145,7 +146,7 @@ class Sweep:
         self._caps = _given_caps(given)
         self._keeps = condition(given["where"])
         self._axes, self._fixed = axes_.read(
-            *(self._given[name] for name in ("prompt", "linked", "model", "seeds", "takes")), self._values
+            given["prompt"], given["linked"], given["model"], given["seeds"], given["takes"], self._values
         )
         self._progress: RunProgress | None = None
         self.accepts_unknown_price = False
@@ -200,13 +201,13 @@ class Sweep:
             given["purse"] = self.purse
         return self._sharing(Sweep(given, self._needed(given["prompt"], changes) | changes, self._client))
 
-    def _needed(self, prompt: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
+    def _needed(self, prompt: Any, changes: dict[str, Any]) -> dict[str, Any]:
         """Return the values without those for parts of the old prompt, where the new one is filled without them."""
         parts = {*axes_.variables(self._axes, self._fixed), *changes}
         named = axes_.named([prompt, (self._values | changes).get("negative_prompt")])
         if not named <= parts:  # one is misspelt: the refusal of the part that it was meant for says so
             return self._values
-        return {name: value for name, value in self._values.items() if name not in parts - named}
+        return {name: value for name, value in self._values.items() if name in named or name not in parts}
 
     def __len__(self) -> int:
         return len(self.plan.cells)

@@ -18,7 +18,6 @@ from typing import Any, Literal, Protocol
 
 from vidnb import catalog, providers
 from vidnb.catalog import MEDIA_KINDS, Model
-from vidnb.clock import Clock
 from vidnb.errors import ConfigError
 from vidnb.history.times import moment, span
 from vidnb.media.measures import MEASURES, not_yet
@@ -91,8 +90,8 @@ MOST_VALUES = 10_000
 class Known(Protocol):
     """What a store knows of its own rows."""
 
-    clock: Clock
-    """By which its rows are dated."""
+    def utc(self) -> datetime:
+        """The time now by which its rows are dated."""
 
     def known(self, column: str) -> list[str]:
         """The different values of a column."""
@@ -231,7 +230,7 @@ KIND_OF = {"integer": "int", "number": "real", "boolean": "bool", "choices": "js
 
 def _term(store: Known, kinds: _Kinds, name: str, value: Any) -> Term:
     if name in TIMES:
-        return _bound(name, value, store.clock.utc())
+        return _bound(name, value, store.utc())
     if name not in FIELDS:
         field, found = _field_and_kinds(kinds, name)
         if field.of == "param":

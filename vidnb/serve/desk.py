@@ -368,7 +368,7 @@ class Desk:
         if job.is_moving:
             expected = self.client.expect(job)
             told |= {
-                "waited_s": round((self.client.store.clock.utc() - job.created_at).total_seconds(), 1),
+                "waited_s": round((self.client.store.utc() - job.created_at).total_seconds(), 1),
                 "expected_s": None if expected is None else round(expected.median_s, 1),
                 "next_poll_s": NEXT_POLL_S,
             }

@@ -748,7 +748,7 @@ class Store:
     ) -> None:
         """Remember the newest id under which the provider has an input file."""
         key = {"provider": provider, "account": account or "", "base_url": base_url, "sha256": sha256}
-        news = {"remote_id": media.id, "kind": media.kind, "created_at": self.clock.utc()}
+        news = {"remote_id": media.id, "kind": media.kind, "created_at": self.utc()}
         statement = self._insert(UPLOADS).values(key | news).on_conflict_do_update(index_elements=list(key), set_=news)
         with self.writing() as connection:
             connection.execute(statement)

@@ -337,7 +337,7 @@ class Progress(Live, part="progress", main="job"):
             "made_ms": _ms(job.created_at),
             "sent_ms": _ms(job.submitted_at),
             "ended_ms": _ms(job.done_at),
-            "told_ms": _ms(self._client.clock.utc()),
+            "told_ms": _ms(self._client.store.utc()),
             "ahead": self._ahead if job.state is State.INTENDED else None,
             "expected": expected and {"median_s": expected.median_s, "p90_s": expected.p90_s, "count": expected.count},
             "card": _card(job),

@@ -361,7 +361,7 @@ class Studio(widgets.VBox):
         self._forget_notes()
         self._showing.expect()
         for at, one in enumerate(wanted):
-            begun = self._client.clock.utc()
+            begun = self._client.store.utc()
             try:
                 one.check()
                 self._check_emulated(one.model)

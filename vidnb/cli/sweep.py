@@ -61,7 +61,9 @@ def sweep(
             chosen = planned(given, client)
             told = list(showing.lines(chosen, of_command=True))
         except ConfigError as error:
-            raise ConfigError(f"{file}{_line_of(file, str(error))}: {error}") from error
+            if (line := _line_of(file, str(error))) is None:  # a setting of this machine may be wrong
+                raise
+            raise ConfigError(f"{file}, line {line}: {error}") from error
         if not plan and (chosen.outlook.to_send or chosen.outlook.counts.get(Group.UNFINISHED)):
             told.pop()  # what it says to do next is done at once, or refused with the reason
         console(stderr=True).print("\n".join(told), markup=False, highlight=False, soft_wrap=True)
@@ -92,13 +94,13 @@ def read(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file} is no TOML: {error}") from None
 
 
-def _line_of(file: Path, message: str) -> str:
-    """Return in words in which line of a file the name stands with which a message begins; "" where none does."""
+def _line_of(file: Path, message: str) -> int | None:
+    """Return the line of a file that sets what a message begins with; None where none does."""
     named = re.match(r"'?([A-Za-z_]\w*)", message)
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
         if named and line.partition("=")[0].strip(" \t\"'[]") == named[1]:
-            return f", line {number}"
-    return ""
+            return number
+    return None
 
 
 def planned(given: Mapping[str, Any], client: Any) -> Sweep:

@@ -77,6 +77,7 @@ class FolderNews:
                 finally:
                     del client
                 self._listeners = [one for one in self._listeners if one() is not None]
+                self._trash_listeners = [one for one in self._trash_listeners if one() is not None]
         finally:
             self._is_looking = False
 

@@ -2,8 +2,10 @@
 // one from each folder of videos: a folder that is missing leaves its picture broken. Where no script runs, the words of
 // the broken pictures say it, one after the other.
 (() => {
-  /** @param {HTMLElement} list */
-  const look = (list) => {
+  /** @type {NodeListOf<HTMLElement>} */
+  const lists = document.querySelectorAll("[data-vidnb-gone]:not([data-vidnb-heard])");
+  for (const list of lists) {
+    list.dataset.vidnbHeard = "";
     const dots = [...list.querySelectorAll("img")];
     const said = document.createElement("div");
     list.after(said);
@@ -12,17 +14,11 @@
       for (const dot of dots) if (dot.complete && !dot.naturalWidth) lost += Number(dot.dataset.n);
       list.style.display = lost ? "none" : "";
       const all = list.dataset.vidnbGone;
-      const words =
-        all === "1"
-          ? "The video on this page cannot play: its file was not sent along with it."
-          : `${lost} of the ${all} videos on this page cannot play: their files were not sent along with it.`;
-      said.textContent = lost ? words : "";
+      const [which, files] =
+        all === "1" ? ["The video", "its file was"] : [`${lost} of the ${all} videos`, "their files were"];
+      said.textContent = lost ? `${which} on this page cannot play: ${files} not sent along with it.` : "";
     };
     for (const dot of dots) dot.addEventListener("error", say);
     say();
-  };
-  for (const list of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-vidnb-gone]"))) {
-    if (!("vidnbLooked" in list.dataset)) look(list);
-    list.dataset.vidnbLooked = "";
   }
 })();

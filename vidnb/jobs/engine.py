@@ -61,7 +61,7 @@ UPLOAD_TRIES = 6
 LONGEST_RETRY_AFTER_S = 600.0
 WRITE_TRIES = 6
 PLACE_FOR_S = 1.0
-"""So long a folder that took a file is held to take the next one."""
+"""How many seconds a folder that took a file is trusted to take the next one."""
 
 
 class Engine:

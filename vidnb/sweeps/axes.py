@@ -23,6 +23,7 @@ from vidnb.catalog import DEFAULT_MODEL, MEDIA_KINDS
 from vidnb.clip import Clip
 from vidnb.display.page import shortened
 from vidnb.errors import ConfigError, MediaError
+from vidnb.params import plain
 from vidnb.records import MediaFile, RemoteMedia
 from vidnb.sweeps import templates
 from vidnb.sweeps.seeds import PublishedSeed
@@ -241,17 +242,16 @@ def _listed(name: str, values: Any) -> list[Any]:
     if isinstance(values, str | bytes) or not (_is_many(values) or isinstance(values, Iterable)):
         raise ConfigError(f"{name}={values!r}: give a list of values")
     found = sorted(values, key=str) if isinstance(values, set | frozenset) else list(values)
-    found = [_plain(item) for item in found]
+    found = [_rounded(item) for item in found]
     if not found:
         raise ConfigError(f"{name} is empty; a sweep over no values has no jobs")
     return found
 
 
-def _plain(value: Any) -> Any:
+def _rounded(value: Any) -> Any:
     """Return a number without the last digits that a computation leaves: 0.1 * 3 is 0.3, as one would write it."""
     digits = 12 if getattr(value, "itemsize", 8) >= 8 else 6  # numpy's float32 of 0.1 is 0.10000000149 as a float
-    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
-        value = value.item()
+    value = plain(value)
     return float(f"{value:.{digits}g}") if isinstance(value, float) else value
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from vidnb.catalog import MEDIA_KINDS, Model, Param, sizes
+from vidnb.params import plain
 from vidnb.widgets.fields import labels_of
 from vidnb.widgets.inputs import Inputs
 
@@ -117,7 +118,7 @@ def _text(value: Any) -> str:
 
 
 def _number_text(value: Any) -> str | None:
-    value = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
+    value = plain(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return str(int(value)) if isinstance(value, int) or value.is_integer() else repr(value)

@@ -206,6 +206,22 @@ def test_to_sort_by_what_is_no_column_is_refused(history: History) -> None:
             history.sort(wrong)  # type: ignore[arg-type]  # as a person may write it
 
 
+@pytest.mark.parametrize("seeds", [(0, 3), [0, 3, 6], (6, None), [6, MISSING]])
+def test_the_newest_of_many_are_those_at_the_beginning_of_all(store: Store, files: Files, seeds: Any) -> None:
+    """Whether they are found among the newest jobs or, where too few of those fit, in an index."""
+    together = START + timedelta(hours=1)  # some have the same time, as jobs of one machine may
+    for number in range(90):
+        params = {"seed": number % 7} if number % 11 else {}
+        store.intend(a_job(number, params, created_at=together) if 40 < number < 60 else a_job(number, params))
+    store.trash(History(store, files, seed=seeds).ids[1:3])
+    history = History(store, files, seed=seeds)
+    every = store.search(history._looked_at)
+    for start, count in ((0, 0), (0, 1), (0, 4), (3, 4), (0, 12), (9, 15), (0, 500)):
+        assert store.search(history._looked_at, start, count) == every[start : start + count]
+    for count in (1, 3, 14, 60):
+        assert list(history.newest(count).df.job_id) == every[:count]
+
+
 def test_a_page_is_read_when_it_is_looked_at_and_no_sooner(store: Store, files: Files) -> None:
     jobs = [a_job(number, {"seed": number}) for number in range(450)]
     for job in jobs:

@@ -530,7 +530,19 @@ class Store:
     def search(self, wanted: Search, start: int = 0, count: int | None = None) -> list[str]:
         """The ids of the jobs that are searched for, in order: all, or `count` of them from `start` on."""
         with self.reading() as connection:
+            found = None if count is None else self._near(connection, wanted, start + count)
+            if found is not None:
+                return found[start:]
             return list(connection.execute(self._sql(connection).ids(wanted, start, count)).scalars())
+
+    def _near(self, connection: Connection, wanted: Search, count: int) -> list[str] | None:
+        """The first ids in order, where so many of them are among the newest jobs; else None."""
+        count = count if wanted.limit is None else min(count, wanted.limit)
+        query = self._sql(connection).near(wanted, count)
+        if query is None:
+            return None
+        found = list(connection.execute(query).scalars())
+        return found if len(found) == count else None
 
     def count(self, wanted: Search) -> int:
         """How many jobs are searched for; none of them is read."""
@@ -557,8 +569,10 @@ class Store:
             prefix: of the paths of clips.
         """
         with self.reading() as connection:
-            chosen = scanning.scan(connection, wanted, columns.read(connection), prefix)
             few = wanted.limit is not None and wanted.limit < scanning.MANY
+            if wanted.limit is not None and (near := self._near(connection, wanted, wanted.limit)) is not None:
+                wanted = Search((Term(Field("id"), "any", tuple(near)),), trashed=wanted.trashed)
+            chosen = scanning.scan(connection, wanted, columns.read(connection), prefix)
             every = 0 if few else connection.execute(select(func.count()).select_from(JOBS)).scalar_one()
             if every >= scanning.MANY and scanning.has_adbc(connection.dialect.name):
                 return chosen, scanning.arrow(connection, scanning.spans(connection, wanted, chosen, every))

@@ -83,6 +83,10 @@ SECONDS = {
 }
 """Seconds between two times of a job."""
 NUMBERS: tuple[Kind, ...] = ("int", "real")
+NEAR = 2_000
+"""Up to so many jobs are looked for among the newest first."""
+LOOKED_AT = 4
+"""So many jobs are looked at for each that is wanted."""
 SINGLY = 100
 """From this many values on, one list is used: SQLite refuses expressions of more than a thousand parts."""
 
@@ -98,6 +102,7 @@ class Sql:
 
     def __init__(self, dialect: str, known: Mapping[ParamKey, str], *, by_index: bool = True) -> None:
         self._dialect = dialect
+        self._known = known
         self._params: dict[str, dict[Kind, ColumnElement[Any]]] = {}
         self._indexes: dict[tuple[str, Kind], ColumnElement[Any]] = {}
         for (name, kind), chosen in known.items():
@@ -117,6 +122,20 @@ class Sql:
         limits = [number for number in (left, count) if number is not None]
         chosen = query.where(*self.conditions(wanted)).order_by(*self._order(wanted))
         return chosen.limit(min(limits) if limits else None).offset(start or None)
+
+    def near(self, wanted: Search, count: int) -> Select[Any] | None:
+        """Return the query for the first ids in order that looks at the newest jobs only; None where it gains nothing.
+
+        An index of a param serves a range, or several values, by value and not by time: all that pass would be sorted
+        to find the newest few. What this query leaves unfound is for `ids` to find.
+        """
+        spread = [term for term in wanted.terms if term.field.of == "param" and _is_spread(term)]
+        if self._dialect != "sqlite" or wanted.order or not spread or count > NEAR:
+            return None
+        made = JOBS.c.created_at
+        oldest = select(made).order_by(made.desc()).limit(1).offset(LOOKED_AT * count).scalar_subquery()
+        conditions = Sql(self._dialect, self._known, by_index=False).conditions(wanted)
+        return queries.ID.where(*conditions, made >= oldest).order_by(*queries.NEWEST).limit(count)
 
     def wide(self, query: Select[Any], wanted: Search) -> Select[Any]:
         """Return the same as `rows` for a query of many columns.
@@ -295,6 +314,10 @@ class Sql:
 
 def _is_missing(term: Term) -> bool:
     return term.or_missing and term.test == "any" and not term.values and term.field.of == "param"
+
+
+def _is_spread(term: Term) -> bool:
+    return term.test == "between" or len(term.values) > 1
 
 
 def _within(column: ColumnElement[Any], low: Any, high: Any) -> ColumnElement[bool]:

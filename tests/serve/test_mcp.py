@@ -107,7 +107,8 @@ async def test_a_cap_that_a_person_set_holds_and_no_tool_lifts_it(tmp_path: Path
         own.budget("programs", jobs=1)
         token = (await call("quote", model=MODEL, prompt="a koala", takes=3))["quote_token"]
         assert "cap of 1 job" in await call.refused("submit", quote_token=token)
-        assert "cap of 1 job" in await call.refused("submit", quote_token=token)
+        said = await call.refused("submit", quote_token=token)
+        assert "(a person types: vidnb budget programs --jobs ...)" in said
         rows = [row for row in (await call("budget"))["purses"] if row["cap"] == "1 job"]
         assert {row["purse"] for row in rows} == {"programs"}
         tools = {tool.name for tool in (await call.client.list_tools()).tools}

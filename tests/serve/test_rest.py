@@ -192,7 +192,9 @@ async def test_a_cap_that_a_person_set_holds(tmp_path: Path, wires: Wires) -> No
         own.budget("programs", jobs=1)
         token = (await quoted(http, takes=3))["quote_token"]
         for _ in range(2):
-            assert "cap of 1 job" in fault(await http.post("/jobs", json={"quote_token": token}), 402)["message"]
+            said = fault(await http.post("/jobs", json={"quote_token": token}), 402)["message"]
+            assert "cap of 1 job" in said
+            assert "(a person types: vidnb budget programs --jobs ...)" in said
         [purse] = {row["purse"] for row in (await http.get("/budget")).json()["purses"] if row["cap"] == "1 job"}
         assert purse == "programs"
         own.budget("programs", jobs=3)

@@ -22,6 +22,7 @@ from vidnb.errors import ConfigError, ParamsError
 from vidnb.records import JOBS_UNIT, State
 from vidnb.store import Store
 from vidnb.store.sweeps import SweepRows
+from vidnb.sweeps import showing
 from vidnb.sweeps.outlook import Group
 
 __all__ = ["database", "postgres_server"]  # fixtures
@@ -286,6 +287,7 @@ def test_a_file_is_run_on_the_command_line_and_the_same_command_again_sends_noth
     planned = command("--plan")
     assert (planned.returncode, "1 to run" in planned.stderr) == (0, True), planned.stderr
     assert "at most $2.00" in command("--plan", "--budget", "2").stderr
+    assert "at most 500 credits of 1min" in command("--plan", "--credits", "1min=500").stderr
     assert command("--budget", "2").returncode == 0
     assert "All were made before: nothing to pay" in command("--plan").stderr
     (tmp_path / "koala.toml").write_text('prompt = "a koala"\n\nseeds = "8"')
@@ -314,6 +316,7 @@ def test_a_plan_tells_each_currency_and_how_many_have_no_known_price(tmp_path: P
         assert would in repr(sweep)
         assert would in sweep._repr_html_()
         assert "Jobs that are paid in credits of runway are not sent, as no cap holds for them" in repr(sweep)
+        assert "add --credits runway=... or --jobs ..." in "\n".join(showing.lines(sweep, of_command=True))
         assert "not sent, as" not in repr(sweep.with_(budget_jobs=9))
         lifted = vidnb.sweep("a koala", budget_credits={"1min": None}, client=client)
         assert "at most 100 jobs by default" in repr(lifted)  # as nothing else bounds it

@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from vidnb import __version__
+from vidnb.advice import speak_in_commands
 from vidnb.cli import (
     budget,
     bundle,
@@ -131,6 +132,7 @@ class _Said(logging.Handler):
 def main() -> None:
     """Run the command and exit with its code."""
     warnings.showwarning = lambda message, *_, **__: say(str(message), style="yellow")
+    speak_in_commands()
     log = logging.getLogger("vidnb")
     log.setLevel(logging.INFO)  # notices are logged where nobody sits at a terminal
     log.addHandler(_Said())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated
 
 import typer
@@ -37,10 +38,7 @@ def budget(
     if jobs is not None:
         changes["jobs"] = _number("--jobs", jobs)
     if credits:
-        parts = [part.partition("=") for part in credits]
-        if wrong := [provider for provider, equals, _ in parts if not equals]:
-            raise ConfigError(f"--credits {wrong[0]}: write it as 1min=500")
-        changes["credits"] = {provider: _number("--credits", cap) for provider, _, cap in parts}
+        changes["credits"] = caps_in_credits(credits)
     client = default_client()
     try:
         found = client.budget(purse, reset=reset, **changes)  # type: ignore[arg-type]  # checked above
@@ -53,10 +51,22 @@ def budget(
         say("No caps, and nothing was spent.")
 
 
+def caps_in_credits(given: list[str]) -> dict[str, float | None]:
+    """Return the caps by provider that options like `--credits 1min=500` give; None for one that is lifted.
+
+    Raises:
+        ConfigError: one is written in another way.
+    """
+    parts = [part.partition("=") for part in given]
+    if wrong := [provider for provider, equals, _ in parts if not equals]:
+        raise ConfigError(f"--credits {wrong[0]}: write it as 1min=500")
+    return {provider: _number("--credits", cap) for provider, _, cap in parts}
+
+
 def _number(name: str, text: str) -> float | None:
     if text.strip().lower() == LIFT:
         return None
-    try:
-        return float(text)
-    except ValueError:
-        raise ConfigError(f"{name} {text}: give a number of 0 or more, or {LIFT}") from None
+    with contextlib.suppress(ValueError):
+        if (cap := float(text)) >= 0:
+            return cap
+    raise ConfigError(f"{name} {text}: give a number of 0 or more, or {LIFT}")

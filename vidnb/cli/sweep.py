@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vidnb.advice import as_commands
+from vidnb.cli.budget import caps_in_credits
 from vidnb.cli.terminal import INTERRUPTED, console, say
 from vidnb.errors import ConfigError
 
@@ -28,6 +30,9 @@ GOES_ON = ("running", "pausing", "paused", "offline")
 def sweep(
     file: Annotated[Path, typer.Argument(help="TOML with the arguments of vidnb.sweep; lists are axes.")],
     budget: Annotated[float | None, typer.Option(min=0, help="Cap in US dollars, for all runs of it.")] = None,
+    credits: Annotated[
+        list[str] | None, typer.Option(help="Cap in credits of a service, as 1min=500. May be repeated.")
+    ] = None,
     jobs: Annotated[int | None, typer.Option(min=0, help="Cap in number of jobs.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Show the plan and send nothing.")] = False,
     queue: Annotated[bool, typer.Option("--queue", help="Only write it for vidnb work, here or elsewhere.")] = False,
@@ -53,7 +58,8 @@ def sweep(
     from vidnb.sweeps import showing
     from vidnb.sweeps.outlook import Group
 
-    caps = {"budget_usd": budget, "budget_jobs": jobs}
+    in_credits = caps_in_credits(credits) if credits else None
+    caps = {"budget_usd": budget, "budget_credits": in_credits, "budget_jobs": jobs}
     given = read(file) | {name: cap for name, cap in caps.items() if cap is not None}
     client = Client(live=live or None)
     try:
@@ -66,7 +72,7 @@ def sweep(
             raise ConfigError(f"{file}, line {line}: {error}") from error
         if not plan and (chosen.outlook.to_send or chosen.outlook.counts.get(Group.UNFINISHED)):
             told.pop()  # what it says to do next is done at once, or refused with the reason
-        console(stderr=True).print("\n".join(told), markup=False, highlight=False, soft_wrap=True)
+        console(stderr=True).print(as_commands("\n".join(told)), markup=False, highlight=False, soft_wrap=True)
         if plan:
             return
         if retry is not None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from vidnb.cli.advice import as_commands
+from vidnb.advice import as_commands
 from vidnb.errors import JobError, JobTimeoutError, ProviderError, TransportError, VidnbError
 
 if TYPE_CHECKING:

@@ -372,7 +372,7 @@ class AsyncClient:
                 where = "it was not sent yet" if row.state is State.INTENDED else f"it goes on at {row.provider}"
                 raise JobTimeoutError(
                     f"job {row.id[:8]} is still {row.state} after {timeout_s:g} s; {where}. "
-                    f"vidnb.wait({row.id[:8]!r}) waits on, vidnb.resume() takes up every unfinished job",
+                    f"vidnb.wait({row.id[:8]!r}) goes on waiting for it",
                     row,
                 ) from error
             except asyncio.CancelledError:

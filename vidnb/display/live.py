@@ -16,6 +16,7 @@ from importlib import import_module
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from vidnb.advice import worded
 from vidnb.display import labels
 from vidnb.display.cards import error_html, notice_html, progress_html
 from vidnb.display.host import host
@@ -102,6 +103,7 @@ def say(text: str, *, warn: bool = False) -> None:
         text: of the notice.
         warn: log it as a warning, which Python prints on stderr in a script that sets up no logging.
     """
+    text = worded(text)
     if in_cell():
         Cell(notice_html(text))
     elif sys.stderr.isatty():

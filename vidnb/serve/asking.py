@@ -18,6 +18,7 @@ from pydantic_core import from_json, to_json
 
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.errors import VidnbError
+from vidnb.serve.advice import for_questions
 from vidnb.serve.desk import LONGEST_WAIT_S, MOST_ROWS, Desk
 from vidnb.serve.refusals import Fault, RefusedError, brief, malformed, nearest, refused
 from vidnb.serve.shapes import Asked, ModelsWanted, Order, QuoteWanted, Text
@@ -81,11 +82,11 @@ async def _answered(text: str) -> Any:
         do, asked = question(text)
         async with AsyncClient() as client:
             try:
-                return await _answer(Desk(client, PURSE), do, asked)
+                return await _answer(Desk(client, PURSE, worded=for_questions), do, asked)
             finally:
                 await client.leave()  # a submit that was begun has its reply
     except VidnbError as error:
-        return refused(error)
+        return refused(error, for_questions)
     except RefusedError as error:
         return error
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from vidnb.display.grid import pictures
 from vidnb.display.grid.pivot import pivot
 from vidnb.errors import ConfigError, JobError, ParamsError, Problem, StoreError, VidnbError
 from vidnb.records import Job, MediaFile, RemoteMedia, State
+from vidnb.serve.advice import for_agents
 from vidnb.store.quotes import HOLDS, KeptQuote, QuoteRows
 
 NEXT_POLL_S = 5
@@ -55,10 +56,14 @@ class Desk:
     Args:
         client: the data folder's client; it drives the jobs.
         purse: name of the purse that pays for everything that programs order.
+        worded: puts what a message advises into words that whoever asks can follow, as those of `serve.advice`.
     """
 
-    def __init__(self, client: AsyncClient, purse: str = "programs") -> None:
+    def __init__(
+        self, client: AsyncClient, purse: str = "programs", *, worded: Callable[[str], str] = for_agents
+    ) -> None:
         self.client = client
+        self.worded = worded
         self._purse = purse
         self._quotes = QuoteRows(client.store)
         self._submitting = asyncio.Lock()
@@ -167,7 +172,7 @@ class Desk:
             "clips": takes,
             "price_each": quotes[0].words,
             "price_certainty": quotes[0].certainty,
-            "price_from": quotes[0].why,
+            "price_from": self.worded(quotes[0].why),
             "price_sum": sum(cost.amount for cost in known) if len(known) == takes else None,
             "price_unit": known[0].unit if known else None,
             "emulated": where.emulated,
@@ -347,7 +352,7 @@ class Desk:
             try:
                 await self.client.reconcile(row)
             except VidnbError as error:
-                how = f"the service could not be asked ({error}): reconcile again later. Or: {how}"
+                how = f"the service could not be asked ({self.worded(str(error))}): reconcile again later. Or: {how}"
             told = self._job_facts(newest := self.client.job(row.id))
             if newest.state is State.AMBIGUOUS:
                 undecided.append(told | {"how": how})
@@ -375,7 +380,8 @@ class Desk:
         if job.clip is not None:
             told["clips"] = 1 + len(job.outputs)
         if error:
-            told["error"] = {name: error.get(name) for name in ("message", "charged", "advice")}
+            words = {name: self.worded(error.get(name) or "") for name in ("message", "advice")}
+            told["error"] = {"charged": error.get("charged"), **words}
         return told
 
     def _poster(self, clip: Clip) -> Path:
@@ -384,15 +390,17 @@ class Desk:
 
 
 @asynccontextmanager
-async def opened(client: AsyncClient | None, purse: str) -> AsyncIterator[Desk]:
+async def opened(
+    client: AsyncClient | None, purse: str, worded: Callable[[str], str] = for_agents
+) -> AsyncIterator[Desk]:
     """The desk of a client; without one that of a client of its own, on the folder in force, which is closed again."""
     if client is not None:
-        yield Desk(client, purse)
+        yield Desk(client, purse, worded=worded)
         return
     async with AsyncClient() as own:
         await own.resume(wait=False)  # what an earlier server left on its way
         try:
-            yield Desk(own, purse)
+            yield Desk(own, purse, worded=worded)
         finally:
             await own.leave()  # a submit that was begun has its reply
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from vidnb import __version__
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.errors import ConfigError, VidnbError
+from vidnb.serve.advice import for_agents
 from vidnb.serve.desk import LONGEST_WAIT_S, Desk, opened
 from vidnb.serve.refusals import malformed
 
@@ -95,7 +96,7 @@ def mcp_server(client: AsyncClient | None = None, *, purse: str = "programs") ->
         try:
             yield
         except (VidnbError, TypeError, ValueError) as error:
-            raise ToolError(str(error)) from None
+            raise ToolError(for_agents(str(error))) from None
 
     @server.tool(annotations=reads)
     async def list_models(query: str = "", provider: str = "", mode: str = "") -> dict[str, Any]:
@@ -206,7 +207,7 @@ def mcp_server(client: AsyncClient | None = None, *, purse: str = "programs") ->
         try:
             return desk().poster(job)
         except VidnbError as error:
-            raise ResourceError(str(error)) from None
+            raise ResourceError(for_agents(str(error))) from None
 
     return server
 

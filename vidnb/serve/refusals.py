@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -99,14 +99,19 @@ class RefusedError(Exception):
         self.body = Refusal(error=Refused(kind=kind, message=message, problems=problems or []))
 
 
-def refused(error: VidnbError) -> RefusedError:
-    """Return the refusal for an error of vidnb."""
+def refused(error: VidnbError, worded: Callable[[str], str]) -> RefusedError:
+    """Return the refusal for an error of vidnb.
+
+    Args:
+        error: what vidnb raised.
+        worded: puts what it advises into words that whoever asked can follow, as those of `serve.advice`.
+    """
     kind, status = next(
         ((kind, status) for class_, kind, status in KINDS if isinstance(error, class_)),
         ("error", HTTPStatus.SERVICE_UNAVAILABLE),
     )
-    problems = [_fault(problem) for problem in error.problems] if isinstance(error, ParamsError) else []
-    return RefusedError(status, kind, str(error), problems=problems)
+    problems = [_fault(problem, worded) for problem in error.problems] if isinstance(error, ParamsError) else []
+    return RefusedError(status, kind, worded(str(error)), problems=problems)
 
 
 def malformed(error: ValidationError, model: type[BaseModel]) -> RefusedError:
@@ -158,6 +163,8 @@ def brief(value: object) -> str:
     return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
 
 
-def _fault(problem: Problem) -> Fault:
+def _fault(problem: Problem, worded: Callable[[str], str]) -> Fault:
     given = "" if problem.given is None else brief(problem.given)
-    return Fault(field=problem.field, given=given, allowed=problem.allowed, advice=problem.advice)
+    return Fault(
+        field=problem.field, given=given, allowed=worded(problem.allowed), advice=worded(problem.advice)
+    )  # fmt: skip

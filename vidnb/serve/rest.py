@@ -32,6 +32,7 @@ from vidnb.clip import Clip
 from vidnb.errors import ConfigError, StoreError, VidnbError
 from vidnb.records import JOB_QUERY, State
 from vidnb.serve import shapes
+from vidnb.serve.advice import for_http
 from vidnb.serve.desk import Desk, opened
 from vidnb.serve.guard import Guard, body_of, refusal
 from vidnb.serve.openapi import Operation, document
@@ -66,7 +67,7 @@ async def describe_model(desk: Desk, request: Request) -> BaseModel:
     try:
         return shapes.ModelInFull(**await _aside(desk.model, request.path_params["model"]))
     except ConfigError as error:
-        raise RefusedError(HTTPStatus.NOT_FOUND, "not_found", str(error)) from None
+        raise RefusedError(HTTPStatus.NOT_FOUND, "not_found", for_http(str(error))) from None
 
 
 async def create_quote(desk: Desk, request: Request) -> BaseModel:
@@ -236,11 +237,11 @@ def rest_app(
     """
     if not token:
         raise ConfigError("rest_app needs a token")
-    desks = [Desk(client, purse)] if client is not None else []
+    desks = [Desk(client, purse, worded=for_http)] if client is not None else []
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with opened(client, purse) as desk:
+        async with opened(client, purse, for_http) as desk:
             desks.append(desk)
             yield
 
@@ -249,7 +250,7 @@ def rest_app(
             try:
                 answered = await handler(desks[-1], request)
             except VidnbError as error:
-                raise refused(error) from error
+                raise refused(error, for_http) from error
             if isinstance(answered, Response):
                 return answered
             return _json(answered, HTTPStatus.CREATED if request.method == "POST" else HTTPStatus.OK)
@@ -316,7 +317,7 @@ async def _understood(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -
     try:
         return await _aside(call, *args, **kwargs)
     except ConfigError as error:
-        raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, "params", str(error)) from None
+        raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, "params", for_http(str(error))) from None
 
 
 def _json(model: BaseModel, status: HTTPStatus) -> Response:
@@ -378,7 +379,7 @@ async def _path(clip: Clip) -> Path:
     try:
         return await _aside(lambda: clip.path)
     except StoreError as error:
-        raise RefusedError(HTTPStatus.GONE, "data_folder", str(error)) from None
+        raise RefusedError(HTTPStatus.GONE, "data_folder", for_http(str(error))) from None
 
 
 async def _done(desk: Desk, request: Request) -> Clip:

@@ -141,7 +141,10 @@ def lines(sweep: Sweep, *, of_command: bool = False) -> Iterator[str]:
     for name, words in cost_words(outlook.money, outlook.to_send):
         yield f"  money  {words if name == COST else f'{name} {words}'}"
     yield f"  time   {time_words(outlook)}"
-    yield f"  budget {sweep.budget_words}"
+    budget = sweep.budget_words
+    if of_command:
+        budget = budget.replace("budget_jobs=", "--jobs ").replace("budget_usd=", "--budget ")
+    yield f"  budget {budget}"
     for refusal in plan.refused[:REFUSALS_SHOWN]:
         yield f"  refused: {refusal}"
     for cause in outlook.causes:
@@ -178,8 +181,9 @@ def _beyond_caps(sweep: Sweep, of_command: bool) -> Iterator[str]:
         )
     other = [unit for unit in {**rest.charged, **rest.emulated} if unit not in held]
     for unit in other:
-        argument = in_usd if unit == "USD" else f"budget_credits={{{unit.partition(':')[2]!r}: ...}}"
-        paid = "US dollars" if unit == "USD" else f"credits of {unit.partition(':')[2]}"
+        provider = unit.partition(":")[2]
+        in_credits = f"--credits {provider}=..." if of_command else f"budget_credits={{{provider!r}: ...}}"
+        argument, paid = (in_usd, "US dollars") if unit == "USD" else (in_credits, f"credits of {provider}")
         yield f"Jobs that are paid in {paid} are not sent, as no cap holds for them: add {argument} or {in_jobs}"
 
 

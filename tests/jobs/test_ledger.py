@@ -126,6 +126,8 @@ def test_a_lost_reply_counts_until_it_is_disproved_and_sending_again_counts_once
     store.attach(row.id, "r1")
     store.move(row.id, State.DOWNLOADING, cost=Cost(0.4, "USD"))
     assert sums(store) == (0.4, 0, 0.5)
+    each_post = store.sums(since=row.created_at)  # the first one stays as it was left
+    assert each_post == [("USD", Booked.SETTLED, 0.4), ("USD", Booked.UNCLEAR, 0.5)]
 
 
 def test_what_was_never_sent_is_given_back_and_what_was_given_up_is_not(store: Store) -> None:
@@ -152,7 +154,7 @@ def test_a_late_cost_above_the_reservation_is_booked_said_and_nothing_more_is_se
 
 def test_a_charge_within_the_reservation_is_no_news(store: Store) -> None:
     said: list[str] = []
-    row = sent(store, of(0.5))
+    row = sent(store, of(0.5, expected=0.3))
     Ledger(store, said.append).look_at_charge(store.move(row.id, State.RUNNING))
     Ledger(store, said.append).look_at_charge(store.move(row.id, State.DOWNLOADING, cost=Cost(0.5, "USD")))
     assert said == []
@@ -291,6 +293,8 @@ def test_jobs_of_unknown_price_go_one_at_a_time_under_a_cap_in_money(store: Stor
     second = sent(store, unknown("a"))
     store.move(second.id, State.DOWNLOADING)
     store.move(second.id, State.DONE)  # a service that never says what it charges
+    third = sent(store, unknown("a"))
+    store.move(third.id, State.FAILED, error={"charged": None})  # no word will come of it any more
     sent(store, unknown("a"))
 
 
@@ -756,6 +760,11 @@ def test_the_second_book_is_kept_at_the_catalogues_prices_whatever_the_emulator_
     store.move(row.id, State.RUNNING, cost=Cost(9.0, "USD"))
     (purse,) = (p for p in store.purses([""]) if p.unit == "USD" and p.book == "emulated")
     assert (purse.settled, purse.reserved, purse.unclear) == (0.4, 0, 0)
+    row, _ = store.intend(job(emulated=True), Reservation(("",), "emulated"))  # the catalogue has no price for it
+    store.move(row.id, State.SUBMITTING)
+    store.move(row.id, State.RUNNING, cost=Cost(0.25, "USD"))
+    (purse,) = (p for p in store.purses([""]) if p.unit == "USD" and p.book == "emulated")
+    assert purse.settled == pytest.approx(0.65)
 
 
 def test_a_price_is_looked_up_again_after_a_while_and_not_before(tmp_path: Path) -> None:

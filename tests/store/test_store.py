@@ -26,7 +26,7 @@ from sqlalchemy.sql.functions import Function
 from vidnb.errors import ConfigError, IllegalTransitionError, StoreError
 from vidnb.history.filters import terms
 from vidnb.records import TRANSITIONS, Booked, ClipInfo, Cost, Job, RemoteMedia, State
-from vidnb.store import Store, queries
+from vidnb.store import Store, books, queries
 from vidnb.store import database as opening
 from vidnb.store.search import Search
 from vidnb.store.sweeps import SweepRows
@@ -513,6 +513,18 @@ def test_money_is_added_up_by_unit_and_emulated_money_apart(store: Store) -> Non
     ]  # fmt: skip
     assert store.sums(since=later) == [("USD", Booked.UNCLEAR, 0.25)]
     assert ("USD", Booked.SETTLED, 9.0) in store.sums("emulated")
+
+
+def test_what_was_spent_since_a_day_is_summed_from_its_index_alone(tmp_path: Path) -> None:
+    with closing(Store(tmp_path)) as store, store.reading() as connection:
+        statement = str(books.SUMS_SINCE.compile(dialect=connection.dialect))
+        plan = connection.connection.cursor().execute(
+            f"EXPLAIN QUERY PLAN {statement}", ["x"] * statement.count("?")
+        )  # fmt: skip
+        steps = [step for *_, step in plan.fetchall() if "reservations" in step]
+    assert len(steps) == 3
+    parts = "(book=? AND unit=? AND booked=? AND at>?)"
+    assert all(f"USING COVERING INDEX ix_reservations_sums {parts}" in step for step in steps), steps
 
 
 def test_an_upload_is_known_to_its_account_and_service_only(store: Store) -> None:

@@ -71,11 +71,19 @@ _UNKNOWN = (
     )
     .order_by(JOBS.c.created_at)
 )  # fmt: skip
-_SUMS = (
-    select(RESERVATIONS.c.unit, RESERVATIONS.c.booked, func.sum(RESERVATIONS.c.amount))
-    .where(RESERVATIONS.c.book == bindparam("book_is"), RESERVATIONS.c.booked != Booked.RETURNED.value)
-    .group_by(RESERVATIONS.c.unit, RESERVATIONS.c.booked)
-)
+_COUNTED = (Booked.SETTLED, Booked.RESERVED, Booked.UNCLEAR)
+# One sum for each part that counts: in the order of their index, where GROUP BY would first sort all that it finds.
+SUMS_SINCE = select(
+    PURSES.c.unit,
+    *(
+        select(func.sum(RESERVATIONS.c.amount))
+        .where(RESERVATIONS.c.book == PURSES.c.book, RESERVATIONS.c.unit == PURSES.c.unit)
+        .where(RESERVATIONS.c.booked == booked.value, RESERVATIONS.c.at >= bindparam("since"))
+        .scalar_subquery()
+        .label(booked.value)
+        for booked in _COUNTED
+    ),
+).where(PURSES.c.name == "", PURSES.c.book == bindparam("book_is"), PURSES.c.unit != JOBS_UNIT)
 
 
 def reserve(connection: Connection, job_id: str, reservation: Reservation, now: datetime) -> None:
@@ -126,7 +134,7 @@ def book(connection: Connection, job_id: str, to: Booked, charged: Cost | None =
     row = prepared.first(connection, _LATEST, {"job_is": job_id})
     if row is None:
         return
-    if row.book == "emulated" and row.unit and charged is not None and row.expected:
+    if row.book == "emulated" and row.unit:
         charged = None  # the emulator's prices are invented; the second book is kept at the catalogue's
     unit, amount = row.unit, row.amount
     said = row.charged
@@ -227,18 +235,13 @@ def forgive(connection: Connection, name: str) -> None:
 
 def sums(connection: Connection, side: str, since: datetime | None = None) -> list[tuple[str, Booked, float]]:
     """Return what the folder's jobs come to, by unit and by how sure that is; with `since` only later ones."""
-    if since is None:
-        folder = [purse for purse in purses(connection, [""]) if purse.book == side]
-        return [
-            (purse.unit, booked, amount)
-            for purse in folder
-            for booked, amount in (
-                (Booked.SETTLED, purse.settled), (Booked.RESERVED, purse.reserved), (Booked.UNCLEAR, purse.unclear)
-            )
-            if purse.unit != JOBS_UNIT
-        ]  # fmt: skip
-    rows = connection.execute(_SUMS.where(RESERVATIONS.c.at >= since), {"book_is": side})
-    return [(unit, Booked(booked), float(amount)) for unit, booked, amount in rows if unit]
+    rows: list[Any] = [
+        purse for purse in purses(connection, [""]) if purse.book == side and purse.unit != JOBS_UNIT
+    ]
+    if since is not None:
+        rows = prepared.rows(connection, SUMS_SINCE, {"book_is": side, "since": since})
+    sums_ = ((row.unit, booked, getattr(row, booked.value)) for row in rows for booked in _COUNTED)
+    return [(unit, booked, float(amount)) for unit, booked, amount in sums_ if amount is not None]
 
 
 def _parts(reservation: Reservation) -> list[tuple[str, str, float]]:

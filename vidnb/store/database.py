@@ -20,7 +20,7 @@ from vidnb.errors import ConfigError, LockedError, StoreError
 from vidnb.files import open_home
 from vidnb.store.readonly import copied, goes_with, is_read_only
 
-REVISIONS = tuple(f"{number:04}" for number in range(1, 20))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 21))
 """Every schema this vidnb knows, oldest first; the files in `store/migrations/versions` have the same names."""
 NEWEST = Path(__file__).with_name("newest.sql")
 """The newest schema, for a new SQLite database: to make it by all migrations takes seven times as long."""

@@ -56,5 +56,6 @@ Index("ix_jobs_remote_id", JOBS.c.remote_id)
 Index("ix_jobs_state", JOBS.c.state, JOBS.c.created_at)
 Index("ix_jobs_model", JOBS.c.model, JOBS.c.created_at)
 Index("ix_events_job_id", EVENTS.c.job_id)
-Index("ix_reservations_at", RESERVATIONS.c.book, RESERVATIONS.c.at)
+# What was spent since a day is read from it alone.
+Index("ix_reservations_sums", *(RESERVATIONS.c[name] for name in ("book", "unit", "booked", "at", "amount")))
 Index("ix_slots_account", SLOTS.c.account)

@@ -95,7 +95,6 @@ CREATE TABLE reservations (
 	PRIMARY KEY (job_id, attempt),
 	FOREIGN KEY(job_id) REFERENCES jobs (id)
 );
-CREATE INDEX ix_reservations_at ON reservations (book, at);
 CREATE INDEX ix_reservations_unpriced ON reservations (job_id) WHERE expected < 0;
 CREATE TRIGGER paid_for BEFORE UPDATE OF state ON jobs
             WHEN NEW.state = 'submitting' AND NOT EXISTS (SELECT 1 FROM reservations WHERE job_id = NEW.id AND booked = 'reserved')
@@ -186,4 +185,5 @@ CREATE TABLE price_lists (
 	PRIMARY KEY (provider)
 );
 CREATE INDEX ix_jobs_recipe_hash ON jobs (recipe_hash, take);
-INSERT INTO alembic_version (version_num) VALUES ('0019');
+CREATE INDEX ix_reservations_sums ON reservations (book, unit, booked, at, amount);
+INSERT INTO alembic_version (version_num) VALUES ('0020');

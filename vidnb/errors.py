@@ -140,14 +140,24 @@ class CapReachedError(StoreError):
         more: what was asked for; None where the price is the trouble.
         price: the price that its caps cannot be held against; None where it is unknown.
         ahead: id of a job on its way whose price is unknown, too; the next such job may be sent once it is known.
+        is_unclear: whether nobody knows if the service has that job.
     """
 
-    def __init__(self, purse: Purse, more: Cost | None, price: Cost | None, ahead: str | None = None) -> None:
+    def __init__(
+        self,
+        purse: Purse,
+        more: Cost | None,
+        price: Cost | None,
+        ahead: str | None = None,
+        *,
+        is_unclear: bool = False,
+    ) -> None:
         super().__init__(f"the purse {purse.name!r} has no room")
         self.purse = purse
         self.more = more
         self.price = price
         self.ahead = ahead
+        self.is_unclear = is_unclear
 
 
 @dataclass(frozen=True)

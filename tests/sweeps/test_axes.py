@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from array import array
+from collections import deque
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +114,41 @@ def test_lists_ranges_arrays_and_series_are_axes() -> None:
         assert [cell.values for cell in vidnb.sweep("a koala", seed=values).plan.cells] == [(1,), (2,)]
 
 
+def test_every_kind_of_collection_is_an_axis_and_each_value_stands_as_one_would_write_it() -> None:
+    class Animal(Enum):
+        KOALA, HERON = "koala", "heron"
+
+    for many in (Animal, [Animal.KOALA, Animal.HERON], deque(["koala", "heron"]), {"koala": 1, "heron": 2}.keys()):
+        prompts = [job.params["prompt"] for job in vidnb.sweep("a {animal}", animal=many).plan.jobs]
+        assert prompts == ["a koala", "a heron"]
+    assert vidnb.sweep("a {animal}", animal=Animal.HERON).plan.jobs[0].params["prompt"] == "a heron"
+    weights = ([Decimal("0.1"), Fraction(7, 10)], array("d", [0.1, 0.7]), np.array([0.1, 0.7], dtype=np.float16))
+    for some in weights:
+        plan = vidnb.sweep("a koala", motion_control="Dolly In", motion_control_weight=some,
+                           where="motion_control_weight < 0.5").plan  # fmt: skip
+        assert [job.params["motion_control_weight"] for job in plan.jobs] == [0.1]
+    assert [job.params["seed"] for job in vidnb.sweep("a koala", seeds={100, 9, 10}).plan.jobs] == [9, 10, 100]
+    (narrow,) = vidnb.sampled(1, x=(Decimal("1e-9"), np.float64(2e-9))).rows
+    assert 1e-9 < narrow[0] < 2e-9
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda: vidnb.sweep("a koala", seeds=100_000, takes=100_000), "are 10,000,000,000 combinations; "),
+        (lambda: vidnb.sweep("a koala", take=["x"]), r"take=\['x'\]: give how many takes"),
+        (lambda: vidnb.sweep("a {animal}", anmial=["koala"]), "did you mean {animal}?"),
+        (lambda: vidnb.sweep("a koala", motion_contorl="Dolly In"), "did you mean motion_control?"),
+        (lambda: vidnb.sweep("a koala", vidnb.zipped(seeds=[1, 2])), r"link seed=\[...\] instead"),
+        (lambda: vidnb.sampled(2, draw="x", seed=(1, 9)), "draw='x': give a whole number"),  # type: ignore[arg-type]
+        (lambda: vidnb.sampled(2, seed=(0, float("inf"))), "of which the first is below the second"),
+    ],
+)
+def test_what_cannot_be_an_axis_is_said_at_once(wrong: Any, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        wrong()
+
+
 def test_numbers_of_a_computation_are_what_one_would_write_and_stand_in_a_prompt_in_full() -> None:
     weights = vidnb.sweep("a koala", motion_control="Dolly In", motion_control_weight=np.arange(0.1, 0.35, 0.1)).plan
     assert [job.params["motion_control_weight"] for job in weights.jobs] == [0.1, 0.2, 0.3]
@@ -137,6 +177,10 @@ def test_another_prompt_leaves_out_the_parts_that_it_does_not_name() -> None:
     assert [job.params["prompt"] for job in sweep.with_(prompt="an owl").plan.jobs] == ["an owl"]
     assert len(sweep.with_(prompt=iter(["an owl", "a {animal}"]), negative_prompt="rain").plan.jobs) == 3
     assert len(sweep.with_(prompt="a {bird}", bird=["owl"]).plan.jobs) == 1
+    linked = vidnb.sweep("a {animal}", vidnb.zipped(animal=["koala", "heron"], seed=[7, 8]))
+    assert [job.params["seed"] for job in linked.with_(prompt="an owl").plan.jobs] == [7, 8]
+    prompts = vidnb.sweep(None, vidnb.zipped(prompt=["a {animal}", "the {animal}"], seed=[7, 8]), animal=["koala"])
+    assert {job.params["prompt"] for job in prompts.with_(takes=2).plan.jobs} == {"a koala", "the koala"}
     with pytest.raises(ConfigError, match="'animal' is no param"):
         sweep.with_(prompt="an {anmial}")
 

@@ -47,6 +47,11 @@ async def test_the_best_clips_are_run_again_with_other_values_from_the_same_purs
         with pytest.raises(ConfigError, match="by= gave no number for any clip"):
             draft.promote(by=lambda clip: None)
         assert len(draft.promote(keep=2, with_={"takes": 3}).plan.jobs) == 6
+        other = draft.promote(keep=2, with_={"prompt": "an owl", "duration_s": [3, 4]})
+        assert [job.params["prompt"] for job in other.plan.jobs] == ["an owl", "an owl"]
+        assert set(other._parents().values()) == {jobs["a heron"]}
+        parts = draft.promote(keep=2, with_={"prompt": "the {animal} at {time}", "time": "night"}).plan.jobs
+        assert [job.params["prompt"] for job in parts] == ["the heron at night", "the cat at night"]
         with pytest.raises(ConfigError, match="no column 'raitng'; did you mean rating"):
             draft.promote(by="raitng")
         assert client.store.measure_names() == []

@@ -10,9 +10,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from databases import database, postgres_server
-from fakes import QUICK, emulated, picture
+from fakes import QUICK, EmulatorBehind, emulated, picture
 from sqlalchemy import Connection, event
 from sweeping import posts, quick, watched
 
@@ -24,6 +25,7 @@ from vidnb.store import Store
 from vidnb.store.sweeps import SweepRows
 from vidnb.sweeps import showing
 from vidnb.sweeps.outlook import Group
+from vidnb.sweeps.running import RunProgress
 
 __all__ = ["database", "postgres_server"]  # fixtures
 
@@ -119,6 +121,55 @@ async def test_a_sweep_never_passes_its_cap_and_goes_on_when_it_is_raised(tmp_pa
         sweep.budget(jobs=6)
         assert (await sweep.run_async()).word == "done"
         assert posts(recorders) == 6
+
+
+class Holding(httpx.AsyncBaseTransport):
+    """A way to the service on which POSTs wait for a word."""
+
+    def __init__(self, below: httpx.AsyncBaseTransport, came: asyncio.Event, go: asyncio.Event) -> None:
+        self.below, self.came, self.go = below, came, go
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            self.came.set()
+            await self.go.wait()
+        return await self.below.handle_async_request(request)
+
+
+@pytest.mark.parametrize(
+    ("cap", "why"),
+    [
+        ({"budget_jobs": 1}, "What is held for it and not charged makes room under the cap of 1 job of"),
+        (
+            {"budget_usd": 5},
+            "Nobody knows its price before it ends, nor that of the next clip, and such jobs go one at a time under "
+            "the cap of $5.00 of",
+        ),
+    ],
+)
+async def test_what_another_sweep_holds_of_a_shared_purse_is_waited_for_and_said(
+    tmp_path: Path, cap: dict[str, float], why: str
+) -> None:
+    came, go, told = asyncio.Event(), asyncio.Event(), set()
+    holding = EmulatorBehind(
+        tmp_path / "emulator", lambda below: Holding(below, came, go), speed=1000.0, faults=["moderation:submit:1"]
+    )
+    async with emulated(tmp_path, holding) as other, emulated(tmp_path, holding) as client:
+        options = {**QUICK, "purse": "lab", **cap}
+        first = vidnb.sweep("a heron", **options, client=other)
+        running = asyncio.create_task(first.run_async())
+        await came.wait()
+
+        def note(progress: RunProgress, places: list[int]) -> None:
+            told.add((progress.word, progress.why))
+            if progress.word == "waiting":
+                go.set()
+
+        async with asyncio.timeout(60):
+            progress = await vidnb.sweep("a koala", **options, client=client).run_async(on_change=note)
+            await running
+        assert (progress.word, progress.why, progress.counts()[Group.DONE]) == ("done", "", 1)
+        assert ("waiting", f"Job {first.history.jobs[0].id[:8]} is on its way. {why} the purse 'lab'") in told
 
 
 async def test_nothing_is_sent_while_a_combination_is_refused(tmp_path: Path) -> None:
@@ -294,6 +345,10 @@ def test_a_file_is_run_on_the_command_line_and_the_same_command_again_sends_noth
     assert "koala.toml, line 3: seeds='8': give how many seeds" in command().stderr
     (tmp_path / "koala.toml").write_text("prompt = [")
     assert (command().returncode, "is no TOML" in command().stderr) == (2, True)
+    (tmp_path / "koala.toml").write_bytes('prompt = "für"'.encode("latin-1"))
+    assert (command().returncode, "is not written in UTF-8" in command().stderr) == (2, True)
+    (tmp_path / "koala.toml").write_text('prompt = "a koala"', encoding="utf-8-sig")  # as editors on Windows write it
+    assert command("--plan").returncode == 0
 
 
 def test_a_budget_in_money_that_cannot_hold_for_an_unknown_price_is_said_in_the_plan(tmp_path: Path) -> None:

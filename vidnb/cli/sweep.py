@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 TOLD_S = 10.0
 """Seconds between two printed lines of counts where the output is no terminal."""
-GOES_ON = ("running", "pausing", "paused", "offline")
+GOES_ON = ("running", "pausing", "paused", "offline", "waiting")
 """The words of a run that is not at its end."""
 
 
@@ -93,17 +93,24 @@ def read(file: Path) -> dict[str, Any]:
         ConfigError: it cannot be read.
     """
     try:
-        return _beside(tomllib.loads(file.read_text(encoding="utf-8")), file.parent)
+        return _beside(tomllib.loads(_text(file)), file.parent)
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise ConfigError(f"{file} is not written in UTF-8; save it in that encoding") from None
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file} is no TOML: {error}") from None
+
+
+def _text(file: Path) -> str:
+    """Return the text of a file, without the mark that editors on Windows write at its beginning."""
+    return file.read_text(encoding="utf-8-sig")
 
 
 def _line_of(file: Path, message: str) -> int | None:
     """Return the line of a file that sets what a message begins with; None where none does."""
     named = re.match(r"'?([A-Za-z_]\w*)", message)
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(_text(file).splitlines(), start=1):
         if named and line.partition("=")[0].strip(" \t\"'[]") == named[1]:
             return number
     return None

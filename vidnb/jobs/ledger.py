@@ -15,7 +15,7 @@ The sums lie in the database (`store.books`) and move with the jobs, in the same
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -164,6 +164,13 @@ class Ledger:
 def refusal(error: CapReachedError) -> BudgetError:
     """Return the refusal in words: what would pass which cap, and what would allow it."""
     purse, where = error.purse, purse_words(error.purse.name)
+    if error.ahead is not None and error.is_unclear:
+        return BudgetError(
+            f"Nothing was sent: nobody knows whether the service has job {error.ahead[:8]}, nor what it would cost, "
+            f"and the price of this clip is not known before it is sent. Such jobs go one at a time under the cap of "
+            f"{Cost(purse.cap or 0.0, purse.unit)} of {where}. Look for that job at the service, and then say "
+            f"vidnb.settle({error.ahead[:8]!r})."
+        )
     if error.ahead is not None:
         return BudgetError(
             f"Nothing was sent: nobody knows the price of this clip before it is sent, nor that of job "
@@ -197,6 +204,35 @@ def refusal(error: CapReachedError) -> BudgetError:
         f"Nothing was sent: {more} would pass the cap of {Cost(purse.cap or 0.0, purse.unit)} of {where}{taken}. "
         f"Raise the cap to go on ({advice(purse.name, kind)})."
     )
+
+
+def may_make_room(error: CapReachedError) -> bool:
+    """Return whether what was refused would be allowed once jobs on their way gave back all that is held for them."""
+    purse, more = error.purse, error.more
+    if error.ahead is not None:
+        return not error.is_unclear
+    if more is None and purse.left:  # the price is the trouble
+        return False
+    rest = purse.used - purse.reserved + (more.amount if more is not None else 0.0)
+    return purse.reserved > 0 and purse.cap is not None and rest <= purse.cap
+
+
+def awaited(error: CapReachedError, jobs: Sequence[Job]) -> str:
+    """Return for which jobs of others a purse without room has to wait, and why, in words.
+
+    Args:
+        error: what was refused.
+        jobs: the jobs that hold a part of the purse, one at least.
+    """
+    first, cap = jobs[0], f"the cap of {Cost(error.purse.cap or 0.0, error.purse.unit)} of"
+    whose = f" of {purse_words(first.purse)}" if first.purse and first.purse != error.purse.name else ""
+    are, it = ("is on its way", "it") if len(jobs) == 1 else (f"and {len(jobs) - 1:,} more are on their way", "them")
+    why = (
+        "Nobody knows its price before it ends, nor that of the next clip, and such jobs go one at a time under"
+        if error.ahead is not None
+        else f"What is held for {it} and not charged makes room under"
+    )
+    return f"Job {first.id[:8]}{whose} {are}. {why} {cap} {purse_words(error.purse.name)}"
 
 
 def purse_words(name: str) -> str:

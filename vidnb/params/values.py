@@ -8,6 +8,8 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from fractions import Fraction
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
@@ -122,6 +124,8 @@ def _text(value: Any) -> Any:
 
 def _number(value: Any) -> Any:
     value = plain(value)
+    if isinstance(value, Decimal | Fraction):
+        value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not -MOST < value < MOST:
         raise ValueError("not a number")
     return value
@@ -228,6 +232,8 @@ def _refused(param: Param, value: Any, error: ValidationError) -> Problem:
         advice = f"The nearest is {param.nearest_step(value)}"
     whole = param.kind == "integer" or param.integer
     kind = "a whole number, " if whole else "a number, " if param.kind == "number" else ""
+    if param.kind == "text" and not isinstance(value, str) and param.bounds.startswith("at most"):
+        return Problem(param.name, value, f"allowed: text of {param.bounds}", advice)
     bounds = (
         param.bounds
         if param.bounds.startswith(("a ", "one of", "at most", "any of", "true", "text"))

@@ -377,6 +377,12 @@ class Store:
         with self.reading() as connection:
             return books.is_reserved(connection, job_id)
 
+    def held_by(self, purse: Purse) -> list[Job]:
+        """Return the unfinished jobs for which a part of the purse is reserved, the oldest first."""
+        with self.reading() as connection:
+            ids = books.held_by(connection, purse)
+        return [job for job in self.unfinished() if job.id in ids]
+
     def overrun(self, job_id: str) -> float | None:
         """Return by how much a job was charged above its reservation, or None where it was not."""
         with self.reading() as connection:

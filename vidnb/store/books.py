@@ -57,8 +57,15 @@ _REBOOK = (
     )
 )  # fmt: skip
 _ALL_OF_JOB = RESERVATIONS.alias()
-_UNKNOWN = (
+_HELD = (
     select(RESERVATIONS.c.job_id, RESERVATIONS.c.purses)
+    .join_from(JOBS, RESERVATIONS, JOBS.c.id == RESERVATIONS.c.job_id)
+    .where(
+        UNFINISHED, RESERVATIONS.c.book == bindparam("book_is"), RESERVATIONS.c.booked == Booked.RESERVED.value
+    )
+)  # fmt: skip
+_UNKNOWN = (
+    select(RESERVATIONS.c.job_id, RESERVATIONS.c.purses, RESERVATIONS.c.booked)
     .join_from(JOBS, RESERVATIONS, JOBS.c.id == RESERVATIONS.c.job_id)
     .where(
         UNFINISHED, JOBS.c.provider.in_(bindparam("providers", expanding=True)),
@@ -197,6 +204,12 @@ def overrun(connection: Connection, job_id: str) -> float | None:
     return float(row.charged - row.highest)
 
 
+def held_by(connection: Connection, purse: Purse) -> set[str]:
+    """Return the ids of the unfinished jobs for which a part of the purse is reserved."""
+    rows = connection.execute(_HELD, {"book_is": purse.book})
+    return {job_id for job_id, names in rows if purse.name in names}
+
+
 def expect_cost(connection: Connection, job_id: str, cost: Cost | None) -> None:
     """Book the likely cost of a job from before the ledger; None for an unknown cost."""
     row = prepared.first(connection, _LATEST, {"job_is": job_id})
@@ -271,10 +284,10 @@ def _check_alone(connection: Connection, job_id: str, known_from: Sequence[str],
     if not capped:
         return
     values = {"book_is": capped[0].book, "job_is": job_id, "providers": known_from}
-    for other_id, names in connection.execute(_UNKNOWN, values):
+    for other_id, names, booked in connection.execute(_UNKNOWN, values):
         for purse in capped:
             if purse.name in names:
-                raise CapReachedError(purse, None, None, ahead=other_id)
+                raise CapReachedError(purse, None, None, other_id, is_unclear=booked == Booked.UNCLEAR)
 
 
 def _is_cap_in_money(purse: Purse) -> bool:

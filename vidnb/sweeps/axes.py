@@ -7,14 +7,16 @@ value for all. For a param that itself takes a list (`styles`, `reference_images
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import math
 import numbers
 import operator
-from collections.abc import Iterable, Iterator, Mapping, MappingView, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, MappingView, Sequence, Set
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
+from enum import Enum, EnumType
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +31,8 @@ from vidnb.sweeps import templates
 from vidnb.sweeps.seeds import PublishedSeed
 
 LIST_KINDS = {"choices", "elements", "images", "videos", "audios"}
+MOST_CELLS = 1_000_000
+"""All combinations are validated before anything is sent, which takes a minute or so for as many."""
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
 OPTIONS = frozenset(
     {
@@ -104,37 +108,42 @@ def sampled(count: int, how: Literal["sobol", "latin", "random"] = "sobol", *, d
     makers = {"sobol": qmc.Sobol, "latin": qmc.LatinHypercube}
     if how != "random" and how not in makers:
         raise ConfigError(f"how={how!r}: allowed are sobol, latin and random")
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 2**20:
+    if (wanted := _count(count)) is None or not 1 <= wanted <= 2**20:
         raise ConfigError(f"sampled({count!r}): give a whole number of points from 1 to {2**20}")
+    if (drawn := _count(draw)) is None or drawn < 0:
+        raise ConfigError(f"draw={draw!r}: give a whole number from 0; another number draws other points")
     if not ranges:
         raise ConfigError("sampled needs at least one range, as in sampled(16, motion_strength=(1, 10))")
     pick = {name: _picker(name, given) for name, given in ranges.items()}
-    generator = np.random.default_rng(draw)
+    generator = np.random.default_rng(drawn)
     if how == "random":
-        points = generator.random((count, len(pick)))
+        points = generator.random((wanted, len(pick)))
     elif how == "sobol":
-        points = qmc.Sobol(len(pick), rng=generator).random_base2(max(0, math.ceil(math.log2(count))))[:count]
+        points = qmc.Sobol(len(pick), rng=generator).random_base2(max(0, math.ceil(math.log2(wanted))))[:wanted]
     else:
-        points = qmc.LatinHypercube(len(pick), rng=generator).random(count)
+        points = qmc.LatinHypercube(len(pick), rng=generator).random(wanted)
     rows = (tuple(choose(float(x)) for choose, x in zip(pick.values(), point, strict=True)) for point in points)
     return Linked(tuple(pick), tuple(rows))
 
 
 def _picker(name: str, given: Any) -> Any:
     """Return what makes a value of a number from 0 to 1."""
-    if isinstance(given, tuple) and len(given) == 2 and all(_is_number(end) for end in given):
-        low, high = given
-        if not low < high:
-            raise ConfigError(f"{name}={given!r}: the first number must be below the second")
+    ends = tuple(map(_end, given)) if isinstance(given, tuple) else ()
+    if len(ends) == 2 and all(isinstance(end, int | float) and not isinstance(end, bool) for end in ends):
+        low, high = ends
+        if not low < high or not math.isfinite(high - low):
+            raise ConfigError(f"{name}={given!r}: give two numbers, of which the first is below the second")
         if isinstance(low, int) and isinstance(high, int):
             return lambda x: low + min(int(x * (high - low + 1)), high - low)
-        return lambda x: round(low + x * (high - low), 6)
+        digits = max(6, 6 - math.floor(math.log10(high - low)))  # a range may be a millionth wide
+        return lambda x: round(low + x * (high - low), digits)
     choices = _listed(name, given)
     return lambda x: choices[min(int(x * len(choices)), len(choices) - 1)]
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _end(value: Any) -> Any:
+    """Return an end of a range as a plain number where it is one: a Decimal, or a number of numpy's."""
+    return float(value) if isinstance(value, Decimal) else plain(value)
 
 
 def read(
@@ -164,15 +173,25 @@ def read(
     for name, value in given.items():
         column = _column(name, value)
         if column is None:
-            fixed[name] = value
+            fixed[name] = _plain(value)
         else:
             axes.append(Axis((name,), tuple((item,) for item in column)))
     axes[:0] = linked
+    for axis in axes:
+        if "take" in axis.names:
+            _takes([row[axis.names.index("take")] for row in axis.rows], "take")
+    if "take" in fixed:
+        _takes([fixed["take"]], "take")
     if seeds is not None:
         axes.append(Axis(("seed",), tuple((seed,) for seed in _seeds(seeds))))
     if takes is not None:
         axes.append(Axis(("take",), tuple((take,) for take in _takes(takes))))
     _check_names(axes, fixed)
+    if (count := math.prod(map(len, axes))) > MOST_CELLS:
+        told = " × ".join(map(counted, axes))
+        raise ConfigError(
+            f"{told} are {count:,} combinations; a sweep has at most {MOST_CELLS:,}. vidnb.sampled draws some of many"
+        )
     return [_read_pictures(axis) for axis in axes], fixed
 
 
@@ -187,6 +206,15 @@ def variables(axes: Sequence[Axis], fixed: Mapping[str, Any]) -> list[str]:
     known = _params()
     names = [*(name for axis in axes for name in axis.names), *fixed]
     return [name for name in names if name not in known and name not in ("model", "take")]
+
+
+def without(linked: Linked, names: Collection[str]) -> Linked | None:
+    """Return linked names without some of them; None where none is left."""
+    kept = [place for place, name in enumerate(linked.names) if name not in names]
+    if len(kept) == len(linked.names):
+        return linked
+    rows = tuple(tuple(row[place] for place in kept) for row in linked.rows)
+    return Linked(tuple(linked.names[place] for place in kept), rows) if kept else None
 
 
 def named(prompts: Iterable[Any]) -> set[str]:
@@ -226,7 +254,9 @@ def _column(name: str, value: Any) -> list[Any] | None:
 
 
 def _is_many(value: Any) -> bool:
-    return isinstance(value, list | tuple | range | set | frozenset | Iterator | MappingView) or _is_array(value)
+    if isinstance(value, str | bytes | bytearray | memoryview):
+        return False
+    return isinstance(value, Sequence | Set | Iterator | MappingView | EnumType) or _is_array(value)
 
 
 def _is_array(value: Any) -> bool:
@@ -241,16 +271,19 @@ def _is_address(value: Any) -> bool:
 def _listed(name: str, values: Any) -> list[Any]:
     if isinstance(values, str | bytes) or not (_is_many(values) or isinstance(values, Iterable)):
         raise ConfigError(f"{name}={values!r}: give a list of values")
-    found = sorted(values, key=str) if isinstance(values, set | frozenset) else list(values)
-    found = [_rounded(item) for item in found]
+    found = [_plain(item) for item in values]
+    if isinstance(values, set | frozenset):  # their order differs from one kernel to the next
+        found.sort(key=lambda item: (isinstance(item, str), item if isinstance(item, int | float) else 0, str(item)))
     if not found:
         raise ConfigError(f"{name} is empty; a sweep over no values has no jobs")
     return found
 
 
-def _rounded(value: Any) -> Any:
-    """Return a number without the last digits that a computation leaves: 0.1 * 3 is 0.3, as one would write it."""
-    digits = 12 if getattr(value, "itemsize", 8) >= 8 else 6  # numpy's float32 of 0.1 is 0.10000000149 as a float
+def _plain(value: Any) -> Any:
+    """Return a value as one would write it: of an enum its value, and 0.3 for 0.1 * 3, which ends in 04."""
+    if isinstance(value, Enum):
+        value = value.value
+    digits = {2: 3, 4: 6}.get(getattr(value, "itemsize", 8), 12)  # numpy's float32 of 0.1 is 0.10000000149 as a float
     value = plain(value)
     return float(f"{value:.{digits}g}") if isinstance(value, float) else value
 
@@ -280,14 +313,15 @@ def _count(value: Any) -> int | None:
     return operator.index(value)
 
 
-def _takes(takes: Any) -> list[int]:
+def _takes(takes: Any, name: str = "takes") -> list[int]:
     count = _count(takes)
+    refused = f"{name}={shortened(repr(takes), 60)}: give how many takes, as takes=2, or a list of indexes from 0"
     if count is None and not _is_many(takes):
-        raise ConfigError(f"takes={takes!r}: give how many takes, or a list of indexes from 0")
-    indexes = list(range(count)) if count is not None else _listed("takes", takes)
+        raise ConfigError(refused)
+    indexes = list(range(count)) if count is not None else _listed(name, takes)
     good = [take for take in indexes if isinstance(take, int) and not isinstance(take, bool) and 0 <= take < 2**31]
     if not indexes or len(good) != len(indexes):
-        raise ConfigError(f"takes={takes!r}: give how many takes, or a list of indexes from 0")
+        raise ConfigError(refused)
     return indexes
 
 
@@ -308,10 +342,12 @@ def _check_names(axes: Sequence[Axis], fixed: Mapping[str, Any]) -> None:
                 f"a part of a prompt; choose another name, as in {{my_{name}}}"
             )
     for name in variables(axes, fixed):
+        if name in OPTIONS:
+            singular = name.removesuffix("s")
+            instead = f"; link {singular}=[...] instead" if name in ("seeds", "takes") else ""
+            raise ConfigError(f"{name!r} is an option of vidnb.sweep and no name to link or to sample{instead}")
         if name not in used:
-            raise ConfigError(
-                f"{name!r} is no param of any model and no {{{name}}} in the prompt; vidnb.model(id).params lists them"
-            )
+            raise ConfigError(f"{name!r} is no param of any model and no {{{name}}} in the prompt; {_hint(name, used)}")
         for axis in axes:
             for row in axis.rows if name in axis.names else ():
                 _check_part(name, row[axis.names.index(name)])
@@ -319,10 +355,18 @@ def _check_names(axes: Sequence[Axis], fixed: Mapping[str, Any]) -> None:
             _check_part(name, fixed[name])
 
 
+def _hint(name: str, parts: Iterable[str]) -> str:
+    """Return what a name was perhaps meant to be, or where to look for names."""
+    words = {f"{{{part}}}": part for part in parts} | {word: word for word in sorted(_params() | OPTIONS)}
+    near = difflib.get_close_matches(name, words.values(), n=1, cutoff=0.75)
+    meant = next((word for word in words if words[word] in near), None)
+    return f"did you mean {meant}?" if meant else "vidnb.model(id).params lists them"
+
+
 def _check_part(name: str, value: Any) -> None:
     """Refuse what is no part of a prompt: nobody wants to pay for "a None in the snow"."""
     is_number = isinstance(value, numbers.Real | Decimal) and math.isfinite(value)
-    if not (is_number or isinstance(value, str | date | Path)):
+    if not (is_number or isinstance(value, str | date | time | Path)):
         raise ConfigError(
             f"{name}={shortened(repr(value), 60)}: a part of the prompt is text or a number; where it is to be left "
             'out, write ""'

@@ -12,6 +12,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from vidnb.display.page import shortened
 from vidnb.errors import ConfigError
 
 Values = Mapping[str, Any]
@@ -40,13 +41,13 @@ def condition(where: str | Condition | None) -> Condition | None:
         return None
     if not isinstance(where, str):
         if not callable(where):
-            raise ConfigError(f"where={where!r}: give text or a function, as in where=lambda cell: cell['seed'] > 3")
+            raise ConfigError(f"where={where!r}: give text such as 'seed > 3', or a function of the cell")
         return where
     try:
         tree = ast.parse(where.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         why = getattr(error, "msg", None) or error  # not its line number: there is no file
-        raise ConfigError(f"where={where!r} cannot be read: {why}") from None
+        raise ConfigError(f"where={shortened(repr(where), 80)} cannot be read: {why}") from None
     _check(tree, where)
     return lambda cell: bool(_value(tree, cell))
 
@@ -74,8 +75,8 @@ def _check(node: ast.AST, where: str) -> None:
     for part in ast.walk(node):
         if not isinstance(part, allowed):
             raise ConfigError(
-                f"where={where!r}: {type(part).__name__} is not understood; write comparisons of names and values, "
-                "joined by and, or, not, as in 'seed < 5 or model == \"1min/luma\"'"
+                f"where={shortened(repr(where), 80)}: {type(part).__name__} is not understood; write comparisons of "
+                "names and values, joined by and, or, not, as in 'seed < 5 or model == \"1min/luma\"'"
             )
 
 

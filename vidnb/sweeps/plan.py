@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
+import numbers
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -290,7 +291,7 @@ class _Planning:
         refusal = self._refused[key]
         refusal.count += 1
         refusal.models[entry.id] = None
-        shown = str(problem.given)[:40]
+        shown = str(problem.given)[:40] or '""'
         if problem.given is not None and shown not in refusal.given and len(refusal.given) < _GIVEN:
             refusal.given.append(shown)
 
@@ -336,6 +337,6 @@ def _label_value(value: Any) -> Any:
     """Return a value as a condition and a label see it: a picture by its name, a clip by its job."""
     if isinstance(value, Labelled):
         return value.label
-    if value is None or isinstance(value, str | int | float | bool | list | tuple | dict):
+    if value is None or isinstance(value, str | numbers.Number | list | tuple | dict):
         return value
     return axes_.label(value)

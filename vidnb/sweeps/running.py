@@ -17,12 +17,14 @@ from vidnb import providers
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.clock import Clock
 from vidnb.errors import CapReachedError, ConfigError, StoreError, TransportError, VidnbError
-from vidnb.jobs.ledger import refusal
+from vidnb.jobs.ledger import awaited, may_make_room, refusal
 from vidnb.records import Job, Reservation, State
 from vidnb.store.sweeps import PAUSE, STOP, Key, Standing, SweepRows
 from vidnb.sweeps.outlook import OURS, Group, group_of
 from vidnb.sweeps.plan import Plan, Planned
 
+STANDING_BY = ("offline", "waiting")
+"""Words of a run that sends nothing for a while and goes on by itself."""
 TICK_S = 0.25
 """How often the database is asked for news."""
 LONGEST_REST_S = 30.0
@@ -37,7 +39,7 @@ class RunProgress:
 
     standings: list[Standing | None]
     word: str = "running"
-    """running, pausing, paused, stopped, budget, halted, offline or done."""
+    """running, pausing, paused, stopped, budget, halted, offline, waiting (for jobs of others) or done."""
     why: str = ""
     """A sentence, where it stands still."""
     clock: Clock = field(default_factory=Clock, repr=False)
@@ -126,7 +128,7 @@ class Run:
                 task.cancel()  # only the waiting: the jobs themselves go on
             await asyncio.wait(waiting)
         await self._read()
-        if self.progress.word in ("running", "pausing", "offline"):
+        if self.progress.word in ("running", "pausing", *STANDING_BY):
             self.progress.word = "done"
         self._on_change(self.progress, [])
         return self.progress
@@ -146,12 +148,15 @@ class Run:
             try:
                 claimed = await self._patiently(lambda: self._aside(self.rows.claim, self._id, base_url, self._row))
             except CapReachedError as error:
-                if not await self._is_anything_moving():
+                if await self._is_anything_moving():
+                    await self._patiently(self._take_up)  # a job of a killed process gives nothing back by itself
+                elif not await self._await_others(error):
                     self._halt("budget", str(refusal(error)))
                     return
-                await self._patiently(self._take_up)  # a job of a killed process gives nothing back by itself
                 await self._change(outstanding)  # what is settled for less than was reserved makes room
                 continue
+            if self.progress.word == "waiting":
+                self._go_on()
             if claimed is None:
                 if not outstanding or not await self._any_left(base_url, outstanding):
                     return
@@ -191,7 +196,7 @@ class Run:
                 rest_s = min(2 * rest_s, LONGEST_REST_S)
                 continue
             if rest_s > 1.0:
-                self._online()
+                self._go_on()
             return found
 
     async def _drive(self, job: Job) -> Job:
@@ -211,7 +216,7 @@ class Run:
             job = await self._read_row(job.id)
             if self.progress.word in ("halted", "stopped"):
                 return job
-        self._online()
+        self._go_on()
         kind = (job.error or {}).get("kind")
         if job.state is State.FAILED and kind in OURS:
             self._halt("halted", f"{(job.error or {}).get('message')}: {(job.error or {}).get('advice')}")
@@ -259,6 +264,22 @@ class Run:
                 return
             await self.client.clock.wait(TICK_S)
 
+    async def _await_others(self, error: CapReachedError) -> bool:
+        """Say that jobs of others, which hold a part of the purse, are waited for; return whether there are any."""
+        if not may_make_room(error):
+            return False
+        jobs = await self._patiently(lambda: self._aside(self.client.store.held_by, error.purse))
+        alone = {job.id for job in jobs if job.id not in self._driven() and self.client.is_left_alone(job)}
+        reached = {job.base_url for job in self.plan.jobs}
+        jobs = [job for job in jobs if job.is_moving and (job.base_url in reached or job.id not in alone)]
+        jobs = [job for job in jobs if error.ahead in (None, job.id)]
+        for job in jobs:
+            if job.id in alone:  # its process died
+                self._send_off(job)
+        if jobs:
+            self._stand_by("waiting", awaited(error, jobs))
+        return bool(jobs)
+
     async def _is_anything_moving(self) -> bool:
         await self._patiently(self._read)
         return any(group_of(standing) is Group.UNFINISHED for standing in self.progress.standings)
@@ -303,9 +324,9 @@ class Run:
         progress = self.progress
         if control == STOP and progress.word not in ("halted", "budget"):
             progress.word = "stopped"
-        elif control == PAUSE and progress.word in ("running", "pausing", "offline"):
+        elif control == PAUSE and progress.word in ("running", "pausing", *STANDING_BY):
             moving = any(group_of(standing) is Group.UNFINISHED for standing in progress.standings)
-            progress.word = "pausing" if moving else "paused"
+            progress.word, progress.why = "pausing" if moving else "paused", ""
         elif control not in (PAUSE, STOP) and progress.word in ("pausing", "paused"):
             progress.word = "running"
 
@@ -322,14 +343,18 @@ class Run:
             news.cancel()
 
     def _offline(self, why: str) -> None:
-        if self.progress.word in ("running", "offline"):
-            self.progress.word = "offline"
-            again = f"Nothing is lost; it is tried again, every {LONGEST_REST_S:.0f} s at the latest"
-            self.progress.why = f"{why.rstrip('.')}. {again}"
+        again = f"Nothing is lost; it is tried again, every {LONGEST_REST_S:.0f} s at the latest"
+        self._stand_by("offline", f"{why.rstrip('.')}. {again}")
+
+    def _stand_by(self, word: str, why: str) -> None:
+        """Say why nothing is sent for a while; it goes on by itself."""
+        if self.progress.word in ("running", *STANDING_BY) and (self.progress.word, self.progress.why) != (word, why):
+            self.progress.word, self.progress.why = word, why
             self._on_change(self.progress, [])
 
-    def _online(self) -> None:
-        if self.progress.word == "offline":
+    def _go_on(self) -> None:
+        """End the standing by: what was waited for is there."""
+        if self.progress.word in STANDING_BY:
             self.progress.word, self.progress.why = "running", ""
 
     def _halt(self, word: str, why: str) -> None:

@@ -74,7 +74,7 @@ WORDS: Mapping[Group, str] = {
 }  # fmt: skip
 RUNNING: Mapping[str, str] = {
     "running": "Running", "pausing": "Pausing", "paused": "Paused", "stopped": "Stopped", "budget": "Budget used up",
-    "halted": "Stands still", "offline": "Waits", "done": "Done",
+    "halted": "Stands still", "offline": "Waits", "waiting": "Waits", "done": "Done",
 }  # fmt: skip
 REFUSALS_SHOWN = 12
 COST = "cost"

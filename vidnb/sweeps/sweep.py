@@ -199,15 +199,19 @@ class Sweep:
         given = {name: changes.pop(name, value) for name, value in ({"purse": self.purse} | self._given).items()}
         if given["purse"] is None:
             given["purse"] = self.purse
-        return self._sharing(Sweep(given, self._needed(given["prompt"], changes) | changes, self._client))
+        new = {name: given[name] for name in ("prompt",) if given[name] is not None}
+        gone = self._without_use(new | changes)
+        linked = (axes_.without(item, gone) for item in given["linked"])
+        given["linked"] = tuple(item for item in linked if item is not None)
+        values = {name: value for name, value in self._values.items() if name not in gone}
+        return self._sharing(Sweep(given, values | changes, self._client))
 
-    def _needed(self, prompt: Any, changes: dict[str, Any]) -> dict[str, Any]:
-        """Return the values without those for parts of the old prompt, where the new one is filled without them."""
-        parts = {*axes_.variables(self._axes, self._fixed), *changes}
-        named = axes_.named([prompt, (self._values | changes).get("negative_prompt")])
-        if not named <= parts:  # one is misspelt: the refusal of the part that it was meant for says so
-            return self._values
-        return {name: value for name, value in self._values.items() if name in named or name not in parts}
+    def _without_use(self, changes: Mapping[str, Any]) -> set[str]:
+        """Return the parts of the prompts that are filled without them, once some values are changed."""
+        parts, named = set(axes_.variables(self._axes, self._fixed)), axes_.named(self._prompts(changes))
+        if not named <= {*parts, *changes}:  # one is misspelt: the refusal of the part that it was meant for says so
+            return set()
+        return parts - named - {*changes}
 
     def __len__(self) -> int:
         return len(self.plan.cells)
@@ -619,6 +623,8 @@ class Sweep:
         changed = dict(with_ or {})
         repeats = {name: changed.pop(name) for name in ("seeds", "takes") if name in changed}
         gone = {*changed, *(name.removesuffix("s") for name in repeats)}
+        if {"prompt", "negative_prompt"} & gone:
+            gone |= self._without_use(changed)
         axes = [axis for axis in self._axes if not set(axis.names) <= gone]
         places = {id(axis): n for n, axis in enumerate(self._axes)}
         chosen = [(axis, [n for n, name in enumerate(axis.names) if name not in gone]) for axis in axes]
@@ -635,6 +641,14 @@ class Sweep:
         for name in ("prompt", "model"):
             given[name] = values.pop(name, None)
         return self._sharing(Sweep(given, values, self._client, promoted=promoted))
+
+    def _prompts(self, changed: Mapping[str, Any]) -> list[Any]:
+        """Return the prompts of all cells, negative ones too, once some values are changed."""
+        values = dict(self._fixed)
+        for axis in self._axes:
+            values |= {name: [row[place] for row in axis.rows] for place, name in enumerate(axis.names)}
+        values |= changed
+        return [values.get(name) for name in ("prompt", "negative_prompt")]
 
     def _sharing(self, other: Sweep) -> Sweep:
         """Return a sweep that is paid from the same purse, with the caps as a person changed them here since."""
@@ -741,7 +755,8 @@ class Sweep:
         if not self._promoted:
             return {}
         cells = (cell for cell in reversed(self.plan.cells) if cell.job is not None)
-        return {self.plan.jobs[cell.job or 0].key: self._promoted[cell.at[0]] for cell in cells}
+        by_winner = bool(self._given["linked"])  # else nothing of them is left in it, and the best stands for all
+        return {self.plan.jobs[cell.job or 0].key: self._promoted[cell.at[0] if by_winner else 0] for cell in cells}
 
     def report(self, path: str | Path, *, clips: Literal["link", "embed", "posters"] = "link") -> Path:
         """The path of an HTML page that tells the whole sweep: question, plan, money, grid, effects, failures, recipes.

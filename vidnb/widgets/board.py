@@ -46,7 +46,7 @@ from vidnb.records import JOBS_UNIT, Cost, Job, State, money
 from vidnb.sweeps import capping, outlook, showing
 from vidnb.sweeps.grid import cell_words, laid_out
 from vidnb.sweeps.outlook import Group, group_of
-from vidnb.sweeps.running import RunProgress
+from vidnb.sweeps.running import STANDING_BY, RunProgress
 from vidnb.sweeps.sweep import Sweep
 from vidnb.widgets.compare_view import Compare, compare
 from vidnb.widgets.live import Live
@@ -61,7 +61,7 @@ STATE_OF: Mapping[Group, int] = {
     Group.NEW: WAITING, Group.UNFINISHED: RUNNING, Group.DONE: DONE, Group.OURS: FAILED, Group.THEIRS: FAILED,
     Group.UNCLEAR: UNCLEAR, Group.CANCELLED: NOT,
 }  # fmt: skip
-RUNS = frozenset({"running", "pausing", "paused", "offline"})
+RUNS = frozenset({"running", "pausing", "paused", *STANDING_BY})
 """Words of a run that has not ended."""
 POSTERS_AT_ONCE, PREVIEWS_AT_ONCE = 24, 4
 SAVED_CELLS, SAVED_POSTERS, SAVED_BYTES = 600, 64, 200_000
@@ -256,7 +256,7 @@ class Board(Live, part="board"):
 
     def _steps(self, found: outlook.Outlook) -> Iterator[dict[str, str]]:
         word, moving = self._progress.word, found.counts.get(Group.UNFINISHED, 0)
-        if word in ("running", "offline"):
+        if word in ("running", *STANDING_BY):
             yield {"kind": "pause", "text": "Pause"}
             yield {"kind": "ask_stop", "text": "Stop …"}
         elif word in ("pausing", "paused"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from vidnb import params
+from vidnb import arguments, params
 from vidnb.clip import Clip
 from vidnb.errors import ConfigError
 from vidnb.records import Job
@@ -24,12 +24,7 @@ def flag(name: str, given: Any) -> bool:
     Raises:
         ConfigError: it is neither True nor False.
     """
-    if not params.is_given(given):
-        return False
-    plain = params.plain(given)
-    if not isinstance(plain, bool):
-        raise ConfigError(f"{name}={given!r}: give True or False; nothing was sent")
-    return plain
+    return arguments.flag(name, given, "; nothing was sent")
 
 
 def take_of(given: Any) -> int | None:
@@ -74,5 +69,5 @@ def one_job(given: Any) -> Job | Clip | str:
         ConfigError: it is none of these.
     """
     if not isinstance(given, Job | Clip | str):
-        raise ConfigError(f"{given!r:.80} is no job: give jobs, clips, or ids of jobs")
+        raise ConfigError(f"{arguments.in_short(given)} is no job: give jobs, clips, or ids of jobs")
     return given

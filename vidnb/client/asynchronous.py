@@ -12,7 +12,7 @@ import functools
 import os
 import threading
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,7 @@ import httpx
 from pydantic import SecretStr
 
 from vidnb import catalog, display, params, providers
+from vidnb.arguments import file_path, flag
 from vidnb.catalog import DEFAULT_MODEL, words
 from vidnb.client import addresses, arguments
 from vidnb.client.budget import PROCESS, Budget, caps, checked_name, of_process
@@ -855,6 +856,11 @@ class AsyncClient:
         row = given if isinstance(given, Job) else self.job(given)
         return Clip(row, self.files) if row.clip is not None else row
 
+    def _clips_or_jobs(self, given: Any) -> Iterator[Clip | Job]:
+        """Yield the clips and jobs that were given, none of which is read before the first one is asked for."""
+        for one in listed(given):
+            yield self.clip_or_job(one)
+
     def request(self, job: Job | Clip | str | Path) -> dict[str, Any]:
         """Return the arguments with which `generate` makes a job again: prompt, params and inputs.
 
@@ -977,11 +983,9 @@ class AsyncClient:
             >>> vidnb.measure(clip, measures=["motion", a_function_of_mine])
         """
         stopped = threading.Event()
-        several = [clips] if isinstance(clips, Clip | Job | str) else clips
-        found = (self.clip_or_job(given) for given in several)  # read by the thread, as rows of a history are
         try:
             return await asyncio.to_thread(
-                measuring.measure, found, self.store,
+                measuring.measure, self._clips_or_jobs(clips), self.store,
                 measures=measures, workers=workers, executor=executor, stopped=stopped,
             )  # fmt: skip
         finally:
@@ -999,6 +1003,7 @@ class AsyncClient:
                 to, is then its clip, at no cost, labelled REPLAYED.
 
         Raises:
+            ConfigError: that is no path of a file, or `replay` is neither True nor False.
             StoreError: it is no bundle, or something in it is not what it says; nothing was taken from it.
 
         Example:
@@ -1009,9 +1014,10 @@ class AsyncClient:
         from vidnb.history import bundle  # its models take longer to make than a history to open
         from vidnb.history.history import History
 
-        ids, new = await asyncio.to_thread(bundle.read, self.store, self.files, path, replay=replay)
+        archive, replays = file_path(path, bundle.EXAMPLE), flag("replay", replay)
+        ids, new = await asyncio.to_thread(bundle.read, self.store, self.files, archive, replay=replays)
         known = f"; {len(ids) - new} were here already" if new < len(ids) else ""
-        display.say(f"{Path(path).name}: {new} job{'s' if new != 1 else ''} came with it{known}.")
+        display.say(f"{archive.name}: {new} job{'s' if new != 1 else ''} came with it{known}.")
         return History.of(self.store, self.files, ids)
 
     # -- parts -------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from vidnb.client.arguments import one_job
 from vidnb.clip import Clip
-from vidnb.errors import ConfigError, JobsError, VidnbError
+from vidnb.errors import JobsError, VidnbError
 from vidnb.records import Job
 
 T = TypeVar("T")
@@ -18,14 +18,16 @@ Several = Iterable[Job | Clip] | list[str] | tuple[str, ...] | list[JobOrId]
 """Several jobs. A plain text is one id, never a sequence of one-letter ids."""
 
 
-def listed(given: Several) -> list[JobOrId]:
-    """Return the jobs as a list.
+def listed(given: Any) -> list[JobOrId]:
+    """Return the jobs as a list: one of them too, and the rows of a history's `df` by their column `job_id`.
 
     Raises:
         ConfigError: something among them is no job.
     """
-    if not isinstance(given, Iterable):
-        raise ConfigError(f"{given!r:.80} is no job: give jobs, clips, or ids of jobs")
+    if hasattr(given, "columns") and "job_id" in given.columns:
+        given = given["job_id"]
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        return [one_job(given)]
     return [one_job(job) for job in given]
 
 

@@ -102,17 +102,18 @@ class Archive:
 
 
 @contextmanager
-def opened(path: str | Path) -> Iterator[Archive]:
+def opened(path: Path) -> Iterator[Archive]:
     """The checked entries of a bundle.
 
     Raises:
         StoreError: it is no bundle, or one that nobody should open.
     """
-    path = Path(path).expanduser()
     try:
         with zipfile.ZipFile(path) as archive:
             yield Archive(path, archive)
     except FileNotFoundError:
         raise StoreError(f"there is no file {path}") from None
-    except (zipfile.BadZipFile, OSError) as error:
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror or error}") from None
+    except zipfile.BadZipFile as error:
         raise StoreError(f"{path.name} is no bundle: {error}; nothing was taken from it") from None

@@ -8,10 +8,10 @@ its hash, and each clip by decoding it.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import tempfile
-import uuid
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -21,6 +21,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from vidnb import arguments
 from vidnb.display.labels import many
 from vidnb.errors import ConfigError, MediaError, StoreError
 from vidnb.files import Files
@@ -30,6 +31,7 @@ from vidnb.store import Store
 from vidnb.store.queries import files_of
 
 FORMAT, VERSION = "vidnb-bundle", 1
+EXAMPLE = "lighthouse.vidnb"
 ADDRESS = "bundle:"
 """Where an imported job was sent to: no service has it."""
 SIGNED = re.compile(r"(https?://[^\s?#\"'<>]+)[?#][^\s\"'<>]*")
@@ -100,17 +102,11 @@ class Bundled:
 
 def write(store: Store, files: Files, jobs: Iterable[Job], path: str | Path) -> Bundled:
     """Write finished jobs into a bundle; see `History.bundle`."""
-    target = Path(path).expanduser()
-    if target.exists():
+    target = arguments.file_path(path, EXAMPLE)
+    if os.path.lexists(target):
         raise ConfigError(f"{target} exists already; choose another name, or delete it first")
-    part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
+    with arguments.written(target) as part:
         counts = _write(store, files, jobs, part)
-        part.replace(target)
-    except OSError as error:
-        raise StoreError(f"{target} cannot be written: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
     return Bundled(target, *counts)
 
 
@@ -163,7 +159,7 @@ def _unsigned(value: Any) -> Any:
     return [_unsigned(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def read(store: Store, files: Files, path: str | Path, *, replay: bool = False) -> tuple[list[str], int]:
+def read(store: Store, files: Files, path: Path, *, replay: bool = False) -> tuple[list[str], int]:
     """Merge a bundle into a data folder; see `vidnb.open_bundle`.
 
     Returns:

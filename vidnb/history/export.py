@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vidnb.errors import ConfigError, StoreError
+from vidnb.arguments import file_path, written
+from vidnb.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,14 +20,12 @@ FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 def to_csv(frame: pd.DataFrame, path: str | Path | None = None, **options: Any) -> str | None:
     """Write rows as CSV that is safe to open in a spreadsheet; see `History.to_csv`."""
-    options = {"index": False} | options
-    text = str(plain(frame, tame).to_csv(**options))
-    if path is None:
+    target = None if path is None else file_path(path, "lighthouse.csv")
+    text = str(plain(frame, tame).to_csv(**({"index": False} | options)))
+    if target is None:
         return text
-    try:
-        Path(path).write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
+    with written(target) as part:
+        part.write_text(text, encoding="utf-8", newline="")
     return None
 
 
@@ -34,16 +33,16 @@ def to_excel(frame: pd.DataFrame, path: str | Path, **options: Any) -> None:
     """Write rows as an Excel file without any formula; see `History.to_excel`."""
     import pandas as pd
 
+    target = file_path(path, "lighthouse.xlsx")
     safe = plain(frame, tame)
     for name, values in safe.items():
         if isinstance(values.dtype, pd.DatetimeTZDtype):
             safe[name] = values.dt.tz_convert("UTC").dt.tz_localize(None)  # Excel knows no zones
     try:
-        safe.to_excel(str(path), **({"index": False} | options))
+        with written(target) as part:
+            safe.to_excel(str(part), **({"index": False} | options))
     except ImportError as error:
         raise ConfigError("Excel files need openpyxl: pip install 'vidnb[excel]'") from error
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
     except ValueError as error:
         if "engine" not in str(error):
             raise

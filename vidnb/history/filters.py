@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
+from itertools import islice
 from numbers import Integral, Real
 from typing import Any, Literal, Protocol
 
-from vidnb import catalog, providers
+from vidnb import arguments, catalog, providers
 from vidnb.catalog import MEDIA_KINDS, Model
 from vidnb.errors import ConfigError
 from vidnb.history.times import moment, span
@@ -115,10 +116,9 @@ def terms(store: Known, given: Mapping[str, Any]) -> tuple[Term, ...]:
     Raises:
         ConfigError: a name or a value is not understood; the message says what there is.
     """
-    named = dict(given)
-    params = named.pop("params", None) or {}
-    if not isinstance(params, Mapping):
-        raise ConfigError(f"params={params!r}: give a dict of names and values, as params={{'state': 'Bavaria'}}")
+    named = {name: _readable_twice(value) for name, value in given.items()}
+    params = arguments.mapping("params", named.pop("params", None), "{'state': 'Bavaria'}")
+    params = {name: _readable_twice(value) for name, value in params.items()}
     kinds = _Kinds(store)
     if isinstance(words := named.get("words"), str) and not words.strip():
         del named["words"]
@@ -269,9 +269,9 @@ def _field_and_kinds(kinds: _Kinds, name: str) -> tuple[Field, set[str]]:
 
 def _read(name: str, field: Field, kinds: set[str], value: Any) -> Term:
     """The condition that a value of any form makes of a column with values of these kinds."""
-    if value is MISSING:
+    if value is MISSING and "words" not in kinds:
         return Term(field, "any", or_missing=True)
-    if "rating" in kinds and not isinstance(value, tuple | list | set | frozenset | range):
+    if "rating" in kinds and not isinstance(value, tuple) and _several(value) is None:
         return Term(field, "between", (_column_value(name, {"rating"}, value), None))
     if isinstance(value, tuple):
         return _range(name, field, kinds, value)
@@ -281,7 +281,7 @@ def _read(name: str, field: Field, kinds: set[str], value: Any) -> Term:
     if several is None:
         return _all_of(name, field, kinds, [value])
     if len(several) > MOST_VALUES:
-        raise ConfigError(f"{name}: {len(several):,} values are too many for a filter; give a range (low, high)")
+        raise ConfigError(f"{name}: over {MOST_VALUES:,} values are too many for a filter; give a range (low, high)")
     return _all_of(name, field, kinds, several)
 
 
@@ -294,9 +294,7 @@ def _all_of(name: str, field: Field, kinds: set[str], values: list[Any]) -> Term
     read = tuple(_column_value(name, kinds, value) for value in values if value is not MISSING and value is not None)
     tests = {"part": "part", "id": "starts", "tag": "tag", "words": "words"}
     (test,) = {tests.get(kind, "any") for kind in kinds} if len(kinds) == 1 else {"any"}
-    if test == "tag" and or_missing:
-        raise ConfigError(f"{name}: MISSING does not work with tags: jobs without tags cannot be found this way")
-    if test == "words" and len(read) != 1:
+    if test == "words" and (or_missing or len(read) != 1):
         raise ConfigError("words: give one text; all of its words must be found")
     return Term(field, test, read, or_missing)  # type: ignore[arg-type]  # the names of the tests above
 
@@ -348,7 +346,8 @@ def _plain(value: Any) -> Any:
         value = value.value
     if isinstance(value, Decimal):
         return int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
-    return value.item() if hasattr(value, "item") and not isinstance(value, type) else value
+    is_one = hasattr(value, "item") and not isinstance(value, type) and getattr(value, "size", 1) == 1
+    return value.item() if is_one else value
 
 
 def _number(name: str, value: Any) -> int | float:
@@ -360,6 +359,9 @@ def _number(name: str, value: Any) -> int | float:
     return int(value) if isinstance(value, Integral) else float(value)
 
 
+WORDS_FOR_BOOL = (0, 1, "true", "false", "True", "False", "yes", "no")
+
+
 def _not_this(name: str, kinds: set[str], value: Any) -> ConfigError:
     words = {"int": "a whole number", "real": "a number", "rating": "a number from 1 to 5", "bool": "True or False"}
     wanted = " or ".join(dict.fromkeys(words.get(kind, "text") for kind in sorted(kinds)))
@@ -367,7 +369,7 @@ def _not_this(name: str, kinds: set[str], value: Any) -> ConfigError:
     if isinstance(value, str) and kinds & {"int", "real", "rating"}:
         number = value.strip()
         hint = f"; did you mean {name}={number}?" if number.lstrip("-").replace(".", "", 1).isdigit() else ""
-    elif kinds == {"bool"} and value in (0, 1, "true", "false", "True", "False", "yes", "no"):
+    elif kinds == {"bool"} and isinstance(value, str | Real) and value in WORDS_FOR_BOOL:
         hint = f"; did you mean {name}={value in (1, 'true', 'True', 'yes')}?"
     elif "text" in kinds and isinstance(value, Real):
         hint = f"; did you mean {name}={str(value)!r}?"
@@ -375,13 +377,18 @@ def _not_this(name: str, kinds: set[str], value: Any) -> ConfigError:
     return ConfigError(f"{name}={shown}: {name} is {wanted}{hint}")
 
 
+def _readable_twice(value: Any) -> Any:
+    """The value, and the values of a generator as a list, as they are checked before they are used."""
+    return _several(value) if isinstance(value, Iterator) else value
+
+
 def _several(value: Any) -> list[Any] | None:
     """The values of a list, set, range, array or generator; None for a single one."""
     if isinstance(value, str | bytes | Mapping | Model) or not isinstance(value, Iterable):
         return None
-    if getattr(value, "ndim", 1) == 0:  # an array of NumPy that holds one value
+    if getattr(value, "ndim", 1) != 1:  # an array of NumPy that holds one value, or a table
         return None
-    return list(value)
+    return list(islice(value, MOST_VALUES + 1))  # one too many is refused; a range may hold more than memory does
 
 
 def _each(value: Any, read: Callable[[Any], Any]) -> Any:

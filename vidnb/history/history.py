@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from vidnb import display, shown
+from vidnb.arguments import in_short
 from vidnb.clip import Clip
 from vidnb.display.gallery import JOBS_READ, gallery_html
 from vidnb.display.labels import many
@@ -50,6 +51,8 @@ PROMPTS_READ = 300
 PAGE = 60
 """So many rows are read at once."""
 PAGES_KEPT = 50
+MOST_ROWS = 2**63 - 1
+"""The largest limit that a database takes."""
 HINT_ROWS = 50_000
 """From so many rows on it is worth a word that they can be read faster."""
 
@@ -295,6 +298,8 @@ class History(Questions, Sequence[Clip | Job]):
     @overload
     def __getitem__(self, index: slice) -> list[Clip | Job]: ...
     def __getitem__(self, index: int | slice) -> Clip | Job | list[Clip | Job]:
+        if not isinstance(index, slice) and not hasattr(index, "__index__"):
+            raise TypeError(f"history[{in_short(index)}]: give a place or a slice; vidnb.job(id) finds a job by its id")
         if isinstance(index, slice):
             places = range(len(self))[index]
             return [self._item(row) for row in self._some(places)]
@@ -484,7 +489,7 @@ def same_pixels(one: Clip, other: Clip) -> bool:
 
 def _checked_limit(limit: Any) -> int | None:
     if limit is None or (isinstance(limit, Integral) and not isinstance(limit, bool) and int(limit) >= 0):
-        return None if limit is None else int(limit)
+        return None if limit is None else min(int(limit), MOST_ROWS)
     raise ConfigError(f"limit={limit!r}: give a whole number of jobs, or None for all")
 
 

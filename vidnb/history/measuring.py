@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vidnb import display
+from vidnb.arguments import in_short
 from vidnb.clip import Clip
 from vidnb.display.counting import Counting
 from vidnb.errors import ConfigError, VidnbError
@@ -83,6 +84,8 @@ def measure(
     """
     if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
         raise ConfigError(f"workers={workers!r}: give a number of processes, 1 or more")
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise ConfigError(f"executor={in_short(executor)}: give a concurrent.futures.Executor")
     names, own = _chosen(measures)
     done = [clip for clip in clips if isinstance(clip, Clip)]
     known = store.measured_versions({clip.info.sha256 for clip in done})
@@ -95,6 +98,8 @@ def measure(
 def _chosen(measures: Sequence[Any] | None) -> tuple[list[str], list[OwnMeasure]]:
     if isinstance(measures, str) or callable(measures):
         measures = [measures]
+    if measures is not None and (isinstance(measures, bytes) or not isinstance(measures, Iterable)):
+        raise ConfigError(f"measures={in_short(measures)}: give names, as measures=['motion'], or your functions")
     given = list(MEASURES) if measures is None else list(measures)
     wrong = [item for item in given if isinstance(item, str) and item not in MEASURES]
     if wrong:

@@ -8,8 +8,9 @@ import random
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from vidnb.arguments import in_short
 from vidnb.clip import Clip
 from vidnb.display.grid.words import differing, facts, key, label_of, titles_of, words
 from vidnb.errors import ConfigError
@@ -61,8 +62,8 @@ class Ballot:
                 "some of these clips are emulated and some are real; people would vote on the emulator. "
                 "Choose with h.where(emulated=False) or h.where(emulated=True)"
             )
-        self.question = " ".join(str(question).split())[:QUESTION_LENGTH] or QUESTION
-        self.voter = " ".join((voter or _user()).split())[:NAME_LENGTH]
+        self.question = _text("question", question, QUESTION)[:QUESTION_LENGTH]
+        self.voter = _text("voter", voter, _user())[:NAME_LENGTH]
         self.marks = marks_of(clip.job for clip in clips)
         self._store = store
         self._clips = {clip.job.id: clip for clip in clips[:MOST_CLIPS]}
@@ -194,12 +195,19 @@ def votes_frame(store: Store, jobs: Sequence[str]) -> pd.DataFrame:
 def _checked_by(by: str | None, told: list[dict[str, object]]) -> str:
     differs = differing(told)
     if by is not None:
-        if by not in differs:
+        if not isinstance(by, str) or by not in differs:
             among = f"they differ in {', '.join(differs)}" if differs else "they differ in nothing"
-            raise ConfigError(f"by={by!r}: these clips do not differ in that; {among}")
+            raise ConfigError(f"by={in_short(by)}: these clips do not differ in that; {among}")
         return by
     usual = [name for name in differs if name not in NOT_ITEMS]
     return next(iter([*(name for name in usual if name == "model"), *usual, "seed"]))
+
+
+def _text(name: str, given: Any, usual: str) -> str:
+    """A text in one line; the usual one where none was given."""
+    if given is not None and not isinstance(given, str):
+        raise ConfigError(f"{name}={in_short(given)}: give a text")
+    return " ".join((given or "").split()) or usual
 
 
 def _user() -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Integer,
     TableClause,
     Text,
@@ -222,12 +223,22 @@ def move_of(to: State, expect: State | None, names: tuple[str, ...], conditions:
 
 def of_sweep(sweep_id: str) -> ColumnElement[bool]:
     """Whether a job belongs to a sweep; it starts from the sweep's cells, and not from every job there is."""
+    return JOBS.c.id.in_(_of_cells(CELLS.c.sweep_id == sweep_id))
+
+
+def _of_cells(which: ColumnElement[bool]) -> CompoundSelect[Any]:
+    """The ids of the jobs that stand in these cells of sweeps."""
     own = JOBS.alias("of_sweep")
     keys = [own.c[column.name] == CELLS.c[column.name] for column in TAKE]
     recipe = (own.c.base_url == CELLS.c.base_url, own.c.seeded_hash == CELLS.c.recipe_hash)
     drawn = (*recipe, CELLS.c.take.in_((0, own.c.take)))
-    cells = select(own.c.id).where(CELLS.c.sweep_id == sweep_id)
-    return JOBS.c.id.in_(union_all(cells.where(*keys), cells.where(*drawn)))
+    cells = select(own.c.id).where(which)
+    return union_all(cells.where(*keys), cells.where(*drawn))
+
+
+def in_no_sweep() -> ColumnElement[bool]:
+    """Whether a job belongs to no sweep."""
+    return JOBS.c.id.not_in(_of_cells(true()))
 
 
 def like(params: Mapping[str, Any]) -> list[ColumnElement[bool]]:

@@ -87,6 +87,8 @@ NEAR = 2_000
 """Up to so many jobs are looked for among the newest first."""
 LOOKED_AT = 4
 """So many jobs are looked at for each that is wanted."""
+UNSAID = {"tags": "[]", "note": ""}
+"""What stands in a column in which nobody wrote anything, where that is not NULL."""
 SINGLY = 100
 """From this many values on, one list is used: SQLite refuses expressions of more than a thousand parts."""
 
@@ -230,6 +232,12 @@ class Sql:
         return or_(*tests)
 
     def _missing(self, field: Field) -> ColumnElement[bool]:
+        if field == Field("sweep"):
+            return queries.in_no_sweep()
+        if field.of == "job" and field.name in UNSAID:
+            return type_coerce(JOBS.c[field.name], Text) == UNSAID[field.name]
+        if field == Field("prompt"):
+            field = Field("prompt", of="param")
         if field.of == "param":
             return and_(true(), *(one.is_(None) for one in self._params.get(field.name, {}).values()))
         value = self.value(field)

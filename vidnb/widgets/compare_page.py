@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from vidnb import display
+from vidnb import arguments, display
 from vidnb.clip import Clip
 from vidnb.display.clips import poster_of
 from vidnb.display.differences import Values
@@ -51,13 +51,13 @@ def write(
     Raises:
         ConfigError: the path does not end in .html.
         FileExistsError: there is a file already.
-        StoreError: no clip's file is left.
+        StoreError: no clip's file is left, or the page cannot be written.
     """
-    target = Path(path).expanduser()
+    target = arguments.file_path(path, "lighthouse.html")
+    posters_only = arguments.flag("posters_only", posters_only)
     if target.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"{target.name!r} does not end in .html or .htm. {WITHOUT_POSTERS}")
-    if target.exists() and not overwrite:
-        raise FileExistsError(f"{target} is there already; give another name, or overwrite=True")
+    arguments.new_file(target, overwrite=overwrite)
     clips = grid.clips
     if not posters_only and clips and not any(clip.has_file for clip in clips):
         raise StoreError(
@@ -66,14 +66,13 @@ def write(
     count = f"{len(clips)} clip{'s' if len(clips) != 1 else ''}"
     if posters_only:
         display.say(f"{target}: about {size(about_bytes(grid, posters_only=True))}, posters of {count}")
-        text = "".join(_posters(grid))
+        parts = _posters(grid)
     else:
         small = size(about_bytes(grid, posters_only=True))
         display.say(f"{target}: about {size(about_bytes(grid))} with {count} inside; posters_only=True makes {small}")
-        text = "".join(_player(grid, measures))
-    part = target.with_name(f".{target.name}.part")
-    part.write_text(text, encoding="utf-8", newline="\n")
-    part.replace(target)
+        parts = _player(grid, measures)
+    with arguments.written(target) as part, part.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(parts)
     return target
 
 

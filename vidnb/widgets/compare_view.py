@@ -16,6 +16,7 @@ from typing import Any
 import traitlets
 
 from vidnb.client.asynchronous import AsyncClient
+from vidnb.client.several import listed
 from vidnb.client.verbs import client_of
 from vidnb.clip import Clip
 from vidnb.display.grid import pictures
@@ -323,7 +324,7 @@ class Compare(Live, part="compare", main="chosen"):
 
 
 def compare(
-    clips: Iterable[Item | str],
+    clips: Iterable[Item | str] | Item | str,
     rows: Axis = None,
     cols: Axis = None,
     *,
@@ -334,7 +335,7 @@ def compare(
     """Clips side by side on the same frame, in rows and columns by what tells them apart.
 
     Args:
-        clips: a history, or clips, jobs and ids of jobs.
+        clips: a history, or clips, jobs and ids of jobs; also rows of `history.df`.
         rows: what stands down: `"seed"`, any param, `"model"` or `"take"`, several of them, or a dict of one with the
             values to show (`{"seed": [3, 7, 11]}`); None chooses by what differs.
         cols: the same for what stands across.
@@ -353,10 +354,10 @@ def compare(
         >>> vidnb.compare([one, other])
     """
     known = client or client_of(clips)
-    clips = list(clips)
+    given = listed(clips)
     if known is None:
-        known = next((own for one in clips if (own := client_of(one)) is not None), None)
-    items = [core(known).clip_or_job(one) for one in clips]
+        known = next((own for one in given if (own := client_of(one)) is not None), None)
+    items = [core(known).clip_or_job(one) for one in given]
     return Compare(pivot(items, rows, cols, labels), known or _default_for(items), debug=debug)
 
 

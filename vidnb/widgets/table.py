@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from vidnb import shown
+from vidnb.arguments import names
 from vidnb.clip import Clip
 from vidnb.display.gallery import gallery_html
 from vidnb.display.labels import many
@@ -101,10 +102,11 @@ class Table(Live, ITable, part="table", main="selected_rows"):
         self._whole = len(history)
         frame = self._history.df
         grid = _grid(frame)
-        _check(columns, grid)
+        wanted = [] if columns is None else names("columns", columns, '"seed"')
+        _check(wanted, grid)
         states = frame["state"].tolist()
         grid.insert(0, POSTER, [f"clip:{place}" if state == "done" else state for place, state in enumerate(states)])
-        visible = {POSTER, *(columns or _telling(grid))}
+        visible = {POSTER, *(wanted or _telling(grid))}
         hidden = [place for place, name in enumerate(grid.columns) if name not in visible]
         super().__init__(
             df=grid, select=True, maxBytes=0, showIndex=False, pageLength=ROWS_A_PAGE, order=[],
@@ -219,8 +221,8 @@ def _says_the_same(grid: pd.DataFrame, name: str, other: str) -> bool:
     return other in grid.columns and bool((grid[name] == grid[other])[said].all())
 
 
-def _check(columns: Sequence[str] | None, grid: pd.DataFrame) -> None:
-    for name in columns or ():
+def _check(columns: Sequence[str], grid: pd.DataFrame) -> None:
+    for name in columns:
         if name not in grid.columns:
             raise ConfigError(f"the table has no column {name!r}; there are {', '.join(map(str, grid.columns))}")
 

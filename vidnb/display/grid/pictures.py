@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vidnb import arguments
 from vidnb.display.grid.pivot import Cell, Grid
 from vidnb.display.labels import WINNER
 from vidnb.errors import ConfigError, StoreError
@@ -56,20 +57,16 @@ def save(grid: Grid, path: str | Path, *, at_s: float | None = None, overwrite: 
         FileExistsError: there is a file already.
         StoreError: no clip's file is left.
     """
-    target = Path(path).expanduser()
+    target = arguments.file_path(path, "lighthouse.mp4")
+    time_s = arguments.number("at_s", at_s, "a second of the clips, or None for the middle")
     kind = target.suffix.lower()
     if kind not in WIDTH_PX:
         raise ConfigError(f"{target.name!r}: the name must end in {', '.join(WIDTH_PX)}; to_html writes pages")
     if not grid.clips:
         raise ConfigError("there is no clip in this comparison yet")
-    if target.exists() and not overwrite:
-        raise FileExistsError(f"{target} is there already; give another name, or overwrite=True")
-    part = target.with_name(f".part-{target.name}")  # the end of the name says what is written
-    try:
-        _write(grid, part, kind, at_s)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    arguments.new_file(target, overwrite=overwrite)
+    with arguments.written(target) as part:
+        _write(grid, part, kind, time_s)
     return target
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from vidnb import arguments
 from vidnb.clip import Clip
 from vidnb.display.grid.words import Words, differing, facts, implied, key, titles_of, words
 from vidnb.errors import ConfigError
@@ -122,7 +123,7 @@ def pivot(items: Iterable[Item], rows: Axis = None, cols: Axis = None, labels: L
     found = _worth_showing(list(items))
     if not found:
         raise ConfigError("there is nothing to compare: no clip and no job was given")
-    given = labels or {}
+    given = _labels(labels)
     told = {_id(item): {**facts(_job(item)), **given.get(_id(item), {})} for item in found}
     seeds = {} if rows is not None or cols is not None else _own_seeds(told)
     if seeds:
@@ -206,8 +207,8 @@ def _names(axis: Axis, where: str, all_facts: Sequence[Mapping[str, Any]]) -> tu
     """The names of an axis, and the values that were asked for by name."""
     if axis is None:
         return [], {}
-    values = {name: list(wanted) for name, wanted in axis.items()} if isinstance(axis, Mapping) else {}
-    names = list(values) if values else [axis] if isinstance(axis, str) else list(axis)
+    values = {name: _values(where, name, wanted) for name, wanted in axis.items()} if isinstance(axis, Mapping) else {}
+    names = list(values) if values else arguments.names(where, axis, '"seed"')
     known = list(dict.fromkeys(name for one in all_facts for name in one))
     for name in names:
         if name not in known and name not in values:
@@ -215,6 +216,18 @@ def _names(axis: Axis, where: str, all_facts: Sequence[Mapping[str, Any]]) -> tu
             hint = f"did you mean {close[0]!r}? " if close else ""
             raise ConfigError(f"{where}={name!r}: none of these clips has that; {hint}They have {', '.join(known)}")
     return names, values
+
+
+def _values(where: str, name: str, wanted: Any) -> list[Any]:
+    """The values that an axis is to show."""
+    if isinstance(wanted, str | bytes) or not isinstance(wanted, Iterable):
+        raise ConfigError(f"{where}={{{name!r}: {arguments.in_short(wanted)}}}: give its values in a list")
+    return list(wanted)
+
+
+def _labels(given: Any) -> Labels:
+    labels = arguments.mapping("labels", given, '{job.id: {"animal": "koala"}}')
+    return {job: arguments.mapping(f"labels[{job!r}]", own, '{"animal": "koala"}') for job, own in labels.items()}
 
 
 def _chosen(differs: list[str], all_facts: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from vidnb import shown
+from vidnb import arguments, shown
 from vidnb.errors import ConfigError
 from vidnb.history.statistics import columns, estimates, pairing, sentences
 from vidnb.records import Cost
@@ -21,6 +21,7 @@ FEWEST_BLOCKS = 6
 ALPHA = 0.05
 CHANCE = ("seed", "used_seed", "take")
 """Columns that only say which draw a clip is: seed 8 is not more of anything than seed 7."""
+EQUAL = "a number above 0, in the unit of the measure"
 
 
 @dataclass(frozen=True, repr=False)
@@ -211,23 +212,26 @@ def effect(
     Raises:
         ConfigError: a name is wrong, there is nothing to compare, or emulated and real rows are mixed.
     """
-    names = [on] if isinstance(on, str) else list(dict.fromkeys(on))
+    names = list(dict.fromkeys(arguments.names("on", on, '"motion"')))
+    knob = arguments.one_name("knob", knob, '"motion_strength"')
+    ignored = arguments.names("ignore", ignore, '"duration_s"')
     if not names:
         raise ConfigError("on=[] names no measure; for example on='motion'")
     if knob in CHANCE:
         raise ConfigError(f"{knob!r} is chance and no knob: h.spread({names[0]!r}) says how much of a measure it makes")
-    columns.checked(frame, [knob, *names, *ignore])
+    columns.checked(frame, [knob, *names, *ignored])
     if knob in names:
         raise ConfigError(f"{knob!r} cannot be both the knob and the measure")
-    if equal is not None and not equal > 0:
-        raise ConfigError(f"equal={equal!r}: allowed: a number above 0, in the unit of the measure")
+    margin = arguments.number("equal", equal, EQUAL)
+    if margin is not None and margin <= 0:
+        raise ConfigError(f"equal={equal!r}: give {EQUAL}")
     rows = columns.measured(frame, names)
     known = {name: (units or {}).get(name) or sentences.unit_of(name) for name in names}
     whole = {name: rows[rows[name].notna() & rows[knob].notna()] for name in names}
     found = [
         each
         for name in names
-        for each in _of_measure(whole[name], knob, name, base, to, equal, list(recipe), list(ignore), known[name])
+        for each in _of_measure(whole[name], knob, name, base, to, margin, list(recipe), ignored, known[name])
     ]
     return found[0] if len(found) == 1 else Effects(found)
 

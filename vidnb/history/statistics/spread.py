@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vidnb import shown
+from vidnb import arguments, shown
 from vidnb.errors import ConfigError
 from vidnb.history.need import scipy
 from vidnb.history.statistics import columns, sentences
@@ -91,12 +91,14 @@ def spread(
     Raises:
         ConfigError: a name is wrong, there are fewer than 6 clips, or emulated and real rows are mixed.
     """
-    columns.checked(frame, [measure, *ignore])
+    measure = arguments.one_name("measure", measure, '"motion"')
+    ignored = arguments.names("ignore", ignore, '"duration_s"')
+    columns.checked(frame, [measure, *ignored])
     rows = columns.measured(frame, [measure])
     if len(rows) < FEWEST:
         too_few = "1 measured clip is" if len(rows) == 1 else f"{len(rows)} measured clips are"
         raise ConfigError(f"{too_few} too few to say where differences come from; 6 or more do")
-    sources = columns.paired_columns(rows, measure, recipe, ignore)
+    sources = columns.paired_columns(rows, measure, recipe, ignored)
     sources = _without_followers(rows, sources)
     if len(rows) > MOST_CLIPS:
         rows = rows.sample(MOST_CLIPS, random_state=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from vidnb import arguments
 from vidnb.errors import ConfigError
 from vidnb.history.statistics import columns
 
@@ -31,8 +32,10 @@ def pivot(frame: pd.DataFrame, rows: Names, cols: Names, value: str) -> pd.DataF
     """
     import pandas as pd
 
-    down, across = ([name] if isinstance(name, str) else list(name) for name in (rows, cols))
-    names = [*down, *across, value]
+    down, across = arguments.names("rows", rows, '"seed"'), arguments.names("cols", cols, '"model"')
+    if not down or not across:
+        raise ConfigError("a pivot needs a column for its rows and one for its columns, as pivot('seed', 'model', ...)")
+    names = [*down, *across, arguments.one_name("value", value, '"motion"')]
     columns.checked(frame, names)
     if len(set(names)) < len(names):
         raise ConfigError(f"pivot({rows!r}, {cols!r}, {value!r}) names a column twice")

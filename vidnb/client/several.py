@@ -26,7 +26,7 @@ def listed(given: Any) -> list[JobOrId]:
     """
     if hasattr(given, "columns") and "job_id" in given.columns:
         given = given["job_id"]
-    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable) or getattr(given, "ndim", 1) != 1:
         return [one_job(given)]
     return [one_job(job) for job in given]
 

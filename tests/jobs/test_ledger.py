@@ -152,6 +152,31 @@ def test_a_late_cost_above_the_reservation_is_booked_said_and_nothing_more_is_se
         store.intend(job(), of(0.01))
 
 
+def test_what_a_service_says_that_it_takes_at_most_is_held_in_place_of_the_guess_until_it_charges(store: Store) -> None:
+    said: list[str] = []
+    row = sent(store, of(0.5, expected=0.3))
+    store.move(row.id, State.AMBIGUOUS)
+    store.move(row.id, State.INTENDED, reservation=of(0.5, expected=0.3))
+    store.move(row.id, State.SUBMITTING)
+    store.move(row.id, State.QUEUED, estimate=Cost(0.8, "USD"))
+    assert sums(store) == (0, 0.8, 0.5)
+    store.move(row.id, State.DOWNLOADING)
+    Ledger(store, said.append).look_at_charge(store.move(row.id, State.DONE))
+    assert sums(store) == (0.8, 0, 0.5)
+    assert said == []
+    charged = sent(store, of(0.1))
+    Ledger(store, said.append).look_at_charge(
+        store.move(charged.id, State.QUEUED, estimate=Cost(0.4, "USD"), cost=Cost(0.2, "USD"))
+    )
+    assert sums(store) == (1.0, 0, 0.5)  # what was charged stands
+    assert "$0.20, $0.10 more than was reserved" in said[0]  # by the caps, not by the service's own word
+    row = store.intend(job(emulated=True), Reservation(("",), "emulated", "USD", 0.5, 0.4))[0]
+    store.move(row.id, State.SUBMITTING)
+    store.move(row.id, State.QUEUED, estimate=Cost(9.0, "USD"))
+    (purse,) = (p for p in store.purses([""]) if p.unit == "USD" and p.book == "emulated")
+    assert purse.reserved == 0.5
+
+
 def test_a_charge_within_the_reservation_is_no_news(store: Store) -> None:
     said: list[str] = []
     row = sent(store, of(0.5, expected=0.3))

@@ -283,7 +283,7 @@ async def test_another_client_takes_up_what_the_first_left(tmp_path: Path) -> No
 async def test_a_timeout_names_the_job_and_the_job_goes_on(tmp_path: Path) -> None:
     emulator = emulator_in(tmp_path, latency_s=1.0)
     async with emulated(tmp_path, emulator) as client:
-        with pytest.raises(JobTimeoutError, match=r"vidnb\.resume") as caught:
+        with pytest.raises(JobTimeoutError, match=r"vidnb\.wait\('\w{8}'\) goes on waiting") as caught:
             await client.generate("a koala", timeout_s=0.2, **QUICK)
         assert (await client.wait(caught.value.job)).job.state is State.DONE
     assert posts(emulator) == 1

@@ -40,7 +40,7 @@ def test_any_column_of_numbers_is_a_measure(history: History) -> None:
     assert said.is_clear
     liked = history.effect("motion_strength", on="rating")
     assert (liked.mean, liked.low, liked.high) == (1.0, 1.0, 1.0)
-    assert str(liked).startswith("+1.0 stars of rating with motion strength 7 instead of 3")
+    assert str(liked).startswith("+1 star of rating with motion strength 7 instead of 3")
     assert "emulator" in str(liked)
 
 

@@ -84,20 +84,22 @@ async def test_a_report_shows_what_a_knob_does_as_sentence_and_picture_and_folds
     tmp_path: Path,
 ) -> None:
     async with emulated(tmp_path) as client:
-        varied = {**QUICK, "duration_s": [3, 4], "takes": 3}
-        sweep = vidnb.sweep("a koala", **varied, client=client)
+        varied = {**QUICK, "duration_s": [3, 4], "takes": 3, "animal": ["koala", "heron"]}
+        sweep = vidnb.sweep("a {animal}", **varied, client=client)
         await sweep.run_async()
         for clip in sweep.history:
             await client.annotate(clip.job.id, rating=4)
         html = sweep.report(tmp_path / "koala.html").read_text(encoding="utf-8")
-        assert "No difference at all: rating (duration s)." in html
+        assert "No difference at all: rating (duration), rating (animal)." in html
         assert "image/svg+xml" not in html
-        for clip in sweep.history.where(duration_s=4):
-            await client.annotate(clip.job.id, rating=5)
+        for clip in sweep.history.where(prompt="a koala"):
+            await client.annotate(clip.job.id, rating=5 if clip.job.params["duration_s"] == 3 else 4)
         html = sweep.report(tmp_path / "koala.html").read_text(encoding="utf-8")
         assert "No difference at all" not in html
-        assert "+1.0 stars of rating with duration 4 instead of 3" in html
-        assert html.count("image/svg+xml") == 1
+        assert "+0.50 stars of rating with animal koala instead of heron" in html
+        assert "-0.50 stars of rating with duration 4 instead of 3" in html
+        assert (html.count("image/svg+xml"), html.count("made by the emulator")) == (2, 1)
+        assert "+0.50 stars of rating with animal koala" in str(sweep.effect("animal", on="rating"))
         assert "motion" in str(sweep.effect("duration_s", on="motion"))  # which is taken first
 
 

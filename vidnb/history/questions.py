@@ -66,6 +66,8 @@ class Questions:
         to: Any = None,
         equal: float | None = None,
         ignore: Iterable[str] = (),
+        frame: pd.DataFrame | None = None,
+        also: Iterable[str] = (),
     ) -> Effect | Effects:
         """Return what a knob does to a measure, beyond what seeds do; `str()` of it is a sentence.
 
@@ -79,6 +81,8 @@ class Questions:
             to: the only other level to look at; default all: of a number then the slope.
             equal: differences up to this, in the unit of the measure, are called equal.
             ignore: columns in which the two clips of a pair may differ, too.
+            frame: `.df` with columns of your own; default as it is.
+            also: those of your columns that are knobs, too: the two clips of a pair have the same there.
 
         Raises:
             ConfigError: a name is wrong, there is nothing to compare, emulated and real clips are mixed, or SciPy is
@@ -89,15 +93,16 @@ class Questions:
         """
         from vidnb.history import statistics
 
+        frame = self.df if frame is None else frame
         return statistics.effect(
-            self.df,
+            frame,
             knob,
             on=on,
             base=base,
             to=to,
             equal=equal,
             ignore=ignore,
-            recipe=recipe_columns(self.df, self.param_names),
+            recipe=[*recipe_columns(frame, self.param_names), *also],
         )
 
     def spread(self, measure: str, *, ignore: Iterable[str] = ()) -> Spread:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import platform
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from vidnb import shown
 from vidnb.client.budget import Budget
 from vidnb.clip import Clip
 from vidnb.display.clips import clips_left_behind, poster_of
@@ -19,12 +19,17 @@ from vidnb.display.labels import WINNER, many
 from vidnb.display.page import Content, Html, data_uri, escape, join, mono, script_of, shortened, table, tag
 from vidnb.errors import StoreError, VidnbError
 from vidnb.history.history import History
+from vidnb.history.statistics.cells import effects_html
 from vidnb.history.statistics.effect import Effect
+from vidnb.history.statistics.sentences import name_of
 from vidnb.records import Job, State
 from vidnb.sweeps import showing
 from vidnb.sweeps.grid import cell_words, laid_out
 from vidnb.sweeps.outlook import Group
 from vidnb.sweeps.plan import Plan
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Clips = Literal["link", "embed", "posters"]
 STYLE = """
@@ -34,7 +39,7 @@ h1 { font-size: 24px; margin: 0 0 4px; } h2 { font-size: 17px; margin: 32px 0 6p
 .grid { overflow-x: auto; } .grid td { padding: 2px; vertical-align: top; } .grid th { font-weight: 400; padding: 2px 12px 2px 0; min-width: 64px; max-width: 240px; overflow-wrap: anywhere; }
 .grid :is(img, video) { width: var(--cell); height: auto; display: block; border-radius: 3px; background: #eee; }
 bdi { unicode-bidi: isolate; } .gap { width: var(--cell); min-height: 56px; box-sizing: border-box; border: 1px dashed #999; border-radius: 3px; padding: 6px; font-size: 12px; color: #595959; }
-figure { margin: 0; break-inside: avoid; } .effect { margin: 0 0 20px; } figcaption { font-size: 12px; color: #595959; max-width: var(--cell); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+figure { margin: 0; break-inside: avoid; } figcaption { font-size: 12px; color: #595959; max-width: var(--cell); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 @page { margin: 14mm 12mm; }
 @media print { body { margin: 0; padding: 0; max-width: none; } .grid table { width: 100%; table-layout: fixed; } .grid tr:first-child th:first-child { width: 20%; } .grid :is(img, video), .gap, figcaption { width: 100%; max-width: var(--cell); } h2 { break-after: avoid; } tr, figure { break-inside: avoid; } .grid { overflow: visible; } summary { list-style: none; } details::details-content { content-visibility: visible; block-size: auto; } details td:last-child { overflow-wrap: anywhere; } }
 """  # noqa: E501  a style sheet
@@ -68,6 +73,13 @@ class Reported(showing.Sweep, Protocol):
     @property
     def history(self) -> History:
         """Its jobs."""
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """Its jobs as rows, with a column for each part of the prompt."""
+
+    def effect_of_measured(self, knob: str, **options: Any) -> Any:
+        """What a knob does to what was measured."""
 
 
 def write(sweep: Reported, path: Path, clips: Clips, measures: Sequence[str] = ()) -> Path:
@@ -240,26 +252,27 @@ def _way(clip: Clip, path: Path, clips: Clips) -> Path | None:
 
 def _effects(sweep: Reported, measures: Sequence[str]) -> Iterator[Html]:
     """Yield what each knob does to each measure that was taken: a sentence, and the pairs as a picture."""
-    frame = sweep.history.df
+    frame = sweep.df
     taken = [name for name in ("rating", *measures) if name in frame and frame[name].notna().sum() > 1]
     knobs = [name for axis in sweep.plan.axes if len(axis) > 1 for name in axis.names if name in frame.columns]
-    told, same = 0, []
-    for knob in (name for name in knobs if name not in ("seed", "take", "prompt")):
-        for measure in taken:
-            if told >= MOST_EFFECTS:
-                break
-            try:
-                effect = sweep.history.effect(knob, on=measure)
-            except VidnbError:
-                continue  # nothing to compare: too few pairs, or a column of text
-            assert isinstance(effect, Effect)  # as one measure was asked for
+    knobs = [knob for knob in knobs if knob not in ("seed", "take", "prompt")]
+    found, same = list[Effect](), list[str]()
+    for measure, knob in itertools.product(taken, knobs):  # so that each knob has its share of the room
+        if len(found) >= MOST_EFFECTS:
+            break
+        try:
+            asked = sweep.effect_of_measured(knob, on=measure)
+        except VidnbError:
+            continue  # nothing to compare: too few pairs, or a column of text
+        for effect in [asked] if isinstance(asked, Effect) else asked:
             if effect.low == effect.high == effect.mean == 0:
-                same.append(f"{measure.replace('_', ' ')} ({knob.replace('_', ' ')})")
-                continue
-            told += 1
-            yield tag("figure", Html(shown.html(effect)), **{"class": "effect"})
+                same.append(f"{name_of(measure)} ({name_of(knob)})")
+            else:
+                found.append(effect)
+    if found:
+        yield Html(effects_html(sorted(found, key=lambda effect: knobs.index(effect.knob))))
     if same:
-        yield tag("p", f"No difference at all: {', '.join(same)}.", **{"class": "quiet"})
+        yield tag("p", f"No difference at all: {', '.join(dict.fromkeys(same))}.", **{"class": "quiet"})
 
 
 def _failures(sweep: Reported) -> Html:

@@ -562,12 +562,25 @@ class Sweep:
         A measure of vidnb's is taken first of the clips that do not have it yet.
 
         Args:
-            knob: name of a param, as `"motion_control_weight"`.
+            knob: name of a param, as `"motion_control_weight"`, or of a part of the prompt, as `"animal"`.
             **options: as for `History.effect`, as `on="motion"`.
         """
         on = options.get("on")
         self._measure([on] if isinstance(on, str) else on or ())
-        return self.history.effect(knob, **options)
+        return self.effect_of_measured(knob, **options)
+
+    def effect_of_measured(self, knob: str, **options: Any) -> Any:
+        """The same, from the clips that have the measure already."""
+        history = self.history
+        parts = self._parts(history.df.columns)
+        if knob not in parts:
+            return history.effect(knob, **options)
+        # The whole prompt differs with its part: the two clips of a pair have the template and the other parts alike.
+        frame, texts = self.df, ("prompt", "negative_prompt")
+        keys = list(zip(frame["recipe_hash"], frame["take"], strict=True))
+        templates = self._labels(name for name in texts if name in self.plan.names)
+        frame = frame.assign(**{name: [templates.get(key, {}).get(name) for key in keys] for name in texts})
+        return history.effect(knob, frame=frame, also=parts, **options)
 
     def _measure(self, names: Iterable[str]) -> None:
         """Measure the clips that are done where one of the names is a measure; what was measured before is kept."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from vidnb import shown
 from vidnb.display.charts import bar, dots
@@ -21,7 +21,7 @@ def effect_html(effect: Effect) -> str:
     return str(block(_effect(effect), _about([effect]), style=WIDE))
 
 
-def effects_html(effects: Effects) -> str:
+def effects_html(effects: Sequence[Effect]) -> str:
     """Each effect, one below the other; what holds for all of them once, at the end."""
     return str(block(*map(_effect, effects), _about(effects), style=WIDE))
 
@@ -33,14 +33,15 @@ def spread_html(spread: Spread) -> str:
 
 
 def _effect(effect: Effect) -> Html:
-    first, *rest = (part for part in sentences.parts(effect) if part != sentences.EMULATED)
+    first, *rest = sentences.parts(effect)
     values = effect.differences["difference"].tolist()[:MOST_DOTS]
     name = f"{sentences.name_of(effect.measure)}{f', {effect.unit}' if effect.unit else ''}"
     picture = dots(values, (effect.low, effect.mean, effect.high), f"Difference of {name}") if values else None
     levels = effect.levels
-    steps = tag("div", *(line(str(step)) for step in levels), style=f"{SMALL};margin:4px 0 0") if levels else None
+    each = [line(" ".join(sentences.parts(step))) for step in levels or ()]
+    steps = tag("div", *each, style=f"{SMALL};margin:4px 0 0") if each else None
     said = [tag("div", first, style="font-weight:600"), line(" ".join(rest)), picture, _method(effect), steps]
-    return tag("div", *said, style="margin:0 0 10px")
+    return tag("div", *said, style="margin:0 0 16px;break-inside:avoid")
 
 
 def _about(effects: Iterable[Effect]) -> Html:

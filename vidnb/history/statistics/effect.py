@@ -115,7 +115,7 @@ class Effect:
         return plots.pairs(self, axes)
 
     def __str__(self) -> str:
-        return " ".join(sentences.parts(self))
+        return sentences.whole([self])
 
     def __repr__(self) -> str:
         return f"<Effect: {self}>"
@@ -172,7 +172,7 @@ class Effects(Sequence[Effect]):
         return pd.DataFrame([{name: getattr(effect, name) for name in names} for effect in self._effects])
 
     def __str__(self) -> str:
-        return "\n".join(map(str, self._effects))
+        return sentences.whole(self._effects)
 
     def __repr__(self) -> str:
         return f"<Effects: {len(self)}>\n{self}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vidnb.display.grid.words import titles_of
@@ -39,10 +39,17 @@ def name_of(column: str) -> str:
     return name.removesuffix(end).replace("_", " ")
 
 
+def whole(effects: Sequence[Effect]) -> str:
+    """All that effects say, a line each; what holds for all of them stands once, at the end."""
+    found = "\n".join(" ".join(parts(effect)) for effect in effects)
+    if not any(effect.emulated for effect in effects):
+        return found
+    return f"{found}{' ' if len(effects) == 1 else chr(10)}{EMULATED}"
+
+
 def parts(effect: Effect) -> list[str]:
-    """All that the effect says, sentence by sentence: the mean first, then what it means."""
-    said = [_first(effect), *_verdict(effect), *effect.notes, EMULATED if effect.emulated else ""]
-    return [part for part in said if part]
+    """What one effect says, sentence by sentence: the mean first, then what it means."""
+    return [part for part in (_first(effect), *_verdict(effect), *effect.notes) if part]
 
 
 def _first(effect: Effect) -> str:
@@ -50,6 +57,8 @@ def _first(effect: Effect) -> str:
         if effect.by_takes:
             return f"{_amount(effect, effect.mean)} {_between(effect)} ({_counted(effect)})."
         listed = [_signed(value, effect) for value in effect.differences["difference"].tolist()]
+        if len(listed) > 1 and len(set(listed)) == 1:
+            return f"{_amount(effect, effect.mean)} {_between(effect)} ({_counted(effect)}, all alike)."
         seen = f"{', '.join(listed[:-1])} and {listed[-1]}" if len(listed) > 1 else listed[0]
         return f"{_with_unit(seen, effect.unit)} of {name_of(effect.measure)} {_between(effect)} ({_counted(effect)})."
     interval = f"(95 % interval {_signed(effect.low, effect)} to {_signed(effect.high, effect)}; {_counted(effect)})"
@@ -165,6 +174,9 @@ def _signed(value: float, effect: Effect) -> str:
 
 
 def _places(effect: Effect) -> int:
+    values = (effect.mean, effect.low, effect.high, *effect.differences["difference"].tolist())
+    if all(float(value).is_integer() for value in values if math.isfinite(value)):
+        return 0
     width = effect.high - effect.low
     width = 0.0 if width < ROUNDING * abs(effect.mean) else width
     places = decimals(width if math.isfinite(width) and width > 0 else effect.mean)
@@ -177,4 +189,5 @@ def _with_unit(number: str, unit: str) -> str:
     if unit == "$":
         sign = number[0] if number[0] in "+-" else ""
         return f"{sign}${number.removeprefix(sign)}"
-    return f"{number} {unit}".strip()
+    one = unit == "stars" and number.lstrip("+-") == "1"
+    return f"{number} {'star' if one else unit}".strip()

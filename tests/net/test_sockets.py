@@ -15,6 +15,7 @@ import httpx
 import pytest
 from clocks import TestClock
 from fakes import CANARY
+from pydantic import SecretStr
 from stranger import KEYS
 
 from vidnb import catalog, providers
@@ -25,7 +26,7 @@ from vidnb.errors import ConfigError, TransportError
 from vidnb.net import handshake, sockets
 from vidnb.net import wire as wires
 from vidnb.net.sockets import Sockets
-from vidnb.net.target import target
+from vidnb.net.target import Target, target
 from vidnb.net.wire import Wire
 from vidnb.records import Call, FilePart
 
@@ -283,6 +284,45 @@ async def test_submits_at_the_same_moment_share_one_question(
             await wire.check_emulator()
     assert len(questions) == asked + 2
     await wire.aclose()
+
+
+@pytest.mark.parametrize(("proof", "asked"), [("its own", 0), ("none", 1), ("of another question", 1)])
+async def test_each_answer_of_an_emulator_proves_what_it_is(
+    proof: str, asked: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wires, "PROVED_S", 1000.0)
+    if proof != "its own":
+        monkeypatch.setattr(wires, "is_proof", lambda given, nonce: handshake.is_proof(given, f"{nonce} of another"))
+    if proof == "none":
+        monkeypatch.setattr(wires, "NONCE", "x-nobody-asks")
+    with Emulator(tmp_path / "e") as emulator, running(emulator) as base:
+        wire, questions = Wire(target_at(base)), []
+        ask = handshake.proves_itself
+
+        async def counted(base_url: str, client: httpx.AsyncClient) -> bool:
+            questions.append(base_url)
+            return await ask(base_url, client)
+
+        monkeypatch.setattr(wires, "proves_itself", counted)
+        await wire.call(LEONARDO.check())
+        await wire.check_emulator()
+        await wire.aclose()
+    assert len(questions) == asked
+
+
+async def test_a_service_is_never_asked_for_an_emulators_proof() -> None:
+    headers: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        headers.extend(request.headers)
+        return httpx.Response(200, json={})
+
+    where = Target(LEONARDO, LEONARDO.base_url, SecretStr(KEYS["leonardo"]), emulated=False)
+    wire = Wire(where, httpx.MockTransport(answer))
+    await wire.call(LEONARDO.check())
+    await wire.aclose()
+    assert "authorization" in headers
+    assert not any("vidnb" in name for name in headers)
 
 
 async def test_a_delete_is_sent_once(monkeypatch: pytest.MonkeyPatch) -> None:

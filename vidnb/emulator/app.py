@@ -28,6 +28,8 @@ from vidnb.emulator.replies import GATEWAY_TITLES, CutShort, Dropped, gateway_pa
 log = logging.getLogger("vidnb.emulator")
 
 FAULT_HEADER = "x-vidnb-fault"
+NONCE, PROOF = "x-vidnb-nonce", "x-vidnb-proof"
+"""Headers by which a client of vidnb's own asks for a proof that this is the emulator, and of the answer to it."""
 DEFAULT_SLOW_S = 5.0
 
 
@@ -56,6 +58,8 @@ class _Gate:
             ask = Ask(self.core, request, self.core.faults.draw(service.name, path.operation, header))
             response = await self._before(service, path, ask)
             response = response or await _handled(service, path, ask)
+            if nonce := request.headers.get(NONCE):
+                response.headers[PROOF] = _proof(nonce)
             return _after(ask, response)
 
         return answer
@@ -158,9 +162,12 @@ def _home(services: Sequence[Service]) -> Callable[[Request], Awaitable[Response
 
 async def hello(request: Request) -> Response:
     """Prove that this is the emulator: the hash that a client expects for its nonce, below any service's base URL."""
-    nonce = request.query_params.get("nonce", "")[:64]
-    words = f"vidnb emulator, nothing here costs money: {nonce}"
-    return JSONResponse({"vidnb emulator": hashlib.sha256(words.encode()).hexdigest()})
+    return JSONResponse({"vidnb emulator": _proof(request.query_params.get("nonce", ""))})
+
+
+def _proof(nonce: str) -> str:
+    words = f"vidnb emulator, nothing here costs money: {nonce[:64]}"
+    return hashlib.sha256(words.encode()).hexdigest()
 
 
 def _stats(core: Core) -> Callable[[Request], Awaitable[Response]]:

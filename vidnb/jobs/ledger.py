@@ -68,7 +68,7 @@ class Ledger:
             looked_up_at, found = self._prices.get(alike, (float("-inf"), Reservation()))
         if self._store.clock.monotonic() - looked_up_at > PRICE_FOR_S:
             found = self._priced(job)
-            if found.unit:  # an unknown price may be known with the next charge
+            if found.unit or job.emulated:  # an unknown price may be known with the next charge
                 with self._lock:
                     self._prices = {} if len(self._prices) > 1000 else self._prices
                     self._prices[alike] = (self._store.clock.monotonic(), found)

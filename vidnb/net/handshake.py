@@ -2,7 +2,7 @@
 
 A local proxy in front of a paid service has the same address as an emulator on a port, and costs money. So whoever
 calls a job emulated has asked the server first: `GET {base_url}/_emulator/hello?nonce=...` is answered with a hash over
-the nonce. No key goes along.
+the nonce. No key goes along. Every other answer to a request with a nonce in its headers proves the same again.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import httpx
 from vidnb.clock import Clock
 
 PATH = "/_emulator/hello"
+NONCE, PROOF = "x-vidnb-nonce", "x-vidnb-proof"
+"""Headers of a request to an emulator, and of its answer."""
 TIMEOUT_S = 5.0
 """So long a person waits to be told what stands at an address."""
 SUBMIT_TIMEOUT_S = 10.0
@@ -35,6 +37,16 @@ _lock = threading.Lock()
 def proof(nonce: str) -> str:
     """Return what an emulator answers to a nonce."""
     return hashlib.sha256(f"vidnb emulator, nothing here costs money: {nonce}".encode()).hexdigest()
+
+
+def new_nonce() -> str:
+    """Return a text that no server has had a question about."""
+    return secrets.token_hex(8)
+
+
+def is_proof(given: object, nonce: str) -> bool:
+    """Return whether a text is what an emulator alone answers to this nonce."""
+    return isinstance(given, str) and hmac.compare_digest(given.encode(), proof(nonce).encode())
 
 
 def is_emulator(base_url: str, clock: Clock = _CLOCK) -> bool:
@@ -67,7 +79,7 @@ def forget() -> None:
 
 async def proves_itself(base_url: str, client: httpx.AsyncClient) -> bool:
     """Return whether vidnb's emulator answers there at this moment."""
-    nonce = secrets.token_hex(8)
+    nonce = new_nonce()
     try:
         async with asyncio.timeout(SUBMIT_TIMEOUT_S):
             response = await client.get(_url(base_url), params={"nonce": nonce}, extensions={"retry": _once()})
@@ -83,7 +95,7 @@ def _once() -> Any:
 
 
 def _ask(base_url: str) -> bool:
-    nonce = secrets.token_hex(8)
+    nonce = new_nonce()
     is_plain = base_url.lower().startswith("http://")  # to read all certificates takes longer than to ask
     try:
         # Without a proxy and without a certificate of one's own: an emulator is asked directly.
@@ -110,5 +122,4 @@ def _is_proof(response: httpx.Response, nonce: str) -> bool:
         told = response.json()
     except ValueError:
         return False
-    given = told.get("vidnb emulator") if isinstance(told, dict) else None
-    return isinstance(given, str) and hmac.compare_digest(given.encode(), proof(nonce).encode())
+    return isinstance(told, dict) and is_proof(told.get("vidnb emulator"), nonce)

@@ -28,7 +28,7 @@ from vidnb.errors import RateLimitError, TransportError
 from vidnb.net import answers
 from vidnb.net.answers import Body, InlineBody, content_of, parsed
 from vidnb.net.gate import Ask, Gate
-from vidnb.net.handshake import proves_itself
+from vidnb.net.handshake import NONCE, PROOF, is_proof, new_nonce, proves_itself
 from vidnb.net.sockets import Sockets
 from vidnb.net.target import Target, address, is_public
 from vidnb.records import Call, Link, Reply, redact
@@ -53,7 +53,7 @@ DOWNLOAD = Retry(
 MOVED = (HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT)
 """Answers that ask for the same request, body included, at another address."""
 PROVED_S = 0.25
-"""So long an emulator's proof holds for the submits that follow at once."""
+"""So long an emulator's proof, which each of its answers holds, is good for the submits that follow at once."""
 CONNECTIONS = 100
 SHORTEST_KEY = 8
 """No service gives a shorter key; and one that a person mistyped may be part of any word."""
@@ -127,7 +127,7 @@ class Wire:
         self._transfers = self._client(transport, retries)
         self._poll_turns, self._transfer_turns = Turns(), Turns()
         self._asking: asyncio.Task[bool] | None = None
-        self._asked_at = float("-inf")
+        self._asked_at = self._proved_at = float("-inf")
         _redact_logs()
 
     def _client(self, given: httpx.AsyncBaseTransport | None, retries: bool) -> httpx.AsyncClient:
@@ -158,6 +158,8 @@ class Wire:
     async def _emulator_answers(self) -> bool:
         # Jobs that are sent together share one question: hundreds of them would make a busy emulator late with it.
         now_s, asking = asyncio.get_running_loop().time(), self._asking
+        if now_s - self._proved_at < PROVED_S:
+            return True
         if asking is not None and asking.done():
             is_proof = not asking.cancelled() and asking.exception() is None and asking.result()
             asking = asking if is_proof and now_s - self._asked_at < PROVED_S else None
@@ -210,14 +212,18 @@ class Wire:
             most, longest_s = answers.MAX_HELD_BYTES, max(longest_s, answers.UPLOAD_S)
         timeout = answers.SUBMIT if submit else answers.TRANSFER if upload else answers.QUESTION
         client, turns = (self._polls, self._poll_turns) if polled else (self._transfers, self._transfer_turns)
+        nonce = new_nonce() if self.target.emulated and not self.target.in_process and call.authorized else ""
         try:
             request = self._request(client, call, timeout, retry)
             if gate is not None:
                 request.extensions["gate"] = gate
+            if nonce:
+                request.headers[NONCE] = nonce
         except (httpx.InvalidURL, ValueError):
             return TransportError(f"{self.target.provider.title} gave an address that is none", sent=False)
         try:
             async with turns.turn(), asyncio.timeout(longest_s):
+                sent_at = asyncio.get_running_loop().time()
                 response = await client.send(request, auth=_Key(self.target) if call.authorized else None, stream=True)
                 try:
                     content = await content_of(response, most)
@@ -227,6 +233,8 @@ class Wire:
             return _lost(call, TimeoutError(f"over {longest_s:.0f} s"), self.target)
         except UNREADABLE as error:
             return _lost(call, error, self.target)
+        if nonce and is_proof(response.headers.get(PROOF), nonce):
+            self._proved_at = max(self._proved_at, sent_at)
         content = self._without_key(content)
         value = parsed(content)
         text = (

@@ -29,6 +29,9 @@ BUSY_S = 30.0
 """So long a call waits for another process that holds the database."""
 CHECKPOINT_S = 1.0
 """So long the end of a process waits for others that read, before it leaves a part in the log."""
+LOG_PAGES = 4000
+"""So many pages the log grows to before they are written into the file: SQLite's 1,000 would write most pages anew
+with every fourteenth job."""
 TRY_S = 0.005
 """So long a call waits that is made on an event loop's thread."""
 MIGRATION_LOCK = 0x7669646E62  # "vidnb": the number under which PostgreSQL keeps our advisory lock
@@ -143,6 +146,7 @@ def _sqlite(url: URL, busy_s: float) -> Engine:
         connection.isolation_level = None  # the driver begins nothing on its own; `begin` does
         _use_wal(connection, busy_s)
         connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}").fetchall()
         connection.execute(f"PRAGMA busy_timeout={int(TRY_S * 1000)}").fetchall()  # to open one may take longer
 
     return engine

@@ -118,6 +118,9 @@ async def test_a_sweep_never_passes_its_cap_and_goes_on_when_it_is_raised(tmp_pa
         assert "would pass the cap of 4 jobs" in progress.why
         assert f"vidnb.budget({sweep.purse!r}, jobs=...)" in progress.why
         assert (posts(recorders), progress.counts()[Group.NEW]) == (4, 2)
+        async with asyncio.timeout(30):
+            assert [event async for event in sweep.events(0.02)] == []  # nobody sends the other two
+        assert (await asyncio.to_thread(sweep.wait)).word == "stopped"
         sweep.budget(jobs=6)
         assert (await sweep.run_async()).word == "done"
         assert posts(recorders) == 6
@@ -315,11 +318,25 @@ async def test_events_tell_what_happens_to_each_job_until_none_is_on_its_way(tmp
         sweep = vidnb.sweep("a {animal} walks", animal=["koala", "heron"], **QUICK, client=client)
         sweep.prepare()
 
-        async def told() -> list[tuple[str, State]]:
-            return [(event.values["animal"], event.state) async for event in sweep.events(0.02)]
+        async def told(rest_s: float) -> list[tuple[str, State]]:
+            found = []
+            async for event in sweep.events(0.02):
+                found.append((event.values["animal"], event.state))
+                await asyncio.sleep(rest_s)
+            return found
 
-        events, _ = await asyncio.gather(told(), sweep.run_async())
-        assert {animal for animal, state in events if state is State.DONE} == {"koala", "heron"}
+        left_early = asyncio.create_task(told(0))
+        listening = [asyncio.create_task(told(rest_s)) for rest_s in (0, 0.1)]
+        running = asyncio.create_task(sweep.run_async())
+        async for _ in sweep.events(0.02):
+            left_early.cancel()
+            break
+        for events in await asyncio.gather(*listening):
+            assert {animal for animal, state in events if state is State.DONE} == {"koala", "heron"}
+        assert (await running).word == "done"
+        assert left_early.cancelled()
+        with pytest.raises(ConfigError, match="timeout_s=nan: give a number of seconds"):
+            sweep.wait(float("nan"))
 
 
 def test_a_file_is_run_on_the_command_line_and_the_same_command_again_sends_nothing(tmp_path: Path) -> None:

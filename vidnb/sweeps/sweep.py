@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from vidnb import catalog, display, shown
 from vidnb.client import addresses, loop, verbs
+from vidnb.client.arguments import seconds
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.client.budget import Budget, caps, checked_name
 from vidnb.client.verbs import Client
@@ -149,6 +150,8 @@ class Sweep:
             given["prompt"], given["linked"], given["model"], given["seeds"], given["takes"], self._values
         )
         self._progress: RunProgress | None = None
+        self._runs = 0
+        """How many runs of it go on in this process."""
         self.accepts_unknown_price = False
         """Whether a person accepted, for a run of it, jobs whose price nobody knows."""
 
@@ -289,10 +292,12 @@ class Sweep:
         run = Run(
             self.client, self.id, self.purse, self.plan, accept_unknown_price=accept_unknown_price, on_change=on_change
         )
+        self._runs += 1
         self._progress = run.progress
-        progress = await run.to_end()
-        self._progress = progress
-        return progress
+        try:
+            return await run.to_end()
+        finally:
+            self._runs -= 1
 
     def prepare(self) -> None:
         """Write the sweep, its cells, its caps and its input files into the folder; nothing is sent.
@@ -313,6 +318,7 @@ class Sweep:
             for place, (job, position) in enumerate(zip(plan.jobs, self.positions, strict=True))
         )
         self.rows.register(self.id, self.purse, showing.title(plan), cells, self._parents())
+        self._progress = None  # how the last run went is old news
 
     def queue(self) -> None:
         """Write the sweep for `vidnb work`, which sends it, here or on other machines; returns at once.
@@ -446,7 +452,11 @@ class Sweep:
 
         Args:
             timeout_s: how long to wait; None waits for ever.
+
+        Raises:
+            ConfigError: `timeout_s` is no number of seconds.
         """
+        timeout_s = seconds(timeout_s)
 
         async def last() -> None:
             async for _ in self.events():
@@ -458,12 +468,16 @@ class Sweep:
 
         loop.run_sync(bounded())
         progress = RunProgress(self._standings(), clock=self.client.clock)
-        if not progress.counts()[Group.UNFINISHED]:
-            progress.word = "paused" if self.rows.control(self.id) == PAUSE else "done"
+        counts = progress.counts()
+        if not counts[Group.UNFINISHED]:
+            rest = "stopped" if any(counts[group] for group in TO_SEND) else "done"
+            progress.word = "paused" if self.rows.control(self.id) == PAUSE else rest
         return progress
 
     async def events(self, every_s: float = 0.25) -> AsyncIterator[Event]:
         """Yield what happens to its jobs, whoever runs it, until nothing of it is on its way.
+
+        Any number may listen at once. Who is slow to take them finds some steps of a job put together, never its end.
 
         Args:
             every_s: how often to look.
@@ -488,7 +502,8 @@ class Sweep:
                         standing.job_id, standing.state, dict(zip(self.plan.names, cells[place].values, strict=True))
                     )
             moving = any(group_of(standing) is Group.UNFINISHED for standing in seen.values())
-            if not moving and (not left or await aside(rows.control, self.id) != GO):
+            is_over = self._progress is not None and not self._runs  # by a budget, say, or an interrupt
+            if not moving and (is_over or not left or await aside(rows.control, self.id) != GO):
                 return
             await self.client.clock.wait(every_s)
 

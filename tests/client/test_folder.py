@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -186,6 +187,64 @@ def test_nothing_is_paid_once_another_database_lies_there(
             with pytest.raises(DataMovedError, match="restart the kernel"):
                 client.submit(prompt, **VALUES)
     assert service.prompts == ["the oldest", "before"]
+
+
+def restore_over_the_folder(home: Path, copy: Path) -> None:
+    shutil.copytree(copy, home, dirs_exist_ok=True)  # what is newer, and has other names, stays
+
+
+def restore_all_but_the_clips(home: Path, copy: Path) -> None:
+    for path in home.iterdir():
+        if path.name != "files":
+            path.unlink()
+    shutil.copytree(copy, home, dirs_exist_ok=True, ignore=shutil.ignore_patterns("files"))
+
+
+@pytest.mark.parametrize(
+    "change", [restore_the_file, restore_over_the_folder, restore_all_but_the_clips, remove_file, go_back_in_place]
+)
+def test_nothing_is_paid_where_an_older_copy_was_put_back_between_two_kernels(
+    service: CountingService, tmp_path: Path, change: Callable[[Path, Path], None]
+) -> None:
+    home, copy = tmp_path / "data", tmp_path / "copy"
+    with vidnb.Client(home) as before:
+        sent(before, "yesterday")
+    shutil.copytree(home, copy)
+    with vidnb.Client(home) as first, vidnb.Client(home) as second:
+        sent(first, "today")
+        sent(second, "today, in another kernel")
+    change(home, copy)
+    told = re.escape(f"put the newer vidnb.db back, or remove the folder {home / 'files' / 'sent'} to go on".lower())
+    with vidnb.Client(home) as client:
+        for prompt in ("today", "tomorrow", "today"):
+            with pytest.raises(DataMovedError, match=f"(?i)does not know the newest job .*{told}"):
+                client.submit(prompt, **VALUES)
+        assert [job.prompt for job in client.jobs()] == ["yesterday"] * (change is not remove_file)
+        shutil.rmtree(home / "files" / "sent")
+        sent(client, "tomorrow")
+    with vidnb.Client(home) as later:
+        sent(later, "the day after")
+    assert service.prompts == ["yesterday", "today", "today, in another kernel", "tomorrow", "the day after"]
+
+
+def test_a_row_that_waited_in_the_older_copy_is_not_sent_again(service: CountingService, tmp_path: Path) -> None:
+    home, copy = tmp_path / "data", tmp_path / "copy"
+    with vidnb.Client(home, max_in_flight=1) as client:
+        first, waiting = sent(client, "first"), client.submit("second", **VALUES)
+        with closing(sqlite3.connect(home / "vidnb.db")) as living:
+            copy.mkdir()
+            with closing(sqlite3.connect(copy / "vidnb.db")) as backup:
+                living.backup(backup)
+                backup.execute("UPDATE jobs SET lease_owner = NULL")  # that kernel is long gone by then
+                backup.commit()
+        client.stop_waiting(first)
+        sent(client, "second")
+    restore_the_file(home, copy)
+    with vidnb.Client(home) as client:
+        client.resume(wait=False)
+        with pytest.raises(DataMovedError, match="put back from an older copy"):
+            client.wait(waiting, timeout_s=60)
+    assert service.prompts == ["first", "second"]
 
 
 def test_a_job_that_waits_to_be_sent_is_not_sent_either(service: CountingService, tmp_path: Path) -> None:

@@ -573,6 +573,24 @@ async def test_what_a_gateway_says_after_the_work_was_accepted_is_not_taken_for_
     assert len(stranger.posts) == 1
 
 
+@pytest.mark.parametrize("values", [LEONARDO, ONEMIN], ids=["leonardo", "1min"])
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a_service_that_points_elsewhere_is_not_followed_and_said_to(
+    tmp_path: Path, status: int, values: dict[str, Any]
+) -> None:
+    stranger = Stranger()
+    place = "https://api9.example.com/v9?signature=5ec4e75ec4e75ec4e7"
+    stranger.on_submit = lambda request, work: httpx.Response(status, headers={"location": place})
+    stranger.hidden_lists = 99
+    said = f"HTTP {status}\\); it points to api9.example.com, where it may have moved, and nothing was sent there"
+    async with client_of(tmp_path, stranger) as client:
+        for _ in range(2):
+            with pytest.raises(JobAmbiguousError, match=said) as caught:
+                await client.generate("a koala", **values)
+            assert "5ec4e7" not in str(caught.value)
+    assert len(stranger.posts) == 1
+
+
 @pytest.mark.parametrize("why", ["no folder", "a full disk"])
 async def test_nothing_is_paid_where_the_clip_could_not_be_stored(
     tmp_path: Path, why: str, monkeypatch: pytest.MonkeyPatch

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import html
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar
+from urllib.parse import quote, quote_plus
 
 import anyio
 import httpx
@@ -107,6 +109,27 @@ async def test_a_redirect_of_the_api_is_not_followed_with_the_key() -> None:
     reply = await live(transport).call(Call("POST", "/v2/generations", json={}), submit=True)
     assert reply.status_code == 307
     assert {request.url.host for request in transport.requests} == {"cloud.leonardo.ai"}
+
+
+POLICY = "eyJleHBpcmF0aW9uIjoi+MjAyNi0x/MS0zMFQx=="
+REPEATED: dict[str, Callable[[str], str]] = {
+    "as it was": str,
+    "in XML": html.escape,
+    "in a query": lambda value: quote(value, safe=""),
+    "in a form": quote_plus,
+    "in JSON": lambda value: value.replace("/", "\\/"),
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("case", REPEATED)
+async def test_what_an_upload_was_signed_with_is_not_repeated(case: str) -> None:
+    signature, token = "Aa+bC/dEfGhIjKlMnOp=", "'t0ken&of a session'"
+    url = f"https://bucket.example.com/form?X-Amz-Security-Token={quote_plus(token)}"
+    call = Call("POST", url, form={"policy": POLICY, "x-amz-meta": "short"}, headers={"x-signed": signature})
+    text = " ".join(REPEATED[case](value) for value in (POLICY, signature, token))
+    reply = await live(Scripted(lambda request: httpx.Response(403, text=f"<Error>{text} short</Error>"))).call(call)
+    assert reply.text == "<Error>[signed] [signed] [signed] short</Error>"
 
 
 @pytest.mark.anyio

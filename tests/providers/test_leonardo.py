@@ -553,6 +553,14 @@ def test_the_storages_own_reason_is_shown_without_its_secrets() -> None:
     assert isinstance(error, RejectedError)
 
 
+def test_a_part_of_a_policy_that_a_storage_repeats_is_cut() -> None:
+    part = 6 * "eyJl+XBpcm/0"
+    text = f"<Error><Code>InvalidPolicyDocument</Code><Message>Invalid Policy: {part}</Message></Error>"
+    for told in (text, f"Invalid Policy: {part}"):
+        _, error = refused(Reply(200, FORM), Reply(400, None, told))
+        assert str(error).endswith("Invalid Policy: [id]")
+
+
 @pytest.mark.parametrize(("status", "text"), [(413, ""), (400, "<Error><Code>EntityTooLarge</Code></Error>")])
 def test_a_file_that_is_too_large_is_said_to_be(status: int, text: str) -> None:
     _, error = refused(Reply(200, FORM), Reply(status, None, text))

@@ -198,6 +198,7 @@ def _database() -> Iterator[Finding]:
     try:
         store = Store()
         try:
+            store.check_sent()
             states, ahead_s = store.states(), store.shared_time.clock_ahead_s
         finally:
             store.close()

@@ -417,8 +417,10 @@ class AsyncClient:
                 job,
             )
         if job.state is State.AMBIGUOUS:
+            told = [step.note for step in self.store.events(job.id) if step.state is State.AMBIGUOUS and step.note]
+            why = f" ({told[-1]})" if told else ""
             raise JobAmbiguousError(
-                f"{short}: {job.provider} gave no usable reply to the submit and its list does not settle it. It "
+                f"{short}: {job.provider} gave no usable reply to the submit{why}, and its list does not settle it. It "
                 f"is not sent again by itself, as that could be paid twice. Look in the web app, then "
                 f'vidnb.settle({job.id[:8]!r}, "send_again"), "give_up", or remote_id="..."',
                 job,

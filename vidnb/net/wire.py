@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import html
 import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Generator
@@ -19,7 +20,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from http import HTTPStatus
 from importlib.metadata import version
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, urljoin, urlsplit
 
 import httpx
 from httpx_retries import Retry, RetryTransport
@@ -55,6 +56,8 @@ MOVED = (HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT)
 PROVED_S = 0.25
 """So long an emulator's proof, which each of its answers holds, is good for the submits that follow at once."""
 CONNECTIONS = 100
+SHORTEST_SIGNED = 16
+"""Shorter values of an upload's form are no secrets: the kind of the file, the status that is wanted."""
 SHORTEST_KEY = 8
 """No service gives a shorter key; and one that a person mistyped may be part of any word."""
 AT_ONCE, TURN_S = 4, 1.0
@@ -235,18 +238,24 @@ class Wire:
             return _lost(call, error, self.target)
         if nonce and is_proof(response.headers.get(PROOF), nonce):
             self._proved_at = max(self._proved_at, sent_at)
-        content = self._without_key(content)
+        content = self._without_secrets(content, call)
         value = parsed(content)
         text = (
             "" if value is not None and response.status_code < 400 else content[:8000].decode(errors="replace")[:2000]
         )
         return Reply(response.status_code, value, text, response.headers)
 
-    def _without_key(self, content: bytes) -> bytes:
-        """Return the answer without the key, should a service repeat it: answers are shown, and kept in rows."""
+    def _without_secrets(self, content: bytes, call: Call) -> bytes:
+        """Return the answer without the key and what an upload was signed with, should a service repeat it.
+
+        Answers are shown, and kept in rows.
+        """
         key = self.target.key.get_secret_value().encode(errors="replace")
-        is_secret = len(key) >= SHORTEST_KEY and not self.target.emulated
-        return content.replace(key, b"[key]") if is_secret else content
+        if len(key) >= SHORTEST_KEY and not self.target.emulated:
+            content = content.replace(key, b"[key]")
+        for value in _signed(call):
+            content = content.replace(value, b"[signed]")
+        return content
 
     def _request(self, client: httpx.AsyncClient, call: Call, timeout: httpx.Timeout, retry: Retry) -> httpx.Request:
         url = address(self.target.base_of(call.host), call.url) if call.authorized else call.url
@@ -365,6 +374,17 @@ def _refusal(url: str, target: Target) -> str:
     if is_public(urlsplit(target.base_url).hostname or "") and not is_public(parts.hostname):
         return "leads into a private network; not followed"
     return ""
+
+
+def _signed(call: Call) -> set[bytes]:
+    """Return the long values in an upload's form and address, as they may stand in a text, in XML, JSON or a query."""
+    if call.authorized:
+        return set()
+    headers = (value for name, value in call.headers.items() if name.lower() != "content-type")
+    values = [*(call.form or {}).values(), *(value for _, value in parse_qsl(urlsplit(call.url).query)), *headers]
+    long = [str(value) for value in values if len(str(value)) >= SHORTEST_SIGNED]
+    forms = (str, html.escape, quote_plus, functools.partial(quote, safe=""), lambda value: value.replace("/", "\\/"))
+    return {form(value).encode(errors="replace") for value in long for form in forms}
 
 
 def _lost(call: Call, error: Exception, target: Target) -> TransportError:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from vidnb.errors import (
     AuthError,
@@ -144,6 +145,7 @@ def video_link(value: Any) -> str | None:
     return min(found, key=lambda item: item[0] or 0)[1] if found else None
 
 
+_RUN = re.compile(r"[\w+/=%-]{40,}")
 _PAGE = re.compile(r"<!doctype html|<html\b", re.IGNORECASE)
 _VIDEO_PATH = re.compile(r"\.(mp4|m4v|mov|webm)$", re.IGNORECASE)
 _STILL_PATH = re.compile(r"\.(jpe?g|png|webp|gif|avif|svg|json|txt|html?|mp3|wav)$", re.IGNORECASE)
@@ -301,15 +303,16 @@ def is_page(reply: Reply) -> bool:
 def storage_reason(reply: Reply) -> str:
     """What a storage says of an upload that it refuses, from S3's XML or the start of a text; "" where it says nothing.
 
-    Read by a pattern and not by a parser: the text is a stranger's.
+    Read by a pattern and not by a parser: the text is a stranger's. Long runs of letters are cut: some storages repeat
+    what was signed, or a part of it.
     """
     code, message = (
         match[1] if (match := re.search(rf"<{tag}>([^<]{{1,300}})</{tag}>", reply.text)) else ""
         for tag in ("Code", "Message")
     )
     if code or message:
-        return clean(html.unescape(": ".join(part for part in (code, message) if part)))
-    return "" if "<" in reply.text else clean(reply.text[:300])
+        return clean(_RUN.sub("[id]", html.unescape(": ".join(part for part in (code, message) if part))))
+    return "" if "<" in reply.text else clean(_RUN.sub("[id]", reply.text[:300]))
 
 
 def is_stored(reply: Reply) -> bool:
@@ -354,11 +357,23 @@ def server_time(reply: Reply) -> datetime | None:
 
 def error(provider: Provider, kind: type[SomeError], message: str, reply: Reply, code: str = "") -> SomeError:
     """The error with everything that the reply tells besides the message."""
-    text = f"{provider.title}: {message}"
+    text = f"{provider.title}: {message}" + _moved(provider, reply)
     made = kind(text, provider=provider.name, status_code=reply.status_code, code=clean(code) or None)
     if isinstance(made, RateLimitError):
         made.retry_after_s = retry_after_s(reply)
     return made
+
+
+def _moved(provider: Provider, reply: Reply) -> str:
+    """Return where an answer points instead, in words; only the host, as the rest may be signed."""
+    if not 300 <= reply.status_code < 400:
+        return ""
+    try:
+        host = clean(urlsplit(header(reply, "location")).hostname or "")
+    except ValueError:
+        host = ""
+    where = f"to {host}, where it may have moved" if host else "elsewhere, as to a sign-in page of this network"
+    return f"; it points {where}, and nothing was sent there: check {provider.base_url_env}, or update vidnb"
 
 
 def unexpected(provider: Provider, reply: Reply, what: str) -> UnexpectedReplyError:

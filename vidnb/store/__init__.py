@@ -166,6 +166,15 @@ class Store:
             checkpoint(self._engine)
         close_for_good(self._engine)
 
+    def check_sent(self) -> None:
+        """Check that the history has all that was sent from it, as is done before anything is paid for.
+
+        Raises:
+            DataMovedError: it was put back from an older copy.
+        """
+        with self.reading() as connection:
+            self._identity.check_sent(connection)
+
     def _let_go(self) -> None:
         """Close all connections before a fork; SQLite's cannot be carried over."""
         if self._identity.has_file:
@@ -356,7 +365,7 @@ class Store:
     def _note(self, connection: Connection, job_id: str, state: State, note: str) -> None:
         values = {"job_id": job_id, "at": self.utc(), "state": state.value, "note": note}
         event = prepared.first(connection, queries.NOTE, values)
-        connection.info[STEP] = (event.id, job_id, state.value)
+        connection.info[STEP] = (event.id, job_id, state.value, values["at"])
 
     # What it costs
 

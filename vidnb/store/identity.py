@@ -3,24 +3,26 @@
 A folder may be removed, replaced, emptied or restored from a copy while a kernel lives. SQLite goes on with the file
 that it has open, although nobody will ever see that again; and a copy does not know what was paid since it was made.
 So the file is compared with the one that was opened, and the newest row that this process wrote is looked for, before
-anything is written that could be paid for.
+anything is written that could be paid for. What happened between two processes `sent` tells.
 """
 
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
 from vidnb.errors import DataMovedError, StoreError
+from vidnb.records import State
 from vidnb.store import prepared, queries
+from vidnb.store.sent import Sent, clips_in
 
 Mark = tuple[int, int]
 PARTS = ("", "-wal", "-shm")
 """An SQLite database is one only together with these."""
-CLIPS = (".mp4", ".webm", ".mov")
 
 
 class Identity:
@@ -35,6 +37,8 @@ class Identity:
         self._parts = {} if path is None else {part: f"{path}{part}" for part in PARTS}
         self._marks: dict[str, Mark] = {}
         self._newest: tuple[int, str, str] | None = None
+        self._sent = None if path is None else Sent(path.parent / "files")
+        self._has_all = path is None
         self.check_files()
 
     @property
@@ -46,9 +50,11 @@ class Identity:
         """Expect the same database after all connections to it were closed."""
         self._marks = {part: mark for part, mark in self._marks.items() if not part}
 
-    def wrote(self, event_id: int, job_id: str, state: str) -> None:
-        """Remember the newest step that was written to a job's events."""
+    def wrote(self, event_id: int, job_id: str, state: str, at: datetime) -> None:
+        """Remember the newest step that was written to a job's events; a POST that begins also for later processes."""
         self._newest = (event_id, job_id, state)
+        if self._sent is not None and state == State.SUBMITTING.value:
+            self._sent.began(event_id, job_id, at)
 
     def check_files(self) -> None:
         """Check that the database's files are still those that were opened.
@@ -85,17 +91,43 @@ class Identity:
                 raise self._moved("was removed")
 
     def check_rows(self, connection: Connection) -> None:
-        """Check that the database still has the newest step that this process wrote to it.
+        """Check that the database still has the newest step that this process wrote to it, or any one before.
+
+        Args:
+            connection: in a transaction that writes.
 
         Raises:
             DataMovedError: it was emptied, or replaced by an older copy.
         """
+        if not self._has_all:
+            self.check_sent(connection)
+            self._has_all = True
         if self._newest is None:
             return
         event_id, job_id, state = self._newest
         row = prepared.first(connection, queries.STEP, {"event_id": event_id})
         if row is None or (row.job_id, row.state) != (job_id, state):
             raise self._moved("was emptied, or replaced by an older copy")
+
+    def check_sent(self, connection: Connection) -> None:
+        """Check that the database has the jobs that were sent from it before this process opened it.
+
+        Args:
+            connection: that has read nothing yet, or is in a transaction that writes.
+
+        Raises:
+            DataMovedError: it does not have the newest one.
+        """
+        if self._sent is None or (step := self._sent.missing(connection)) is None:
+            return
+        strays = self._sent.strays(connection)
+        clips = f", nor {strays} of the clips in files/" if strays else ""
+        raise DataMovedError(
+            f"the history {self._path} does not know the newest job that was sent from it, on "
+            f"{step.at:%d %b %Y at %H:%M} UTC{clips}: it was put back from an older copy, removed, or cut short by a "
+            "loss of power. What was paid for and stands there no more would be paid for again, so nothing was sent. "
+            f"Put the newer vidnb.db back, or remove the folder {self._sent.folder} to go on with this one"
+        )
 
     def _moved(self, how: str) -> DataMovedError:
         what = "the history" if self._path is None else f"the history {self._path}"
@@ -112,7 +144,7 @@ def check_beginning(path: Path) -> None:
         StoreError: there are clips, and no job to which they could belong.
     """
     files = path.parent / "files"
-    clips = sum(1 for clip in files.glob("??/*") if clip.suffix in CLIPS) if files.is_dir() else 0
+    clips = sum(1 for _ in clips_in(files))
     if clips:
         raise StoreError(
             f"{files} holds {clips} clip{'s' * (clips > 1)}, but the history {path} has no job: it was removed, or "

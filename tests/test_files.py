@@ -221,6 +221,26 @@ def test_parts_of_killed_processes_go_and_those_of_living_ones_stay(tmp_path: Pa
     assert all_files(parts) == []
 
 
+@pytest.mark.parametrize("remote", [False, True], ids=["a folder", "a bucket"])
+def test_litter_that_was_too_young_goes_although_nothing_else_is_written(
+    tmp_path: Path, remote: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LITTER_S", 0.3)
+    monkeypatch.setattr(module, "STALE_S", 0.3)
+    memory, parts = _memory(), tmp_path / ".part"
+    if remote:
+        memory.pipe_file("/idle/.part/young.part", b"half")
+        Files("memory://idle").put(DATA, ".mp4")
+    else:
+        parts.mkdir()
+        (parts / "young.part").touch()
+        Files(tmp_path)
+    deadline = time.monotonic() + 60
+    while (memory.find("/idle/.part") if remote else all_files(parts)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not (memory.find("/idle/.part") if remote else all_files(parts))
+
+
 def test_a_folder_without_locks_loses_its_litter_after_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def none(*args: Any) -> None:
         raise OSError("no locks here")

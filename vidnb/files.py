@@ -41,7 +41,7 @@ FREE_BYTES = 64 * 2**20
 LOOK_BYTES = 8 * 2**20
 """After so many bytes of a download the disk is looked at again."""
 LARGEST_BYTES = 4 * 2**30
-LITTER_S, STALE_S = 30.0, 3600.0
+LITTER_S, STALE_S = 30.0, 1800.0
 """A part file to which nobody wrote for so long, and that no process holds, is litter of one that was killed; so is one
 that is older still, where files cannot be held."""
 SWEEP_EVERY_S = 600.0
@@ -139,9 +139,9 @@ class Files:
             open_home() / "cache" if remote else Path(str(given).removeprefix("file://")).expanduser().resolve()
         )
         """Where files lie on this machine: all of them, or the copies of remote ones."""
-        self._swept_at = float("-inf")
         self._checks = CapacityLimiter(CHECKS_AT_ONCE)
-        self._sweep(self.folder / ".part")
+        self._broom = _Broom(self._clock, self._sweep, LITTER_S)
+        self._broom.use()
         self._looked_at: dict[Path, tuple[tuple[int, ...], bool]] = {}
         self._damaged: set[str] = set()
 
@@ -293,9 +293,9 @@ class Files:
         """A new local file to write to; it is gone afterwards unless it was given its name."""
         path = self.folder / ".part" / f"{uuid.uuid4().hex}.part"
         with disk_errors(self.folder):
-            self._sweep(path.parent)
+            self._broom.use()
             if self._remote is not None:
-                self._remote.sweep()
+                self._remote.broom.use()
             file = _new(path)
         keeper = _hold(file)
         try:
@@ -370,19 +370,58 @@ class Files:
                     raise _damaged(name, self._remote)
             publish(path, self.folder / name)
 
-    def _sweep(self, parts: Path) -> None:
-        """Remove what processes left that were killed: what none of those that live holds."""
+    def _sweep(self) -> bool:
+        """Remove what processes left that were killed: what none of those that live holds.
+
+        Returns:
+            Whether some files are too young to tell.
+        """
+        some_are_young = False
+        for path in (self.folder / ".part").glob("*.part"):
+            with suppress(OSError):  # another process was quicker, or it is open on a system that minds
+                found = path.lstat()
+                age_s = abs(self._clock.now() - found.st_mtime)  # a clock that was ahead leaves files of the future
+                if not stat.S_ISREG(found.st_mode):  # whoever opens a named pipe waits for its other end
+                    continue
+                if age_s > LITTER_S and not _is_held(path, age_s):
+                    path.unlink()
+                else:
+                    some_are_young = True
+        return some_are_young
+
+
+class _Broom:
+    """Says when litter is looked for: now and then, and later again where some was too young to tell.
+
+    Args:
+        clock: of the process.
+        sweep: looks, and returns whether some was too young.
+        grown_s: after so many seconds that can be told.
+    """
+
+    def __init__(self, clock: Clock, sweep: Callable[[], bool], grown_s: float) -> None:
+        self._clock = clock
+        self._sweep = sweep
+        self._grown_s = grown_s
+        self._swept_at = float("-inf")
+        self._later: threading.Timer | None = None
+
+    def use(self) -> None:
+        """Look, unless that was done a short while ago."""
         now = self._clock.monotonic()
         if now - self._swept_at < SWEEP_EVERY_S:
             return
         self._swept_at = now
-        for path in parts.glob("*.part"):
-            with suppress(OSError):  # another process was quicker, or it is open on a system that minds
-                found = path.lstat()
-                age_s = abs(self._clock.now() - found.st_mtime)  # a clock that was ahead leaves files of the future
-                # Only files: whoever opens a named pipe waits for its other end.
-                if stat.S_ISREG(found.st_mode) and age_s > LITTER_S and not _is_held(path, age_s):
-                    path.unlink()
+        if self._later is None or not self._later.is_alive():
+            self._look()
+
+    def _look(self) -> None:
+        """Look now, and as long as some is too young again later: an idle kernel writes nothing for hours."""
+        if self._sweep():
+            self._later = threading.Timer(self._grown_s + 1, self._look)
+            self._later.daemon = True
+            with suppress(RuntimeError):  # the interpreter is ending
+                self._later.start()
 
 
 def _new(path: Path) -> BinaryIO:
@@ -479,7 +518,7 @@ class _Remote:
         self._root = root.rstrip("/")
         self._shown = shown
         self._clock = clock
-        self._swept_at = float("-inf")
+        self.broom = _Broom(clock, self._sweep, STALE_S)
         self._is_told = False
 
     def __str__(self) -> str:
@@ -544,18 +583,24 @@ class _Remote:
         with remote_errors(self):
             self._filesystem.get_file(f"{self._root}/{name}", str(path))
 
-    def sweep(self) -> None:
-        """Remove what processes left that were killed an hour ago or longer; what fails now, a later one does."""
-        now = self._clock.monotonic()
-        if now - self._swept_at < SWEEP_EVERY_S:
-            return
-        self._swept_at = now
+    def _sweep(self) -> bool:
+        """Remove what processes left that were killed a while ago; what fails now, a later one does.
+
+        Returns:
+            Whether some files are too young to tell.
+        """
+        some_are_young = False
         with suppress(Exception):
             for entry in self._filesystem.ls(f"{self._root}/.part", detail=True):
                 changed = self._filesystem.modified(entry["name"])
                 changed = changed.replace(tzinfo=UTC) if changed.tzinfo is None else changed
-                if entry["name"].endswith(".part") and (self._clock.utc() - changed).total_seconds() > STALE_S:
+                if not entry["name"].endswith(".part"):
+                    continue
+                if (self._clock.utc() - changed).total_seconds() > STALE_S:
                     self._filesystem.rm_file(entry["name"])
+                else:
+                    some_are_young = True
+        return some_are_young
 
 
 def _remote_folder(url: str, clock: Clock) -> _Remote:

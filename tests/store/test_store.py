@@ -633,6 +633,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         ("attempt to write a readonly database", "read-only"),
         ("unable to open database file", "VIDNB_HOME"),
         ("could not extend file: No space left on device", "disk is full"),
+        ("disk I/O error", "limit on file sizes"),
         ("FATAL:  password authentication failed for user", "password is wrong"),
         ("connection to server at 10.0.0.1 failed: timeout expired", "cannot be reached"),
         ("something new", "something new"),

@@ -39,7 +39,7 @@ MIGRATION_LOCK = 0x7669646E62  # "vidnb": the number under which PostgreSQL keep
 ADVICE = {
     "no space left": "the disk is full: free some space, nothing was lost",
     "database or disk is full": "the disk is full: free some space, nothing was lost",
-    "disk i/o error": "the disk failed, or a quota or a limit on the size of files is reached: look after it, then try again",
+    "disk i/o error": "the disk failed, or a quota or a limit on file sizes is reached: raise it, then try again",
     "readonly database": "the folder is read-only: set VIDNB_HOME to a folder you may write to",
     "unable to open database": "the folder is missing or read-only: set VIDNB_HOME to a folder you may write to",
     "permission denied": "the permission is missing: check the rights on the data folder or of the database user",

@@ -214,7 +214,8 @@ def test_nothing_is_paid_where_an_older_copy_was_put_back_between_two_kernels(
         sent(first, "today")
         sent(second, "today, in another kernel")
     change(home, copy)
-    told = re.escape(f"put the newer vidnb.db back, or remove the folder {home / 'files' / 'sent'} to go on".lower())
+    told_of = home / "files" / "sent" / "vidnb.db"
+    told = re.escape(f"put the newer vidnb.db back, or remove the folder {told_of} to go on".lower())
     with vidnb.Client(home) as client:
         for prompt in ("today", "tomorrow", "today"):
             with pytest.raises(DataMovedError, match=f"(?i)does not know the newest job .*{told}"):
@@ -225,6 +226,13 @@ def test_nothing_is_paid_where_an_older_copy_was_put_back_between_two_kernels(
     with vidnb.Client(home) as later:
         sent(later, "the day after")
     assert service.prompts == ["yesterday", "today", "today, in another kernel", "tomorrow", "the day after"]
+
+
+def test_databases_beside_each_other_know_of_their_own_jobs_only(service: CountingService, tmp_path: Path) -> None:
+    for name, prompt in (("a.db", "one"), ("b.db", "two"), ("a.db", "three")):
+        with vidnb.Client(tmp_path, database_url=f"sqlite:///{tmp_path / name}") as client:
+            sent(client, prompt)
+    assert service.prompts == ["one", "two", "three"]
 
 
 def test_a_row_that_waited_in_the_older_copy_is_not_sent_again(service: CountingService, tmp_path: Path) -> None:

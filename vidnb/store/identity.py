@@ -37,7 +37,7 @@ class Identity:
         self._parts = {} if path is None else {part: f"{path}{part}" for part in PARTS}
         self._marks: dict[str, Mark] = {}
         self._newest: tuple[int, str, str] | None = None
-        self._sent = None if path is None else Sent(path.parent / "files")
+        self._sent = None if path is None else Sent(path)
         self._has_all = path is None
         self.check_files()
 

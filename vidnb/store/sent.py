@@ -1,9 +1,10 @@
 """Remembers beside the clips which step was paid for last, so that a database from an older copy is found out.
 
 A backup tool may put yesterday's `vidnb.db` back between two kernels. Nothing in it tells that jobs are missing, and
-the same call would pay again. So each process keeps one empty file in `files/sent`, whose name is the newest POST that
-it began; to give it another name is all that a job costs. The folder lies with the clips because those are what a
-backup of a large folder leaves out. An older file that comes back with such a backup does no harm: the newest counts.
+the same call would pay again. So each process keeps one empty file in `files/sent/vidnb.db`, whose name is the newest
+POST that it began; to give it another name is all that a job costs. The folder lies with the clips because those are
+what a backup of a large folder leaves out. An older file that comes back with such a backup does no harm: the newest
+counts.
 """
 
 from __future__ import annotations
@@ -38,12 +39,12 @@ class Sent:
     """The newest POSTs that were begun from one SQLite database.
 
     Args:
-        files: the folder `files` beside the database.
+        database: its file; others may lie beside it, and share the folder `files`.
     """
 
-    def __init__(self, files: Path) -> None:
-        self.folder = files / "sent"
-        self._files = files
+    def __init__(self, database: Path) -> None:
+        self._files = database.parent / "files"
+        self.folder = self._files / "sent" / database.name
         self._own: str | None = None
 
     def began(self, event_id: int, job_id: str, at: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 import textwrap
@@ -266,6 +267,28 @@ def test_an_interrupt_prints_one_line_and_loses_nothing(tmp_path: Path) -> None:
     assert "Traceback" not in done.stdout + done.stderr
     assert len(said.strip().splitlines()) == 1
     assert 0 < int(left) < 40
+
+
+def test_three_interrupts_of_a_script_print_one_line(tmp_path: Path) -> None:
+    code = """
+        import os, signal, threading, time, vidnb
+        def interrupt():
+            while not vidnb.jobs(state=["running", "queued"]):
+                time.sleep(0.05)
+            for _ in range(3):
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.05)
+        threading.Thread(target=interrupt, daemon=True).start()
+        vidnb.sweep(["koala %d" % n for n in range(40)], budget_jobs=40, width_px=640, height_px=360, duration_s=3,
+                    model="leonardo/google/gemini-omni-1.1-flash-preview").run()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=120, cwd=tmp_path
+    )
+    (line,) = done.stderr.strip().splitlines()
+    assert re.fullmatch(r"Interrupted: .* on (their|its) way.*\. s\.run\(\) goes on\.", line)
+    with closing(Store(tmp_path / "vidnb-data")) as store:
+        assert not {State.FAILED, State.CANCELLED} & set(store.states())
 
 
 def test_claims_are_one_a_cell_in_every_database(database: str, tmp_path: Path) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from types import TracebackType
 
 LINE = "KeyboardInterrupt: stopped waiting. What was sent goes on; vidnb.resume() takes it up again."
@@ -18,8 +22,22 @@ def quieted(interrupt: KeyboardInterrupt) -> KeyboardInterrupt:
     return interrupt.with_traceback(None)
 
 
+@contextlib.contextmanager
+def unheard() -> Iterator[None]:
+    """Let no second interrupt come in while the first is told, which takes a moment: its frames would bury the line."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+
+
 def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if isinstance(error, KeyboardInterrupt) and hasattr(error, "_render_traceback_"):
-        print(LINE, file=sys.stderr)
+        with unheard():
+            print(*error._render_traceback_(), sep="\n", file=sys.stderr)
     else:
         _before(kind, error, trace)

@@ -10,6 +10,8 @@ import atexit
 import concurrent.futures.thread  # noqa: F401  # see below
 import contextlib
 import functools
+import signal
+import sys
 import threading
 import weakref
 from pathlib import Path
@@ -66,10 +68,17 @@ class Client:
 
 def _leave() -> None:
     """Wait for the replies to paid requests before the process ends, as after a script whose last line is `submit`."""
-    for client in list(_clients):
-        if client.asynchronous.is_busy:
+    try:
+        for client in list(_clients):
+            if client.asynchronous.is_busy:
+                with contextlib.suppress(Exception):
+                    loop.run_sync(client.asynchronous.leave())
+    except KeyboardInterrupt:  # asked for twice: the process ends now, without the frames of what it still does
+        for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):
-                loop.run_sync(client.asynchronous.leave())
+                stream.flush()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGINT)
 
 
 # Before the executors are shut down, without which nothing can be sent any more; `atexit` itself comes too late. What

@@ -16,6 +16,7 @@ from vidnb.client import addresses, loop, verbs
 from vidnb.client.arguments import seconds
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.client.budget import Budget, caps, checked_name
+from vidnb.client.interrupt import unheard
 from vidnb.client.verbs import Client
 from vidnb.clip import Clip
 from vidnb.errors import ConfigError, ParamsError, Problem
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 Order = Literal["seeds", "given", "random"]
 DEFAULT_CAP = 100
 """The cap in jobs of a sweep that was given no cap."""
-INTERRUPTED = "Interrupted: {moving} on their way and are kept. s.run() goes on."
+INTERRUPTED = "Interrupted: {moving}. s.run() goes on."
 
 
 class Interrupted(KeyboardInterrupt):
@@ -275,7 +276,8 @@ class Sweep:
             try:
                 loop.run_sync(self.run_async(accept_unknown_price=accept_unknown_price, on_change=update))
             except KeyboardInterrupt:
-                raise Interrupted(INTERRUPTED.format(moving=self._moving_words())) from None
+                with unheard():
+                    raise Interrupted(INTERRUPTED.format(moving=self._moving_words())) from None
         self._say_end()
 
     async def run_async(
@@ -801,7 +803,9 @@ class Sweep:
 
     def _moving_words(self) -> str:
         count = sum(group_of(standing) is Group.UNFINISHED for standing in self._standings())
-        return "1 is" if count == 1 else f"{count} are"
+        if count == 1:
+            return "1 is on its way and is kept"
+        return f"{count:,} are on their way and are kept" if count else "nothing is on its way"
 
     def _say_end(self) -> None:
         if self._progress is not None and self.is_cut_short:

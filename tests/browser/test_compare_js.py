@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clipmakers import corner, turned, write
 from compared import FRAMES, LEAST, STEP, ComparePage, clip_of, grid_of, job, numbered, played_in_step
 from playwright.sync_api import expect
 from widgetpage import WidgetPage
@@ -355,6 +356,25 @@ def test_clips_of_other_length_and_rate_are_lined_up_by_time_share_or_frame(widg
     page.until(lambda: page.frames() == [20, 20, 20])
     go(page, 47)
     page.until(lambda: page.frames() == [47, 29, 23])
+
+
+@pytest.mark.parametrize("matrix", [(0, 1, -1, 0), (0, -1, 1, 0), (-1, 0, 0, -1), (-1, 0, 0, 1)])
+def test_a_clip_that_its_file_turns_is_drawn_as_a_player_shows_it(
+    widget_page: Open, tmp_path: Path, matrix: tuple[int, int, int, int]
+) -> None:
+    video = turned(write(tmp_path / "x.mp4", pixels=corner), matrix)
+    clip = clip_of(Files(tmp_path / "files"), video.read_bytes(), 1)
+    page = ComparePage(widget_page, Compare(pivot([clip, clip_of(Files(tmp_path / "files"), numbered(), 2)])))
+    page.wait_for_films(2)
+    script = """canvas => {
+        const { width, height } = canvas, pen = canvas.getContext('2d');
+        const at = (x, y) => pen.getImageData(width * x, height * y, 1, 1).data[0] > 128;
+        return [[at(0.1, 0.1), at(0.9, 0.1)], [at(0.1, 0.9), at(0.9, 0.9)]];
+    }"""
+    picture = clip.frame("first").convert("L")
+    wide, high = picture.size
+    expected = [[picture.getpixel((wide * x // 10, high * y // 10)) > 128 for x in (1, 9)] for y in (1, 9)]
+    page.until(lambda: page.root.locator(".vidnb-cell canvas").first.evaluate(script) == expected)
 
 
 def test_only_the_clip_that_is_heard_sounds_and_it_is_the_clock(widget_page: Open, tmp_path: Path) -> None:

@@ -172,6 +172,11 @@ def changed_row(**news: Any) -> Callable[[dict[str, bytes]], None]:
     return change
 
 
+def one_job_twice(entries: dict[str, bytes]) -> None:
+    row = json.loads(entries["jobs.jsonl"].decode().split("\n")[0])
+    changed_row(id=row["id"])(entries)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -200,7 +205,12 @@ def changed_row(**news: Any) -> Callable[[dict[str, bytes]], None]:
         (changed_row(id="../../x"), "id of a job is not"),
         (changed_row(account="me"), "account of a job is not"),
         (changed_row(rating=99), "rating of a job is not"),
-        (changed_row(created_at="2026-01-01T00:00:00"), "name no zone"),
+        (changed_row(created_at="2026-01-01T00:00:00"), "created_at of a job is not"),
+        (changed_row(done_at="9999-12-31T23:59:59-12:00"), "done_at of a job is not"),
+        (changed_row(cost=[-5, "USD"]), "cost.0 of a job is not"),
+        (changed_row(params={"seed": float("nan")}), "something of a job is not"),
+        (one_job_twice, "one of them twice"),
+        (changed_row(params={f"p{n}": n for n in range(501)}), "over 500 names"),
     ],
 )
 def test_a_hostile_bundle_is_refused_and_leaves_nothing(

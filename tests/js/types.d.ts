@@ -71,7 +71,11 @@ interface Film {
 }
 
 /** The coded pictures of a clip: what a decoder is given (`sync/film.js`). */
+/** Where the right and the lower edge of a picture go, as signs of the file's display matrix; null as it is. */
+type Turn = [number, number, number, number] | null;
+
 interface FilmTable {
+  turn: Turn;
   codec: string;
   description: string;
   /** Of each picture, as it is decoded: its place and size in bytes, when it is shown (µs), 1 where it stands alone. */

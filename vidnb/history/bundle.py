@@ -17,14 +17,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from vidnb import arguments
 from vidnb.display.labels import many
 from vidnb.errors import ConfigError, MediaError, StoreError
 from vidnb.files import Files
+from vidnb.history.scorers import NAME
 from vidnb.params.request import Recipe
 from vidnb.records import TERMINAL, ClipInfo, Cost, Job, State
 from vidnb.store import Store
@@ -37,6 +38,18 @@ ADDRESS = "bundle:"
 SIGNED = re.compile(r"(https?://[^\s?#\"'<>]+)[?#][^\s\"'<>]*")
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Words = Annotated[str, Field(max_length=200)]
+MOST_NAMES = 500
+"""A bundle whose params have more names would make a table of more columns than a database has."""
+
+
+def _in_reach(time: datetime) -> datetime:
+    """A time that every database and every zone can hold."""
+    if time.tzinfo is None or not 1970 <= time.year <= 2200:
+        raise ValueError("a time of no zone, or far away")
+    return time
+
+
+Time = Annotated[datetime, AfterValidator(_in_reach)]
 
 
 class ClipEntry(BaseModel):
@@ -65,11 +78,11 @@ class Entry(BaseModel):
     images: dict[Annotated[str, Field(min_length=1, max_length=200)], list[dict[str, str]]]
     dropped: dict[str, Any] = {}
     emulated: bool
-    created_at: datetime
-    submitted_at: datetime | None = None
-    finished_at: datetime | None = None
-    done_at: datetime | None = None
-    cost: tuple[float, Words] | None = None
+    created_at: Time
+    submitted_at: Time | None = None
+    finished_at: Time | None = None
+    done_at: Time | None = None
+    cost: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], Words] | None = None
     nsfw: bool | None = None
     error: dict[str, Any] | None = None
     clip: ClipEntry | None = None
@@ -173,8 +186,10 @@ def read(store: Store, files: Files, path: Path, *, replay: bool = False) -> tup
     with opened(path) as archive:
         count = _checked_count(archive.text("bundle.json"), archive.refused)
         entries = [_read_entry(line, archive.refused) for line in archive.text("jobs.jsonl").split("\n") if line]
-        if len(entries) != count:
-            raise archive.refused(f"it should hold {many(count, 'job')} and has {len(entries):,}")
+        if len(entries) != count or len({entry.id for entry in entries}) != count:
+            raise archive.refused(f"it should hold {many(count, 'job')} and has {len(entries):,}, or one of them twice")
+        if len({name for entry in entries for name in (*entry.params, *entry.images)}) > MOST_NAMES:
+            raise archive.refused(f"its params have over {MOST_NAMES} names")
         measures = _read_measures(archive.text("measures.jsonl"), archive.refused)
         there = set(archive.files())
         clips: dict[str, ClipInfo] = {}
@@ -202,7 +217,8 @@ def _checked_count(text: str, refused: Refuse) -> int:
     if version is None:
         raise refused("it does not say that it is one")
     if version != VERSION:
-        raise refused(f"its form has the number {version!r}, this vidnb knows {VERSION}: pip install -U vidnb")
+        number = arguments.in_short(version)
+        raise refused(f"its form has the number {number}, this vidnb knows {VERSION}: pip install -U vidnb")
     if not isinstance(count, int):
         raise refused("it does not say how many jobs it holds")
     return count
@@ -210,6 +226,7 @@ def _checked_count(text: str, refused: Refuse) -> int:
 
 def _read_entry(line: str, refused: Refuse) -> Entry:
     try:
+        json.loads(line, parse_constant=_no_number)  # pydantic lets NaN and Infinity through where anything may stand
         entry = Entry.model_validate_json(line)
     except (ValidationError, RecursionError, ValueError) as error:
         problems = error.errors() if isinstance(error, ValidationError) else []
@@ -217,10 +234,11 @@ def _read_entry(line: str, refused: Refuse) -> Entry:
         raise refused(f"{where or 'something'} of a job is not as it must be") from None
     if entry.state not in TERMINAL or (entry.state is State.DONE) != (entry.clip is not None):
         raise refused(f"job {entry.id[:8]} is not at its end")
-    times = (entry.created_at, entry.submitted_at, entry.finished_at, entry.done_at)
-    if any(time is not None and time.tzinfo is None for time in times):
-        raise refused(f"the times of job {entry.id[:8]} name no zone")
     return entry
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number")
 
 
 def _read_measures(text: str, refused: Refuse) -> dict[str, dict[tuple[str, str], float | None]]:
@@ -232,8 +250,8 @@ def _read_measures(text: str, refused: Refuse) -> dict[str, dict[tuple[str, str]
             raise refused("a measure is not as it must be") from None
         if not (isinstance(sha256, str) and isinstance(name, str) and isinstance(version, str) and _is_measured(value)):
             raise refused("a measure is not as it must be")
-        if not 0 < len(name) <= 200 or len(version) > 200:
-            raise refused("the name of a measure is too long")
+        if not NAME.fullmatch(name) or len(version) > 200:
+            raise refused("the name of a measure is not as it must be")
         found.setdefault(sha256, {})[name, version] = None if value is None else float(value)
     return found
 
@@ -255,7 +273,8 @@ def _look(data: bytes, sha256: str, refused: Refuse) -> ClipInfo:
         try:
             return replace(video.verify_video(path), sha256=sha256)
         except MediaError as error:
-            raise refused(f"{sha256[:8]}….mp4 is no video ({error})") from None
+            why = str(error).replace(str(path), path.name)
+            raise refused(f"{sha256[:8]}….mp4 is no video ({why})") from None
 
 
 def _files(job: Job) -> set[tuple[str, str]]:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from vidnb.clip import Clip
 
 Score = Callable[["Clip"], "float | None"]
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class OwnMeasure:
             known = ", ".join(MEASURES)
             raise ConfigError(f"{given!r} is no measure: give a name ({known}) or a function that takes a clip")
         name = str(getattr(given, "name", None) or getattr(given, "__name__", ""))
-        if not _NAME.fullmatch(name) or name in {*MEASURES, *taken}:
-            why = "is taken" if _NAME.fullmatch(name) else "must be small letters, digits and underscores"
+        if not NAME.fullmatch(name) or name in {*MEASURES, *taken}:
+            why = "is taken" if NAME.fullmatch(name) else "must be small letters, digits and underscores"
             raise ConfigError(f"the name of a measure of your own, {name!r}, {why}; set its attribute `name`")
         return cls(name, str(getattr(given, "version", None) or _version_of(given)), given)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from vidnb.errors import MediaError
 from vidnb.media.containers import opened
 from vidnb.media.given import named
+from vidnb.media.upright import UNTURNED, Turn, turn_of
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -36,12 +37,14 @@ class Samples:
         rows: for each picture its place in bytes, its size in bytes, the microsecond at which it is shown, and 1 where
             it stands alone, else 0. A picture that is decoded and never shown has -1 for its time.
         packed: the pictures one after the other, where their places are in these bytes and not in the file itself.
+        turn: how the file wants its pictures turned, which no decoder does.
     """
 
     codec: str
     description: bytes
     rows: list[tuple[int, int, int, int]]
     packed: bytes | None = None
+    turn: Turn = UNTURNED
 
     def as_json(self) -> dict[str, Any]:
         """The same as JSON can carry it, without the pictures."""
@@ -49,11 +52,12 @@ class Samples:
             "codec": self.codec,
             "description": base64.b64encode(self.description).decode(),
             "rows": [list(row) for row in self.rows],
+            "turn": None if self.turn == UNTURNED else list(self.turn),
         }
 
 
 def samples(path: str | Path) -> Samples:
-    """The coded pictures of a video file; nothing is decoded.
+    """The coded pictures of a video file; only the first one is decoded, for what the file says of all.
 
     Raises:
         MediaError: it cannot be read, its codec has no name for browsers, or it is longer than an hour.
@@ -74,7 +78,10 @@ def samples(path: str | Path) -> Samples:
         else:  # Matroska strips headers, and some files keep their pictures in parts
             packed = b"".join(map(bytes, packets))
             places = [sum(sizes[:index]) for index in range(len(sizes))]
-        return Samples(codec, description, list(zip(places, sizes, times, keys, strict=True)), packed)
+        rows = list(zip(places, sizes, times, keys, strict=True))
+        container.seek(0)
+        turn = next(map(turn_of, container.decode(stream)), UNTURNED)
+        return Samples(codec, description, rows, packed, turn)
 
 
 def _lies_in(content: bytes, packet: VideoPacket) -> bool:

@@ -1,5 +1,5 @@
 /* A clip whose frames the page decodes itself (WebCodecs), from the bytes of its file. */
-import { decoderConfig } from "./film.js";
+import { decoderConfig, upright } from "./film.js";
 
 /** So many frames are decoded ahead of the one that is shown; fewer for large pictures. */
 const AHEAD = 10;
@@ -46,7 +46,7 @@ export function decodedReel({ table, size, bytes, failed }) {
     const number = coming.get(frame.timestamp);
     coming.delete(frame.timestamp);
     if (ended || number === undefined || number < numberOf(aim) || ring.has(number)) frame.close();
-    else ring.set(number, frame);
+    else ring.set(number, upright(frame, table.turn));
   }
 
   function open() {

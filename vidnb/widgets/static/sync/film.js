@@ -1,9 +1,10 @@
 /* What a page needs to decode a clip frame by frame, and whether it can. */
 
 /** The table of a film's pictures, made handy.
- * @param {{codec: string, description: string, rows: [number, number, number, number][]}} told as Python's `Samples.told`
+ * @param {{codec: string, description: string, rows: [number, number, number, number][], turn: Turn}} told as Python's
+ *   `Samples.as_json`
  * @returns {FilmTable} */
-export function filmTable({ codec, description, rows }) {
+export function filmTable({ codec, description, rows, turn }) {
   const shown = rows
     .map((row, at) => ({ at, us: row[2] }))
     .filter(({ us }) => us >= 0)
@@ -18,7 +19,21 @@ export function filmTable({ codec, description, rows }) {
     while (from > 0 && !rows[from][3]) from -= 1;
     return from;
   });
-  return { codec, description, rows, order, times, key, until: shown.map(({ at }) => at + 1) };
+  return { codec, description, rows, turn: turn ?? null, order, times, key, until: shown.map(({ at }) => at + 1) };
+}
+
+/** A decoded frame as its file wants it seen; a decoder knows nothing of that. The frame itself is closed.
+ * @param {VideoFrame} frame @param {Turn} turn */
+export function upright(frame, turn) {
+  if (!turn) return frame;
+  const [a, b, c, d] = turn;
+  const { displayWidth: wide, displayHeight: high } = frame;
+  const canvas = new OffscreenCanvas(a ? wide : high, a ? high : wide);
+  const pen = canvas.getContext("2d", { alpha: false });
+  pen?.setTransform(a, b, c, d, a + c < 0 ? canvas.width : 0, b + d < 0 ? canvas.height : 0);
+  pen?.drawImage(frame, 0, 0, wide, high);
+  frame.close();
+  return canvas.transferToImageBitmap();
 }
 
 export const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));

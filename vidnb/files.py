@@ -324,9 +324,9 @@ class Files:
         """
         if self._remote is not None and self._remote.is_in_memory:
             raise ConfigError(
-                f"VIDNB_FILES_URL={self._remote}: these files lie in the memory of this process and are gone at its "
-                "end, so no clip that costs money is put there, and nothing was sent; take it away for a folder on "
-                "the disk, or give the address of a store that lasts"
+                f"VIDNB_FILES_URL={self._remote} keeps files in the memory of this process, and a clip would be gone "
+                "when it ends; nothing was sent, so nothing was paid. Unset it to use a folder on the disk, or give "
+                "the address of a store that lasts"
             )
 
     def _check_room(self, more: int) -> None:

@@ -642,12 +642,12 @@ class Job:
 
     @property
     def shown_take(self) -> int:
-        """The take as a person is told it: 0 where the seed was drawn, as the seeds tell such clips apart."""
+        """The take to show to a person: 0 where vidnb drew the seed, as the seed already tells such clips apart."""
         return 0 if self.seed_drawn else self.take
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """What must be said of a clip that no real service made for this folder: EMULATED, REPLAYED, IMPORTED."""
+        """The labels of a clip that no real service made for this folder: EMULATED, REPLAYED, IMPORTED."""
         brought = "REPLAYED" if self.replays else "IMPORTED" if self.imported else ""
         return tuple(filter(None, ("EMULATED" if self.emulated else "", brought)))
 

@@ -378,7 +378,7 @@ def test_emulated_and_real_clips_are_never_counted_together() -> None:
         ({"on": "prompt"}, "'prompt' is no measure"),
         ({"on": []}, "names no measure"),
         ({"knob": "motion"}, "both the knob and the measure"),
-        ({"knob": "seed"}, r"chance and no knob: h.spread\('motion'\)"),
+        ({"knob": "seed"}, r"chance, not a knob: h.spread\('motion'\)"),
         ({"equal": -1}, "equal=-1"),
         ({"knob": "prompt"}, "the same prompt"),
         ({"base": 5, "to": 5}, "name two levels"),

@@ -683,8 +683,8 @@ def test_a_refusal_says_what_is_used_and_where_the_cap_is_raised(name: str, unit
     told = {"USD": "up to $2.00 more", JOBS_UNIT: "2 jobs more", CREDITS: "up to 2 credits of 1min more"}
     amounts = [str(Cost(amount, unit)) for amount in (9.0, 2.0, 1.0, 2.0)]
     assert str(refusal(CapReachedError(purse, Cost(2.0, unit), None))) == (
-        f"Nothing was sent: {told[unit]} would pass the cap of {amounts[0]} of {where}, of which there are "
-        f"{amounts[1]} spent, {amounts[2]} reserved, {amounts[3]} unclear. Raise the cap to go on ({how})."
+        f"Nothing was sent: {told[unit]} would pass the cap of {amounts[0]} of {where} "
+        f"(so far {amounts[1]} spent, {amounts[2]} reserved, {amounts[3]} unclear). Raise the cap to go on ({how})."
     )
     if unit != JOBS_UNIT:
         used_up = Purse(name, "real", unit, 5.0, 5.0, 0.0, 0.0)

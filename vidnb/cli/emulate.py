@@ -107,7 +107,7 @@ def _announce(base: str, host: str) -> None:
     say(CURLS.format(base=base, key=EMULATOR_KEY))
     if host not in ("127.0.0.1", "::1", "localhost"):
         say(
-            f"Whoever reaches {host} can use it. vidnb itself talks to an emulator on this machine only.",
+            f"Anybody who can reach {host} can use it. vidnb itself talks to an emulator on this machine only.",
             style="yellow",
         )
-    say(f"Both services answer on {base}; each request is logged below.")
+    say(f"All emulated services answer on {base}; each request is logged below.")

@@ -77,8 +77,8 @@ def run(app: Any, host: str, port: int, told: Callable[[str], str], stopping: Ca
         say(told(base))
         if host not in LOOPBACK:
             say(
-                f"Whoever reaches {host} can try; token and clips travel in the clear. Put a proxy with TLS before it, "
-                "and name it with --allow-host.",
+                f"Anybody who can reach {host} can try to use it, and token and clips travel unencrypted. Put a proxy "
+                "with TLS in front of it, and name that with --allow-host.",
                 style="yellow",
             )
         config = uvicorn.Config(

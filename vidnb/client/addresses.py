@@ -109,5 +109,5 @@ async def _get(url: str, public_only: bool) -> bytes:
             if len(content) > LARGEST_BYTES:
                 raise ValueError("the file is larger than 50 MB")
     if is_page(bytes(content[:512])):
-        raise ValueError("a web page lies there: give the address of the picture, clip or sound itself")
+        raise ValueError("it is the address of a web page; give the address of the picture, clip or sound itself")
     return bytes(content)

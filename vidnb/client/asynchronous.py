@@ -204,7 +204,8 @@ class AsyncClient:
             BudgetError: it could pass a cap; nothing was sent.
             JobFailedError, JobCancelledError, JobAmbiguousError: the end of the job.
             JobTimeoutError: the wait ended, the job did not.
-            ProviderError, TransportError, ConfigError, StoreError: as they say.
+            ProviderError, TransportError: the service or the network is at fault.
+            ConfigError, StoreError: a setting or the data folder is at fault.
 
         Example:
             >>> vidnb.generate("a koala and a cat in a meadow", model="leonardo/motion_2.0", seed=7)
@@ -261,17 +262,32 @@ class AsyncClient:
             values["prompt"] = prompt
         request = params.validate(entry, await addresses.fetched(entry, values), unsupported=unsupported)
         where = self.target(entry.provider)
+        await self._check_can_send(entry, where)
+        if self._prices.has_list(where) and (fresh or not await self._is_made(request, where, take)):
+            await self._prices.wait(where)
+        for item in (item for items in request.media.values() for item in items):
+            if isinstance(item, MediaFile):
+                self.files.put(item.content, "." + item.extension)
+        job = await self._reserved(request, where, take, fresh, purse, accepted)
+        self._runners.start(job)
+        return job
+
+    async def _check_can_send(self, entry: catalog.Model, where: Target) -> None:
+        """Refuse a job that could not be sent as things stand, before there is a row; opens the data folder."""
         self._check_retired(entry, where)
-        self._connections.prepare(where)  # a wrong setting is refused before there is a row
+        self._connections.prepare(where)
         await self._opened()
         if not where.emulated:
             self.files.check_lasting()
-        if self._prices.has_list(where) and (fresh or not await self._is_made(request, where, take)):
-            await self._prices.wait(where)
-        for items in request.media.values():
-            for item in items:
-                if isinstance(item, MediaFile):
-                    self.files.put(item.content, "." + item.extension)
+
+    async def _reserved(
+        self, request: params.Request, where: Target, take: int | None, fresh: bool, purse: str | None, accepted: bool
+    ) -> Job:
+        """Return the job of a request, its price reserved; one of unknown price waits for such a job before it.
+
+        Raises:
+            BudgetError: a cap has no room for it, or the job before it took too long.
+        """
         patient_until = self.clock.monotonic() + UNKNOWN_PRICE_WAIT_S
         while True:
             try:
@@ -282,9 +298,7 @@ class AsyncClient:
                 await self.clock.wait(UNKNOWN_PRICE_LOOK_S)  # Leonardo says it in the reply to the submit
                 continue
             if is_new or not fresh:  # another process may have had the same next take a moment before
-                break
-        self._runners.start(job)
-        return job
+                return job
 
     def _reservation(self, job: Job, accepted: bool = False) -> Reservation:
         """Return what one POST of the job may cost, in every purse that it counts in here."""
@@ -618,54 +632,45 @@ class AsyncClient:
             >>> vidnb.settle(job, remote_id="1f1a06db-37cd-6c60-9cac-182717e03f42")
         """
         row = await self._newest(job)
-        ended_by_hand = how == "give_up" and row.state in UNDER_WAY
-        if row.state is not State.AMBIGUOUS and not ended_by_hand:
-            raise JobError(f"job {row.id[:8]} is {row.state}, there is nothing to settle", row)
-        if isinstance(job, Job) and job.submitted_at not in (None, row.submitted_at):
-            raise JobError(
-                f"job {row.id[:8]} was sent again meanwhile, and nobody knows what became of that either; look at "
-                f"vidnb.job({row.id[:8]!r}) before you decide",
-                row,
-            )
-        unseen = isinstance(job, Job) and job.state is State.AMBIGUOUS and job.remote_id is None
-        if ended_by_hand and unseen:
-            raise JobError(
-                f"job {row.id[:8]} was found at {row.provider} meanwhile and is {row.state}; its clip will come. "
-                f'vidnb.settle({row.id[:8]!r}, "give_up") ends it all the same',
-                row,
-            )
+        _check_can_settle(row, job, how)
         if (how is None) == (remote_id is None) or how not in (None, "send_again", "give_up"):
             raise ValueError('say either "send_again" or "give_up", or remote_id="..."')
         if how == "give_up":
-            note = f"given up by a person while it was {row.state}"
-            given_up = await self._drop(row, note=note)
+            given_up = await self._drop(row, note=f"given up by a person while it was {row.state}")
             await self._runners.stop(row)
             return given_up
-        if how == "send_again" and row.remote_id is not None:
+        if how == "send_again":
+            row = await self._send_again(row, arguments.flag("accept_unknown_price", accept_unknown_price))
+        else:
+            row = await self._attach(row, remote_id or "")
+        self._runners.start(row)
+        return row
+
+    async def _send_again(self, row: Job, accepted: bool) -> Job:
+        """Return the row of an ambiguous job that waits for one more POST, with that one's price reserved."""
+        if row.remote_id is not None:
             raise JobError(
                 f"{row.provider} has job {row.id[:8]} under the id {row.remote_id}, so sending it again would pay for "
                 f"a second one. vidnb.wait({row.id[:8]!r}) asks the service once more, and "
                 f'vidnb.settle({row.id[:8]!r}, "give_up") ends the job',
                 row,
             )
-        if how == "send_again":
-            accepted = arguments.flag("accept_unknown_price", accept_unknown_price)
-            reservation = await self._aside(self._reservation, row, accepted)
-            try:
-                row = await self._aside(
-                    self.store.move, row.id, State.INTENDED, expect=State.AMBIGUOUS, sent_at=row.submitted_at,
-                    note="sent again on a person's word", reservation=reservation,
-                )  # fmt: skip
-            except CapReachedError as error:
-                raise refusal(error) from None
-        else:
-            plain = await self.engine.vouch(row, remote_id or "")
-            attached = await self._aside(self.store.attach, row.id, plain, "attached by a person")
-            if attached is None:
-                raise JobError(f"another job has the id {remote_id!r} already", row)
-            row = attached
-        self._runners.start(row)
-        return row
+        reservation = await self._aside(self._reservation, row, accepted)
+        try:
+            return await self._aside(
+                self.store.move, row.id, State.INTENDED, expect=State.AMBIGUOUS, sent_at=row.submitted_at,
+                note="sent again on a person's word", reservation=reservation,
+            )  # fmt: skip
+        except CapReachedError as error:
+            raise refusal(error) from None
+
+    async def _attach(self, row: Job, remote_id: str) -> Job:
+        """Return the row of an ambiguous job with the id at the service that a person gave."""
+        checked = await self.engine.vouch(row, remote_id)
+        attached = await self._aside(self.store.attach, row.id, checked, "attached by a person")
+        if attached is None:
+            raise JobError(f"another job has the id {remote_id!r} already", row)
+        return attached
 
     # -- say of it ---------------------------------------------------------------------------------------------------
 
@@ -714,9 +719,10 @@ class AsyncClient:
     ) -> Quote:
         """What `generate` with the same arguments would cost, and how sure that is. Nothing is sent or uploaded.
 
-        It is nothing for what was made before and for what is emulated; else what the same model, size, duration and
-        inputs were last charged in this data folder; else the catalogue's price; else unknown. Values may be missing.
-        Where no price depends on a wrong one, `why` says that `generate` would refuse it.
+        A clip that was made before and an emulated one cost nothing. For any other, the answer is what the same model,
+        size, duration and inputs last cost in this data folder, else the catalogue's price, else "unknown". You may
+        leave values out. A wrong value that does not change the price is no error here: `why` says that `generate`
+        would refuse it.
 
         Args:
             prompt: what to show.
@@ -1001,8 +1007,8 @@ class AsyncClient:
 
         Args:
             path: of the bundle.
-            replay: let it answer from now on: the same recipe and take, whatever service or emulator it would be sent
-                to, is then its clip, at no cost, labelled REPLAYED.
+            replay: answer from the bundle from now on: whoever asks for the same recipe and take, of a service or of
+                the emulator, gets the bundle's clip at no cost, labelled REPLAYED.
 
         Raises:
             ConfigError: that is no path of a file, or `replay` is neither True nor False.
@@ -1132,11 +1138,11 @@ class AsyncClient:
         return job.id in self._runners
 
     def drive(self, job: Job) -> asyncio.Task[Job]:
-        """Return the task that takes the job to its end, begun if this process does not work on it yet."""
+        """Return the task that works on the job until it ends; it is started if this process has none for it."""
         return self._runners.start(job)
 
     def prepare(self, provider: str) -> None:
-        """Make the emulator where it answers for the provider, so that a wrong setting is refused early."""
+        """Start the emulator if it answers for the provider, so that a wrong setting is found before there is a job."""
         where = self.target(provider)
         self._connections.prepare(where)
         self._prices.begin(where)
@@ -1172,7 +1178,7 @@ class AsyncClient:
         return self.engine.leases.with_lease(row), self._reservation(row, accept_unknown_price)
 
     def is_left_alone(self, job: Job) -> bool:
-        """Return whether the unfinished job has no process that works on it, as far as this one can tell."""
+        """Return whether no process works on the unfinished job, as far as this one can tell."""
         return not self._will_be_sent(job)
 
     @property
@@ -1221,6 +1227,33 @@ def _has_loop() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def _check_can_settle(row: Job, seen: Job | str, how: str | None) -> None:
+    """Refuse to decide on a job that needs no decision, or that is not what the person saw of it any more.
+
+    Args:
+        row: the job as it is now.
+        seen: the job or id that the person gave.
+        how: what they decided.
+    """
+    ended_by_hand = how == "give_up" and row.state in UNDER_WAY
+    if row.state is not State.AMBIGUOUS and not ended_by_hand:
+        raise JobError(f"job {row.id[:8]} is {row.state}, there is nothing to settle", row)
+    if not isinstance(seen, Job):
+        return
+    if seen.submitted_at not in (None, row.submitted_at):
+        raise JobError(
+            f"job {row.id[:8]} was sent again meanwhile, and nobody knows what became of that either; look at "
+            f"vidnb.job({row.id[:8]!r}) before you decide",
+            row,
+        )
+    if ended_by_hand and seen.state is State.AMBIGUOUS and seen.remote_id is None:
+        raise JobError(
+            f"job {row.id[:8]} was found at {row.provider} meanwhile and is {row.state}; its clip will come. "
+            f'vidnb.settle({row.id[:8]!r}, "give_up") ends it all the same',
+            row,
+        )
 
 
 def _is_cancelled() -> bool:

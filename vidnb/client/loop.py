@@ -91,7 +91,10 @@ def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
     """
     if threading.current_thread() is _thread:
         coroutine.close()
-        raise RuntimeError("a sync verb of vidnb was called on vidnb's own loop; await the verb of AsyncClient there")
+        raise RuntimeError(
+            "a verb of vidnb that waits was called from code on vidnb's own event loop, such as a callback; await the "
+            "verb of the same name of an AsyncClient there"
+        )
     future = spawn(coroutine)
     try:
         while True:

@@ -60,8 +60,8 @@ HINT_ROWS = 50_000
 class History(Questions, Sequence[Clip | Job]):
     """Jobs of a data folder: clips where they are done, else jobs. The newest come first, unless they are sorted.
 
-    No row is read before it is looked at, and then a page of them; `len` counts without reading. It holds what the
-    database said when it was first looked at; ask again for newer jobs.
+    Rows are read a page at a time, when they are needed; `len` counts them without reading any. A history does not
+    change once it was read: call `vidnb.history()` again for newer jobs.
 
     Example:
         >>> history = vidnb.history(prompt="koala")
@@ -388,7 +388,7 @@ class History(Questions, Sequence[Clip | Job]):
         return sorted(self._store.param_kinds())
 
     def seeds(self) -> pd.DataFrame:
-        """Whether each model honours its seed: what clips of one recipe and seed that were made twice look like.
+        """Whether each model honours its seed: whether the same recipe and seed gave the same pixels twice.
 
         Returns:
             One row a model: `repeats`, `same` (so many of them have the same pixels), and `says`, a sentence.

@@ -205,22 +205,24 @@ class Engine:
         await self._aside(self._ledger.ensure, job)
         await wire.check_emulator()
         await lane.limiter.may_submit(job)
-        posting = asyncio.create_task(self._post(job, lane, call))
+        job = await self._with_reply(asyncio.create_task(self._post(job, lane, call)))
+        if job.state is State.FAILED:
+            # Perhaps for an input that was deleted over there: the next job uploads it anew.
+            for item in (item for items in inputs.values() for item in items):
+                await self._aside(self.store.forget_upload, job.provider, item)
+        return job
+
+    async def _with_reply(self, posting: asyncio.Task[Job]) -> Job:
+        """Return what came of a POST; whoever stops waits a moment longer, as the reply holds the job's id."""
         try:
-            job = await asyncio.shield(posting)
+            return await asyncio.shield(posting)
         except asyncio.CancelledError:
-            # The reply to a paid POST holds the job's id: whoever stops waits for it a moment longer.
             patience = asyncio.ensure_future(self._clock.wait(REPLY_S))
             await asyncio.wait([posting, patience], return_when=asyncio.FIRST_COMPLETED)
             for task in (posting, patience):
                 task.cancel()
             await asyncio.gather(posting, patience, return_exceptions=True)
             raise
-        if job.state is State.FAILED:
-            # Perhaps for an input that was deleted over there: the next job uploads it anew.
-            for item in (item for items in inputs.values() for item in items):
-                await self._aside(self.store.forget_upload, job.provider, item)
-        return job
 
     async def _check_place(self) -> None:
         """Refuse to send a job whose clip could not be stored; jobs that are sent together share one look."""

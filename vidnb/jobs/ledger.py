@@ -197,7 +197,7 @@ def refusal(error: CapReachedError) -> BudgetError:
         )
     parts = {"spent": purse.settled - purse.forgiven, "reserved": purse.reserved, "unclear": purse.unclear}
     used = ", ".join(f"{Cost(amount, purse.unit)} {name}" for name, amount in parts.items() if amount > 0)
-    taken = f", of which there are {used}" if used else ""
+    taken = f" (so far {used})" if used else ""
     more = f"{error.more} more" if purse.unit == JOBS_UNIT else f"up to {error.more} more"
     kind = {"USD": "usd", JOBS_UNIT: "jobs"}.get(purse.unit, "credits")
     return BudgetError(

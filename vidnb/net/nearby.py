@@ -31,7 +31,7 @@ def left_by(provider: Provider) -> tuple[str, str]:
         return "", ""
     if os.name == "posix" and mode & OTHERS:
         raise ConfigError(
-            f"{path} can be read by others on this machine: chmod 600 it, and start {provider.title} anew"
+            f"{path} can be read by others on this machine: run chmod 600 on it, and start {provider.title} anew"
         )
     url, token = (told.get(name) if isinstance(told, dict) else None for name in ("url", "token"))
     return (url, token) if isinstance(url, str) and isinstance(token, str) else ("", "")

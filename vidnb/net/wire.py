@@ -223,7 +223,7 @@ class Wire:
             if nonce:
                 request.headers[NONCE] = nonce
         except (httpx.InvalidURL, ValueError):
-            return TransportError(f"{self.target.provider.title} gave an address that is none", sent=False)
+            return TransportError(f"{self.target.provider.title} gave an address that is not valid", sent=False)
         try:
             async with turns.turn(), asyncio.timeout(longest_s):
                 sent_at = asyncio.get_running_loop().time()
@@ -313,7 +313,7 @@ class Wire:
         except TransportError as error:
             return TransportError(str(error), sent=error.sent)
         except (httpx.InvalidURL, ValueError):
-            return TransportError("the clip's link is no address", sent=True)
+            return TransportError("the clip's link is not a valid address", sent=True)
         try:
             async with asyncio.timeout(answers.OPEN_S):
                 response = await self._transfers.send(request, stream=True, auth=_Key(self.target) if own else None)

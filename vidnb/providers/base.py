@@ -160,8 +160,8 @@ class Provider(ABC):
         """Return the exchange that cancels a job, or None where the service has no such thing.
 
         It returns what became of the job: `State.CANCELLED` ends it, with `cost` where the service says what it
-        charged. Any other state leaves it on its way: the service took down the wish and may still finish the clip, or
-        it was too late.
+        charged. Any other state leaves it on its way: the service took note of the request and may still finish the
+        clip, or the request came too late.
 
         Raises:
             ProviderError: the service refused.
@@ -172,8 +172,9 @@ class Provider(ABC):
         """Return the exchange that reads what the service itself lists as its prices, or None where it has no list.
 
         It returns them by id of our models, each in the form of `Model.price`. A model that the list does not have is
-        left out. Where its price stands there in a way that is not understood, the dict holds `unknown` alone: what
-        stands there. An empty dict says that the list counts in other units than the catalogue, whose price holds.
+        left out. Where its price is written in a way that the code does not understand, the dict holds only
+        `unknown`, with that text. An empty dict says that the list counts in other units than the catalogue; the
+        catalogue's price then holds.
 
         Args:
             models: of the catalogue, whose prices are wanted.
@@ -197,7 +198,7 @@ class Provider(ABC):
 
     @abstractmethod
     def explain(self, reply: Reply) -> ProviderError:
-        """The error behind a refusal, as the most exact class, its message in words for a person."""
+        """Return the error that a refusal means: the most specific class, with a message that a person understands."""
 
     def is_genuine(self, callback: Callback, secret: str) -> bool:
         """Return whether a callback comes from the service; here, whether it carries `Authorization: Bearer <secret>`.

@@ -133,7 +133,9 @@ def token_of(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"the token file {path} cannot be read: {error}") from None
     if others:
-        raise ConfigError(f"other people can read the token file {path}: chmod 600 it, or delete it for a new one")
+        raise ConfigError(
+            f"other people can read the token file {path}: run chmod 600 on it, or delete it for a new one"
+        )
     if len(token) < SHORTEST_TOKEN or not token.isprintable():
         raise ConfigError(f"the token file {path} holds no {SHORTEST_TOKEN} characters; delete it for a new token")
     return token

@@ -111,7 +111,8 @@ async def cancel_job(desk: Desk, request: Request) -> BaseModel:
 async def get_clip(desk: Desk, request: Request) -> Response:
     clip, output = await _done(desk, request), _query_values(shapes.ClipWanted, request).output
     if output > len(clip.outputs):
-        raise RefusedError(HTTPStatus.NOT_FOUND, "not_found", f"the job has {1 + len(clip.outputs)} clips, from 0 on")
+        count = 1 + len(clip.outputs)
+        raise RefusedError(HTTPStatus.NOT_FOUND, "not_found", f"the job has {count} clips; output counts them from 0")
     clip = [clip, *clip.outputs][output]
     path = await _path(clip)
     headers = {"ETag": f'"{clip.info.sha256}"', "Cache-Control": "private, max-age=31536000, immutable"}

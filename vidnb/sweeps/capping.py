@@ -67,7 +67,7 @@ def change(sweep: Sweep, given: Mapping[str, str]) -> str:
     wanted = {unit: _read(before[unit], text) for unit, text in given.items() if unit in before}
     after = {unit: one.cap for unit, one in before.items()} | wanted
     if all(cap is None for cap in after.values()):
-        raise ConfigError("Give one cap at least: without any nothing would end the spending. Nothing was changed.")
+        raise ConfigError("Keep at least one cap: without one, nothing would end the spending. Nothing was changed.")
     changed = {unit: cap for unit, cap in wanted.items() if cap != before[unit].cap}
     if not changed:
         return "Nothing was changed."
@@ -92,7 +92,7 @@ def _read(old: Cap, text: str) -> float | None:
     if cap < old.used - 1e-9:
         raise ConfigError(
             f"{Cost(cap, old.unit)} is less than what is spent or held already: {Cost(old.used, old.unit)}. Nothing "
-            "was changed; that sum as the cap, or Stop, ends the spending."
+            "was changed; to end the spending, give that sum as the cap, or press Stop."
         )
     return cap
 

@@ -125,5 +125,5 @@ def _counted(do: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
     """Return the result of arithmetic, which is for numbers only: a text repeated often would fill the memory."""
     for side in (left, right):
         if not isinstance(side, int | float):
-            raise ConfigError(f"where: {side!r} is no number to reckon with")
+            raise ConfigError(f"where: {side!r} is not a number, so nothing can be computed with it")
     return _applied(do, left, right)

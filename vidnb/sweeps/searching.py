@@ -138,7 +138,7 @@ def search(
         sampler = optuna.samplers.TPESampler(seed=int(sweep.id[:8], 16), n_startup_trials=max(2, min(10, rounds // 2)))
         study = optuna.create_study(direction="maximize", sampler=sampler)
     if len(study.directions) != 1:
-        raise ConfigError("search() tells one value a trial; give a study with one direction")
+        raise ConfigError("search() reports one value for each trial; give a study with one direction")
     if min(rounds, at_once) < 1:
         raise ConfigError(f"rounds={rounds}, at_once={at_once}: give 1 or more of each")
     space, states = Space(sweep, optuna), optuna.trial.TrialState

@@ -68,7 +68,7 @@ Callback = Callable[[Pressed], Any]
 
 
 class Player(Live, part="player", main="clip"):
-    """A clip with its frames under your fingers, its recipe, and your own rating, tags and note.
+    """Plays a clip, frame by frame if you like, and shows its recipe and your own rating, tags and note.
 
     Args:
         clip: the clip to show; None shows that there is none yet.
@@ -80,11 +80,12 @@ class Player(Live, part="player", main="clip"):
         clip: the clip; assign another one to show it.
         time_s: where the playhead came to rest; assign a time to go there.
         playing: True while the clip plays in the page.
-        engaged: True while a person writes a tag or a note, or is at the buttons below the clip; another one would
-            take its place under their hand.
+        engaged: True while a person writes a tag or a note, or uses the buttons below the clip. A clip that is assigned
+            then would take this one's place while they do.
         price: what one more clip of this recipe costs, in words; it stands on the buttons that make one.
         annotated: the clip whose rating, tags or note were kept last, as it is now; it may have left the player since.
-        unavailable: why some buttons do nothing for now, by the names of `on_action`; they are greyed and say it.
+        unavailable: the buttons that are greyed out for now, by their names in `on_action`, each with the reason that
+            it shows.
 
     Example:
         >>> player = vidnb.Player(vidnb.generate("a koala in a meadow", seed=7))

@@ -218,7 +218,9 @@ def effect(
     if not names:
         raise ConfigError("on=[] names no measure; for example on='motion'")
     if knob in CHANCE:
-        raise ConfigError(f"{knob!r} is chance and no knob: h.spread({names[0]!r}) says how much of a measure it makes")
+        raise ConfigError(
+            f"{knob!r} is chance, not a knob: h.spread({names[0]!r}) says how much of the measure comes from it"
+        )
     columns.checked(frame, [knob, *names, *ignored])
     if knob in names:
         raise ConfigError(f"{knob!r} cannot be both the knob and the measure")

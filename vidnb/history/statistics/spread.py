@@ -97,7 +97,7 @@ def spread(
     rows = columns.measured(frame, [measure])
     if len(rows) < FEWEST:
         too_few = "1 measured clip is" if len(rows) == 1 else f"{len(rows)} measured clips are"
-        raise ConfigError(f"{too_few} too few to say where differences come from; 6 or more do")
+        raise ConfigError(f"{too_few} too few to say where differences come from; 6 or more are needed")
     sources = columns.paired_columns(rows, measure, recipe, ignored)
     sources = _without_followers(rows, sources)
     if len(rows) > MOST_CLIPS:

@@ -83,12 +83,15 @@ def test_a_third_service_is_taught_offline_and_its_history_outlives_it(environme
     assert "there is no model 'acme/koala'" in opened.stdout
 
 
+MAKES = "from vidnb.emulator import Service\nclass Bad(Service):\n    def __new__(cls, *_): "
 BAD = {
     "raises": ("raise RuntimeError('no good')", "importing it raised RuntimeError: no good"),
     "exits": ("import sys\nsys.exit(3)", "importing it raised SystemExit: 3"),
     "hangs": ("import time\ntime.sleep(600)", "importing it did not end within 0.3 s"),
     "lacks": ("", "importing it raised AttributeError"),
     "closes the output": ("import sys\nsys.stdout.close()", "importing it raised AttributeError"),
+    "cannot be made": (f"{MAKES}raise SystemExit(3)", "making its object raised SystemExit: 3"),
+    "makes for ever": (f"{MAKES}__import__('time').sleep(600)", "making its object did not end within 0.3 s"),
     "goes elsewhere": ("import os\nos.chdir('/')", "importing it raised AttributeError"),
 }
 
@@ -96,13 +99,7 @@ BAD = {
 @pytest.mark.parametrize("how", BAD)
 def test_a_plug_in_that_cannot_be_imported_is_named_and_all_else_works(how: str, tmp_path: Path) -> None:
     code, said = BAD[how]
-    site, home = tmp_path / "site", tmp_path / "data"
-    (site / "bad-1.0.dist-info").mkdir(parents=True)
-    home.mkdir()
-    (site / "bad_plugin.py").write_text(code, encoding="utf-8")
-    groups = "\n".join(f"[{group}]\nbad = bad_plugin:Bad\n" for group in ("vidnb.providers", "vidnb.emulated"))
-    (site / "bad-1.0.dist-info/entry_points.txt").write_text(groups, encoding="utf-8")
-    (site / "bad-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: bad\nVersion: 1.0\n", "utf-8")
+    paths, home = installed(tmp_path, code)
     program = """
     import os, vidnb, vidnb.plugins
     vidnb.plugins.IMPORT_S, here = 0.3, os.getcwd()
@@ -110,17 +107,37 @@ def test_a_plug_in_that_cannot_be_imported_is_named_and_all_else_works(how: str,
     assert "leonardo/motion_2.0" in set(vidnb.models().id)
     assert os.getcwd() == here
     """
-    paths = os.pathsep.join([str(site), str(Path(__file__).parents[1])])
     done = run(Path(sys.executable), home, program, PYTHONPATH=paths)
     assert done.returncode == 0, done.stderr
     assert "<Clip EMULATED 1min/damo" in done.stdout
     assert done.stderr.count(said) == 1, done.stderr
     assert "everything else works" in done.stderr
+    assert said in doctors_report(paths, home)
+
+
+def test_doctor_names_a_plug_in_that_can_be_imported_and_is_no_provider(tmp_path: Path) -> None:
+    assert "the plug-in 'bad' is not a vidnb Provider: 3" in doctors_report(*installed(tmp_path, "Bad = 3"))
+
+
+def installed(tmp_path: Path, code: str) -> tuple[str, Path]:
+    """Where Python finds a plug-in with this code, and an empty data folder."""
+    site, home = tmp_path / "site", tmp_path / "data"
+    (site / "bad-1.0.dist-info").mkdir(parents=True)
+    home.mkdir()
+    (site / "bad_plugin.py").write_text(code, encoding="utf-8")
+    groups = "\n".join(f"[{group}]\nbad = bad_plugin:Bad\n" for group in ("vidnb.providers", "vidnb.emulated"))
+    (site / "bad-1.0.dist-info/entry_points.txt").write_text(groups, encoding="utf-8")
+    (site / "bad-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: bad\nVersion: 1.0\n", "utf-8")
+    return os.pathsep.join([str(site), str(Path(__file__).parents[1])]), home
+
+
+def doctors_report(paths: str, home: Path) -> str:
+    """What `vidnb doctor` prints, on one line."""
     doctor = "from vidnb import plugins; plugins.IMPORT_S = 0.3; from vidnb.cli import main; main()"
     command = [sys.executable, "-c", doctor, "doctor"]
     told = os.environ | {"VIDNB_HOME": str(home), "PYTHONPATH": paths, "COLUMNS": "300"}
     report = subprocess.run(command, env=told, capture_output=True, text=True, cwd=home)
-    assert said in " ".join(report.stdout.split()), report
+    return " ".join(report.stdout.split())
 
 
 @pytest.mark.parametrize("output", ["", "sys.stderr = None"])
@@ -136,7 +153,7 @@ def test_a_plug_in_finds_an_output_with_all_that_a_stream_has(output: str, tmp_p
     from importlib.metadata import EntryPoint
     {output}
     from vidnb.plugins import _Attempt
-    attempt = _Attempt(EntryPoint("curious", "curious:Curious", "vidnb.providers"))
+    attempt = _Attempt("curious", EntryPoint("curious", "curious:Curious", "vidnb.providers").load)
     attempt.wait()
     print(attempt.error, attempt.found)
     """
@@ -168,7 +185,7 @@ def test_streams_and_process_outlive_whatever_a_plug_in_does_to_them(how: str, t
     watched = lambda: [getattr(os, name) for name in ("_exit", "abort", "kill", "close", "closerange", "dup2")] + [
         sys.stdin, sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__, sys.getrecursionlimit(), os.fstat(1).st_ino]
     before = watched()
-    attempt = _Attempt(EntryPoint("harmful", "harmful:Harmful", "vidnb.providers"))
+    attempt = _Attempt("harmful", EntryPoint("harmful", "harmful:Harmful", "vidnb.providers").load)
     attempt.wait()
     gc.collect()
     assert watched() == before

@@ -7,8 +7,8 @@ Three groups, each with a provider's name as the name of an entry:
     vidnb.emulated      `vidnb_acme.emulated:AcmeService`, a subclass of `vidnb.emulator.Service`
 
 vidnb's own providers come through the same functions. A class is imported at its first use, in a thread: a package that
-raises, exits or hangs while it is imported costs a sentence, never the process, and what it prints meanwhile goes to
-the error output, as the standard output may be read by a program.
+raises, exits or hangs while it is imported, or while its class makes an object, costs a sentence, never the process.
+What it prints meanwhile goes to the error output, as the standard output may be read by a program.
 """
 
 from __future__ import annotations
@@ -16,23 +16,26 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from vidnb import forking, guarded
 from vidnb.errors import ConfigError
 
 log = logging.getLogger("vidnb")
 
+T = TypeVar("T")
+
 PROVIDERS = "vidnb.providers"
 CATALOGUES = "vidnb.catalogues"
 EMULATED = "vidnb.emulated"
 IMPORT_S = 10.0
-"""A plug-in that takes longer to import is given up."""
+"""A plug-in that takes longer to import, or to make its object, is given up."""
 
 BUILT_IN = {
     PROVIDERS: {
@@ -55,7 +58,7 @@ BUILT_IN = {
     },
 }
 _warned: set[str] = set()
-_attempts: dict[tuple[str, str], _Attempt] = {}
+_attempts: dict[tuple[str, str, str], _Attempt] = {}
 _one_at_a_time = threading.Lock()
 _here = threading.local()
 """Knows in a thread whether it imports a plug-in; that may ask for another one meanwhile."""
@@ -96,33 +99,54 @@ def load(group: str, name: str) -> Any:
     if name in BUILT_IN.get(group, {}):
         with forking.crossing.inside():  # a fork in the middle of an import leaves a child that waits for its lock
             return points(group)[name].load()
+    return _kept_to_itself(group, name, "importing it", points(group)[name].load)
+
+
+def made(group: str, name: str, make: Callable[[], T]) -> T:
+    """Return what the class of an entry makes.
+
+    Args:
+        group: of the entry.
+        name: of the entry.
+        make: calls the class.
+
+    Raises:
+        ConfigError: it is a plug-in's, and raises, exits or does not end; the message names it.
+    """
+    return make() if name in BUILT_IN.get(group, {}) else _kept_to_itself(group, name, "making its object", make)
+
+
+def _kept_to_itself(group: str, name: str, what: str, work: Callable[[], T]) -> T:
+    """Return what somebody else's code gives, whatever it does to the process."""
     with nullcontext() if getattr(_here, "is_importing", False) else _one_at_a_time:
-        attempt = _attempts.get((group, name))
+        attempt = _attempts.get((group, name, what))
         if attempt is None or attempt.is_over:  # one that raised may have been mended; one that hangs still does
-            attempt = _attempts[group, name] = _Attempt(points(group)[name])
+            attempt = _attempts[group, name, what] = _Attempt(name, work)
             attempt.wait()
     if not attempt.is_over:
-        raise ConfigError(f"{_title(group, name)} is broken: importing it did not end within {IMPORT_S:g} s")
+        raise ConfigError(f"{_title(group, name)} is broken: {what} did not end within {IMPORT_S:g} s")
     if attempt.error:
-        raise ConfigError(f"{_title(group, name)} is broken: importing it raised {attempt.error}")
-    return attempt.found
+        raise ConfigError(f"{_title(group, name)} is broken: {what} raised {attempt.error}")
+    found: T = attempt.found
+    return found
 
 
 class _Attempt:
-    """One import of somebody else's code, in a thread of its own.
+    """One run of somebody else's code, in a thread of its own.
 
     Args:
-        point: the entry to import.
+        name: of the plug-in.
+        work: the code.
     """
 
-    def __init__(self, point: EntryPoint) -> None:
+    def __init__(self, name: str, work: Callable[[], Any]) -> None:
         self.found: Any = None
         self.error = ""
         """Why it failed, in words."""
         self.is_over = False
-        self._point = point
+        self._work = work
         self._process = os.getpid()
-        self._thread = threading.Thread(target=self._work, name=f"vidnb plug-in {point.name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"vidnb plug-in {name}", daemon=True)
 
     def wait(self) -> None:
         """Begin, and return once it is over or has taken too long."""
@@ -130,10 +154,10 @@ class _Attempt:
             self._thread.start()
             self._thread.join(IMPORT_S)
 
-    def _work(self) -> None:
+    def _run(self) -> None:
         _here.is_importing = True
         try:
-            self.found = self._point.load()
+            self.found = self._work()
         except BaseException as error:  # noqa: BLE001  # a plug-in may call sys.exit while it is imported
             self.error = _in_words(error)
         if os.getpid() != self._process:

@@ -89,12 +89,15 @@ def _services() -> Iterator[Finding]:
     from vidnb import plugins, providers
     from vidnb.net.target import environment_key, target
 
-    for why in plugins.broken():
+    broken = plugins.broken()
+    for why in broken:
         yield Finding("plug-in", "problem", "is left out", why)
     for name in providers.names():
         try:
             provider = providers.get(name)
-        except ConfigError:  # said above
+        except ConfigError as error:
+            if str(error) not in broken:  # it can be imported, and yet it is no provider
+                yield Finding("plug-in", "problem", "is left out", str(error))
             continue
         own_url = os.environ.get(provider.base_url_env, "").strip()
         key = "key not set"

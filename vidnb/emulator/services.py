@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from vidnb import plugins
 from vidnb.emulator.ask import Service
 from vidnb.emulator.core import Core
+from vidnb.errors import ConfigError
 
 
 def services(core: Core) -> list[Service]:
@@ -17,7 +20,11 @@ def services(core: Core) -> list[Service]:
         if not (isinstance(kind, type) and issubclass(kind, Service)):
             plugins.warn(plugins.EMULATED, name, "it is no subclass of vidnb.emulator.Service")
             continue
-        service = kind(core)
+        try:
+            service: Service = plugins.made(plugins.EMULATED, name, partial(kind, core))
+        except ConfigError as error:
+            plugins.warn(plugins.EMULATED, name, str(error))
+            continue
         core.paces[name] = service
         found.append(service)
     return found

@@ -26,7 +26,7 @@ def get(name: str) -> Provider:
     if name not in names():
         raise ConfigError(f"there is no provider {name!r}; there are {', '.join(names())}")
     found = plugins.load(plugins.PROVIDERS, name)
-    provider = found() if callable(found) else found
+    provider = plugins.made(plugins.PROVIDERS, name, found) if callable(found) else found
     if not isinstance(provider, Provider):
         raise ConfigError(f"the plug-in {name!r} is not a vidnb Provider: {found!r}")
     return provider

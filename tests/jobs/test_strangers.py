@@ -631,7 +631,7 @@ async def test_no_clip_is_paid_for_that_would_be_gone_with_the_process(tmp_path:
     stranger = Stranger()
     settings: dict[str, Any] = {"keys": KEYS, "transport": stranger, "sleep": no_rest, "files_url": url}
     async with client_of(tmp_path, stranger) as earlier, AsyncClient(tmp_path, **settings) as client:
-        with pytest.raises(ConfigError, match=r"memory of this process .* nothing was sent, .* folder on the disk"):
+        with pytest.raises(ConfigError, match=r"memory of this process, .* nothing was sent, .* folder on the disk"):
             await client.generate("a koala", **LEONARDO)
         assert client.jobs() == []
         left = await earlier.submit("a koala", **LEONARDO)

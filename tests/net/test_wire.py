@@ -196,6 +196,47 @@ async def test_a_submit_that_was_answered_with_an_error_is_never_repeated() -> N
         assert (status, len(transport.requests)) == (status, 1)
 
 
+@pytest.mark.anyio
+async def test_a_delete_is_sent_once_whatever_is_answered() -> None:
+    busy = Scripted(lambda request: httpx.Response(503))
+    assert (await live(busy).call(Call("DELETE", "/v1/jobs/1"))).status_code == 503
+    assert len(busy.requests) == 1, "a second one may delete what was finished meanwhile"
+
+
+@pytest.mark.anyio
+async def test_an_answer_that_repeats_the_key_is_read_without_it() -> None:
+    for answer in (httpx.Response(200, json={"error": f"bad {CANARY}"}), httpx.Response(400, text=f"bad {CANARY}")):
+        reply = await live(Scripted(lambda request, answer=answer: answer)).call(Call("GET", "/v1/me"))  # type: ignore[misc]
+        assert (reply.json or {"error": reply.text})["error"] == "bad [key]"
+        assert CANARY not in repr(reply)
+
+
+@pytest.mark.anyio
+async def test_an_upload_never_goes_into_the_private_network() -> None:
+    storage = Scripted(lambda request: httpx.Response(204))
+    with pytest.raises(TransportError, match="private network"):
+        await live(storage).call(Call("POST", "https://10.0.0.1/form", form={"a": "b"}))
+    assert storage.requests == []
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("status", [204, 206, 304, 403, 410])
+async def test_only_a_whole_answer_is_a_clip_and_only_410_says_that_it_is_gone(status: int) -> None:
+    part = Scripted(lambda request: httpx.Response(status, stream=httpx.ByteStream(b"the middle of a clip")))
+    with pytest.raises(TransportError, match=f"answered HTTP {status}") as caught:
+        async with live(part).download(SIGNED):
+            pass
+    assert caught.value.gone == (status == 410)
+
+
+@pytest.mark.anyio
+async def test_a_clip_behind_an_unsafe_address_is_asked_for_in_the_safe_way() -> None:
+    transport = Scripted(lambda request: httpx.Response(200, stream=httpx.ByteStream(b"a clip")))
+    async with live(transport).download("http://cdn.example.com/clip.mp4") as chunks:
+        assert b"".join([chunk async for chunk in chunks]) == b"a clip"
+    assert [str(request.url) for request in transport.requests] == ["https://cdn.example.com/clip.mp4"]
+
+
 def test_signatures_are_cut_from_text() -> None:
     assert redact(f"got {SIGNED} and more") == f"got {SIGNED.split('?')[0]}?... and more"
 

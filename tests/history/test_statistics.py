@@ -341,6 +341,9 @@ def test_base_and_to_choose_two_of_many_levels() -> None:
     found = asked(frame, base=7, to=3)
     assert (found.base, found.level, found.is_slope) == (7, 3, False)
     assert found.mean == pytest.approx(-asked(frame, base=3, to=7).mean)
+    for odd in (pd.NA, pd.DataFrame({"a": [3]}), np.array([3, 5]), [3]):
+        with pytest.raises(ConfigError, match=r"base=.*: no measured clip has that motion strength"):
+            asked(frame, base=odd)
     with pytest.raises(ConfigError, match=r"base=4: no measured clip has that motion strength; there are 1, 3, 5, 7"):
         asked(frame, base=4)
 

@@ -59,6 +59,9 @@ POSTER = "poster"
 LEFT_OUT = ("job_id", "recipe_hash", "clip_sha256", "path", "remote_id")
 """Columns that nobody reads in a table; `.df` has them."""
 
+BY_CHANCE = ("wait_s", "download_s", "total_s", "size_bytes")
+"""Numbers that differ from job to job and tell nothing of the clip; the table shows them when it is asked to."""
+
 USED = {"used_seed": "seed", "used_prompt": "prompt"}
 """What a service says it used, and what was sent."""
 
@@ -212,7 +215,9 @@ def item_id(item: Clip | Job) -> str:
 def _telling(grid: pd.DataFrame) -> list[str]:
     """The columns to show first: the first ones that tell rows apart, and what a service used where that is news."""
     news = [name for name in grid.columns if not (name in USED and _says_the_same(grid, name, USED[name]))]
-    apart = [name for name in news if name in ALWAYS or grid[name].astype(str).nunique() > 1]
+    apart = [
+        name for name in news if name in ALWAYS or (name not in BY_CHANCE and grid[name].astype(str).nunique() > 1)
+    ]
     return apart[: COLUMNS_SHOWN + 1]
 
 

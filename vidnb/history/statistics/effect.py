@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vidnb import arguments, shown
 from vidnb.errors import ConfigError
 from vidnb.history.statistics import columns, estimates, pairing, sentences
+from vidnb.params import is_given
 from vidnb.records import Cost
 
 if TYPE_CHECKING:
@@ -301,10 +302,12 @@ def _levels(table: pd.DataFrame, knob: str, base: Any, to: Any) -> list[Any]:
     """
     known = sorted(table["level"].unique().tolist(), key=lambda level: (str(type(level)), level))
     for name, given in (("base", base), ("to", to)):
-        if given is not None and not any(level == given for level in known):
+        is_one = is_given(given) and getattr(given, "ndim", 0) == 0
+        if given is not None and not (is_one and any(level == given for level in known)):
             listed = ", ".join(columns.label(level) for level in known[:20])
             raise ConfigError(
-                f"{name}={given!r}: no measured clip has that {sentences.name_of(knob)}; there are {listed}"
+                f"{name}={arguments.in_short(given)}: no measured clip has that {sentences.name_of(knob)}; "
+                f"there are {listed}"
             )
     if len(known) < 2:
         name = sentences.name_of(knob)

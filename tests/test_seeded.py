@@ -192,7 +192,7 @@ def typed_id(run: Run) -> None:
 def gateway(run: Run) -> None:
     """B16: the work was accepted, and a gateway answers in the service's place."""
     run.values = dict(run.dice.choice([LEONARDO, ONEMIN]))
-    status = run.dice.choice([303, 408, 409, 425, 499, 500, 502, 504, 520, 524, 599])
+    status = run.dice.choice([301, 302, 303, 307, 308, 408, 409, 425, 499, 500, 502, 504, 520, 524, 599])
     page = run.dice.choice(["", "<html><body>nginx</body></html>", "error", '{"message": "Conflict"}'])
     run.service.on_submit = lambda request, work: httpx.Response(status, text=page)
     run.service.hidden_lists = run.dice.choice([0, 10**6])

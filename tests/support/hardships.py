@@ -205,6 +205,75 @@ async def _moves(seed: int) -> Counter[str]:
     return found
 
 
+def _all_but_the_clips_of_before(home: Path, older: Path) -> list[Callable[[], None]]:
+    back = [_away(path) for path in home.iterdir() if path.name != "files"]
+    shutil.copytree(older, home, dirs_exist_ok=True, ignore=shutil.ignore_patterns("files"))
+    return back
+
+
+def _copy_unpacked_over_the_folder(home: Path, older: Path) -> list[Callable[[], None]]:
+    back = _database_away(home, older)
+    shutil.copytree(older, home, dirs_exist_ok=True)
+    return back
+
+
+def _pages_of_before(home: Path, older: Path) -> list[Callable[[], None]]:
+    newer, path = home.with_name("newer.db"), home / "vidnb.db"
+
+    def copy(source: Path, target: Path) -> None:
+        with contextlib.closing(sqlite3.connect(source)) as one, contextlib.closing(sqlite3.connect(target)) as other:
+            one.backup(other)
+
+    copy(path, newer)
+    copy(older / "vidnb.db", path)
+    return [lambda: copy(newer, path)]
+
+
+RESTORED = (
+    _database_of_before, _database_away, _emptied, _all_but_the_clips_of_before, _copy_unpacked_over_the_folder,
+    _pages_of_before,
+)  # fmt: skip
+
+
+def restored(seed: int) -> Counter[str]:
+    """A7: between two kernels an older copy takes the place of the history, and later the newer one comes back."""
+    return asyncio.run(_restored(seed))
+
+
+async def _restored(seed: int) -> Counter[str]:
+    dice, found, service = random.Random(seed), Counter[str](runs=1), Stranger()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as parent:
+        home, older = Path(parent) / "data", Path(parent) / "older"
+        async with client_on(home, service) as first:
+            for n in range(dice.randint(1, 3)):
+                await first.generate(f"of yesterday {n}", **LEONARDO)
+        shutil.copytree(home, older)
+        begun, moment = len(service.paid), dice.choice(["submit", "poll", "download", "end"])
+        clients = [client_on(home, service) for _ in range(dice.randint(1, 3))]
+        reached = asyncio.Event()
+        _tell(service, lambda now: reached.set() if now == moment else None)
+        working = asyncio.gather(*(tried(client.generate("a koala", timeout_s=60, **LEONARDO)) for client in clients))
+        async with within(found):
+            await asyncio.wait([working, asyncio.ensure_future(reached.wait())], return_when=asyncio.FIRST_COMPLETED)
+            for client in clients:
+                await client.aclose()
+            await working
+        _tell(service, lambda now: None)
+        paid = len(service.paid)
+        back = dice.choice(RESTORED)(home, older)
+        for _ in range(dice.randint(1, 2)):
+            async with within(found), client_on(home, service) as client:
+                await tried(client.resume(timeout_s=60))
+                for prompt in dice.choices(["a koala", "a cat"], k=2):
+                    await tried(client.generate(prompt, timeout_s=60, **LEONARDO))
+        found["second payments"] += len(service.paid) - paid
+        for put_back in back:
+            put_back()
+        async with within(found), client_on(home, service) as client:
+            await _all_clips(client, service, found, begun)
+    return found
+
+
 async def _all_clips(client: AsyncClient, service: Stranger, found: Counter[str], begun: int) -> None:
     """Do after a restart what a person would, then count what became of what was paid for."""
     await tried(client.resume(timeout_s=60))
@@ -359,6 +428,7 @@ def another_process(dice: random.Random) -> str:
 HARDSHIPS: dict[str, Callable[[int], Counter[str]]] = {
     "A6 forks": forks,
     "A7 a folder that moves": moves,
+    "A7 an older copy between kernels": restored,
     "B12 a database that others hold": locks,
     "B13 several containers": containers,
 }

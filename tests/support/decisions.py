@@ -164,7 +164,8 @@ async def _count(scene: Scene, found: Counter[str]) -> None:
     service, again = scene.service, [(job, by_row) for how, job, by_row in scene.decided if how == "send_again"]
     async with AsyncClient(scene.home, keys=KEYS, transport=service, sleep=no_rest) as client:
         client.engine.leases.owner = another_process(random.Random(scene.seed))
-        for row in client.jobs(limit=None):
+        for listed in client.jobs(limit=None):
+            row = client.store.get(listed.id)  # rows of a list have no lease
             if row.lease_owner and not row.is_terminal:  # left by a client that was closed in the middle
                 client.store.lease(row.id, row.lease_owner, -1.0)  # it runs out by itself, after a minute
         try:

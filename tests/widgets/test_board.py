@@ -18,6 +18,8 @@ from vidnb.client.verbs import Client
 from vidnb.emulator import Emulator, VirtualClock
 from vidnb.errors import StoreError
 from vidnb.sweeps.grid import cell_words, laid_out
+from vidnb.sweeps.outlook import Group
+from vidnb.widgets import board as board_
 from vidnb.widgets.board import DONE, SAME, WAITING, Board
 
 pytestmark = pytest.mark.anyio
@@ -70,6 +72,33 @@ async def test_the_page_is_told_of_each_cell_as_it_changes(tmp_path: Path, monke
         kind, content, buffers = said[-1]
         assert (kind, content, buffers[0][:4]) == ("posters", {"cells": [0, 2]}, b"RIFF")
         assert buffers[1] == buffers[0]  # the same clip
+
+
+async def test_every_board_of_a_sweep_shows_what_any_kernel_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board_, "FOLLOW_S", 0.02)
+    emulator = Emulator(tmp_path / "emulator", speed=1000.0)
+    async with emulated(tmp_path, emulator) as client, emulated(tmp_path, emulator) as other:
+        options = {**QUICK, "animal": ["koala", "heron"], "budget_jobs": 1}
+        sweep = vidnb.sweep("a {animal}", **options, client=client)
+        sweep.prepare()
+        boards = [Board(sweep), Board(sweep), Board(vidnb.sweep("a {animal}", **options, client=other))]
+        assert {board._now["heading"] for board in boards} == {"Nothing sent yet"}
+        await sweep.run_async(on_change=boards[0].update)
+
+        async def say(words: list[str], done: int) -> None:
+            async with asyncio.timeout(30):
+                while [board._now["word"] for board in boards] != words or any(  # noqa: ASYNC110  # nothing tells
+                    board._progress.counts()[Group.DONE] != done or board._later is not None for board in boards
+                ):
+                    await asyncio.sleep(0.02)
+
+        await say(["budget", "budget", "stopped"], 1)
+        boards[0].heard_ready({}, [])  # the page was loaded anew: the run of this process is what counts
+        boards[1].heard_budget({"caps": {"JOBS": "2"}}, [])
+        await say(["done", "done", "done"], 2)
+        assert Board(sweep)._now["heading"] == "Done"
 
 
 async def test_running_cells_are_seen_where_their_service_shows_how_far_they_are(

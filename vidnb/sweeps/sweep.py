@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import functools
 import random
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from vidnb import catalog, display, shown
 from vidnb.client import addresses, loop, verbs
@@ -117,6 +118,13 @@ class Event:
     """Its values on the axes, by name."""
 
 
+class Told(Protocol):
+    """What is told how a run goes."""
+
+    def update(self, progress: RunProgress, places: list[int]) -> None:
+        """Take in how a run goes."""
+
+
 class Sweep:
     """Many recipes as one value: shows its plan, runs under one budget, goes on where it was.
 
@@ -151,6 +159,8 @@ class Sweep:
             given["prompt"], given["linked"], given["model"], given["seeds"], given["takes"], self._values
         )
         self._progress: RunProgress | None = None
+        self.boards: weakref.WeakSet[Told] = weakref.WeakSet()
+        """What shows it, and hears of every run of it here."""
         self._runs = 0
         """How many runs of it go on in this process."""
         self.accepts_unknown_price = False
@@ -291,8 +301,15 @@ class Sweep:
         """
         self.prepare()
         self.accepts_unknown_price = accept_unknown_price
+
+        def tell(progress: RunProgress, places: list[int]) -> None:
+            on_change(progress, places)
+            for board in list(self.boards):
+                if board.update != on_change:
+                    board.update(progress, places)
+
         run = Run(
-            self.client, self.id, self.purse, self.plan, accept_unknown_price=accept_unknown_price, on_change=on_change
+            self.client, self.id, self.purse, self.plan, accept_unknown_price=accept_unknown_price, on_change=tell
         )
         self._runs += 1
         self._progress = run.progress
@@ -393,6 +410,11 @@ class Sweep:
         """Send no more until `go_on`; what was sent is seen to its end. Holds for every kernel that runs it."""
         self.rows.set_control(self.id, PAUSE)
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether somebody asked for a pause, and nobody to go on."""
+        return self.rows.control(self.id) == PAUSE
+
     def go_on(self) -> None:
         """End a pause, in every kernel that runs it."""
         self.rows.set_control(self.id, GO)
@@ -473,7 +495,7 @@ class Sweep:
         counts = progress.counts()
         if not counts[Group.UNFINISHED]:
             rest = "stopped" if any(counts[group] for group in TO_SEND) else "done"
-            progress.word = "paused" if self.rows.control(self.id) == PAUSE else rest
+            progress.word = "paused" if self.is_paused else rest
         return progress
 
     async def events(self, every_s: float = 0.25) -> AsyncIterator[Event]:
@@ -488,21 +510,31 @@ class Sweep:
             >>> async for event in s.events():
             ...     print(event.state, event.values["animal"])
         """
-        places = {job.key: place for place, job in enumerate(self.plan.jobs)}
         cells = {cell.job: cell for cell in reversed(self.plan.cells) if cell.job is not None}
+        async for changes in self.follow(every_s):
+            for place, standing in changes:
+                values = dict(zip(self.plan.names, cells[place].values, strict=True))
+                yield Event(standing.job_id, standing.state, values)
+
+    async def follow(self, every_s: float) -> AsyncIterator[list[tuple[int, Standing]]]:
+        """Yield at each look what changed of its jobs, by place in `plan.jobs`, until nothing of it is on its way.
+
+        Args:
+            every_s: how often to look.
+        """
+        places = {job.key: place for place, job in enumerate(self.plan.jobs)}
         aside, rows = self.client.store.aside, self.rows
         step = await aside(rows.newest_step)
         seen: dict[str, Standing] = {s.job_id: s for s in await aside(self._standings) if s is not None}
         while True:
             left = await aside(rows.left, self.id)
             step, steps = await aside(rows.steps, step)
+            changes = []
             for key, standing in await aside(rows.jobs, list(dict.fromkeys(job_id for _, job_id in steps))):
                 if key in places and seen.get(standing.job_id) != standing:
                     seen[standing.job_id] = standing
-                    place = places[key]
-                    yield Event(
-                        standing.job_id, standing.state, dict(zip(self.plan.names, cells[place].values, strict=True))
-                    )
+                    changes.append((places[key], standing))
+            yield changes
             moving = any(group_of(standing) is Group.UNFINISHED for standing in seen.values())
             is_over = self._progress is not None and not self._runs  # by a budget, say, or an interrupt
             if not moving and (is_over or not left or await aside(rows.control, self.id) != GO):

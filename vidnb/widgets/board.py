@@ -63,6 +63,10 @@ STATE_OF: Mapping[Group, int] = {
 }  # fmt: skip
 RUNS = frozenset({"running", "pausing", "paused", *STANDING_BY})
 """Words of a run that has not ended."""
+FOLLOW_S = 1.0
+"""How often, in seconds, the database is asked what other kernels and workers do to the sweep."""
+LOOKED_AT = 3
+"""Of so many jobs on their way it is looked up whether anybody works on them."""
 POSTERS_AT_ONCE, PREVIEWS_AT_ONCE = 24, 4
 SAVED_CELLS, SAVED_POSTERS, SAVED_BYTES = 600, 64, 200_000
 
@@ -102,6 +106,8 @@ class Board(Live, part="board"):
         self._owes_sums = False
         self._later: Future[None] | None = None
         self._run: Future[None] | None = None
+        self._following: Future[None] | None = None
+        self._progress.word = self._word()
         super().__init__(
             _plan={
                 "id": sweep.id, "title": showing.title(plan), "size": showing.size_words(plan),
@@ -116,6 +122,8 @@ class Board(Live, part="board"):
             _now={},
         )  # fmt: skip
         self._now = self._sums()
+        sweep.boards.add(self)
+        self._begin_to_follow()
 
     def _in_a_line(self) -> str:
         return " ".join(next(showing.lines(self._sweep)).split())
@@ -134,6 +142,44 @@ class Board(Live, part="board"):
             self._fresh.update(places)
             if self._later is None or self._later.done():
                 self._later = self._spawn(self._tell())
+
+    def _begin_to_follow(self) -> None:
+        """Follow what others do to the sweep, unless that is done or a run of this process tells of it."""
+        with self._lock:
+            is_idle = self._following is None or self._following.done()
+            if is_idle and self._progress.word not in RUNS:
+                self._following = self._spawn(self._follow(self._progress))
+
+    async def _follow(self, progress: RunProgress) -> None:
+        """Take in what others do to the sweep for as long as any of it is on its way."""
+        async for changes in self._sweep.follow(FOLLOW_S):
+            if progress is not self._progress or not self.is_open:
+                return  # a run of this process tells everything
+            for place, standing in changes:
+                progress.standings[place] = standing
+                if standing.state is State.DONE:
+                    progress.ended.append(progress.clock.monotonic())
+            word = await asyncio.to_thread(self._word)
+            if not (changes or word in RUNS or progress.word in RUNS):
+                continue  # how a run of this process ended, for its budget say, is still true
+            if (changes or word != progress.word) and progress is self._progress:
+                progress.word = word
+                self.update(progress, [place for place, _ in changes])
+
+    def _word(self) -> str:
+        """Return how the sweep stands where no run of this process says it, as the word of a run."""
+        counts = self._progress.counts()
+        moving = [one for one in self._progress.standings if one and group_of(one) is Group.UNFINISHED]
+        if any(not self._is_left_alone(one.job_id) for one in moving[:LOOKED_AT]):
+            return "pausing" if self._sweep.is_paused else "running"
+        if counts[Group.NEW] == len(self._progress.standings):
+            return "plan"
+        return "stopped" if moving or any(counts[group] for group in outlook.TO_SEND) else "done"
+
+    def _is_left_alone(self, job_id: str) -> bool:
+        """Return whether no process works on an unfinished job."""
+        client = self._sweep.client
+        return client.is_left_alone(client.job(job_id))
 
     async def _tell(self) -> None:
         """Tell the page what changed, again and again until nothing is left to tell."""
@@ -234,7 +280,7 @@ class Board(Live, part="board"):
         progress = self._progress
         if progress.word == "done" and progress.ended:
             yield ["Took", seconds(progress.ended[-1] - progress.began), True]
-        elif progress.word not in ("plan", "done"):
+        elif progress.word in RUNS or progress.ended:
             yield ["Running for", seconds(progress.elapsed_s), False]
         told = showing.pace(progress)
         if told is not None and progress.word == "running" and told[1] > 0:
@@ -286,6 +332,7 @@ class Board(Live, part="board"):
     def heard_ready(self, _: Mapping[str, Any], __: list[bytes]) -> None:
         """A page shows the board: it needs all cells."""
         self._shown.clear()  # it has no posters either
+        self._begin_to_follow()
         self.say("all", {}, self._all())
 
     def heard_facts(self, content: Mapping[str, Any], _: list[bytes]) -> None:

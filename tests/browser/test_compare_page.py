@@ -75,6 +75,11 @@ def test_the_modes_and_the_keys_work_there_too(opened: Opened, tmp_path: Path) -
     page.keyboard.press("5")
     page.keyboard.press("w")
     expect(page.locator(".vidnb-rated:visible")).to_have_count(0)
+    page.keyboard.press("?")
+    keys = page.get_by_role("group", name="Keys")
+    expect(keys).to_contain_text("copy its recipe")
+    for kept in ("rate", "it wins", "run it"):
+        expect(keys).not_to_contain_text(kept)
 
 
 def test_hostile_text_stays_text_and_nothing_secret_is_in_the_file(opened: Opened, tmp_path: Path) -> None:

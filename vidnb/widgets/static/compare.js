@@ -21,6 +21,8 @@ export function render({ model, el }) {
   const { root, signal, hear, watch, announce } = part;
   const debugging = Boolean(model.get("debug")) || new URLSearchParams(location.search).has("debug");
 
+  const standalone = Boolean(model.get("_standalone"));
+
   /** @type {CompareView} */
   const it = {
     model,
@@ -29,8 +31,14 @@ export function render({ model, el }) {
     hear,
     announce,
     debugging,
-    standalone: Boolean(model.get("_standalone")),
-    el: compareParts({ root, id: `vidnb-compare-${(count += 1)}`, closed: () => send(model, "close"), debugging }),
+    standalone,
+    el: compareParts({
+      root,
+      id: `vidnb-compare-${(count += 1)}`,
+      closed: () => send(model, "close"),
+      debugging,
+      standalone,
+    }),
     view: {
       mode: "grid",
       chosen: 0,

@@ -84,16 +84,21 @@ export function keyAction({ key, shiftKey, ctrlKey, metaKey, altKey }) {
   return does ? { does } : null;
 }
 
-export function keyCard() {
+/** What needs somebody who keeps it: a kernel. */
+const KEPT = ["1 … 5", "0", "W", "R"];
+
+/** @param {boolean} standalone in a page of its own nothing is kept, so no key for it is listed */
+export function keyCard(standalone) {
+  const here = (keys) => keys.filter(([names]) => !standalone || !KEPT.includes(names));
   const group = ([title, keys]) =>
     h(
       "div",
       {},
-      h("h4", {}, title),
+      h("h4", {}, standalone && title === "Judge" ? "More" : title),
       h(
         "dl",
         {},
-        keys.map(([names, what]) => [
+        here(keys).map(([names, what]) => [
           h(
             "dt",
             {},

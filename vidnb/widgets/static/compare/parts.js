@@ -30,9 +30,9 @@ function segments(name, label, options, chosen) {
 }
 
 /** Make the elements and put them into the root.
- * @param {{root: HTMLElement, id: string, closed: () => void, debugging: boolean}} how `closed` is called when a
- *     person closes the view */
-export function compareParts({ root, id, closed, debugging }) {
+ * @param {{root: HTMLElement, id: string, closed: () => void, debugging: boolean, standalone: boolean}} how `closed` is
+ *     called when a person closes the view */
+export function compareParts({ root, id, closed, debugging, standalone }) {
   const title = h("h3", { class: "vidnb-prompt", dir: "auto" });
   const common = h("p", { class: "vidnb-common" });
   const close = iconButton("close", "Close the comparison", closed, { hidden: true });
@@ -168,7 +168,7 @@ export function compareParts({ root, id, closed, debugging }) {
     h("span", { class: "vidnb-grow vidnb-wide" }),
     facts,
   );
-  const keys = keyCard();
+  const keys = keyCard(standalone);
   const debug = h("output", { class: "vidnb-debug vidnb-mono", hidden: !debugging });
   const quiet = h("div", { class: "vidnb-hidden", "aria-hidden": "true" });
   root.setAttribute("role", "region");

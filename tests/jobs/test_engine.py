@@ -27,7 +27,7 @@ from fakes import (
     picture,
     short_rest,
 )
-from stranger import KEYS, film
+from stranger import KEYS, Stranger, film
 
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.clock import Clock
@@ -196,6 +196,33 @@ async def test_a_server_error_on_the_submit_is_ambiguous_not_repeated(tmp_path: 
     async with emulated(tmp_path, emulator) as client:
         with pytest.raises(JobAmbiguousError):
             await client.generate("a koala", **QUICK)
+
+
+async def test_a_status_that_gateways_say_of_a_request_that_went_through_is_ambiguous_and_paid_once(
+    tmp_path: Path,
+) -> None:
+    statuses = (303, 308, 408, 409, 425, 499)
+    service = Scripted(lambda request: httpx.Response(status, json={"error": "try elsewhere"}))
+    async with AsyncClient(tmp_path, keys={"leonardo": CANARY}, transport=service, sleep=no_rest) as client:
+        for status in statuses:
+            with pytest.raises(JobAmbiguousError):
+                await client.generate(f"a koala, {status}", **QUICK)
+    assert len([request for request in service.requests if request.method == "POST"]) == len(statuses)
+
+
+async def test_a_job_that_was_written_before_there_was_a_ledger_is_reserved_and_sent(tmp_path: Path) -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    async with AsyncClient(tmp_path, keys=KEYS, transport=Scripted(refuse)) as client:
+        with pytest.raises(TransportError, match="nothing was sent"):
+            await client.generate("a koala", **QUICK)
+        with client.store.writing() as connection:
+            connection.exec_driver_sql("DELETE FROM reservations")
+    service = Stranger()
+    async with AsyncClient(tmp_path, keys=KEYS, transport=service, sleep=no_rest) as client:
+        assert [job.state for job in await client.resume()] == [State.DONE]
+    assert len(service.posts) == 1
 
 
 @pytest.mark.parametrize("fault", ["429:submit:2", "429_in_200:submit:1", "connect_error:submit:1"])

@@ -250,6 +250,23 @@ async def test_an_emulated_job_is_not_sent_to_a_server_that_took_the_emulators_p
     assert port
 
 
+async def test_a_job_asks_once_more_whether_an_emulator_stands_there_before_it_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def another_service(base_url: str, client: httpx.AsyncClient) -> bool:
+        return False
+
+    monkeypatch.setattr(wires, "PROVED_S", 0.0)
+    monkeypatch.setattr(wires, "proves_itself", another_service)
+    with Emulator(tmp_path / "e") as emulator, running(emulator) as base:
+        monkeypatch.setenv("LEONARDO_BASE_URL", f"{base}/api/rest")
+        async with AsyncClient(tmp_path) as client:
+            with pytest.raises(TransportError, match="which may cost money; nothing was sent"):
+                await client.generate("a koala", model="leonardo/motion_2.0", resolution="480p")
+            assert [(job.emulated, job.state) for job in client.jobs()] == [(True, "intended")]
+        assert not [made for made in emulator.stats()["requests"] if made.startswith("POST")]
+
+
 def test_no_key_of_a_person_goes_to_what_proves_to_be_an_emulator(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -197,6 +197,16 @@ async def test_a_submit_that_was_answered_with_an_error_is_never_repeated() -> N
 
 
 @pytest.mark.anyio
+async def test_a_request_that_the_library_refuses_is_not_quoted_with_its_key() -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.LocalProtocolError(f"Illegal header value b'Bearer {CANARY}'")
+
+    with pytest.raises(TransportError, match="LocalProtocolError") as caught:
+        await live(Scripted(refuse)).call(Call("POST", "/v2/generations", json={}), submit=True)
+    assert CANARY not in str(caught.value)
+
+
+@pytest.mark.anyio
 async def test_a_delete_is_sent_once_whatever_is_answered() -> None:
     busy = Scripted(lambda request: httpx.Response(503))
     assert (await live(busy).call(Call("DELETE", "/v1/jobs/1"))).status_code == 503
@@ -212,10 +222,14 @@ async def test_an_answer_that_repeats_the_key_is_read_without_it() -> None:
 
 
 @pytest.mark.anyio
-async def test_an_upload_never_goes_into_the_private_network() -> None:
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [("https://10.0.0.1/form", "private network"), ("http://bucket.example.com/form", "is not an https address")],
+)
+async def test_an_upload_goes_to_safe_public_addresses_only(url: str, why: str) -> None:
     storage = Scripted(lambda request: httpx.Response(204))
-    with pytest.raises(TransportError, match="private network"):
-        await live(storage).call(Call("POST", "https://10.0.0.1/form", form={"a": "b"}))
+    with pytest.raises(TransportError, match=why):
+        await live(storage).call(Call("POST", url, form={"a": "b"}))
     assert storage.requests == []
 
 

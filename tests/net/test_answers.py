@@ -173,6 +173,17 @@ async def test_the_largest_reply_that_is_read_takes_less_memory_than_a_poll_may(
     assert peak < 64 * 2**20
 
 
+@pytest.mark.parametrize("packed", [False, True])
+async def test_a_clip_that_a_transport_of_a_users_own_has_at_hand_is_read(packed: bool) -> None:
+    headers, content = ({"content-encoding": "gzip"}, gzip.compress(b"clip")) if packed else ({}, b"clip")
+    wire = Wire(
+        target(providers.get("leonardo"), key=CANARY),
+        httpx.MockTransport(lambda request: httpx.Response(200, headers=headers, content=content)),
+    )
+    async with wire.download(Link(SIGNED)) as body:
+        assert [chunk async for chunk in body] == [b"clip"]
+
+
 async def test_a_packed_reply_is_read() -> None:
     body = gzip.compress(json.dumps({"a": "ä" * 1000}).encode())
     headers = {"content-encoding": "gzip"}

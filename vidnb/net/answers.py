@@ -165,6 +165,10 @@ class Body:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield the chunks as they come."""
+        if self._response.is_stream_consumed:  # as in `content_of`
+            self._end()
+            yield self._response.content
+            return
         now = asyncio.get_running_loop().time
         received, unpacked, began = 0, 0, now()
         window_began, window_bytes = began, 0

@@ -154,6 +154,7 @@ def test_a_whole_clip_whose_pictures_are_rubbish_is_kept_and_marked(clip: Path, 
     "content",
     [
         b"",
+        bytes(5000),
         b"<html><body>502 Bad Gateway</body></html>",
         b'{"error": "expired"}',
         b"#EXTM3U\n#EXTINF:2,\nclip.mp4\n#EXT-X-ENDLIST\n",
@@ -161,7 +162,7 @@ def test_a_whole_clip_whose_pictures_are_rubbish_is_kept_and_marked(clip: Path, 
         b"\x00\x00\x00\x18ftypisom" + b"\x00" * 100,
         b"\x1aE\xdf\xa3" + b"\x00" * 100,
     ],
-    ids=["empty", "html", "json", "playlist", "concat", "mp4 head", "webm head"],
+    ids=["empty", "zeros", "html", "json", "playlist", "concat", "mp4 head", "webm head"],
 )
 def test_what_is_no_video_is_refused(clip: Path, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "clip.mp4").write_bytes(clip.read_bytes())  # what the playlists would lead to

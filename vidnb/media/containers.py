@@ -83,7 +83,7 @@ def head_of(source: Source) -> bytes:
 
 
 def refused(start: bytes, name: str) -> None:
-    """Raise where the bytes are certainly no video and no sound: nothing, a text such as an error page, a picture.
+    """Raise where the bytes are certainly no video and no sound: nothing, zeros, a text as an error page, a picture.
 
     Args:
         start: the first bytes.
@@ -94,6 +94,8 @@ def refused(start: bytes, name: str) -> None:
     """
     if not start:
         raise MediaError(f"{name} is no video: it is empty")
+    if not any(start):  # of a file whose place was made before its content came
+        raise MediaError(f"{name} is no video: it begins with {len(start)} zeros")
     if is_text(start):
         what = "a web page" if is_page(start) else "a text"
         raise MediaError(f"{name} is no video, it is {what}: it starts with {start[:24]!r}")

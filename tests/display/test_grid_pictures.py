@@ -98,7 +98,7 @@ def test_wrong_names_and_files_that_are_there_are_refused_and_nothing_is_left_be
     with pytest.raises(FileExistsError, match="overwrite=True"):
         pictures.save(grid, path)
     grid.clips[0].path.write_bytes(b"damaged")
-    with pytest.raises(StoreError, match="gone from the data folder, or damaged"):
+    with pytest.raises(StoreError, match="gone from the data folder, damaged, or hold no picture"):
         pictures.save(grid, path, overwrite=True)
     assert [one.name for one in folder.iterdir()] == ["grid.png"]
 

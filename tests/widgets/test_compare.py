@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from waiting import until
 import vidnb
 from vidnb.client.verbs import Client
 from vidnb.clip import Clip
+from vidnb.display.grid import pivot
 from vidnb.emulator import Emulator
-from vidnb.errors import ConfigError
+from vidnb.errors import ConfigError, StoreError
 from vidnb.media.samples import samples
 from vidnb.widgets import Compare, compare
 
@@ -187,3 +189,19 @@ def test_the_studios_compare_takes_the_players_place_until_it_is_closed(client: 
     assert studio.clip is not None
     assert studio.clip.job.id == clips[2].job.id
     studio.close()
+
+
+def test_a_clip_that_is_sound_only_has_a_place_and_spoils_no_other(clips: list[Clip], tmp_path: Path) -> None:
+    seen, other = clips[0], clips[2]
+    heard = replace(seen.info, width_px=0, height_px=0, fps=0.0, frames=0, has_audio=True, note="Only sound.")
+    only = Clip(replace(other.job, clip=heard), other._files)
+    part = Compare(pivot([seen, only], cols="seed"))
+    told = [(cell["state"], cell.get("word"), cell.get("why")) for cell in cells(part)]
+    assert told == [("clip", None, None), ("no picture", "Sound only", "Only sound.")]
+    assert part._grid["ratio"] == round(seen.info.width_px / seen.info.height_px, 3)
+    assert part.save(tmp_path / "x.png").exists()
+    page = part.to_html(tmp_path / "x.html").read_text(encoding="utf-8")
+    assert "vidnb-video-0" in page
+    assert "vidnb-video-1" not in page
+    with pytest.raises(StoreError, match="hold no picture"):
+        Compare(pivot([only])).save(tmp_path / "y.png")

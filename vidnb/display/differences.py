@@ -154,9 +154,9 @@ def outcome(clip: Clip) -> dict[str, str]:
     info, job = clip.info, clip.job
     charged = "free" if job.emulated else str(job.cost) if job.cost is not None else ""
     return {
-        "size": f"{info.width_px}×{info.height_px}",
+        "size": f"{info.width_px}×{info.height_px}" if info.frames else "no picture",
         "length": f"{info.duration_s:g} s",
-        "frame rate": f"{info.fps:g} fps",
+        "frame rate": f"{info.fps:g} fps" if info.frames else "",
         "sound": "yes" if info.has_audio else "no",
         "price": charged,
         "took": seconds((job.done_at - job.created_at).total_seconds()) if job.done_at else "",

@@ -379,7 +379,7 @@ class History(Questions, Sequence[Clip | Job]):
 
     def ballot(self, question: str = QUESTION, *, by: str | None = None, voter: str | None = None) -> Ballot:
         """The same without a widget: draws pairs, takes answers, counts."""
-        clips = [item for item in self.first(MOST_CLIPS) if isinstance(item, Clip)]
+        clips = [item for item in self.first(MOST_CLIPS) if isinstance(item, Clip) and item.info.frames]
         return Ballot(self._store, clips, question, by, voter)
 
     @property

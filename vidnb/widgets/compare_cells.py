@@ -109,10 +109,17 @@ def cell_facts(grid: Grid, at: int, plans: Mapping[int, Plan], measures: Mapping
     """
     cell = grid.cells[at]
     common = {"row": cell.row, "column": cell.column, "name": sendable(cell.name)}
-    if cell.clip is not None:
+    if cell.clip is not None and cell.clip.info.frames:
         return common | _clip(cell.clip, measures.get(cell.clip.info.sha256, {}))
-    gap = _gap(cell, plans.get(at))
+    gap = _no_picture(cell.clip) if cell.clip is not None else _gap(cell, plans.get(at))
     return common | {name: sendable(value) if isinstance(value, str) else value for name, value in gap.items()}
+
+
+def _no_picture(clip: Clip) -> dict[str, Any]:
+    """The words for a clip of which nothing can be seen, as one that is sound only."""
+    why = clip.info.note or "There is no video in it."
+    word = "Sound only" if clip.info.has_audio else "No picture"
+    return {"state": "no picture", "word": word, "why": shortened(why, WHY_SHOWN), "tone": "warn", "id": clip.job.id}
 
 
 def _clip(clip: Clip, values: Values) -> dict[str, Any]:
@@ -220,7 +227,7 @@ def missing(plans: Mapping[int, Plan]) -> dict[str, Any] | None:
 
 def head(grid: Grid) -> dict[str, Any]:
     """What the page is told of the grid as a whole, without its cells."""
-    clips = grid.clips
+    clips = [clip for clip in grid.clips if clip.info.frames]
     sizes = {(clip.info.width_px, clip.info.height_px) for clip in clips}
     lengths = {(clip.info.duration_s, clip.info.fps, clip.info.frames) for clip in clips}
     pictures = input_pictures(clips)

@@ -99,7 +99,7 @@ def _player(grid: Grid, measures: Mapping[str, Values]) -> Iterator[str]:
     films: list[dict[str, Any] | None] = []
     for at, cell in enumerate(grid.cells):
         film = None
-        if cell.clip is not None:
+        if cell.clip is not None and cell.clip.info.frames:
             film, parts = _film(at, cell.clip)
             yield from parts
         films.append(film)

@@ -108,7 +108,7 @@ def board(grid: Grid, width_px: int) -> Board:
     count = len(grid.columns)
     room = (width_px - side - GAP_PX * (count + 1)) // count
     wide = max(NARROWEST_CELL, min(WIDEST_CELL, room)) // 2 * 2
-    ratio = max(clip.info.height_px / max(clip.info.width_px, 1) for clip in grid.clips)
+    ratio = max(clip.info.height_px / max(clip.info.width_px, 1) for clip in grid.clips) or 9 / 16
     tall = round(wide * min(ratio, 1.0)) // 2 * 2
     caption = high if grid.wrapped else 0
     top = GAP_PX + high * (2 + headed)
@@ -142,7 +142,7 @@ def board(grid: Grid, width_px: int) -> Board:
             tiles.append(mosaic.Tile(path, left, above, wide, tall))
             marks += _marks(cell, tiles[-1], text)
     if not tiles:
-        raise StoreError("the files of these clips are gone from the data folder, or damaged")
+        raise StoreError("the files of these clips are gone from the data folder, damaged, or hold no picture")
     return Board(ground, tuple(tiles), tuple(marks))
 
 
@@ -194,14 +194,16 @@ def _chip(font: Any, words: str, colour: str, room: int = 0) -> Image:
 def _why(cell: Cell) -> str:
     if cell.job is None:
         return "Not run"
+    if cell.clip is not None and not cell.clip.info.frames:
+        return "Sound only" if cell.clip.info.has_audio else "No picture"
     ends = {State.DONE: "No file", State.FAILED: "Failed", State.CANCELLED: "Cancelled", State.AMBIGUOUS: "Unclear"}
     return ends.get(cell.job.state, "Running")
 
 
 def _file(cell: Cell) -> Path | None:
-    """The clip's file; one that is gone or damaged must not spoil the others."""
+    """The clip's file; one that is gone, damaged or without pictures must not spoil the others."""
     with suppress(StoreError):
-        return cell.clip.path if cell.clip is not None else None
+        return cell.clip.path if cell.clip is not None and cell.clip.info.frames else None
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -187,6 +188,14 @@ def test_a_search_keeps_to_the_budget_and_tells_failed_and_refused_combinations(
         sweep.search(study, on=lambda clip: len(clip.prompt), rounds=3, at_once=1)
         assert {trial.state.name for trial in study.trials} <= {"COMPLETE", "PRUNED"}
         assert len(sweep.history) == 4
+        refused: dict[str, dict[str, Any]] = {
+            "one measure or function": {"on": ["motion", "rating"]},
+            "study=3: give": {"study": 3},
+            "rounds=2.5, at_once=4: give whole numbers": {"rounds": 2.5},
+        }
+        for words, wrong in refused.items():
+            with pytest.raises(ConfigError, match=words):
+                sweep.search(**({"on": "sharpness"} | wrong))
         with pytest.raises(ConfigError, match="a study with one direction"):
             sweep.search(optuna.create_study(directions=["maximize", "minimize"]), on="motion")
 

@@ -348,7 +348,7 @@ class Run:
 
     def _stand_by(self, word: str, why: str) -> None:
         """Say why nothing is sent for a while; it goes on by itself."""
-        if self.progress.word in ("running", *STANDING_BY) and (self.progress.word, self.progress.why) != (word, why):
+        if self.progress.word in ("running", *STANDING_BY):
             self.progress.word, self.progress.why = word, why
             self._on_change(self.progress, [])
 

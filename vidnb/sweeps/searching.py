@@ -134,13 +134,18 @@ def search(
 ) -> Any:
     """Return the study once it was told of so many trials, or nothing more can be run; see `Sweep.search`."""
     optuna: Any = needed("optuna", "Searching needs Optuna", "optuna")
+    if any(isinstance(count, bool) or not isinstance(count, int) or count < 1 for count in (rounds, at_once)):
+        raise ConfigError(f"rounds={rounds!r}, at_once={at_once!r}: give whole numbers, 1 or more of each")
     if study is None:
         sampler = optuna.samplers.TPESampler(seed=int(sweep.id[:8], 16), n_startup_trials=max(2, min(10, rounds // 2)))
         study = optuna.create_study(direction="maximize", sampler=sampler)
-    if len(study.directions) != 1:
-        raise ConfigError("search() reports one value for each trial; give a study with one direction")
-    if min(rounds, at_once) < 1:
-        raise ConfigError(f"rounds={rounds}, at_once={at_once}: give 1 or more of each")
+    if not isinstance(study, optuna.Study):
+        raise ConfigError(f"study={study!r}: give an Optuna study, as optuna.create_study(direction='maximize')")
+    if len(study.directions) != 1 or not (isinstance(on, str) or callable(on)):
+        raise ConfigError(
+            "search() reports one value for each trial: give one measure or function as on=, and a study with one "
+            "direction; a function of the clip can weigh several measures against each other"
+        )
     space, states = Space(sweep, optuna), optuna.trial.TrialState
     sweep.hold_caps()
     _tell_known(study, space, space.values(sweep, on), optuna)

@@ -750,7 +750,8 @@ class Sweep:
 
         Args:
             study: an Optuna study; None makes one that looks for the highest value, the same each time. Whether more is
-                better is the study's `direction`.
+                better is the study's `direction`. Its pruner has nothing to do, as a combination is run whole: `halve`
+                ends the weak ones early.
             on: what to tell: a measure such as `motion`, which is then taken, `rating` or any column of `.df` with
                 numbers, or a function of the clip. By `rating` it ends with each round that is not rated yet.
             rounds: how many combinations in all, those of earlier calls included.

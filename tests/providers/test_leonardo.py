@@ -561,6 +561,14 @@ def test_a_part_of_a_policy_that_a_storage_repeats_is_cut() -> None:
         assert str(error).endswith("Invalid Policy: [id]")
 
 
+def test_an_error_that_a_storage_tells_with_200_is_no_upload() -> None:
+    text = '<?xml version="1.0"?>\n<Error><Code>InternalError</Code><Message>Please try again.</Message></Error>'
+    count, error = refused(Reply(200, FORM), Reply(200, None, text))
+    assert count == 2
+    assert str(error).endswith("the upload failed (HTTP 200): InternalError: Please try again.")
+    assert (type(error), error.charged) == (UnavailableError, False)
+
+
 @pytest.mark.parametrize(("status", "text"), [(413, ""), (400, "<Error><Code>EntityTooLarge</Code></Error>")])
 def test_a_file_that_is_too_large_is_said_to_be(status: int, text: str) -> None:
     _, error = refused(Reply(200, FORM), Reply(status, None, text))

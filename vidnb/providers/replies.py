@@ -316,14 +316,15 @@ def storage_reason(reply: Reply) -> str:
 
 
 def is_stored(reply: Reply) -> bool:
-    """Return whether a storage took a file: a sign-in page of the network says 200, too, and stored nothing."""
-    return 200 <= reply.status_code < 300 and not _PAGE.search(reply.text[:500])
+    """Return whether a storage took a file: with 200 come also sign-in pages and late errors of S3, and nothing is."""
+    start = reply.text[:500]
+    return 200 <= reply.status_code < 300 and not _PAGE.search(start) and "<Error>" not in start
 
 
 def refused_upload(provider: Provider, reply: Reply, file: MediaFile) -> ProviderError:
     """Return the error of a storage that refuses a file: a late one, or a busy storage, may be tried anew."""
     told, status = storage_reason(reply), reply.status_code
-    if 200 <= status < 300:
+    if 200 <= status < 300 and not told:
         told = "a web page came in place of the storage's answer; a proxy, or a sign-in page of this network?"
     if status == 413 or "EntityTooLarge" in told:
         told = f"the file is too large ({len(file.content) / 2**20:.1f} MB); give it a smaller one"
@@ -357,14 +358,14 @@ def server_time(reply: Reply) -> datetime | None:
 
 def error(provider: Provider, kind: type[SomeError], message: str, reply: Reply, code: str = "") -> SomeError:
     """The error with everything that the reply tells besides the message."""
-    text = f"{provider.title}: {message}" + _moved(provider, reply)
+    text = f"{provider.title}: {message}" + _moved(reply)
     made = kind(text, provider=provider.name, status_code=reply.status_code, code=clean(code) or None)
     if isinstance(made, RateLimitError):
         made.retry_after_s = retry_after_s(reply)
     return made
 
 
-def _moved(provider: Provider, reply: Reply) -> str:
+def _moved(reply: Reply) -> str:
     """Return where an answer points instead, in words; only the host, as the rest may be signed."""
     if not 300 <= reply.status_code < 400:
         return ""
@@ -373,7 +374,7 @@ def _moved(provider: Provider, reply: Reply) -> str:
     except ValueError:
         host = ""
     where = f"to {host}, where it may have moved" if host else "elsewhere, as to a sign-in page of this network"
-    return f"; it points {where}, and nothing was sent there: check {provider.base_url_env}, or update vidnb"
+    return f"; it points {where}, and nothing was sent there: look after the network, or update vidnb"
 
 
 def unexpected(provider: Provider, reply: Reply, what: str) -> UnexpectedReplyError:

@@ -70,6 +70,64 @@ async def test_what_is_received_lies_under_its_hash(files: Files) -> None:
     assert all_files(files.folder) == [f"{SHA256[:2]}/{SHA256}.mp4"]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere a folder cannot be opened")
+async def test_a_file_gets_its_name_in_one_step_once_its_bytes_would_outlive_a_loss_of_power(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = Files(tmp_path / "files")
+    path = files.folder / file_name(SHA256, "mp4")
+    synced: list[tuple[int, bool]] = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append((os.fstat(number).st_ino, path.exists())))
+    await files.receive(pieces(), "mp4", size_of)
+    assert synced == [(path.stat().st_ino, False), (path.parent.stat().st_ino, True)]
+
+
+def test_a_file_that_changed_after_it_was_looked_at_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = Files(tmp_path / "files")
+    files.put(DATA, "mp4")
+    path = files.path(SHA256, "mp4")
+    assert path is not None
+    monkeypatch.setattr(files, "path", lambda sha256, suffix: path)  # the look is over
+    path.write_bytes(b"something else")
+    with pytest.raises(StoreError, match="is damaged"):
+        files.read(SHA256, "mp4")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a device is no file elsewhere, either")
+def test_what_is_no_file_is_not_read_for_one(tmp_path: Path) -> None:
+    files, empty = Files(tmp_path / "files"), hashlib.sha256(b"").hexdigest()
+    path = files.folder / file_name(empty, "mp4")
+    path.parent.mkdir(parents=True)
+    path.symlink_to("/dev/null")  # another device or a pipe may never end
+    assert not files.exists(empty, "mp4")
+
+
+async def test_a_download_ends_where_the_disk_fills_up_meanwhile(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage, looks = namedtuple("usage", ["free"]), iter([2**40, 2**20])
+    monkeypatch.setattr(module, "LOOK_BYTES", 5000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(next(looks)))
+    with pytest.raises(StoreError, match="only 1 MB are left on the disk"):
+        await files.receive(pieces(), "mp4", size_of)
+    assert all_files(files.folder) == []
+
+
+def test_a_file_that_a_service_did_not_take_is_offered_to_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    url = f"memory://{uuid.uuid4().hex}"
+    files = Files(url)
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryFileSystem, "put_file", lambda *_, **__: (_ for _ in ()).throw(OSError("away")))
+        with pytest.raises(StoreError, match="away"):
+            files.put(DATA, "mp4")
+    files.put(DATA, "mp4")
+    assert MemoryFileSystem().cat(f"{url}/{file_name(SHA256, 'mp4')}") == DATA
+
+
 async def test_receiving_the_same_again_changes_nothing(files: Files) -> None:
     first = await files.receive(pieces(), "mp4", size_of)
     assert await files.receive(pieces(size=7777), "mp4", size_of) == first

@@ -76,6 +76,7 @@ async def test_a_file_gets_its_name_in_one_step_once_its_bytes_would_outlive_a_l
 ) -> None:
     files = Files(tmp_path / "files")
     path = files.folder / file_name(SHA256, "mp4")
+    path.parent.mkdir(parents=True)  # as another clip's name begins like this one's
     synced: list[tuple[int, bool]] = []
     monkeypatch.setattr(os, "fsync", lambda number: synced.append((os.fstat(number).st_ino, path.exists())))
     await files.receive(pieces(), "mp4", size_of)
@@ -113,6 +114,25 @@ async def test_a_download_ends_where_the_disk_fills_up_meanwhile(
     with pytest.raises(StoreError, match="only 1 MB are left on the disk"):
         await files.receive(pieces(), "mp4", size_of)
     assert all_files(files.folder) == []
+
+
+async def test_a_download_for_which_the_disk_has_no_room_is_not_begun(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = namedtuple("usage", ["free"])
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(module.FREE_BYTES + 2**20))
+    with pytest.raises(StoreError, match="and 2 MB are to come"):
+        await files.receive(pieces(), "mp4", size_of, 2 * 2**20)
+    assert all_files(files.folder) == []
+
+
+async def test_half_a_file_at_a_service_is_replaced() -> None:
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    url = f"memory://{uuid.uuid4().hex}"
+    MemoryFileSystem().pipe(f"{url}/{file_name(SHA256, 'mp4')}", DATA[:10])
+    await Files(url).receive(pieces(), "mp4", size_of)
+    assert MemoryFileSystem().cat(f"{url}/{file_name(SHA256, 'mp4')}") == DATA
 
 
 def test_a_file_that_a_service_did_not_take_is_offered_to_it_again(monkeypatch: pytest.MonkeyPatch) -> None:

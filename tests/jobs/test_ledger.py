@@ -123,7 +123,9 @@ def test_a_lost_reply_counts_until_it_is_disproved_and_sending_again_counts_once
     with pytest.raises(CapReachedError):
         store.move(row.id, State.INTENDED, expect=State.AMBIGUOUS, reservation=of(0.5))
     assert store.get(row.id).state is State.AMBIGUOUS
+    assert sums(store) == (0, 0, 1.0)
     store.attach(row.id, "r1")
+    assert sums(store) == (0, 0.5, 0.5)  # it was found: what it costs is to be said yet
     store.move(row.id, State.DOWNLOADING, cost=Cost(0.4, "USD"))
     assert sums(store) == (0.4, 0, 0.5)
     each_post = store.sums(since=row.created_at)  # the first one stays as it was left

@@ -215,6 +215,10 @@ async def test_a_delete_is_sent_once_whatever_is_answered() -> None:
 
 @pytest.mark.anyio
 async def test_an_answer_that_repeats_the_key_is_read_without_it() -> None:
+    odd = "sk/live+a&b=" + "c" * 20
+    told = " ".join(write(odd) for write in REPEATED.values())
+    wire = Wire(target(LEONARDO, key=odd), Scripted(lambda request: httpx.Response(400, text=told)))
+    assert (await wire.call(Call("GET", "/v1/me"))).text == " ".join(["[key]"] * len(REPEATED))
     for answer in (httpx.Response(200, json={"error": f"bad {CANARY}"}), httpx.Response(400, text=f"bad {CANARY}")):
         reply = await live(Scripted(lambda request, answer=answer: answer)).call(Call("GET", "/v1/me"))  # type: ignore[misc]
         assert (reply.json or {"error": reply.text})["error"] == "bad [key]"

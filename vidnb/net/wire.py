@@ -250,9 +250,10 @@ class Wire:
 
         Answers are shown, and kept in rows.
         """
-        key = self.target.key.get_secret_value().encode(errors="replace")
+        key = self.target.key.get_secret_value()
         if len(key) >= SHORTEST_KEY and not self.target.emulated:
-            content = content.replace(key, b"[key]")
+            for value in _written(key):
+                content = content.replace(value, b"[key]")
         for value in _signed(call):
             content = content.replace(value, b"[signed]")
         return content
@@ -377,14 +378,21 @@ def _refusal(url: str, target: Target) -> str:
 
 
 def _signed(call: Call) -> set[bytes]:
-    """Return the long values in an upload's form and address, as they may stand in a text, in XML, JSON or a query."""
+    """Return the long values in an upload's form, address and headers, in every way in which they may be written."""
     if call.authorized:
         return set()
     headers = (value for name, value in call.headers.items() if name.lower() != "content-type")
     values = [*(call.form or {}).values(), *(value for _, value in parse_qsl(urlsplit(call.url).query)), *headers]
-    long = [str(value) for value in values if len(str(value)) >= SHORTEST_SIGNED]
-    forms = (str, html.escape, quote_plus, functools.partial(quote, safe=""), lambda value: value.replace("/", "\\/"))
-    return {form(value).encode(errors="replace") for value in long for form in forms}
+    long = (str(value) for value in values if len(str(value)) >= SHORTEST_SIGNED)
+    return {written for value in long for written in _written(value)}
+
+
+def _written(value: str) -> set[bytes]:
+    """Return a value as it may stand in a text, in XML, in a query, in a form and in JSON."""
+    if value.isascii() and value.replace("-", "").replace("_", "").isalnum():  # the same everywhere, as most keys are
+        return {value.encode()}
+    forms = (str, html.escape, quote_plus, functools.partial(quote, safe=""), lambda text: text.replace("/", "\\/"))
+    return {form(value).encode(errors="replace") for form in forms}
 
 
 def _lost(call: Call, error: Exception, target: Target) -> TransportError:

@@ -182,6 +182,23 @@ async def test_after_the_sleep_of_a_machine_nothing_is_sent(store: Store, clock:
             await mine.confirm(job)
 
 
+async def test_a_lease_that_runs_out_while_the_database_is_asked_lets_nothing_be_sent(
+    store: Store, clock: TestClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, ask = Leases(store), store.holder
+
+    def slow(job_id: str) -> object:
+        clock.forward(LEASE_S)
+        return ask(job_id)
+
+    job = written(store, mine, clock)
+    with mine.held(job):
+        job = sent(store, job, clock)
+        monkeypatch.setattr(store, "holder", slow)
+        with pytest.raises(NotSentError, match="stood still"):
+            await mine.confirm(job)
+
+
 async def test_a_quarter_of_the_lease_must_be_left(store: Store, clock: TestClock) -> None:
     mine = Leases(store)
     job = written(store, mine, clock)

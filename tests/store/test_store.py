@@ -23,7 +23,7 @@ from sqlalchemy import column, func
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.functions import Function
 
-from vidnb.errors import ConfigError, IllegalTransitionError, StoreError
+from vidnb.errors import ConfigError, DataMovedError, IllegalTransitionError, StoreError
 from vidnb.history.filters import terms
 from vidnb.records import TRANSITIONS, Booked, ClipInfo, Cost, Job, RemoteMedia, State
 from vidnb.store import Store, books, queries
@@ -513,6 +513,15 @@ def test_money_is_added_up_by_unit_and_emulated_money_apart(store: Store) -> Non
     ]  # fmt: skip
     assert store.sums(since=later) == [("USD", Booked.UNCLEAR, 0.25)]
     assert ("USD", Booked.SETTLED, 9.0) in store.sums("emulated")
+
+
+def test_the_last_look_before_a_paid_request_notices_that_another_database_lies_there(tmp_path: Path) -> None:
+    with closing(Store(tmp_path / "data")) as store:
+        job = added(store)
+        assert store.holder(job.id)[0] is job.state
+        (tmp_path / "data").rename(tmp_path / "moved")
+        with closing(Store(tmp_path / "data")), pytest.raises(DataMovedError, match="Nothing was sent"):
+            store.holder(job.id)
 
 
 def test_what_was_spent_since_a_day_is_summed_from_its_index_alone(tmp_path: Path) -> None:

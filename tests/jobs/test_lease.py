@@ -199,6 +199,16 @@ async def test_a_lease_that_runs_out_while_the_database_is_asked_lets_nothing_be
             await mine.confirm(job)
 
 
+async def test_a_lease_counts_from_when_its_row_was_written(store: Store, clock: TestClock) -> None:
+    mine = Leases(store)
+    job = written(store, mine, clock)
+    clock.forward(LEASE_S * 0.8)  # so long nobody came to work on it
+    with mine.held(job):
+        job = sent(store, job, clock)
+        with pytest.raises(NotSentError, match="stood still"):
+            await mine.confirm(job)
+
+
 async def test_a_quarter_of_the_lease_must_be_left(store: Store, clock: TestClock) -> None:
     mine = Leases(store)
     job = written(store, mine, clock)

@@ -237,7 +237,7 @@ def test_a_budget_that_is_used_up_is_raised_on_the_board_and_the_sweep_goes_on(
         for wrong, why in (
             ("0", "less than what is spent or held already: 1 job"),
             ("1,5", "'1,5' is no cap in jobs: write a number such as 30"),
-            ("1.5", "is no cap in jobs"), ("nan", "is no cap in jobs"), ("", "without any nothing would end"),
+            ("1.5", "is no cap in jobs"), ("nan", "is no cap in jobs"), ("", "without one, nothing would end"),
         ):  # fmt: skip
             board.heard_budget({"caps": {"USD": "", "JOBS": wrong}}, [])
             kind, told, _ = said[-1]

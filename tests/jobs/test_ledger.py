@@ -142,6 +142,16 @@ def test_what_was_never_sent_is_given_back_and_what_was_given_up_is_not(store: S
     assert sums(store) == (0, 0, 0.5)
 
 
+@pytest.mark.parametrize(("charged", "expected"), [(0.2, (0.2, 0, 0)), (0.0, (0, 0, 0))])
+def test_a_cancelled_job_costs_what_the_service_says(
+    store: Store, charged: float, expected: tuple[float, float, float]
+) -> None:
+    row = sent(store, of(0.5))
+    store.move(row.id, State.QUEUED, remote_id="r1")
+    store.move(row.id, State.CANCELLED, cost=Cost(charged, "USD"))
+    assert sums(store) == expected
+
+
 def test_a_late_cost_above_the_reservation_is_booked_said_and_nothing_more_is_sent(store: Store) -> None:
     said: list[str] = []
     ledger = Ledger(store, said.append)

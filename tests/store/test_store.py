@@ -186,6 +186,18 @@ def test_a_job_moves_along_the_table_only(shared_store: Store, source: State, to
         assert len(shared_store.events(job.id)) == 1
 
 
+@pytest.mark.parametrize("seen", [{"owner": "they"}, {"sent_at": START - timedelta(seconds=1)}], ids=str)
+def test_a_move_holds_only_for_the_lease_and_the_post_that_whoever_decides_saw(
+    store: Store, seen: dict[str, Any]
+) -> None:
+    job, _ = store.intend(a_job(lease_owner="we", lease_until=START + timedelta(hours=1)))
+    store.move(job.id, State.SUBMITTING, submitted_at=START)
+    with pytest.raises(IllegalTransitionError):
+        store.move(job.id, State.AMBIGUOUS, **seen)
+    assert store.get(job.id).state is State.SUBMITTING
+    assert store.move(job.id, State.AMBIGUOUS, owner="we", sent_at=START).state is State.AMBIGUOUS
+
+
 def test_a_move_sets_fields_and_returns_the_row_as_it_is_now(store: Store) -> None:
     job = added(store, state=State.DOWNLOADING)
     moved = store.move(

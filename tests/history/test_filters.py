@@ -164,6 +164,7 @@ def test_filters_find_what_they_say(history: History, filters: dict[str, Any], e
         ({"state": "finished"}, "did you mean 'done'"),
         ({"state": "canceled"}, "did you mean 'cancelled'"),
         ({"since": 2026.5}, "is no time"),
+        ({"since": 26}, "is no time"),
         ({"since": pd.NaT}, "is no time"),
         ({"provider": "leonrado"}, "did you mean 'leonardo'"),
         ({"seed": "7"}, "; did you mean seed=7"),

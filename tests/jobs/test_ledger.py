@@ -26,6 +26,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from vidnb import catalog
 from vidnb.client import asynchronous
 from vidnb.client.asynchronous import UNKNOWN_PRICE_WAIT_S, AsyncClient
+from vidnb.client.budget import checked_name
 from vidnb.emulator import Emulator
 from vidnb.errors import (
     BudgetError,
@@ -36,8 +37,11 @@ from vidnb.errors import (
     StoreError,
     UnknownPriceError,
 )
+from vidnb.jobs import quotes
 from vidnb.jobs.ledger import PRICE_FOR_S, Ledger, refusal
-from vidnb.records import JOBS_UNIT, Booked, Cost, Job, Purse, Reservation, State
+from vidnb.jobs.poll import doubted
+from vidnb.jobs.quotes import NOTHING
+from vidnb.records import JOBS_UNIT, Booked, Cost, Job, Purse, Reservation, State, Status
 from vidnb.store import Store
 
 __all__ = ["database", "postgres_server"]  # fixtures
@@ -668,6 +672,29 @@ async def test_a_price_that_was_dearer_before_is_reserved_at_its_dearest(tmp_pat
         reservation = client.ledger.reservation(job(provider="1min", model=PIKA, params={"duration_s": 5}))
         assert (reservation.unit, reservation.amount) == (CREDITS, 1_100_000)
         assert (reservation.book, reservation.expected) == ("real", 550_000), "the newest charge is the likeliest"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("amount", [0.0, -0.5])
+async def test_a_job_that_was_free_says_nothing_of_the_next_one(tmp_path: Path, amount: float) -> None:
+    told = {"model": "leonardo/motion_2.0", "params": {}}
+    async with paying(tmp_path, Service()) as client:
+        client.store.intend(job(**told, cost=Cost(amount, "USD"), state=State.DONE))
+        reservation = client.ledger.reservation(job(**told))
+        assert (reservation.unit, reservation.known_from != ()) == ("", True)
+        assert quotes.quote(client.store, told["model"], {}, {}).cost is None
+
+
+def test_a_charge_below_zero_is_none() -> None:
+    told = Status("x", State.DOWNLOADING, cost=Cost(-500, "CREDITS"), estimate=Cost(-1, "USD"))
+    assert (doubted(told).cost, doubted(told).estimate) == (None, None)
+    assert doubted(replace(told, cost=NOTHING)).cost == NOTHING
+
+
+@pytest.mark.parametrize("name", ["lesson-3 ", " lesson-3", "lesson-3\u00a0", " ", "", "a\nb", 5])
+def test_a_purse_has_no_spaces_around_its_name(name: Any) -> None:
+    with pytest.raises(ConfigError, match="without spaces around it"):
+        checked_name(name)
 
 
 @pytest.mark.anyio

@@ -101,9 +101,12 @@ def checked_name(purse: str | None) -> str | None:
     """
     if purse is None:
         return None
-    good = isinstance(purse, str) and bool(purse.strip()) and purse.isprintable() and len(purse) <= 100
+    good = isinstance(purse, str) and 0 < len(purse) <= 100 and purse.isprintable() and purse == purse.strip()
     if not good or purse.startswith(PRIVATE):
-        raise ConfigError(f"purse={purse!r}: give a name of 1 to 100 characters, not client:... or process:...")
+        raise ConfigError(
+            f"purse={purse!r}: give a name of 1 to 100 characters, without spaces around it, not client:... or "
+            "process:..."
+        )
     return purse
 
 

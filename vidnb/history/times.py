@@ -10,6 +10,8 @@ from typing import Any
 from vidnb.clock import Clock
 from vidnb.errors import ConfigError
 
+FIRST_YEAR = 1970
+"""No number below this is meant as a year: 26 is a day, or 2026."""
 TICK = timedelta(microseconds=1)
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 EXAMPLES = "write it as 2026-11-21, 2026-11-21T09:30, 2026-11, 2026, or as an age: 90m, 2h, 7d, 3w"
@@ -53,7 +55,7 @@ def _span(given: Any, now: datetime) -> tuple[datetime, datetime | None]:
         return _from(given, given + timedelta(days=1))
     if isinstance(given, timedelta):
         return now - given, None
-    if isinstance(given, Real) and not isinstance(given, bool) and given == given // 1:
+    if isinstance(given, Real) and not isinstance(given, bool) and given == given // 1 and float(given) >= FIRST_YEAR:
         given = f"{int(float(given)):04d}"  # a year, in a column of pandas maybe 2026.0
     if not isinstance(given, str):
         raise ValueError(given)

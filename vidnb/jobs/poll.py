@@ -237,7 +237,14 @@ def _failure(job: Job, status: Status) -> ProviderError:
 
 
 def doubted(status: Status) -> Status:
-    """Return the status as one that decides nothing where the service says "failed" and links to the clip beside it."""
+    """Return the status as one that decides nothing where the service says "failed" and links to the clip beside it.
+
+    A charge below zero is none that a service can mean: it would make room in a cap.
+    """
+    if status.cost is not None and status.cost.amount < 0:
+        status = replace(status, cost=None)
+    if status.estimate is not None and status.estimate.amount < 0:
+        status = replace(status, estimate=None)
     return replace(status, state=None, ended=True) if status.state is State.FAILED and status.link else status
 
 

@@ -163,10 +163,14 @@ def _as_charged(charge: Charge) -> Quote:
 
 
 def _charged_like(store: Store, model: str, params: Mapping[str, Any], files: Mapping[str, int]) -> Iterator[Charge]:
-    """Yield the newest charges for the same model, priced params and number of files."""
+    """Yield the newest charges for the same model, priced params and number of files.
+
+    A job that was free, in a trial or as a gift, says nothing of what the next one costs.
+    """
     wanted = {name: params.get(name) for name in priced_params(model)}
     for charge in store.charged_like(model, wanted):
-        if all(charge.params.get(name) == value for name, value in wanted.items()) and _counts(charge.images) == files:
+        is_alike = all(charge.params.get(name) == value for name, value in wanted.items())
+        if charge.cost.amount > 0 and is_alike and _counts(charge.images) == files:
             yield charge
 
 

@@ -364,3 +364,29 @@ def test_a_prompt_that_no_clip_has_is_answered_with_the_nearest_one(
     assert "Did you mean “storm” (1 job)?" in History(store, files, prompt="strom", seed=1)._repr_html_()
     for filters in ({"prompt": "strom", "seed": 2}, {"prompt": "zebra"}, {"seed": 3}):
         assert "No clip passes these filters." in History(store, files, **filters)._repr_html_()
+
+
+def test_what_a_person_says_is_in_a_history_that_was_read_before(store: Store, files: Files) -> None:
+    jobs = [a_job(number, {"seed": number}) for number in range(3)]
+    for job in jobs:
+        store.intend(job)
+    history = History(store, files)
+    assert history.df.rating.isna().all()
+    assert history.df is history.df
+    assert history.jobs[0].rating is None
+    newer, _ = store.intend(a_job(9, {"seed": 9}))
+    store.update(jobs[2].id, rating=4)
+    assert history.df.rating.tolist()[0] == 4
+    assert history.jobs[0].rating == 4
+    assert newer.id not in history.ids
+
+
+def test_a_loop_that_rates_the_clips_it_was_asked_for_keeps_its_place(store: Store, files: Files) -> None:
+    for number in range(150):
+        store.update(store.intend(a_job(number, {"seed": number}))[0].id, rating=1)
+    history = History(store, files, rating=1).sort("-rating")
+    seen = []
+    for place in range(len(history)):
+        seen.append(history[place].params["seed"])  # type: ignore[union-attr]  # none of them is done
+        store.update(history[place].id, rating=None if place % 2 else 5)  # type: ignore[union-attr]
+    assert seen == list(range(149, -1, -1))

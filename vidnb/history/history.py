@@ -92,6 +92,8 @@ class History(Questions, Sequence[Clip | Job]):
         terms = filters_.terms(store, {**filters, "params": params})
         self._search = Search(terms, limit=_checked_limit(limit), trashed=trashed)
         self._pages: dict[int, list[dict[str, Any]]] = {}
+        self._frame: pd.DataFrame | None = None
+        self._annotated = Store.annotated
 
     @classmethod
     def of(cls, store: Store, files: Files, ids: Sequence[str]) -> History:
@@ -138,10 +140,18 @@ class History(Questions, Sequence[Clip | Job]):
         if "_looked_at" in self.__dict__:  # a part of what was looked at holds nothing newer than the whole
             search = replace(search, until=self._looked_at.until)
         other = copy.copy(self)
-        for name in ("ids", "df", "_count", "_looked_at"):
+        for name in ("ids", "_count", "_looked_at"):
             other.__dict__.pop(name, None)
-        other._search, other._pages = search, {}
+        other._search, other._pages, other._frame = search, {}, None
         return other
+
+    def _forget_old(self) -> None:
+        """Forget the rows that were read before a person rated a clip, or said something else of it.
+
+        Not where that decides which jobs these are, or in which order: a loop that rates them would lose its place.
+        """
+        if self._annotated != Store.annotated and not self._search.is_by_annotation:
+            self._annotated, self._pages, self._frame = Store.annotated, {}, None
 
     # -- look at it --------------------------------------------------------------------------------------------------
 
@@ -164,7 +174,7 @@ class History(Questions, Sequence[Clip | Job]):
         """The rows as jobs, the done ones too."""
         return [job_in(row) for row in self._rows()]
 
-    @functools.cached_property
+    @property
     def df(self) -> pd.DataFrame:
         """All jobs as a DataFrame, one row each, a column for every param that any of them has.
 
@@ -174,6 +184,12 @@ class History(Questions, Sequence[Clip | Job]):
         Prompts are in it as they were written: for a spreadsheet take `to_csv` or `to_excel` of the history and not of
         the frame, as one that begins with "=" would run there as a formula.
         """
+        self._forget_old()
+        if self._frame is None:
+            self._frame = self._read_frame()
+        return self._frame
+
+    def _read_frame(self) -> pd.DataFrame:
         scanned, read = self._store.scan(self._looked_at, shown_folder(self._files.folder))
         slowly = isinstance(read, list)
         columns = Columns(scanned, read)
@@ -290,7 +306,7 @@ class History(Questions, Sequence[Clip | Job]):
     ) -> pd.DataFrame:
         """What these clips measure; see `vidnb.measure`. Afterwards the measures are columns of `df`."""
         found = measure(self, self._store, measures=measures, workers=workers, executor=executor)
-        self.__dict__.pop("df", None)
+        self._frame = None
         return found
 
     @overload
@@ -435,9 +451,11 @@ class History(Questions, Sequence[Clip | Job]):
 
     def _page(self, number: int) -> list[dict[str, Any]]:
         """So many rows; the last pages that were read are kept."""
+        self._forget_old()
         if number not in self._pages:
             start = number * PAGE
-            whole = self.__dict__.get("ids")
+            # Where ratings decide, all ids are read first: a loop that rates would move the later pages.
+            whole = self.ids if self._search.is_by_annotation else self.__dict__.get("ids")
             ids = whole[start : start + PAGE] if whole is not None else self._store.search(self._looked_at, start, PAGE)
             while len(self._pages) >= PAGES_KEPT:
                 self._pages.pop(next(iter(self._pages)), None)

@@ -57,7 +57,7 @@ from vidnb.store.database import (
 )
 from vidnb.store.identity import Identity, check_beginning
 from vidnb.store.scan import Scan
-from vidnb.store.search import Field, Search, Sql, Term
+from vidnb.store.search import ANNOTATIONS, Field, Search, Sql, Term
 from vidnb.store.shared_time import SharedTime
 from vidnb.store.tables import JOBS, MEASURES, UNFINISHED, UPLOADS, flat, job_of, job_row, rows_of
 
@@ -118,6 +118,9 @@ class Store:
         StoreError: the database cannot be opened, or a newer vidnb made it.
         ConfigError: the address is none.
     """
+
+    annotated = 0
+    """How often this process wrote a rating, tags or a note: whoever keeps rows reads them anew after that."""
 
     def __init__(self, url: str | Path | None = None, *, clock: Clock | None = None, busy_s: float = BUSY_S) -> None:
         self.clock = clock or Clock()
@@ -341,6 +344,8 @@ class Store:
             if (cost := fields.get("cost")) is not None:
                 job = job_of(connection.execute(queries.GET, {"job_id": job_id}).one())
                 books.book(connection, job_id, Booked.SETTLED, in_books(job.provider, cost))
+        if not ANNOTATIONS.isdisjoint(fields):
+            Store.annotated += 1
 
     def _book(self, connection: Connection, job: Job, to: State, cost: Cost | None, booked: Booked | None) -> None:
         """Let the job's reservation follow the job."""

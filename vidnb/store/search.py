@@ -34,6 +34,8 @@ from vidnb.store import columns, queries
 from vidnb.store.columns import Kind, ParamKey
 from vidnb.store.tables import JOBS, MEASURES, TRASHED
 
+ANNOTATIONS = frozenset({"rating", "tags", "note"})
+"""Columns that a person writes."""
 Test = Literal["any", "between", "part", "starts", "tag", "words"]
 
 
@@ -74,6 +76,12 @@ class Search:
     def where(self, *terms: Term) -> Search:
         """Return the same with more conditions."""
         return replace(self, terms=(*self.terms, *terms))
+
+    @property
+    def is_by_annotation(self) -> bool:
+        """Whether what a person writes of a job decides whether it is among these, or where."""
+        fields = {term.field.name for term in self.terms} | {field.name for field, _ in self.order}
+        return not ANNOTATIONS.isdisjoint(fields) or any(term.test in ("tag", "words") for term in self.terms)
 
 
 SECONDS = {

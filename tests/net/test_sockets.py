@@ -284,14 +284,7 @@ async def test_submits_at_the_same_moment_share_one_question(
 ) -> None:
     monkeypatch.setattr(wires, "PROVED_S", held_s)
     with Emulator(tmp_path / "e") as emulator, running(emulator) as base:
-        wire, questions = Wire(target_at(base)), []
-        ask = handshake.proves_itself
-
-        async def counted(base_url: str, client: httpx.AsyncClient) -> bool:
-            questions.append(base_url)
-            return await ask(base_url, client)
-
-        monkeypatch.setattr(wires, "proves_itself", counted)
+        wire, questions = Wire(target_at(base)), counted_questions(monkeypatch)
         await asyncio.gather(*(wire.check_emulator() for _ in range(30)))
         await wire.check_emulator()
     assert len(questions) == asked
@@ -313,14 +306,7 @@ async def test_each_answer_of_an_emulator_proves_what_it_is(
     if proof == "none":
         monkeypatch.setattr(wires, "NONCE", "x-nobody-asks")
     with Emulator(tmp_path / "e") as emulator, running(emulator) as base:
-        wire, questions = Wire(target_at(base)), []
-        ask = handshake.proves_itself
-
-        async def counted(base_url: str, client: httpx.AsyncClient) -> bool:
-            questions.append(base_url)
-            return await ask(base_url, client)
-
-        monkeypatch.setattr(wires, "proves_itself", counted)
+        wire, questions = Wire(target_at(base)), counted_questions(monkeypatch)
         await wire.call(LEONARDO.check())
         await wire.check_emulator()
         await wire.aclose()
@@ -354,6 +340,19 @@ async def test_a_delete_is_sent_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (await wire.call(Call("DELETE", "/v1/generations/x"))).status_code == 502
     await wire.aclose()
     assert asked == ["DELETE"]
+
+
+def counted_questions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The addresses at which a server is asked from now on whether it is the emulator."""
+    asked: list[str] = []
+    ask = wires.proves_itself
+
+    async def counted(base_url: str, client: httpx.AsyncClient) -> bool:
+        asked.append(base_url)
+        return await ask(base_url, client)
+
+    monkeypatch.setattr(wires, "proves_itself", counted)
+    return asked
 
 
 def target_at(base: str):  # type: ignore[no-untyped-def]  # a Target

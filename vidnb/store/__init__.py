@@ -550,15 +550,16 @@ class Store:
     def search(self, wanted: Search, start: int = 0, count: int | None = None) -> list[str]:
         """The ids of the jobs that are searched for, in order: all, or `count` of them from `start` on."""
         with self.reading() as connection:
-            found = None if count is None else self._near(connection, wanted, start + count)
+            sql = self._sql(connection)
+            found = None if count is None else self._near(connection, sql, wanted, start + count)
             if found is not None:
                 return found[start:]
-            return list(connection.execute(self._sql(connection).ids(wanted, start, count)).scalars())
+            return list(connection.execute(sql.ids(wanted, start, count)).scalars())
 
-    def _near(self, connection: Connection, wanted: Search, count: int) -> list[str] | None:
+    def _near(self, connection: Connection, sql: Sql, wanted: Search, count: int) -> list[str] | None:
         """The first ids in order, where so many of them are among the newest jobs; else None."""
         count = count if wanted.limit is None else min(count, wanted.limit)
-        query = self._sql(connection).near(wanted, count)
+        query = sql.near(wanted, count)
         if query is None:
             return None
         found = list(connection.execute(query).scalars())
@@ -590,9 +591,12 @@ class Store:
         """
         with self.reading() as connection:
             few = wanted.limit is not None and wanted.limit < scanning.MANY
-            if wanted.limit is not None and (near := self._near(connection, wanted, wanted.limit)) is not None:
-                wanted = Search((Term(Field("id"), "any", tuple(near)),), trashed=wanted.trashed)
-            chosen = scanning.scan(connection, wanted, columns.read(connection), prefix)
+            known = columns.read(connection)
+            if wanted.limit is not None:
+                near = self._near(connection, Sql(connection.dialect.name, known), wanted, wanted.limit)
+                if near is not None:
+                    wanted = Search((Term(Field("id"), "any", tuple(near)),), trashed=wanted.trashed)
+            chosen = scanning.scan(connection, wanted, known, prefix)
             every = 0 if few else connection.execute(select(func.count()).select_from(JOBS)).scalar_one()
             if every >= scanning.MANY and scanning.has_adbc(connection.dialect.name):
                 return chosen, scanning.arrow(connection, scanning.spans(connection, wanted, chosen, every))

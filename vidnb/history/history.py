@@ -60,8 +60,9 @@ HINT_ROWS = 50_000
 class History(Questions, Sequence[Clip | Job]):
     """Jobs of a data folder: clips where they are done, else jobs. The newest come first, unless they are sorted.
 
-    Rows are read a page at a time, when they are needed; `len` counts them without reading any. A history does not
-    change once it was read: call `vidnb.history()` again for newer jobs.
+    Rows are read a page at a time, when they are needed; `len` counts them without reading any. Once it was read, a
+    history keeps its jobs: call `vidnb.history()` again for newer ones. Ratings, tags and notes that this process
+    writes are in it at once, unless it was found or sorted by them.
 
     Example:
         >>> history = vidnb.history(prompt="koala")

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from fakes import QUICK
+from PIL import Image
 from stubs import stubs
 
 import vidnb
@@ -229,19 +230,21 @@ LEAVES = """
     import sys, vidnb
     from vidnb.emulator import Emulator
     client = vidnb.Client(sys.argv[1], emulator=Emulator(sys.argv[1] + "/emulator", latency_s=3))
-    for seed in range(3):
-        client.submit("a koala", model="leonardo/motion_2.0", seed=seed)
+    for seed in range(int(sys.argv[2])):
+        client.submit("a koala", model="leonardo/motion_2.0", seed=seed, start_image=sys.argv[3] or None)
 """
 
 
-def test_a_script_that_ends_right_after_submit_has_sent_its_jobs(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(LEAVES), str(tmp_path)], capture_output=True, text=True, check=True
-    )
-    assert done.stderr.count("Traceback") == 0, done.stderr
+@pytest.mark.parametrize(("count", "picture"), [(3, ""), (20, ""), (20, "koala.png")])
+def test_a_script_that_ends_right_after_submit_has_sent_its_jobs(tmp_path: Path, count: int, picture: str) -> None:
+    if picture:
+        Image.new("RGB", (64, 36), (90, 120, 30)).save(picture := str(tmp_path / picture))
+    ends = [sys.executable, "-c", textwrap.dedent(LEAVES), str(tmp_path), str(count), picture]
+    done = subprocess.run(ends, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
     with Client(tmp_path) as later:
-        assert {job.state for job in later.jobs()} == {State.RUNNING}
-        assert {job.state for job in later.resume()} == {State.DONE}
+        assert [job.state for job in later.jobs(limit=None)] == [State.RUNNING] * count
+        assert later.wait(later.jobs()[0]).job.state is State.DONE
 
 
 def test_an_error_shows_in_a_notebook_as_the_users_line_and_the_message() -> None:

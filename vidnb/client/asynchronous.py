@@ -1199,7 +1199,8 @@ class AsyncClient:
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                while [job_id for job_id in self._runners if (await self._newest(job_id)).state in UNSENT]:
+                while jobs := [await self._newest(job_id) for job_id in self._runners]:
+                    await self._runners.stop_all([job.id for job in jobs if job.state not in UNSENT])
                     await self.clock.wait(0.05)
         await self.aclose()
 

@@ -17,10 +17,13 @@ from typing import Any, TypeVar
 from vidnb.client.interrupt import quieted
 from vidnb.errors import VidnbError
 from vidnb.forking import call_in_child
+from vidnb.threads import started_pool
 
 T = TypeVar("T")
 
 THREAD_NAME = "vidnb-loop"
+THREADS = 6
+"""For what would block the loop: names of servers, files, verbs that a widget asks for."""
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 _thread: threading.Thread | None = None
@@ -34,6 +37,7 @@ def loop() -> asyncio.AbstractEventLoop:
     with _lock:
         if _loop is None or _loop.is_closed():
             _loop = asyncio.new_event_loop()
+            _loop.set_default_executor(started_pool(THREADS, "vidnb-aside"))
             _thread = threading.Thread(target=_loop.run_forever, name=THREAD_NAME, daemon=True)
             _thread.start()
     return _loop

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Container, Iterator
 
 from vidnb import display
 from vidnb.errors import StoreError
@@ -77,10 +77,10 @@ class Runners:
         while (decision := self._decisions.get(job_id)) is not None:
             await decision.wait()
 
-    async def stop_all(self) -> None:
-        """End all tasks; the jobs go on."""
+    async def stop_all(self, job_ids: Container[str] | None = None) -> None:
+        """End all tasks, or those of these jobs; the jobs go on."""
         await asyncio.sleep(0)  # those that have not begun could not give their leases back
-        tasks = list(self._tasks.values())
+        tasks = [task for job_id, task in self._tasks.items() if job_ids is None or job_id in job_ids]
         for task in tasks:
             task.cancel()
         if tasks:

@@ -33,9 +33,11 @@ class Ahead:
         with self._lock:
             self._waiting.append(job)
             if not self._busy:
-                self._busy = True
                 # A daemon: nobody should have to wait for pictures when the notebook is closed.
-                threading.Thread(target=self._work, name="vidnb-emulator-render", daemon=True).start()
+                thread = threading.Thread(target=self._work, name="vidnb-emulator-render", daemon=True)
+                with suppress(RuntimeError):  # the interpreter is ending: nobody asks for the clip any more
+                    thread.start()
+                    self._busy = True
 
     def close(self) -> None:
         """Forget what was not begun."""

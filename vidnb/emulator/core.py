@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import hashlib
 import shutil
@@ -15,7 +16,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
 import anyio
-import anyio.to_thread
 
 from vidnb.catalog import Model
 from vidnb.clock import Clock
@@ -180,7 +180,7 @@ class Core:
         with anyio.move_on_after(LONGEST_ANSWER_S):
             # Who downloads a clip that cannot be rendered gets the error.
             with suppress(OSError, ValueError, RuntimeError):
-                await anyio.to_thread.run_sync(self.footage.clip, job, abandon_on_cancel=True)
+                await asyncio.to_thread(self.footage.clip, job)
             self._rendered.add(job.id)
             return job
         return replace(job, done_at=self.now() + 1)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 from pathlib import Path
 
-import anyio
 from starlette.responses import FileResponse, Response
 
 from vidnb.emulator.ask import Ask
@@ -28,7 +28,7 @@ async def deliver(ask: Ask, job: EmulatedJob, *, poster: bool = False) -> Respon
     if ask.fault("empty_download"):
         return Response(b"", media_type=kind)
     footage = ask.core.footage
-    path: Path = await anyio.to_thread.run_sync(footage.poster if poster else footage.clip, job)
+    path: Path = await asyncio.to_thread(footage.poster if poster else footage.clip, job)
     if ask.fault("cut_download"):
         return CutShort(path.read_bytes(), media_type=kind)
     if slow := ask.fault("slow_download"):

@@ -6,12 +6,11 @@ which clip it is without its id, so that equal requests stay equal.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from collections.abc import Mapping
 from typing import Any
-
-import anyio
 
 from vidnb.emulator.core import Core
 from vidnb.emulator.scenes import image_size, sample_picture
@@ -36,14 +35,14 @@ async def keep(core: Core, content: bytes) -> dict[str, Any]:
     Raises:
         InputError: the bytes are no picture.
     """
-    if not await anyio.to_thread.run_sync(lambda: image_size(content, whole=True)):
+    if not await asyncio.to_thread(lambda: image_size(content, whole=True)):
         raise InputError("couldn't access image")
     return {"sha256": core.footage.keep(content)}
 
 
 async def sample(core: Core, name: str) -> dict[str, Any]:
     """A drawn picture for a name that nobody uploaded."""
-    return {"sha256": core.footage.keep(await anyio.to_thread.run_sync(sample_picture, name))}
+    return {"sha256": core.footage.keep(await asyncio.to_thread(sample_picture, name))}
 
 
 def decoded(data: Any) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import threading
@@ -15,10 +16,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from vidnb.emulator.checks import UUID
 from vidnb.emulator.emulator import Emulator
 from vidnb.emulator.transport import DROP
+from vidnb.threads import started_pool
 
 log = logging.getLogger("vidnb.emulator")
 
 START_TIMEOUT_S = 10.0
+THREADS = 6
+"""So many clips are rendered, and files taken, at once."""
 NO_UUID = "a Leonardo key is a UUID and this one is not: the service answers 500 to that, too"
 
 
@@ -61,6 +65,7 @@ class _Server(uvicorn.Server):
     started_event: threading.Event | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_default_executor(started_pool(THREADS, "vidnb-emulator"))
         await super().startup(sockets)
         if self.started_event:
             self.started_event.set()

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from vidnb.errors import LockedError
+from vidnb.threads import started_pool
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -79,5 +80,5 @@ class Aside:
 
     def _pool(self) -> ThreadPoolExecutor:
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(THREADS, "vidnb-store")
+            self._threads = started_pool(THREADS, "vidnb-store")
         return self._threads

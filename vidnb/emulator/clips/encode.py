@@ -55,7 +55,11 @@ def poster(scene: Scene) -> bytes:
 def ahead(pictures: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
     """Yield the pictures, each next one being painted while the last one is encoded."""
     with ThreadPoolExecutor(1, "vidnb-painter") as painter:
-        coming = painter.submit(next, pictures, None)
+        try:
+            coming = painter.submit(next, pictures, None)
+        except RuntimeError:  # the interpreter is ending, and no thread can be started any more
+            yield from pictures
+            return
         while (picture := coming.result()) is not None:
             coming = painter.submit(next, pictures, None)
             yield picture

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import anyio
 from starlette.responses import JSONResponse, Response
 
 from vidnb.catalog import Param
@@ -106,7 +106,7 @@ class Storage:
             width, height = image_size(content, whole=True) or (None, None)
             return replace(file, sha256=self.core.footage.keep(content), width_px=width, height_px=height)
 
-        self.core.state.fill_file(await anyio.to_thread.run_sync(kept))
+        self.core.state.fill_file(await asyncio.to_thread(kept))
 
     async def serve(self, ask: Ask) -> Response:
         """Return a clip or an upload, to anybody who has the link."""

@@ -6,10 +6,10 @@ The CDN serves for ever.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import anyio
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
@@ -63,7 +63,7 @@ class Hosts:
             return s3_error(403, "AccessDenied", "Invalid according to Policy")
         if self.core.now() > file.created_at + self.upload_window_s:
             return s3_error(403, "AccessDenied", "Invalid according to Policy: Policy expired.")
-        self.core.state.fill_file(await anyio.to_thread.run_sync(self._kept, file, body))
+        self.core.state.fill_file(await asyncio.to_thread(self._kept, file, body))
         return Response(status_code=204)
 
     def _kept(self, file: EmulatedFile, body: bytes) -> EmulatedFile:

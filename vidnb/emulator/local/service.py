@@ -5,6 +5,7 @@ Unlike the real one it has every model's weights and memory without end; `gpu_mo
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import math
 import uuid
@@ -13,7 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -212,7 +212,7 @@ class Local(Service):
         told = {} if job is None else self._job_record(job)
         if job is None or told.get("state") not in ("denoising", "decoding") or not told["step"]:
             return _error(404, "there is no preview yet")
-        content = await anyio.to_thread.run_sync(sketch, job.scene_key, told["step"], told["steps"])
+        content = await asyncio.to_thread(sketch, job.scene_key, told["step"], told["steps"])
         return Response(content, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
     def _own(self, ask: Ask) -> EmulatedJob | None:
@@ -227,7 +227,7 @@ class Local(Service):
     async def upload(self, ask: Ask) -> Response:
         """Return the id of a picture."""
         body = await ask.request.body()
-        size = await anyio.to_thread.run_sync(lambda: image_size(body, whole=True))
+        size = await asyncio.to_thread(lambda: image_size(body, whole=True))
         if size is None:
             return _error(422, "this is no picture")
         file_id = hashlib.sha256(ask.account.encode() + body).hexdigest()

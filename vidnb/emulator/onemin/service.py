@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 import uuid
@@ -9,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import anyio
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -108,7 +108,7 @@ class OneMin(Service):
                 return missing("asset", "POST /api/assets", ["asset"]).response
             content, name, mimetype = await part.read(), part.filename or "asset", part.content_type
         name = re.sub(r"[^\w.\-]+", "_", name.replace("\\", "/").rsplit("/", 1)[-1])[:100] or "asset"
-        file = await anyio.to_thread.run_sync(self._stored, ask.account, name, content)
+        file = await asyncio.to_thread(self._stored, ask.account, name, content)
         return JSONResponse(asset_body(file, name, mimetype or "application/octet-stream", content))
 
     def _stored(self, account: str, name: str, content: bytes) -> EmulatedFile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-import anyio
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -274,7 +274,7 @@ class Replicate(Service):
             if not isinstance(part, UploadFile):
                 return refusal(400, "Missing content", "Bad request")
             content, name, kind = await part.read(), part.filename or "file", part.content_type
-        file = await anyio.to_thread.run_sync(self._stored, ask.account, name[:100], content)
+        file = await asyncio.to_thread(self._stored, ask.account, name[:100], content)
         body = file_body(file, content, kind or "application/octet-stream", ask.base, self._file_life_s)
         return JSONResponse(body, status_code=201)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 import uuid
@@ -9,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import anyio
 from starlette.datastructures import UploadFile
 from starlette.responses import JSONResponse, Response
 
@@ -85,7 +85,7 @@ class Storage:
             width, height = image_size(body, whole=True) or (None, None)
             return replace(file, sha256=self.core.footage.keep(body), width_px=width, height_px=height)
 
-        self.core.state.fill_file(await anyio.to_thread.run_sync(kept))
+        self.core.state.fill_file(await asyncio.to_thread(kept))
         return Response(status_code=204)
 
     def link(self, job: EmulatedJob, base: str) -> str:

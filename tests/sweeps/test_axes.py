@@ -92,6 +92,13 @@ def test_only_the_names_of_axes_are_replaced_in_a_prompt() -> None:
     assert templates.filled('{"a": {"b": 1}} {{c}}', {"x": "cat"}) == '{"a": {"b": 1}} {{c}}'
 
 
+@pytest.mark.parametrize("prompt", ["ein {größe} Tier", "ein {gro\u0308ße} Tier"])
+def test_a_part_of_a_prompt_may_have_a_name_of_any_language(prompt: str) -> None:
+    for names in ({"größe": ["kleines"]}, {"gro\u0308ße": ["kleines"]}):
+        for sweep in (vidnb.sweep(prompt, **names, where="größe != 'x'"), vidnb.sweep(prompt, vidnb.zipped(**names))):
+            assert [job.params["prompt"] for job in sweep.plan.jobs] == ["ein kleines Tier"]
+
+
 @pytest.mark.parametrize("name", ["seed", "model", "duration_s", "budget_usd"])
 def test_a_part_of_a_prompt_must_not_be_called_like_a_param_or_an_option(name: str) -> None:
     with pytest.raises(ConfigError, match=f"my_{name}"):
@@ -142,6 +149,11 @@ def test_every_kind_of_collection_is_an_axis_and_each_value_stands_as_one_would_
         (lambda: vidnb.sweep("a koala", vidnb.zipped(seeds=[1, 2])), r"link seed=\[...\] instead"),
         (lambda: vidnb.sampled(2, draw="x", seed=(1, 9)), "draw='x': give a whole number"),  # type: ignore[arg-type]
         (lambda: vidnb.sampled(2, seed=(0, float("inf"))), "of which the first is below the second"),
+        (lambda: vidnb.sweep("a koala", seed=range(10**12)), "seed: over 1,000,000 values given"),
+        (lambda: vidnb.sweep("a koala", takes=10**12), "takes: over 1,000,000 values given"),
+        (lambda: vidnb.sweep("a {animal}", animal=itertools.repeat("koala")), "animal: over 1,000,000 values given"),
+        (lambda: vidnb.sweep("a koala", model=vidnb.models()), r"a whole table given; .* model=table\['id'\]"),
+        (lambda: vidnb.sweep("a koala", client="mine"), "client='mine': give a vidnb.Client"),  # type: ignore[arg-type]
     ],
 )
 def test_what_cannot_be_an_axis_is_said_at_once(wrong: Any, words: str) -> None:

@@ -75,7 +75,7 @@ def zipped(**values: Iterable[Any]) -> Linked:
     Example:
         >>> vidnb.sweep("a {animal} in the {place}", vidnb.zipped(animal=["koala", "heron"], place=["snow", "city"]))
     """
-    columns = {name: _listed(name, column) for name, column in values.items()}
+    columns = {templates.spelt(name): _listed(name, column) for name, column in values.items()}
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) != 1 or not all(lengths.values()):
         told = ", ".join(f"{name} has {count}" for name, count in lengths.items()) or "nothing was given"
@@ -114,7 +114,7 @@ def sampled(count: int, how: Literal["sobol", "latin", "random"] = "sobol", *, d
         raise ConfigError(f"draw={draw!r}: give a whole number from 0; another number draws other points")
     if not ranges:
         raise ConfigError("sampled needs at least one range, as in sampled(16, motion_strength=(1, 10))")
-    pick = {name: _picker(name, given) for name, given in ranges.items()}
+    pick = {templates.spelt(name): _picker(name, given) for name, given in ranges.items()}
     generator = np.random.default_rng(drawn)
     if how == "random":
         points = generator.random((wanted, len(pick)))
@@ -241,6 +241,10 @@ def _kind(name: str) -> str | None:
 def _column(name: str, value: Any) -> list[Any] | None:
     """Return the values of an axis; None where it is one value for all."""
     kind = _kind(name)
+    if hasattr(value, "columns") and hasattr(value, "tail"):  # of pandas, polars: what else has both is no value either
+        names = list(value.columns)
+        shown = next((one for one in (name, "id") if one in names), names[0] if names else name)
+        raise ConfigError(f"{name}: a whole table given; give one of its columns, as in {name}=table[{shown!r}]")
     if kind in MEDIA_KINDS and isinstance(value, str | Path) and not _is_address(value) and Path(value).is_dir():
         return _pictures(name, Path(value))
     if isinstance(value, str | bytes | Path | Mapping) or not _is_many(value):
@@ -271,12 +275,26 @@ def _is_address(value: Any) -> bool:
 def _listed(name: str, values: Any) -> list[Any]:
     if isinstance(values, str | bytes) or not (_is_many(values) or isinstance(values, Iterable)):
         raise ConfigError(f"{name}={values!r}: give a list of values")
-    found = [_plain(item) for item in values]
+    found = [_plain(item) for item in few(values)]
+    if len(found) > MOST_CELLS:
+        raise ConfigError(_too_many(name))
     if isinstance(values, set | frozenset):  # their order differs from one kernel to the next
         found.sort(key=lambda item: (isinstance(item, str), item if isinstance(item, int | float) else 0, str(item)))
     if not found:
         raise ConfigError(f"{name} is empty; a sweep over no values has no jobs")
     return found
+
+
+def few(values: Iterable[Any]) -> list[Any]:
+    """Return values as a list, of which there may be no end: those that are too many by one at most."""
+    return list(itertools.islice(values, MOST_CELLS + 1))
+
+
+def _too_many(name: str) -> str:
+    return (
+        f"{name}: over {MOST_CELLS:,} values given, and a sweep has at most so many combinations. vidnb.sampled draws "
+        "some of many"
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -318,6 +336,8 @@ def _takes(takes: Any, name: str = "takes") -> list[int]:
     refused = f"{name}={shortened(repr(takes), 60)}: give how many takes, as takes=2, or a list of indexes from 0"
     if count is None and not _is_many(takes):
         raise ConfigError(refused)
+    if count is not None and count > MOST_CELLS:
+        raise ConfigError(_too_many(name))
     indexes = list(range(count)) if count is not None else _listed(name, takes)
     good = [take for take in indexes if isinstance(take, int) and not isinstance(take, bool) and 0 <= take < 2**31]
     if not indexes or len(good) != len(indexes):

@@ -34,6 +34,7 @@ from vidnb.sweeps.conditions import Condition, condition
 from vidnb.sweeps.outlook import TO_SEND, Group, Outlook, group_of
 from vidnb.sweeps.plan import Cell, Plan, Unsupported
 from vidnb.sweeps.running import OnChange, Run, RunProgress, recipe_of
+from vidnb.sweeps.templates import spelt
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,6 +143,8 @@ class Sweep:
         self._promoted = tuple(promoted)
         self._given = given = _read_once(given)
         self._values = _read_once(values)
+        if not isinstance(client, Client | AsyncClient | None):
+            raise ConfigError(f"client={client!r}: give a vidnb.Client, or None for the one in force")
         self._client = client
         if given["unsupported"] not in ("error", "drop", "skip"):
             raise ConfigError(f"unsupported={given['unsupported']!r}: allowed are error, drop and skip")
@@ -246,7 +249,10 @@ class Sweep:
             entry = next((model for model in catalog.load().values() if name in model.params), None)
             if entry is None or entry.params[name].kind not in catalog.MEDIA_KINDS:
                 return value
-            return (await addresses.fetched(entry, {name: value}))[name]
+            try:
+                return (await addresses.fetched(entry, {name: value}))[name]
+            except ParamsError as error:  # of whichever model has such a param
+                raise ParamsError("sweep", error.problems) from None
 
         def got(name: str, value: Any) -> Any:
             items = value if isinstance(value, list | tuple) else [value]
@@ -851,8 +857,8 @@ def _given_caps(given: Mapping[str, Any]) -> dict[str, float | None]:
 
 
 def _read_once(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return arguments with generators read into lists: `with_` needs their values again."""
-    return {name: list(value) if isinstance(value, Iterator) else value for name, value in given.items()}
+    """Return arguments, names as Python spells them, generators read into lists: `with_` needs their values again."""
+    return {spelt(name): axes_.few(value) if isinstance(value, Iterator) else value for name, value in given.items()}
 
 
 def _refusal(plan: Plan) -> ParamsError:

@@ -7,15 +7,22 @@ such a name `{{` and `}}` are literal braces. The name of a param or an option i
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Mapping
 from typing import Any
 
-_PARTS = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_PARTS = re.compile(r"\{\{|\}\}|\{([^{}\s]+)\}")
+
+
+def spelt(name: str) -> str:
+    """Return a name as Python spells it: a letter and the accent on it may come as one sign or as two."""
+    return unicodedata.normalize("NFKC", name)
 
 
 def names(text: str) -> list[str]:
-    """Return the names in braces, each once, in their order."""
-    return list(dict.fromkeys(match[1] for match in _PARTS.finditer(text) if match[1]))
+    """Return the names in braces, each once, in their order; a name is what Python takes for one."""
+    found = (spelt(match[1]) for match in _PARTS.finditer(text) if match[1])
+    return list(dict.fromkeys(name for name in found if name.isidentifier()))
 
 
 def is_template(text: str, axes: Collection[str]) -> bool:
@@ -31,6 +38,7 @@ def filled(text: str, values: Mapping[str, Any]) -> str:
     def part(match: re.Match[str]) -> str:
         if match[0] in ("{{", "}}"):
             return match[0][0]
-        return str(values[match[1]]) if match[1] in values else match[0]
+        name = spelt(match[1])
+        return str(values[name]) if name in values else match[0]
 
     return _PARTS.sub(part, text)

@@ -105,6 +105,27 @@ def test_two_thousand_cells_are_shown_as_pixels_and_walked_by_keys(widget_page: 
     assert shown.problems() == []
 
 
+@pytest.mark.parametrize("width", [1100, 360])
+@pytest.mark.parametrize("size", ["Pixels", "Small"])
+def test_each_of_twenty_rows_has_its_name_however_flat_the_cells_are(
+    widget_page: Open, width: int, size: str
+) -> None:
+    shown = widget_page(Board, traits(20, 100, 100, 4), width=width)
+    shown.page.evaluate("""() => {
+        const pen = CanvasRenderingContext2D.prototype, draw = pen.fillText;
+        window.written = [];
+        pen.fillText = function (text, x, y) { written.push([text, Math.round(y)]); draw.call(this, text, x, y); };
+    }""")
+    fill(shown, 20, 100)
+    shown.root.get_by_label(size).check(force=True)
+    expect(shown.root.get_by_text("Arrows or pointer: what is in a cell.")).to_be_visible()
+    scroll = "document.querySelector('.b-box').dispatchEvent(new Event('scroll'))"
+    shown.page.evaluate(f"() => {{ written.length = 0; {scroll}; }}")
+    shown.page.wait_for_function("() => written.length")  # one drawing
+    rows = shown.page.evaluate("() => written.filter(([text]) => /Motion 2|^(koala|fox|cat|otter|owl), /.test(text))")
+    assert len({place for _, place in rows}) == 20
+
+
 def test_a_board_begins_with_the_largest_cells_of_which_all_columns_are_seen(widget_page: Open) -> None:
     shown = widget_page(Board, traits(2, 4, 2, 1), width=900)
     fill(shown, 2, 4)

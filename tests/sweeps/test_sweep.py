@@ -14,12 +14,13 @@ from typing import Any
 import httpx
 import pytest
 from databases import database, postgres_server
-from fakes import QUICK, EmulatorBehind, emulated, picture
+from fakes import QUICK, EmulatorBehind, emulated, picture, short_rest
 from sqlalchemy import Connection, event
 from sweeping import posts, quick, watched
 
 import vidnb
 from vidnb.client.asynchronous import AsyncClient
+from vidnb.emulator import Emulator, VirtualClock
 from vidnb.errors import ConfigError, ParamsError
 from vidnb.records import JOBS_UNIT, State
 from vidnb.store import Store
@@ -234,6 +235,39 @@ async def test_a_pause_sends_no_more_and_a_stop_ends_the_run(tmp_path: Path) -> 
         assert posts(recorders) == sent[0] < 12
         assert (await sweep.run_async()).counts() == {Group.DONE: 12}
         assert posts(recorders) == 12
+
+
+async def test_who_begins_a_stopped_sweep_again_tells_how_it_stands_and_the_stopped_run_ends(tmp_path: Path) -> None:
+    clock = VirtualClock()  # jobs that are sent stand still until it is moved
+    emulator = Emulator(tmp_path / "emulator", clock=clock)
+    async with emulated(tmp_path, emulator, max_in_flight=1, sleep=short_rest) as client:
+        sweep = vidnb.sweep(**quick(16), client=client)
+        told: list[tuple[str, str]] = []
+        stopped, begun = asyncio.Event(), asyncio.Event()
+
+        def first(progress: RunProgress, _: list[int]) -> None:
+            told.append(("first", progress.word))
+            if progress.counts()[Group.UNFINISHED] and progress.word == "running":
+                sweep.stop()
+            if progress.word == "stopped":
+                stopped.set()
+
+        def second(progress: RunProgress, _: list[int]) -> None:
+            told.append(("second", progress.word))
+            begun.set()
+
+        before = asyncio.create_task(sweep.run_async(on_change=first))
+        await asyncio.wait_for(stopped.wait(), 60)
+        after = asyncio.create_task(sweep.run_async(on_change=second))
+        await asyncio.wait_for(begun.wait(), 60)
+        for run in (before, after):
+            while not run.done():
+                clock.advance(60)
+                await asyncio.sleep(0.02)
+            assert run is after or not after.done(), "the stopped run saw off its own jobs only"
+        assert before.result().word == "stopped"
+        assert after.result().counts() == {Group.DONE: 16}
+        assert ("first", "stopped") not in told[told.index(("second", "running")) :]
 
 
 def test_seeds_are_sent_in_breadth_unless_another_order_is_asked_for() -> None:

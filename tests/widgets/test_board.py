@@ -6,11 +6,13 @@ import asyncio
 import re
 import struct
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes import QUICK, emulated
+from waiting import until
 
 import vidnb
 from vidnb.client.asynchronous import AsyncClient
@@ -218,6 +220,24 @@ def test_run_and_retry_are_pressed_in_the_board(tmp_path: Path) -> None:
         board.heard_retry({"cause": cause["name"]}, [])
         board._run.result(60)
         assert (board._now["causes"], board.problem) == ([], "")
+
+
+def test_a_sweep_that_was_stopped_is_begun_again_in_the_board_while_its_last_jobs_are_on_their_way(
+    tmp_path: Path,
+) -> None:
+    clock = VirtualClock()  # jobs that are sent stand still until it is moved
+    with Client(tmp_path, emulator=Emulator(tmp_path / "emulator", clock=clock), max_in_flight=1) as client:
+        sweep = vidnb.sweep("a {animal}", animal=["koala", "heron", "fox", "owl", "cat"], **QUICK, client=client)
+        board = Board(sweep)
+        for _ in range(2):
+            board.heard_run({}, [])
+            until(lambda: board._now["word"] == "running" and sweep.outlook.counts.get(Group.UNFINISHED))
+            board.heard_stop({}, [])
+            until(lambda: board._now["word"] == "stopped")
+        board.heard_run({}, [])
+        until(lambda: board._now["word"] == "done", lambda: (clock.advance(60), time.sleep(0.02)))
+        assert sweep.outlook.counts == {Group.DONE: 5}
+        assert set(client.asynchronous.emulator.stats()["jobs_by_prompt"].values()) == {1}
 
 
 def test_a_budget_that_is_used_up_is_raised_on_the_board_and_the_sweep_goes_on(

@@ -87,7 +87,7 @@ def causes(plan: Plan, standings: Sequence[Standing | None]) -> list[Cause]:
         alike = (group, f"{kind} {_VARYING.sub('~', message)}")
         if alike not in found:
             words = message or {
-                Group.UNCLEAR: "nobody knows whether the service has it: look at the service's page, then vidnb.settle",
+                Group.UNCLEAR: "Nobody knows whether the service has it: look at the service's page, then vidnb.settle",
                 Group.CANCELLED: "cancelled",
             }.get(group, "the service gave no reason")
             found[alike] = Cause(kind, words, group, can_retry=group is not Group.UNCLEAR and kind != "refused")

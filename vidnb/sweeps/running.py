@@ -19,12 +19,14 @@ from vidnb.clock import Clock
 from vidnb.errors import CapReachedError, ConfigError, StoreError, TransportError, VidnbError
 from vidnb.jobs.ledger import awaited, may_make_room, refusal
 from vidnb.records import Job, Reservation, State
-from vidnb.store.sweeps import PAUSE, STOP, Key, Standing, SweepRows
+from vidnb.store.sweeps import GO, PAUSE, STOP, Key, Standing, SweepRows
 from vidnb.sweeps.outlook import OURS, Group, group_of
 from vidnb.sweeps.plan import Plan, Planned
 
 STANDING_BY = ("offline", "waiting")
 """Words of a run that sends nothing for a while and goes on by itself."""
+RUNS = frozenset({"running", "pausing", "paused", *STANDING_BY})
+"""Words of a run that has not ended."""
 TICK_S = 0.25
 """How often the database is asked for news."""
 LONGEST_REST_S = 30.0
@@ -103,6 +105,7 @@ class Run:
         self._outstanding: dict[str, set[asyncio.Task[Job]]] = {}
         self._news = asyncio.Event()
         self._step = 0
+        self._control: str | None = None
         self.progress = RunProgress([], clock=client.clock)
 
     async def to_end(self) -> RunProgress:
@@ -151,7 +154,7 @@ class Run:
                 if await self._is_anything_moving():
                     await self._patiently(self._take_up)  # a job of a killed process gives nothing back by itself
                 elif not await self._await_others(error):
-                    self._halt("budget", str(refusal(error)))
+                    self._halt("budget", no_more(error))
                     return
                 await self._change(outstanding)  # what is settled for less than was reserved makes room
                 continue
@@ -260,7 +263,8 @@ class Run:
                 await asyncio.wait(tasks, timeout=1.0)
                 continue
             await self._patiently(self._read)
-            if self.progress.word == "halted" or not await self._patiently(self._take_up):
+            is_theirs = self.progress.word == "stopped" and self._control == GO  # who has begun it again sees to it
+            if self.progress.word == "halted" or is_theirs or not await self._patiently(self._take_up):
                 return
             await self.client.clock.wait(TICK_S)
 
@@ -315,7 +319,8 @@ class Run:
             self.progress.standings[place] = standing
             places.append(place)
         word = self.progress.word
-        self._obey(await self._aside(self.rows.control, self._id))
+        self._control = await self._aside(self.rows.control, self._id)
+        self._obey(self._control)
         if places or word != self.progress.word:
             self._on_change(self.progress, places)
         self._news.set()
@@ -361,6 +366,11 @@ class Run:
         if self.progress.word not in ("halted", "stopped"):
             self.progress.word, self.progress.why = word, why
             self._on_change(self.progress, [])
+
+
+def no_more(error: CapReachedError) -> str:
+    """Return the refusal in words for a sweep, which has mostly sent something before."""
+    return str(refusal(error)).replace("Nothing was sent", "No more is sent", 1)
 
 
 def recipe_of(job: Planned) -> dict[str, Any]:

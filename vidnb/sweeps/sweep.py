@@ -33,7 +33,7 @@ from vidnb.sweeps.axes import Axis, Linked
 from vidnb.sweeps.conditions import Condition, condition
 from vidnb.sweeps.outlook import TO_SEND, Group, Outlook, group_of
 from vidnb.sweeps.plan import Cell, Plan, Unsupported
-from vidnb.sweeps.running import OnChange, Run, RunProgress, recipe_of
+from vidnb.sweeps.running import RUNS, OnChange, Run, RunProgress, recipe_of
 from vidnb.sweeps.templates import spelt
 
 if TYPE_CHECKING:
@@ -309,6 +309,8 @@ class Sweep:
         self.accepts_unknown_price = accept_unknown_price
 
         def tell(progress: RunProgress, places: list[int]) -> None:
+            if progress.word not in RUNS | {"done"} and progress is not self._progress:
+                return  # it was begun again, and that run tells how it stands
             on_change(progress, places)
             for board in list(self.boards):
                 if board.update != on_change:

@@ -15,11 +15,10 @@ from typing import Any
 from vidnb import catalog, providers
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.errors import CapReachedError, ConfigError, StoreError, TransportError, VidnbError
-from vidnb.jobs.ledger import refusal
 from vidnb.records import Job, Reservation, State
 from vidnb.store.sweeps import SweepRows
 from vidnb.sweeps.outlook import OURS
-from vidnb.sweeps.running import LONGEST_REST_S, SPARE, planned_of
+from vidnb.sweeps.running import LONGEST_REST_S, SPARE, no_more, planned_of
 
 LOOK_S = 1.0
 """How often the database is asked for sweeps and for jobs that nobody works on."""
@@ -130,7 +129,7 @@ class Worker:
         except CapReachedError as error:
             self._rest(name, CAP_REST_S)
             self._capped.add(name)
-            self._tell_once(name, f"sweep {sweep_id}: {refusal(error)}")
+            self._tell_once(name, f"sweep {sweep_id}: {no_more(error)}")
             return False
         self._capped.discard(name)
         if claimed is None:

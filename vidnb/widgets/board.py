@@ -46,7 +46,7 @@ from vidnb.records import JOBS_UNIT, Cost, Job, State, money
 from vidnb.sweeps import capping, outlook, showing
 from vidnb.sweeps.grid import cell_words, laid_out
 from vidnb.sweeps.outlook import Group, group_of
-from vidnb.sweeps.running import STANDING_BY, RunProgress
+from vidnb.sweeps.running import RUNS, STANDING_BY, RunProgress
 from vidnb.sweeps.sweep import Sweep
 from vidnb.widgets.compare_view import Compare, compare
 from vidnb.widgets.live import Live
@@ -61,8 +61,6 @@ STATE_OF: Mapping[Group, int] = {
     Group.NEW: WAITING, Group.UNFINISHED: RUNNING, Group.DONE: DONE, Group.OURS: FAILED, Group.THEIRS: FAILED,
     Group.UNCLEAR: UNCLEAR, Group.CANCELLED: NOT,
 }  # fmt: skip
-RUNS = frozenset({"running", "pausing", "paused", *STANDING_BY})
-"""Words of a run that has not ended."""
 FOLLOW_S = 1.0
 """How often, in seconds, the database is asked what other kernels and workers do to the sweep."""
 LOOKED_AT = 3
@@ -106,6 +104,8 @@ class Board(Live, part="board"):
         self._owes_sums = False
         self._later: Future[None] | None = None
         self._run: Future[None] | None = None
+        self._is_over = False
+        """Whether that run sends no more: it may be seeing off what it sent, and the next one begins meanwhile."""
         self._following: Future[None] | None = None
         self._progress.word = self._word()
         super().__init__(
@@ -138,7 +138,7 @@ class Board(Live, part="board"):
             places: jobs that changed, by their place in `sweep.plan.jobs`.
         """
         with self._lock:
-            self._progress = progress
+            self._progress, self._is_over = progress, progress.word not in RUNS
             self._fresh.update(places)
             if self._later is None or self._later.done():
                 self._later = self._spawn(self._tell())
@@ -258,8 +258,8 @@ class Board(Live, part="board"):
                 ["Money", [*self._money(found)]], ["Time", [*self._time(found)]], ["Pace", [*self._pace(counts)]]
             ],
             "steps": [*self._steps(found)], "causes": [*self._causes(found)],
-            "stop": f"Stop? {counts[Group.UNFINISHED]} are on their way and still come; "
-                    f"{counts[Group.NEW]} are not sent.",
+            "stop": f"Stop? {counts[Group.UNFINISHED]:,} are on their way and still come; "
+                    f"{counts[Group.NEW]:,} are not sent.",
         }  # fmt: skip
 
     def _money(self, found: outlook.Outlook) -> Iterator[list[Any]]:
@@ -297,7 +297,10 @@ class Board(Live, part="board"):
         told = showing.pace(self._progress)
         yield ["Clips a minute", "–" if told is None else f"{told[0]:.1f}", False]
         yield ["On their way", f"{counts[Group.UNFINISHED]:,}", False]
-        order = {"seeds": "seed by seed", "given": "as given", "random": "by chance"}
+        axes = {axis.names for axis in self._sweep.plan.axes if len(axis) > 1}
+        repeat = next((name for name in ("seed", "take") if (name,) in axes), None)
+        first = f"{repeat} by {repeat}" if repeat else "as given"
+        order = {"seeds": first, "given": "as given", "random": "by chance"}
         yield ["Order", order[self._sweep.order], False]
 
     def _steps(self, found: outlook.Outlook) -> Iterator[dict[str, str]]:
@@ -461,7 +464,8 @@ class Board(Live, part="board"):
         if self._progress.word in RUNS:
             return
         with self._lock:
-            if self._run is None or self._run.done():
+            if self._run is None or self._run.done() or self._is_over:
+                self._is_over = False
                 self._run = self._spawn(self._running(accept_unknown_price))
 
     async def _running(self, accept_unknown_price: bool) -> None:

@@ -2,7 +2,18 @@
 
 import { budgetOf } from "./board/budget.js";
 import { between, compareWords, insideOf } from "./board/comparing.js";
-import { HEAD_HIGH, SIZES, cellAt, firstSize, leftOf, measured, moved, rowsInView, topOf } from "./board/layout.js";
+import {
+  HEAD_HIGH,
+  NAME_HIGH,
+  SIZES,
+  cellAt,
+  firstSize,
+  leftOf,
+  measured,
+  moved,
+  rowsInView,
+  topOf,
+} from "./board/layout.js";
 
 const WAITING = 0,
   RUNNING = 1,
@@ -24,6 +35,7 @@ const PREVIEWS_MS = 1000,
   PREVIEWS_LATE_MS = 10_000;
 const HOVER_MS = 150;
 const PATIENCE_MS = 1500;
+const NOTHING_CHOSEN = "Arrows or pointer: what is in a cell.";
 const BUSY = "The kernel is busy with a cell; this comes when that has ended.";
 const DEAF = `The kernel is busy with a cell and hears no click until that has ended. Interrupt it to send no more: what
 was sent is kept, and running the cell again goes on. After s.run(wait=False) these buttons work at once.`;
@@ -111,7 +123,7 @@ function render({ model, el }) {
   });
   const spacer = h("div", { class: "b-spacer" }, canvas);
   const box = h("div", { class: "b-box" }, spacer);
-  const line = h("div", { class: "b-line" }, h("strong", {}, ""), h("span", { class: "vidnb-muted" }));
+  const line = h("div", { class: "b-line" }, h("strong", {}, ""), h("span", { class: "vidnb-muted" }, NOTHING_CHOSEN));
   const stars = h("div", { class: "vidnb-row b-stars", role: "group", "aria-label": "Rating", hidden: true });
   const starButtons = [1, 2, 3, 4, 5].map((number) => {
     const label = `${number} star${number > 1 ? "s" : ""}`;
@@ -144,7 +156,6 @@ function render({ model, el }) {
     states = bytesOf(first);
     ratings = bytesOf(second);
     root.dataset.state = model.get("_now").word ?? "plan";
-    if (chosen < 0) read.firstChild.lastChild.textContent = "Arrows or pointer: what is in a cell.";
     drawLegend();
     drawSteps(model.get("_now"));
     redraw();
@@ -545,7 +556,7 @@ function render({ model, el }) {
     } else if (state === DONE || state === FAILED || state === UNCLEAR) {
       pen.fillStyle = state === DONE ? paint.done : state === FAILED ? paint.bad : paint.odd;
       pen.fillRect(x, y, wide, high);
-      if (state !== DONE) cross(pen, x + wide / 2, y + high / 2, Math.min(high / 4, 6), state === UNCLEAR);
+      if (state !== DONE) cross(pen, x + wide / 2, y + high / 2, Math.min(high / 4, wide / 2.5, 6), state === UNCLEAR);
     } else if (state === RUNNING) {
       pen.strokeStyle = paint.run;
       pen.lineWidth = size === "pixels" ? 1 : 1.5;
@@ -666,7 +677,7 @@ function render({ model, el }) {
       const names = plan.rows[row] ?? [];
       const y = topOf(grid, by, row) - top + by.high / 2;
       if (y < HEAD_HIGH) continue;
-      if (y - free < 13) continue; // the next name that has room
+      if (y - free < NAME_HIGH) continue; // the next name that has room
       const again = before !== null && names[0] === before[0] && names.length > 1;
       pen.font = `${again ? 400 : 600} 12px ${paint.font}`;
       if (by.above) pen.fillText(cut(pen, names.join(" · "), wide - 4), 1, y - by.high / 2 - by.above / 2 + 1);
@@ -679,7 +690,7 @@ function render({ model, el }) {
         const text = cut(pen, rest, by.heads - half - 25);
         pen.fillText(text, by.heads - 10 - pen.measureText(text).width, y);
         pen.globalAlpha = 1;
-      } else pen.fillText(cut(pen, names.join(" · "), by.heads - 12), 5, y);
+      } else pen.fillText(cut(pen, (again ? names.slice(1) : names).join(" · "), by.heads - 12), 5, y);
       before = names;
       free = y;
     }

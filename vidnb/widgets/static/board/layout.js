@@ -7,7 +7,10 @@ const LEAST = { large: 112, small: 14, pixels: 1 };
 const GROUP_GAP = { large: 10, small: 7, pixels: 3 };
 const BLOCK_GAP = 12;
 const NARROW = 480;
-const NAME_HIGH = 18;
+const ABOVE_HIGH = 18;
+export const NAME_HIGH = 13;
+/** Up to this height rows stand as far apart as their names need. */
+const NAMED_HIGH = 420;
 const SHAPE = 9 / 16;
 
 /** The size of a board until a person chooses one: large where all columns of few cells are seen at once. */
@@ -25,15 +28,18 @@ export function firstSize(grid, cells, width) {
  *   it is narrow */
 export function measured(grid, size, width, names = 0) {
   const isAbove = width < NARROW && size !== "pixels";
-  const above = isAbove ? NAME_HIGH : 0;
+  const above = isAbove ? ABOVE_HIGH : 0;
   const heads = isAbove ? 0 : width < NARROW ? 84 : Math.max(176, Math.min(names, width * 0.36));
   const { gap } = WISHES[size];
   const blocks = Math.ceil(grid.cols / grid.block);
   const room = width - heads - (blocks - 1) * BLOCK_GAP - grid.cols * gap;
   const even = room / grid.cols;
   const wide = Math.max(LEAST[size], size === "pixels" ? even : Math.min(even, WISHES[size].wide * 1.6));
-  const high = size === "pixels" ? Math.max(2, Math.min(wide * SHAPE, 6)) : wide * SHAPE;
-  const step = above + high + (size === "pixels" ? 1 : gap + 1);
+  const apart = size === "pixels" ? 1 : gap + 1;
+  const hasRoom = !isAbove && (size !== "pixels" || grid.rows * NAME_HIGH <= NAMED_HIGH);
+  const least = hasRoom ? NAME_HIGH - apart : 2;
+  const high = Math.max(least, size === "pixels" ? Math.min(wide * SHAPE, 6) : wide * SHAPE);
+  const step = above + high + apart;
   const groups = Math.ceil(grid.rows / grid.groups);
   return {
     heads,

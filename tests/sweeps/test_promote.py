@@ -61,6 +61,24 @@ async def test_the_best_clips_are_run_again_with_other_values_from_the_same_purs
         assert (most.params["prompt"], motion.notna().all()) == (motion.idxmax(), True)
 
 
+async def test_a_clip_comes_from_the_job_that_was_the_best_when_it_was_made(tmp_path: Path) -> None:
+    async with emulated(tmp_path) as client:
+        draft = vidnb.sweep("a {animal}", animal=["koala", "heron"], **QUICK, client=client)
+        await draft.run_async()
+        jobs = {clip.prompt: clip.job.id for clip in draft.history}
+
+        def promoted(best: str) -> vidnb.Sweep:
+            """The same recipe, whichever is the best."""
+            return draft.promote(by=lambda clip: float(clip.prompt == best), keep=1, with_={"prompt": "an owl"})
+
+        assert len(promoted("a koala").history) == 0  # it is looked at, and nothing is made
+        await promoted("a heron").run_async()
+        assert promoted("a koala").id == promoted("a heron").id
+        for best in ("a koala", "a heron"):
+            await promoted(best).run_async()
+            assert list(promoted(best).df.promoted_from) == [jobs["a heron"]]
+
+
 async def test_a_report_tells_question_money_grid_failures_and_recipes_and_escapes_prompts(tmp_path: Path) -> None:
     emulator = Emulator(tmp_path / "emulator", speed=1000.0, faults=["failed:1"])
     async with emulated(tmp_path, emulator) as client:

@@ -201,7 +201,11 @@ class SweepRows:
             connection.exec_driver_sql(
                 f"INSERT INTO cells ({', '.join(names)}) VALUES ({', '.join([mark] * len(names))}) "
                 "ON CONFLICT (sweep_id, base_url, recipe_hash, take) "
-                "DO UPDATE SET position = excluded.position, waiting = cells.waiting OR excluded.waiting",
+                "DO UPDATE SET position = excluded.position, waiting = cells.waiting OR excluded.waiting, "
+                # What is made already came from the older one.
+                "parent_job = CASE WHEN cells.waiting OR excluded.waiting "
+                "THEN coalesce(excluded.parent_job, cells.parent_job) "
+                "ELSE coalesce(cells.parent_job, excluded.parent_job) END",
                 rows,
             )
 

@@ -660,7 +660,7 @@ class Sweep:
         """The best of its clips as a sweep of their own, with some values changed: drafts first, then the winners.
 
         It is paid from the same purse. Promote the outcome again, and each round is smaller: successive halving under
-        one budget. `.df` of the new sweep says in `promoted_from` which job each came from.
+        one budget. `.df` of the new sweep says in `promoted_from` which job each came from when it was made.
 
         Args:
             by: what to rank by, the highest first: `rating`, a measure such as `motion`, which is then taken, any
@@ -758,8 +758,9 @@ class Sweep:
 
         Args:
             study: an Optuna study; None makes one that looks for the highest value, the same each time. Whether more is
-                better is the study's `direction`. Its pruner has nothing to do, as a combination is run whole: `halve`
-                ends the weak ones early.
+                better is the study's `direction`. Its pruner is never asked: a clip has no intermediate values, as nobody can
+                stop one half-way and get money back. What a pruner is for, cheap drafts first and more for the best
+                of them only, is `halve`.
             on: what to tell: a measure such as `motion`, which is then taken, `rating` or any column of `.df` with
                 numbers, or a function of the clip. By `rating` it ends with each round that is not rated yet.
             rounds: how many combinations in all, those of earlier calls included.

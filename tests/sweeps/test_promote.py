@@ -14,6 +14,7 @@ import vidnb
 from vidnb.client.verbs import Client
 from vidnb.emulator import Emulator
 from vidnb.errors import ConfigError
+from vidnb.widgets.board import Board
 
 pytestmark = pytest.mark.anyio
 
@@ -59,6 +60,17 @@ async def test_the_best_clips_are_run_again_with_other_values_from_the_same_purs
         (most,) = draft.promote(by="motion", keep=1).plan.jobs  # which is taken of all first
         motion = draft.df.set_index("prompt").motion
         assert (most.params["prompt"], motion.notna().all()) == (motion.idxmax(), True)
+
+
+async def test_a_knob_that_a_model_lacks_looks_like_no_comparison_in_the_report_and_the_saved_board(
+    tmp_path: Path,
+) -> None:
+    async with emulated(tmp_path) as client:
+        sweep = vidnb.sweep("a koala", model=["leonardo/motion_2.0", "1min/pika"], motion_control="Dolly In",
+                            motion_control_weight=[0.3, 0.7], unsupported="drop", client=client)  # fmt: skip
+        html = sweep.report(tmp_path / "koala.html").read_text(encoding="utf-8")
+        assert (html.count(">not sent<"), html.count(">the same clip as weight 0.3 · Pika AI<")) == (3, 1)
+        assert Board(sweep).saved_html().count("weight 0.7 · Pika AI: the same clip as another") == 1
 
 
 async def test_a_clip_comes_from_the_job_that_was_the_best_when_it_was_made(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Nothing is sent and nothing is looked up here; what of it is done and what the r
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import math
@@ -144,6 +145,11 @@ class Plan:
     def shared(self) -> int:
         """How many cells share a job with an earlier cell."""
         return sum(cell.job is not None for cell in self.cells) - len(self.jobs)
+
+    @functools.cached_property
+    def first(self) -> Mapping[int, int]:
+        """The first cell of each job, by the job's place in `jobs`; its other cells are the same clip."""
+        return {cell.job: number for number, cell in reversed([*enumerate(self.cells)]) if cell.job is not None}
 
     @property
     def id(self) -> str:

@@ -36,7 +36,7 @@ STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 32px auto; padding: 0 20px; color: #1c1c1c; background: #fff; overflow-wrap: break-word; }
 h1 { font-size: 24px; margin: 0 0 4px; } h2 { font-size: 17px; margin: 32px 0 6px; border-bottom: 1px solid #ccc; }
 .quiet { color: #595959; } table { border-collapse: collapse; } th { text-align: left; font-weight: 600; }
-.grid { overflow-x: auto; } .grid td { padding: 2px; vertical-align: top; } .grid th { font-weight: 400; padding: 2px 12px 2px 0; min-width: 64px; max-width: 240px; overflow-wrap: anywhere; }
+.grid { overflow-x: auto; } .grid td { padding: 2px; vertical-align: top; } .grid th { font-weight: 400; padding: 2px 12px 2px 0; min-width: 64px; max-width: 240px; overflow-wrap: anywhere; } .grid th:first-child { min-width: clamp(64px, 15vw, 150px); }
 .grid :is(img, video) { width: var(--cell); height: auto; display: block; border-radius: 3px; background: #eee; }
 bdi { unicode-bidi: isolate; } .gap { width: var(--cell); min-height: 56px; box-sizing: border-box; border: 1px dashed #999; border-radius: 3px; padding: 6px; font-size: 12px; color: #595959; }
 figure { margin: 0; break-inside: avoid; } figcaption { font-size: 12px; color: #595959; max-width: var(--cell); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
@@ -58,7 +58,7 @@ for (const video of document.querySelectorAll(".grid video")) {
 }
 """
 MOST_EFFECTS = 12
-ROOM, WIDEST_CELL, NARROWEST_CELL = 940, 150, 72
+ROOM, WIDEST_CELL, NARROWEST_CELL = 880, 150, 72
 """Pixels: what the clips of a row share, and the bounds of one."""
 MOST_RECIPES = 500
 
@@ -208,6 +208,8 @@ def _cell(plan: Plan, number: int, by_recipe: Mapping[tuple[str, int], Clip | Jo
     words, place = cell_words(plan, number), plan.cells[number].job
     if place is None:
         return tag("div", "refused", title=words, **{"class": "gap"})
+    if plan.first[place] != number:
+        return tag("div", f"the same clip as {cell_words(plan, plan.first[place])}", title=words, **{"class": "gap"})
     job = plan.jobs[place]
     item = by_recipe.get((job.recipe_hash, job.take))
     if not isinstance(item, Clip):

@@ -758,9 +758,9 @@ class Sweep:
 
         Args:
             study: an Optuna study; None makes one that looks for the highest value, the same each time. Whether more is
-                better is the study's `direction`. Its pruner is never asked: a clip has no intermediate values, as nobody can
-                stop one half-way and get money back. What a pruner is for, cheap drafts first and more for the best
-                of them only, is `halve`.
+                better is the study's `direction`. Its pruner is never asked: a clip has no intermediate values, as
+                nobody can stop one half-way and get money back. What a pruner is for, cheap drafts first and more
+                for the best of them only, is `halve`.
             on: what to tell: a measure such as `motion`, which is then taken, `rating` or any column of `.df` with
                 numbers, or a function of the clip. By `rating` it ends with each round that is not rated yet.
             rounds: how many combinations in all, those of earlier calls included.

@@ -89,10 +89,7 @@ class Board(Live, part="board"):
         self._sweep = sweep
         plan = sweep.plan
         self._grid = laid_out(plan)
-        self._first: dict[int, int] = {}
-        for number, cell in enumerate(plan.cells):
-            if cell.job is not None:
-                self._first.setdefault(cell.job, number)
+        self._first = plan.first
         self._number_of = {job.key: number for number, job in enumerate(plan.jobs)}
         self._cell_at = {place: number for number, place in self._grid.places.items()}
         self._lock, self._summing, self._looking = threading.RLock(), threading.RLock(), asyncio.Lock()
@@ -601,14 +598,14 @@ class Board(Live, part="board"):
         number = self._cell_at.get(place)
         if number is None:
             return None, 0
-        title = cell_words(self._sweep.plan, number)
-        clip = self._clip_of(place) if left > 0 else None
+        title, job = cell_words(self._sweep.plan, number), self._sweep.plan.cells[number].job
+        is_same = job is not None and self._first[job] != number
+        clip = self._clip_of(place) if left > 0 and not is_same else None
         if clip is not None and (poster := poster_bytes(clip)):
             look = "width:88px;height:auto;display:block;border-radius:2px;max-width:none"
             uri = data_uri(poster, "image/webp")
             return tag("img", src=uri, alt=title, title=title, style=look), len(uri)
-        job = self._sweep.plan.cells[number].job
-        state = REFUSED if job is None else self._pair(job)[0]
+        state = REFUSED if job is None else SAME if is_same else self._pair(job)[0]
         colour = {DONE: GREEN, RUNNING: BLUE, FAILED: RED, WAITING: GREY}.get(state, PLAIN)
         size = "width:88px;height:50px" if left > 0 else "width:14px;height:9px"
         look = f"{size};border-radius:2px;background:{colour}"

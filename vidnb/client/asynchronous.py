@@ -291,7 +291,8 @@ class AsyncClient:
         patient_until = self.clock.monotonic() + UNKNOWN_PRICE_WAIT_S
         while True:
             try:
-                job, is_new = await self._aside(self._intend, request, where, take, fresh, purse, accepted)
+                intend = functools.partial(self._intend, request, where, take, fresh, purse, accepted)
+                job, is_new = await self.store.aside.together(intend)
             except CapReachedError as error:
                 if error.ahead is None or self.clock.monotonic() >= patient_until:
                     raise refusal(error) from None
@@ -1083,7 +1084,9 @@ class AsyncClient:
             open_home(self.home)
             with lightly():  # SQLAlchemy takes longer than all else of vidnb, so it comes when it is needed
                 from vidnb.store import Store
-            return Store(self._database_url.get_secret_value() or self.home, clock=self.clock)
+            store = Store(self._database_url.get_secret_value() or self.home, clock=self.clock)
+            store.aside.callers = lambda: len(self._runners)
+            return store
 
     @functools.cached_property
     def files(self) -> Files:

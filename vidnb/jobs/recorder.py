@@ -51,7 +51,7 @@ class Recorder:
         Raises:
             IllegalTransitionError: the job is in no state from which it can come there.
         """
-        moved = await self.store.aside(self.store.move, job.id, to, **columns)
+        moved = await self.store.aside.together(self.store.move, job.id, to, **columns)
         log.debug("job %s: %s -> %s", job.id, job.state, to)
         # An emulated job is booked at the catalogue's price, whatever the emulator says.
         if columns.get("cost") is not None and not moved.emulated:

@@ -8,6 +8,7 @@ and a lease has one owner. `tables` says what a row holds, `database` opens and 
 from __future__ import annotations
 
 import atexit
+import threading
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -52,6 +53,7 @@ from vidnb.store.database import (
     insert_of,
     mapped_errors,
     open_engine,
+    part_of,
     reading,
     writing,
 )
@@ -63,7 +65,8 @@ from vidnb.store.tables import JOBS, MEASURES, UNFINISHED, UPLOADS, flat, job_of
 
 PAYING = (State.INTENDED, State.SUBMITTING)
 """States whose entry means that a POST which costs money follows."""
-STEP = "newest step"
+STEPS = "steps"
+"""Under this name a connection keeps what its transaction wrote to the jobs' events."""
 BOOKED_AT = {State.DONE: Booked.SETTLED, State.CANCELLED: Booked.UNCLEAR, State.AMBIGUOUS: Booked.UNCLEAR}
 """Where a reservation belongs at an end of which the service says no cost."""
 CHARGED_MEANS = {True: Booked.SETTLED, False: Booked.RETURNED, None: Booked.UNCLEAR}
@@ -146,7 +149,9 @@ class Store:
             except BaseException:
                 self._engine.dispose()
                 raise
-            self.aside = Aside(is_quick=self._engine.dialect.name == "sqlite")
+            self._here = threading.local()
+            """`connection`: of the transaction that all calls on this thread are parts of now."""
+            self.aside = Aside(is_quick=self._engine.dialect.name == "sqlite", one_transaction=self._together)
             """Makes calls of this store from an event loop: `await store.aside(store.get, job_id)`."""
             self._insert = insert_of(self._engine.dialect.name)
             self._columns = ParamColumns(self._engine, self._patience)
@@ -370,7 +375,7 @@ class Store:
     def _note(self, connection: Connection, job_id: str, state: State, note: str) -> None:
         values = {"job_id": job_id, "at": self.utc(), "state": state.value, "note": note}
         event = prepared.first(connection, queries.NOTE, values)
-        connection.info[STEP] = (event.id, job_id, state.value, values["at"])
+        connection.info[STEPS].append((event.id, job_id, state.value, values["at"]))
 
     # What it costs
 
@@ -851,20 +856,45 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a connection to read from, to the rooms of the store that keep rows of their own."""
+        if (shared := self._shared()) is not None:
+            with mapped_errors():
+                yield shared
+            return
         with mapped_errors(), reading(self._engine, self._patience()) as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Give a connection in a transaction that writes; it is committed where the block ends without an error."""
+        if (shared := self._shared()) is not None:
+            before = len(shared.info[STEPS])
+            try:
+                with mapped_errors(), part_of(shared):
+                    yield shared
+            except BaseException:
+                del shared.info[STEPS][before:]
+                raise
+            return
         with forking.crossing.inside(), mapped_errors():
             self._identity.check_files()
             with writing(self._engine, self._patience()) as connection:
-                connection.info.pop(STEP, None)
+                steps: list[tuple[int, str, str, datetime]] = []
+                connection.info[STEPS] = steps
                 yield connection
-                step = connection.info.pop(STEP, None)
-            if step is not None:  # only what was committed is there for good
-                self._identity.wrote(*step)
+            self._identity.wrote(steps)  # only what was committed is there for good
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """Make all that this thread writes in the block one transaction; a part that raises is taken back alone."""
+        with self.writing() as connection:
+            self._here.connection = connection
+            try:
+                yield
+            finally:
+                self._here.connection = None
+
+    def _shared(self) -> Connection | None:
+        return getattr(self._here, "connection", None)
 
 
 def _prefixed(job_id: str, columns: dict[str, Any]) -> dict[str, Any]:

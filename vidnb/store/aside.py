@@ -3,6 +3,9 @@
 A call is tried on the loop's own thread first, where it takes a fraction of a millisecond; a change of thread would
 cost more than the call. Where another process holds the database, the call is made again in a thread that may wait.
 A database on a server is always asked in a thread.
+
+While many jobs are on their way, calls that write wait a few milliseconds for each other and are committed together, as
+databases on servers do it (PostgreSQL: `commit_delay`): most of what a small transaction costs is its commit.
 """
 
 from __future__ import annotations
@@ -13,9 +16,10 @@ import functools
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from contextlib import AbstractContextManager
+from typing import Any, ParamSpec, TypeVar, cast
 
-from vidnb.errors import LockedError
+from vidnb.errors import LockedError, StoreError
 from vidnb.threads import started_pool
 
 P = ParamSpec("P")
@@ -23,6 +27,10 @@ T = TypeVar("T")
 
 THREADS = 4
 """So many calls wait at once; more would only wait for each other."""
+MANY = 5
+"""From so many callers on, those that write wait for each other."""
+GATHER_S = 0.005
+"""So long the first one waits for others."""
 
 
 class Aside:
@@ -30,10 +38,16 @@ class Aside:
 
     Args:
         is_quick: whether a call may be tried on the loop at all.
+        one_transaction: within it, all that this thread writes is one transaction, and each call a part of it that is
+            taken back alone where the call raises.
     """
 
-    def __init__(self, *, is_quick: bool) -> None:
+    def __init__(self, *, is_quick: bool, one_transaction: Callable[[], AbstractContextManager[None]]) -> None:
         self._is_quick = is_quick
+        self._one_transaction = one_transaction
+        self.callers: Callable[[], int] = lambda: 0
+        """Says how many may call soon, as the jobs do that are driven here."""
+        self._gathered: dict[asyncio.AbstractEventLoop, list[_Waiting]] = {}
         self._here = threading.local()
         self._threads: ThreadPoolExecutor | None = None
 
@@ -57,19 +71,45 @@ class Aside:
             finally:
                 self._here.trying = False
         work = functools.partial(contextvars.copy_context().run, call, *args, **kwargs)
-        future = asyncio.get_running_loop().run_in_executor(self._pool(), work)
+        return await _whole(asyncio.get_running_loop().run_in_executor(self._pool(), work))
+
+    async def together(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what the call returns, committed together with others where many are made at a time.
+
+        It must write in one transaction, as a call of its own would. Where the database refuses the larger one (it is
+        locked, the disk is full), each call is made alone.
+        """
+        if self._is_quick and self.callers() >= MANY:
+            loop = asyncio.get_running_loop()
+            work = functools.partial(contextvars.copy_context().run, call, *args, **kwargs)
+            one = _Waiting(work, loop.create_future())
+            if loop not in self._gathered:
+                self._gathered[loop] = []
+                loop.call_later(GATHER_S, self._make_all, loop)
+            self._gathered[loop].append(one)
+            if await _whole(one.is_made):
+                return cast(T, one.outcome())
+        return await self(call, *args, **kwargs)
+
+    def _make_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Make all calls that were gathered on a loop in one transaction, and tell those who wait for them."""
+        gathered, self._here.trying, is_made = self._gathered.pop(loop), True, False
         try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            await asyncio.wait([future])
-            if not future.cancelled():
-                future.exception()  # it was looked at
-            raise
+            with self._one_transaction():
+                for one in gathered:
+                    one.make()
+            is_made = True
+        except StoreError:
+            pass  # nothing was written, so each is made alone, and may wait
+        finally:
+            self._here.trying = False
+            for one in gathered:
+                one.is_made.set_result(is_made)
 
     def begin_anew(self) -> object:
-        """Forget the parent's threads in a forked child; return them."""
-        left = self._threads, self._here
-        self._threads, self._here = None, threading.local()
+        """Forget the parent's threads, and what it gathered, in a forked child; return them."""
+        left = self._threads, self._here, self._gathered
+        self._threads, self._here, self._gathered = None, threading.local(), {}
         return left
 
     def close(self) -> None:
@@ -82,3 +122,48 @@ class Aside:
         if self._threads is None:
             self._threads = started_pool(THREADS, "vidnb-store")
         return self._threads
+
+
+async def _whole(future: asyncio.Future[T]) -> T:
+    """Return the future's result; a caller that is cancelled stays until it is there."""
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        await asyncio.wait([future])
+        if not future.cancelled():
+            future.exception()  # it was looked at
+        raise
+
+
+class _Waiting:
+    """A call that waits for others.
+
+    Args:
+        call: to make.
+        is_made: gets True once what the call wrote is committed, or what it raised is sure; False where nothing is.
+    """
+
+    def __init__(self, call: Callable[[], Any], is_made: asyncio.Future[bool]) -> None:
+        self.call = call
+        self.is_made = is_made
+        self.result: Any = None
+        self.error: Exception | None = None
+
+    def make(self) -> None:
+        """Make the call, and keep what it returns or raises.
+
+        Raises:
+            StoreError: the database refuses, so that the others cannot be sure of theirs either.
+        """
+        try:
+            self.result = self.call()
+        except Exception as error:
+            if type(error) in (StoreError, LockedError):  # their subclasses say what is wrong with this call alone
+                raise
+            self.error = error
+
+    def outcome(self) -> Any:
+        """Return what the call returned, or raise what it raised."""
+        if self.error is not None:
+            raise self.error
+        return self.result

@@ -9,6 +9,7 @@ anything is written that could be paid for. What happened between two processes 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -50,10 +51,17 @@ class Identity:
         """Expect the same database after all connections to it were closed."""
         self._marks = {part: mark for part, mark in self._marks.items() if not part}
 
-    def wrote(self, event_id: int, job_id: str, state: str, at: datetime) -> None:
-        """Remember the newest step that was written to a job's events; a POST that begins also for later processes."""
-        self._newest = (event_id, job_id, state)
-        if self._sent is not None and state == State.SUBMITTING.value:
+    def wrote(self, steps: Sequence[tuple[int, str, str, datetime]]) -> None:
+        """Remember the newest step that was written to a job's events; a POST that begins also for later processes.
+
+        Args:
+            steps: what a transaction wrote, the newest last: number of the event, job, state and time.
+        """
+        if steps:
+            self._newest = steps[-1][:3]
+        begun = [step for step in steps if step[2] == State.SUBMITTING.value]
+        if begun and self._sent is not None:
+            event_id, job_id, _, at = begun[-1]
             self._sent.began(event_id, job_id, at)
 
     def check_files(self) -> None:

@@ -6,7 +6,9 @@ import base64
 import io
 import os
 import struct
+import tempfile
 import wave
+import zipfile
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -326,6 +328,7 @@ def test_what_is_no_video_has_no_flashes_to_count(tmp_path: Path) -> None:
 DEEP: dict[str, np.ndarray[Any, Any]] = {
     "16 bits": np.linspace(0, 65_535, 40 * 30).reshape(30, 40).astype(np.uint16),
     "32 bits": np.linspace(0, 65_535, 40 * 30).reshape(30, 40).astype(np.int32),
+    "8 of 32 bits": np.linspace(0, 255, 40 * 30).reshape(30, 40).astype(np.int32),
     "floats to 1": np.linspace(0, 1, 40 * 30).reshape(30, 40).astype(np.float32),
     "floats to 255": np.linspace(0, 255, 40 * 30).reshape(30, 40).astype(np.float32),
     "floats to 65,535": np.linspace(0, 65_535, 40 * 30).reshape(30, 40).astype(np.float32),
@@ -383,6 +386,25 @@ def test_a_check_takes_nothing_of_an_open_file_from_the_submit(tmp_path: Path) -
         assert pictures.image_file(file).sha256 == pictures.image_file(file).sha256
     with pytest.raises(MediaError, match=r"a\.png' cannot be read: .*closed file"):
         pictures.image_file(file)
+
+
+def test_an_open_file_that_stands_at_its_end_is_read_from_its_start() -> None:
+    file = io.BytesIO()
+    picture().save(file, "PNG")
+    assert file.tell()
+    assert pictures.image_file(file).sha256 == pictures.image_file(file.getvalue()).sha256
+    assert file.tell() == len(file.getvalue())
+
+
+def test_what_reads_in_another_way_than_a_file_is_refused_in_words(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
+        packed.writestr("a.png", encoded(picture(), "PNG"))
+        assert pictures.image_file(packed.open("a.png")).extension == "png"
+        with pytest.raises(MediaError, match=r"open file \(ZipFile\) cannot be read: TypeError: .*name"):
+            pictures.image_file(packed)
+    with tempfile.SpooledTemporaryFile() as empty:
+        with pytest.raises(MediaError, match=r"open file \(SpooledTemporaryFile\) is empty"):
+            pictures.image_file(empty)
 
 
 def test_the_order_of_an_arrays_bytes_does_not_matter() -> None:

@@ -9,7 +9,7 @@ from fakes import CANARY, Scripted
 
 from vidnb import providers
 from vidnb.errors import NotSentError
-from vidnb.net.gate import Gate
+from vidnb.net.gate import Gate, Way
 from vidnb.net.target import target
 from vidnb.net.wire import Wire
 from vidnb.records import Call
@@ -26,7 +26,7 @@ async def refuse() -> None:
 async def test_over_a_socket_nothing_is_sent_where_the_gate_refuses() -> None:
     with CountingService().serving() as service:
         async with httpx.AsyncClient(transport=Gate(httpx.AsyncHTTPTransport())) as client:
-            request = client.build_request("POST", service.url, json={"prompt": "a"}, extensions={"gate": refuse})
+            request = client.build_request("POST", service.url, json={"prompt": "a"}, extensions={"gate": Way(refuse)})
             with pytest.raises(NotSentError, match="no longer ours"):
                 await client.send(request)
             assert (await client.post(service.url, json={"prompt": "b"})).status_code == 200
@@ -52,7 +52,7 @@ async def test_over_a_socket_the_gate_is_asked_when_the_connection_stands() -> N
             events.append("asked")
 
         async with httpx.AsyncClient(transport=Gate(Telling())) as client:
-            await client.send(client.build_request("POST", service.url, json={}, extensions={"gate": ask}))
+            await client.send(client.build_request("POST", service.url, json={}, extensions={"gate": Way(ask)}))
     assert events.index("connection.connect_tcp.complete") < events.index("asked")
     assert events.index("asked") < events.index("http11.send_request_headers.complete")
     assert events.count("asked") == 1

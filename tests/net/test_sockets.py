@@ -22,7 +22,7 @@ from vidnb import catalog, providers
 from vidnb.client import addresses
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.emulator import Emulator, running
-from vidnb.errors import ConfigError, TransportError
+from vidnb.errors import ConfigError, ParamsError, TransportError
 from vidnb.net import handshake, sockets
 from vidnb.net import wire as wires
 from vidnb.net.sockets import Sockets
@@ -46,8 +46,8 @@ class Proxy:
 
 
 @contextmanager
-def proxying(status: int = 200) -> Iterator[Proxy]:
-    """A proxy on this machine that answers everything itself and refuses tunnels."""
+def proxying(status: int = 200, tunnel: int = 403) -> Iterator[Proxy]:
+    """A proxy on this machine that answers everything itself and refuses tunnels, or with 0 hangs up on them."""
     proxy = Proxy()
 
     class Handler(BaseHTTPRequestHandler):
@@ -56,7 +56,10 @@ def proxying(status: int = 200) -> Iterator[Proxy]:
         def reply(self) -> None:
             self.rfile.read(int(self.headers.get("content-length") or 0))
             proxy.lines.append(f"{self.command} {self.path}")
-            self.send_response(status if self.command != "CONNECT" else 403)
+            if self.command == "CONNECT" and not tunnel:
+                self.close_connection = True
+                return
+            self.send_response(status if self.command != "CONNECT" else tunnel)
             self.send_header("content-length", str(len(proxy.hello)))
             self.end_headers()
             self.wfile.write(proxy.hello)
@@ -99,22 +102,54 @@ async def test_every_connection_takes_the_proxy(monkeypatch: pytest.MonkeyPatch)
         ]  # fmt: skip
 
 
-async def test_https_goes_through_a_tunnel_and_a_proxy_that_refuses_it_costs_nothing(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("tunnel", "says"),
+    [
+        (403, r"the proxy http://127\.0\.0\.1:\d+ \(HTTPS_PROXY\) refused it"),
+        (407, r"\(HTTPS_PROXY\) does not take the user name and password in it: HTTPS_PROXY=http://name:password@host"),
+        (0, r"it goes over the proxy http://127\.0\.0\.1:\d+ \(HTTPS_PROXY\): is that one right\?"),
+    ],
+)
+async def test_https_goes_through_a_tunnel_and_a_proxy_that_makes_none_costs_nothing(
+    tunnel: int, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def no_rest(seconds: float) -> None:
-        return None
+    async def pass_at_once() -> None:
+        asked.append(None)
 
-    monkeypatch.setattr("httpx_retries.retry.asyncio.sleep", no_rest)
-    with proxying() as proxy:
+    asked: list[None] = []
+    no_rest(monkeypatch)
+    with proxying(tunnel=tunnel) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("http://", f"http://me:{PASSWORD}@"))
         wire = Wire(target(LEONARDO, key=CANARY))
-        with pytest.raises(TransportError, match="proxy refused") as caught:
-            await wire.call(Call("POST", "/v2/generations", json={}), submit=True)
+        with pytest.raises(TransportError, match=says) as caught:
+            await wire.call(Call("POST", "/v2/generations", json={}), submit=True, gate=pass_at_once)
         await wire.aclose()
-    assert not caught.value.sent
+    assert not caught.value.sent, "no byte of the POST left, so it may be sent again"
+    assert "nothing was sent" in str(caught.value)
     assert PASSWORD not in str(caught.value)
-    assert set(proxy.lines) == {"CONNECT cloud.leonardo.ai:443"}
+    assert (set(proxy.lines) - {""}, asked) == ({"CONNECT cloud.leonardo.ai:443"}, [])
+
+
+def no_rest(patch: pytest.MonkeyPatch) -> None:
+    async def at_once(seconds: float) -> None:
+        return None
+
+    patch.setattr("httpx_retries.retry.asyncio.sleep", at_once)
+
+
+@pytest.mark.parametrize("address", ["http://me:pa55w0rd@127.0.0.1:9", "127.0.0.1:9"])
+async def test_a_proxy_that_nobody_answers_at_is_named(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_rest(monkeypatch)
+    monkeypatch.setenv("https_proxy", address)
+    says = r"over the proxy http://127\.0\.0\.1:9 \(https_proxy\)"
+    wire = Wire(target(LEONARDO, key=CANARY))
+    with pytest.raises(TransportError, match=says) as caught:
+        await wire.call(Call("POST", "/v2/generations", json={}), submit=True)
+    await wire.aclose()
+    assert not caught.value.sent
+    with pytest.raises(ParamsError, match=says) as other:
+        await addresses.fetched(catalog.find("leonardo/motion_2.0"), {"start_image": "https://h.example/a.png"})
+    assert PASSWORD not in f"{caught.value}{other.value}"
 
 
 @pytest.mark.parametrize(
@@ -174,7 +209,7 @@ def test_a_log_of_keys_that_cannot_be_written_is_named(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize(
-    "value", [f"socks5://me:{PASSWORD}@127.0.0.1:9", f"ftp://me:{PASSWORD}@h:1", "http://[::1", "http://:x"]
+    "value", [f"socks5://me:{PASSWORD}@127.0.0.1:9", f"ftp://me:{PASSWORD}@h:1", "http://[::1", "http://:x", f"http://me:1#{PASSWORD}@h:1"]
 )
 def test_a_proxy_that_cannot_be_used_is_named_without_its_password(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", value)

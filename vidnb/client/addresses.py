@@ -14,7 +14,7 @@ from vidnb.clip import Clip
 from vidnb.errors import ParamsError, Problem
 from vidnb.media.given import is_page
 from vidnb.net.outside import Outside
-from vidnb.net.sockets import Sockets
+from vidnb.net.sockets import Sockets, notes
 from vidnb.net.target import is_public
 from vidnb.records import RemoteMedia, redact
 
@@ -47,7 +47,7 @@ async def fetched(
         except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             allowed = f"the address cannot be read ({type(error).__name__})"
             said = str(error) or f"it took over {LONGEST_S:.0f} s"
-            problem = Problem(name, redact(str(value))[:200], allowed, redact(said)[:200])
+            problem = Problem(name, redact(str(value))[:200], allowed, f"{redact(said)[:200]}{notes(error)}")
         if problem is not None:  # raised out here: the library's error holds the request, its signed address included
             raise ParamsError(entry.id, [problem])
     return found

@@ -53,12 +53,15 @@ def given_bytes(given: Any, wanted: str) -> tuple[bytes, str]:
     if callable(getattr(given, "read", None)):
         data = _read_open(given)
         if isinstance(data, bytes):
-            return data, named(getattr(given, "name", "the open file"))
+            return data, _name_of(given)
     raise MediaError(f"{named(given)} ({type(given).__name__}) given; it must be {wanted}")
 
 
 def _read_open(file: Any) -> Any:
-    """Read an open file to its end and put it back to where it stood, so that a check takes nothing from a submit."""
+    """Read an open file to its end and put it back to where it stood, so that a check takes nothing from a submit.
+
+    One that stands at its end, as after a picture was saved into it, is read from its start.
+    """
     try:
         seekable = bool(file.seekable())
     except (AttributeError, ValueError):  # ValueError: it is closed, as reading it says too
@@ -69,10 +72,20 @@ def _read_open(file: Any) -> Any:
         with reading():
             stood = file.tell()
             data = file.read()
+            if not data and stood:
+                file.seek(0)
+                data = file.read()
             file.seek(stood)
             return data
-    except (OSError, ValueError) as error:
-        raise MediaError(f"{named(getattr(file, 'name', 'the open file'))} cannot be read: {error}") from error
+    except Exception as error:  # somebody else's object with a `read` raises anything
+        said = str(error) if isinstance(error, OSError | ValueError) else f"{type(error).__name__}: {error}"
+        raise MediaError(f"{_name_of(file)} cannot be read: {said}") from error
+
+
+def _name_of(file: Any) -> str:
+    """Return how to name an open file; a temporary one may have no name, and a pipe's is a number."""
+    name = getattr(file, "name", None)
+    return named(name) if isinstance(name, str | bytes) else f"the open file ({type(file).__name__})"
 
 
 def _read(given: str | os.PathLike[Any]) -> bytes:

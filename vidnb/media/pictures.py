@@ -91,6 +91,8 @@ def _decoding(data: bytes, name: str) -> Iterator[None]:
     except PIL.UnidentifiedImageError as error:
         if is_page(data):
             raise MediaError(f"{name} is no picture, it is a web page: it starts with {data[:40]!r}; {PAGE}") from error
+        if not data:
+            raise MediaError(f"{name} is empty; give {PICTURES}") from error
         raise MediaError(f"{name} is no picture: it starts with {data[:16]!r}; give {PICTURES}") from error
     except PIL.Image.DecompressionBombError as error:
         raise MediaError(f"{name} has too many pixels; at most 100 megapixels are opened") from error
@@ -184,7 +186,8 @@ def _scaled(image: Image) -> Image:
     """A grey picture of 16 or 32 bits or of floats in eight bits, from black to white as before.
 
     Floats up to 1 and whole numbers up to 65,535 have their usual white; others are spread from their least to their
-    greatest value, as nothing says what they mean.
+    greatest value, as nothing says what they mean. 32-bit numbers up to 255 are eight bits that Pillow made longer: as
+    16 bits they would be black.
     """
     import numpy as np
     import PIL.Image
@@ -192,7 +195,7 @@ def _scaled(image: Image) -> Image:
     values = np.asarray(image).astype(np.float64)
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    whites = (1.0, 255.0, 65_535.0) if image.mode == "F" else (65_535.0,)
+    whites = {"F": (1.0, 255.0, 65_535.0), "I": (255.0, 65_535.0)}.get(image.mode, (65_535.0,))
     white = next((white for white in whites if high <= white), None)
     if low < 0 or white is None:
         black, white = low, max(high, low + 1e-12)

@@ -1,13 +1,14 @@
 """The last question before a paid request leaves: may it still be sent?
 
-A request with a `gate` among its extensions is held up at the last moment at which nothing of it has left: over sockets
-when the connection stands and the first byte of the headers would be written, over any other transport when the request
-is handed to it. A gate that raises keeps the request back, and its error reaches the caller as it is.
+A request with a `Way` under "gate" among its extensions is held up at the last moment at which nothing of it has left:
+over sockets when the connection stands, behind a proxy the tunnel, too, and the first byte of the headers would be
+written; over any other transport when the request is handed to it. A gate that raises keeps the request back, and its
+error reaches the caller as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import httpx
@@ -18,6 +19,19 @@ Ask = Callable[[], Awaitable[None]]
 
 FIRST_BYTE = ("http11.send_request_headers.started", "http2.send_request_headers.started")
 """What httpcore tells just before it writes the first byte of a request."""
+
+
+class Way:
+    """How far a request came.
+
+    Args:
+        ask: its gate.
+    """
+
+    def __init__(self, ask: Ask) -> None:
+        self.ask = ask
+        self.is_at_proxy = False
+        """True while a proxy is asked for the tunnel: nothing of the request itself was sent."""
 
 
 class Gate(httpx.AsyncBaseTransport):
@@ -32,11 +46,11 @@ class Gate(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Return the answer of the transport below."""
-        ask: Ask | None = request.extensions.get("gate")
-        if ask is not None:
+        way: Way | None = request.extensions.get("gate")
+        if way is not None:
             if not isinstance(self._below, Sockets | httpx.AsyncHTTPTransport):
-                await ask()
-            request.extensions = {**request.extensions, "trace": _asking(ask)}
+                await way.ask()
+            request.extensions = {**request.extensions, "trace": _asking(way)}
         return await self._below.handle_async_request(request)
 
     async def aclose(self) -> None:
@@ -44,9 +58,11 @@ class Gate(httpx.AsyncBaseTransport):
         await self._below.aclose()
 
 
-def _asking(ask: Ask) -> Callable[[str, Any], Awaitable[None]]:
-    async def trace(event: str, info: Any) -> None:
+def _asking(way: Way) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
+    async def trace(event: str, info: Mapping[str, Any]) -> None:
         if event in FIRST_BYTE:
-            await ask()
+            way.is_at_proxy = info["request"].method == b"CONNECT"
+            if not way.is_at_proxy:
+                await way.ask()
 
     return trace

@@ -13,6 +13,7 @@ import ipaddress
 import os
 import ssl
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -25,6 +26,7 @@ SCHEMES = ("http", "https", "socks5", "socks5h")
 FILES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 FOLDER = "SSL_CERT_DIR"
 KEY_LOG = "SSLKEYLOGFILE"
+ESCAPES = "; in a password write %23 for #, %2F for /, %3F for ? and %40 for @"
 
 
 class Sockets(httpx.AsyncBaseTransport):
@@ -48,8 +50,14 @@ class Sockets(httpx.AsyncBaseTransport):
             self._transports[proxy] = self._transport(proxy)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request on its way."""
-        return await self._transports[self.proxy_of(request.url)].handle_async_request(request)
+        """Send the request on its way; an error on the way over a proxy says so in a note, see `notes`."""
+        proxy = self.proxy_of(request.url)
+        try:
+            return await self._transports[proxy].handle_async_request(request)
+        except httpx.TransportError as error:
+            if proxy:
+                error.add_note(_on_the_way(proxy, error))
+            raise
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -78,6 +86,23 @@ class Sockets(httpx.AsyncBaseTransport):
         raise ConfigError(f"{_variable_of(proxy)}={without_login(proxy)}: {problem}")
 
 
+def notes(error: BaseException) -> str:
+    """Return what is to be said of the proxy that a request took before it failed, to put behind a message; else ""."""
+    return "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
+
+
+def _on_the_way(proxy: str, error: httpx.TransportError) -> str:
+    name = _variable_of(proxy)
+    named = f"the proxy {without_login(proxy)} ({name})"
+    if not isinstance(error, httpx.ProxyError):
+        return f"it goes over {named}: is that one right?"
+    if not str(error).startswith(str(int(HTTPStatus.PROXY_AUTHENTICATION_REQUIRED))):
+        return f"{named} refused it"
+    was_given = _parts(proxy) is not None and "@" in proxy
+    wants = "does not take the user name and password in it" if was_given else "wants a user name and a password"
+    return f"{named} {wants}: {name}=http://name:password@host:port"
+
+
 def proxies() -> dict[str, str]:
     """Return the proxies of the environment by scheme (`http`, `https`, `all`); on some systems, of their settings.
 
@@ -93,7 +118,7 @@ def proxies() -> dict[str, str]:
         if parts is None or parts.scheme.lower() not in SCHEMES:
             raise ConfigError(
                 f"{_variable_of(given)}={without_login(proxy)}: it is no address of a proxy that can be used; write "
-                f"{SCHEMES[0]}://host:port ({', '.join(SCHEMES)})"
+                f"{SCHEMES[0]}://host:port ({', '.join(SCHEMES)}){ESCAPES if '@' in proxy else ''}"
             )
         found[scheme] = proxy
     return found
@@ -115,7 +140,9 @@ def _context(name: str, file: str, folder: str) -> ssl.SSLContext:
     advice = "give it the path of a PEM file with certificates, or unset it"
     if file and not _is_there(file, Path.is_file):
         if not _is_there(file, Path.is_dir) or name == "SSL_CERT_FILE":
-            raise ConfigError(f"{name}={file!r}: there is no such file; {advice}")
+            is_folder = _is_there(file, Path.is_dir)
+            what = f"that is a folder, whose place is {FOLDER}" if is_folder else "there is no such file"
+            raise ConfigError(f"{name}={file!r}: {what}; {advice}")
         file, folder = "", file  # `requests` takes a folder here, too
     if folder and not file and not any(_is_there(part, Path.is_dir) for part in folder.split(os.pathsep)):
         raise ConfigError(f"{FOLDER}={folder!r}: there is no such folder; give it one with certificates, or unset it")
@@ -151,7 +178,9 @@ def without_login(proxy: str) -> str:
 def _parts(address: str) -> SplitResult | None:
     try:
         parts = urlsplit(address)
-        return parts if parts.hostname and parts.port != 0 else None
+        # A password with a # or / in it ends the host too early, and what is left of it would be shown as the host.
+        is_whole = "@" not in f"{parts.path}{parts.query}{parts.fragment}"
+        return parts if parts.hostname and parts.port != 0 and is_whole else None
     except ValueError:
         return None
 

@@ -28,9 +28,9 @@ from httpx_retries import Retry, RetryTransport
 from vidnb.errors import RateLimitError, TransportError
 from vidnb.net import answers
 from vidnb.net.answers import Body, InlineBody, content_of, parsed
-from vidnb.net.gate import Ask, Gate
+from vidnb.net.gate import Ask, Gate, Way
 from vidnb.net.handshake import NONCE, PROOF, is_proof, new_nonce, proves_itself
-from vidnb.net.sockets import Sockets
+from vidnb.net.sockets import Sockets, notes
 from vidnb.net.target import Target, address, is_public
 from vidnb.records import Call, Link, Reply, redact
 
@@ -218,8 +218,9 @@ class Wire:
         nonce = new_nonce() if self.target.emulated and not self.target.in_process and call.authorized else ""
         try:
             request = self._request(client, call, timeout, retry)
-            if gate is not None:
-                request.extensions["gate"] = gate
+            way = None if gate is None else Way(gate)
+            if way is not None:
+                request.extensions["gate"] = way
             if nonce:
                 request.headers[NONCE] = nonce
         except (httpx.InvalidURL, ValueError):
@@ -233,9 +234,9 @@ class Wire:
                 finally:
                     await response.aclose()
         except TimeoutError:
-            return _lost(call, TimeoutError(f"over {longest_s:.0f} s"), self.target)
+            return _lost(call, TimeoutError(f"over {longest_s:.0f} s"), self.target, way)
         except UNREADABLE as error:
-            return _lost(call, error, self.target)
+            return _lost(call, error, self.target, way)
         if nonce and is_proof(response.headers.get(PROOF), nonce):
             self._proved_at = max(self._proved_at, sent_at)
         content = self._without_secrets(content, call)
@@ -395,9 +396,9 @@ def _written(value: str) -> set[bytes]:
     return {form(value).encode(errors="replace") for form in forms}
 
 
-def _lost(call: Call, error: Exception, target: Target) -> TransportError:
+def _lost(call: Call, error: Exception, target: Target, way: Way | None) -> TransportError:
     """The one place where httpx's errors become ours."""
-    sent = not isinstance(error, NOTHING_SENT)
+    sent = not isinstance(error, NOTHING_SENT) and not (way is not None and way.is_at_proxy)
     what = f"{call.method} {urlsplit(call.url).path}" if call.authorized else "the upload"
     # A request that the library itself refuses is quoted in its message, key included.
     quoted = isinstance(error, httpx.LocalProtocolError)
@@ -418,10 +419,11 @@ def _hint(error: BaseException) -> str:
     """Return what to do about a connection that failed, where that is known."""
     causes = [error, error.__cause__, error.__context__]
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes) or "CERTIFICATE_VERIFY" in str(error):
-        return "; its certificate is not trusted here: behind a company's proxy, set SSL_CERT_FILE to its certificates"
-    if isinstance(error, httpx.ProxyError):
-        return "; the proxy refused (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY)"
-    return ""
+        return (
+            "; its certificate is not trusted here: behind a company's proxy, set SSL_CERT_FILE to its certificates"
+            f"{notes(error)}"
+        )
+    return notes(error)
 
 
 class _RedactUrls(logging.Filter):

@@ -666,6 +666,10 @@ class Job:
         """The prompt, or "" for a model that takes none."""
         return str(self.params.get("prompt") or "")
 
+    def __hash__(self) -> int:
+        """By the id alone, as params are dicts: jobs can stand in sets; two readings of one may differ."""
+        return hash(self.id)
+
     def __repr__(self) -> str:
         prompt = self.prompt if len(self.prompt) <= 40 else self.prompt[:39] + "…"
         return f"<Job {self.id[:8]} {self.state}: {', '.join((self.model, repr(prompt), *self.marks))}>"

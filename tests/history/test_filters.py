@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from vidnb.history.history import History
 from vidnb.history.times import span
 from vidnb.records import MISSING, ClipInfo, State
 from vidnb.store import Store
+from vidnb.store.sweeps import SweepRows
 
 __all__ = ["database", "postgres_server"]  # fixtures
 
@@ -376,6 +378,37 @@ def test_a_word_that_no_model_and_no_job_has_is_refused_with_the_nearest(tmp_pat
         assert len(history.where(resolution="1080p")) == 0, "some model has it, and no job yet"
         assert len(history.where(resolution="of another catalogue")) == 1
         assert len(history.where(resolution=["480p", vidnb.MISSING])) == 1
+
+
+def test_an_id_that_no_job_has_is_refused_and_a_job_stands_for_its_id(history: History, store: Store) -> None:
+    job = store.get(JOBS[2].id)
+    for asked in (job, "c0ffee", [job, JOBS[1].id]):
+        assert job.id in history.where(id=asked).ids
+    for wrong in ("c0ffef", ["c0ffee", "%"], job.id + "0"):
+        with pytest.raises(ConfigError, match=r"id='.*': no job here has an id that starts so; vidnb\.history"):
+            history.where(id=wrong)
+
+
+def test_a_tag_that_is_most_likely_misspelt_is_refused_and_one_that_nobody_gave_yet_is_not(history: History) -> None:
+    with pytest.raises(ConfigError, match="no job has the tag 'Keepr'; did you mean 'keeper'"):
+        history.where(tag=["sea", "Keepr"])
+    assert len(history.where(tag=["sea", "to be shown"])) == 2
+
+
+def test_a_sweep_is_found_by_its_id_its_start_its_title_or_itself(history: History, store: Store) -> None:
+    with pytest.raises(ConfigError, match="there is no sweep 'a1b2'; none was run in this folder"):
+        history.where(sweep="a1b2")
+    key = JOBS[1].base_url, JOBS[1].recipe_hash, JOBS[1].take
+    rows = SweepRows(store)
+    for name, title in (("a1b2c3d4e5f6", "beacons"), ("a1ffffffffff", "")):
+        rows.register(name, f"sweep-{name}", title, [(key, 0, False, {"params": {}, "images": {}})])
+    itself = SimpleNamespace(id="a1b2c3d4e5f6")
+    for asked in ("a1b2c3d4e5f6", "a1b2", "sweep-a1b2c3d4e5f6", "beacons", itself, ["beacons", MISSING]):
+        assert JOBS[1].id in history.where(sweep=asked).ids
+    refused = {"a1": "sweep='a1' may be 'a1", "beakons": "did you mean 'beacons'", "x": "there are a1"}
+    for wrong, says in refused.items():
+        with pytest.raises(ConfigError, match=says):
+            history.where(sweep=wrong)
 
 
 def test_a_purse_that_nobody_ever_had_is_refused_with_the_nearest(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 import uuid
 from collections.abc import Callable
@@ -363,7 +364,50 @@ def test_a_prompt_that_no_clip_has_is_answered_with_the_nearest_one(
     assert "No clip has “Lighthose” in its prompt. Did you mean “lighthouse” (2 jobs)?" in html
     assert "Did you mean “storm” (1 job)?" in History(store, files, prompt="strom", seed=1)._repr_html_()
     for filters in ({"prompt": "strom", "seed": 2}, {"prompt": "zebra"}, {"seed": 3}):
-        assert "No clip passes these filters." in History(store, files, **filters)._repr_html_()
+        assert "No clip passes these filters: none has " in History(store, files, **filters)._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("filters", "why"),
+    [
+        ({"seed": 99}, "No clip passes these filters: none has seed=99. vidnb.history() has all."),
+        ({"seed": 1, "rating": (4, None)}, "No clip passes these filters: none has rating from 4. "),
+        ({"tag": "nobody gave it", "seed": [8, 9]}, "none has tag='nobody gave it' and seed=8 or 9."),
+        ({"prompt": "dawn", "seed": 1}, "No clip passes these filters. vidnb.history() has all."),
+        ({"since": "2999-01-01"}, "none has created_at from 2999-01-01 00:00."),
+        ({"seed": 3}, "No clip passes these filters, 1 job in the trash do (trashed=True)."),
+        ({"trashed": True, "seed": 1}, "No clip in the trash passes these filters, 1 job that"),
+        ({"seed": []}, ""),
+        ({"limit": 0, "seed": 99}, ""),
+    ],
+)
+def test_an_empty_history_says_why(
+    filters: dict[str, Any], why: str, store: Store, files: Files, add: Callable[..., Job],
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    for seed, prompt in enumerate(["a storm", "dawn", "night"], 1):
+        job = add(State.DONE, {"prompt": prompt, "seed": seed})
+    store.trash([job.id])
+    found = History(store, files, **filters)
+    assert found.df.empty
+    assert found.why_empty.startswith(why) if why.startswith("No") else why in found.why_empty
+    assert bool(found.why_empty) is bool(why)
+    assert found.why_empty in caplog.text, "whoever looks at the frame only reads it, too"
+    assert found.why_empty in repr(found)
+
+
+def test_rows_stand_in_sets_and_a_clip_is_the_same_however_often_it_is_read(
+    store: Store, files: Files, add: Callable[..., Job]
+) -> None:
+    job = add(State.INTENDED, {"prompt": "a koala"})
+    add(State.DONE, {"prompt": "a cat"})
+    assert len({job, store.get(job.id), pickle.loads(pickle.dumps(job))}) == 1
+    before, after = History(store, files)[0], History(store, files)[0]
+    assert before == after
+    assert {before: 1}[after] == 1
+    assert before in History(store, files)
+    assert before != job
+    assert before != History(store, files)[1]
 
 
 def test_what_a_person_says_is_in_a_history_that_was_read_before(store: Store, files: Files) -> None:

@@ -402,9 +402,9 @@ def test_what_reads_in_another_way_than_a_file_is_refused_in_words(tmp_path: Pat
         assert pictures.image_file(packed.open("a.png")).extension == "png"
         with pytest.raises(MediaError, match=r"open file \(ZipFile\) cannot be read: TypeError: .*name"):
             pictures.image_file(packed)
-    with tempfile.SpooledTemporaryFile() as empty:
-        with pytest.raises(MediaError, match=r"open file \(SpooledTemporaryFile\) is empty"):
-            pictures.image_file(empty)
+    empty = r"open file \(SpooledTemporaryFile\) is empty"
+    with tempfile.SpooledTemporaryFile() as file, pytest.raises(MediaError, match=empty):
+        pictures.image_file(file)
 
 
 def test_the_order_of_an_arrays_bytes_does_not_matter() -> None:

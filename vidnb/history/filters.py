@@ -86,6 +86,10 @@ FIELDS: Mapping[str, tuple[str, Kind]] = {
 
 TIMES = {"since": 0, "until": 1}
 MOST_VALUES = 10_000
+IDS_CHECKED = 20
+"""So many ids of a long list are looked up before it is searched."""
+VALUES_SAID = 5
+"""So many values of a filter are said in a message."""
 
 
 class Known(Protocol):
@@ -108,6 +112,15 @@ class Known(Protocol):
 
     def measure_names(self) -> list[str]:
         """The names of all measures that any clip has."""
+
+    def tag_names(self) -> list[str]:
+        """The tags that any job has."""
+
+    def sweep_titles(self) -> dict[str, str]:
+        """The titles of all sweeps by their ids, the newest first."""
+
+    def has_id(self, start: str) -> bool:
+        """Whether any job's id starts so, in the trash or not."""
 
 
 def terms(store: Known, given: Mapping[str, Any]) -> tuple[Term, ...]:
@@ -205,14 +218,72 @@ def _check_choices(store: Known, name: str, value: Any) -> None:
 
 def _check_purses(store: Known, value: Any) -> None:
     """Refuse the name of a purse that nobody ever had, as `_check_choices` does."""
+    for one in _texts(value):
+        if one not in (names := store.purse_names()):
+            there = f"; there are {', '.join(names)}" if names else "; no job has one"
+            raise ConfigError(f"there is no purse {one!r}{_nearest(one, names) or there}")
+
+
+def _check_tags(store: Known, value: Any) -> None:
+    """Refuse a tag that is most likely another one misspelt; one that nobody gave yet may be asked for."""
+    for one in _texts(value):
+        if one not in (names := store.tag_names()) and (near := _nearest(one, names)):
+            raise ConfigError(f"no job has the tag {one!r}{near}")
+
+
+def _check_ids(store: Known, name: str, value: Any) -> None:
+    """Refuse an id that no job has, as `vidnb.job` does."""
+    for one in _texts(value)[:IDS_CHECKED]:
+        if not store.has_id(one):
+            raise ConfigError(f"{name}={one!r}: no job here has an id that starts so; vidnb.history() has all")
+
+
+def _sweep(store: Known, value: Any) -> Any:
+    """Return the id of a sweep that is given by it, its start, its purse or its title."""
+    if not isinstance(value, str) or not value:
+        return value
+    titles = store.sweep_titles()
+    wanted = value.removeprefix("sweep-")
+    fitting = [one for one in titles if one == wanted] or [
+        one for one, title in titles.items() if value == title or one.startswith(wanted)
+    ]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise ConfigError(f"sweep={value!r} may be {' or '.join(map(repr, fitting[:4]))}; give one, or both in a list")
+    there = f"; there are {', '.join(list(titles)[:4])}" if titles else "; none was run in this folder"
+    near = _nearest(value, [*titles, *filter(None, titles.values())])
+    raise ConfigError(f"there is no sweep {value!r}{near or there}")
+
+
+def _id_of(value: Any) -> Any:
+    """Return the id of a job, a clip or a sweep that is given itself."""
+    found = getattr(getattr(value, "job", value), "id", None)
+    return found if isinstance(found, str) else value
+
+
+def _texts(value: Any) -> list[str]:
     several = _several(value)
-    for one in [value] if several is None else several:
-        if not isinstance(one, str) or not one or one in (names := store.purse_names()):
-            continue
-        close = difflib.get_close_matches(one.casefold(), {name.casefold(): name for name in names}, n=1)
-        hint = f"; did you mean {next(name for name in names if name.casefold() == close[0])!r}?" if close else ""
-        there = f"there are {', '.join(names)}" if names else "no job has one"
-        raise ConfigError(f"there is no purse {one!r}{hint or f'; {there}'}")
+    return [one for one in ([value] if several is None else several) if isinstance(one, str) and one]
+
+
+def _nearest(word: str, names: Iterable[str]) -> str:
+    """Return "; did you mean ...?" with the name that is most like the word; "" where none is."""
+    folded = {name.casefold(): name for name in names}
+    close = difflib.get_close_matches(word.strip().casefold(), folded, n=1)
+    return f"; did you mean {folded[close[0]]!r}?" if close else ""
+
+
+def in_words(term: Term) -> str:
+    """Return a condition as a person would say it: "seed=99", "rating from 4 to 5"."""
+    name = next((name for name, (column, _) in FIELDS.items() if column == term.field.name), term.field.name)
+    if term.test == "between":
+        low, high = (f"{end:%Y-%m-%d %H:%M}" if isinstance(end, datetime) else end for end in term.values)
+        ends = [f"from {low}" if low is not None else "", f"to {high}" if high is not None else ""]
+        return " ".join([name, *filter(None, ends)])
+    values = [repr(value) if isinstance(value, str) else str(value) for value in term.values[:VALUES_SAID]]
+    values += ["..."] * (len(term.values) > VALUES_SAID) + ["MISSING"] * term.or_missing
+    return f"{name}={' or '.join(values)}"
 
 
 def _catalogue_kinds() -> dict[str, set[str]]:
@@ -240,8 +311,16 @@ def _term(store: Known, kinds: _Kinds, name: str, value: Any) -> Term:
     if kind == "choice":
         value = _each(value, lambda one: _choice(store, column, one))
         kind = "text"
+    if name in ("id", "job_id", "sweep"):
+        value = _each(value, _id_of)
     if column == "purse":
         _check_purses(store, value)
+    elif column == "tags":
+        _check_tags(store, value)
+    elif column == "sweep":
+        value = _each(value, lambda one: _sweep(store, one))
+    elif column == "id":
+        _check_ids(store, name, value)
     field = Field(column, of="param" if column == "prompt" and value is MISSING else "job")
     return _read(name, field, {kind}, value)
 

@@ -196,6 +196,8 @@ class History(Questions, Sequence[Clip | Job]):
         columns = Columns(scanned, read)
         del read  # from here on the columns alone hold what was read, and give it back one by one
         found = frame(columns)
+        if found.empty and (why := self.why_empty):
+            display.say(why, warn=True)
         if slowly and len(found) >= HINT_ROWS:
             _hint()
         return with_measures(found, self._store)
@@ -469,27 +471,41 @@ class History(Questions, Sequence[Clip | Job]):
 
     def __repr__(self) -> str:
         order = "newest first" if not self._search.order else "sorted"
+        if why := self.why_empty:
+            return f"<History: 0 jobs. {why}>"
         return f"<History: {len(self):,} job{'s' if len(self) != 1 else ''}, {order}; .df is a DataFrame>"
 
     def _repr_html_(self) -> str:
-        hint = "" if len(self) else self._none_said()
-        return str(gallery_html(self[:JOBS_READ], len(self), hint=hint))  # marimo takes no subclass of str
+        return str(gallery_html(self[:JOBS_READ], len(self), hint=self.why_empty))  # marimo takes no subclass of str
 
-    def _none_said(self) -> str:
-        """Say that no clip was found, and which prompt was probably meant; "" in a folder without clips."""
+    @property
+    def why_empty(self) -> str:
+        """Why no job passes these filters, in words: what none has, or what was probably meant; "" where some do."""
         terms = self._search.terms
-        if not terms:
+        is_on_purpose = any(not term.values and not term.or_missing for term in terms)  # seed=[]
+        if len(self) or not terms or self._search.limit == 0 or is_on_purpose:
             return ""
-        said = "No clip passes these filters. vidnb.history() has all."
+        if all(term.field == Field("sweep") for term in terms):
+            return "This sweep has no job yet."
         asked = [term for term in terms if term.field.name == "prompt" and term.test == "part"]
-        if len(asked) != 1 or len(asked[0].values) != 1:
-            return said
-        wanted = str(asked[0].values[0])
+        if len(asked) == 1 and len(asked[0].values) == 1 and (near := self._near(asked[0])):
+            return near
+        trashed = self._store.count(replace(self._search, trashed=not self._search.trashed))
+        if trashed:
+            do = "that are not in it do" if self._search.trashed else "in the trash do (trashed=True)"
+            return f"No clip{' in the trash' * self._search.trashed} passes these filters, {many(trashed, 'job')} {do}."
+        alone = [term for term in terms if not self._store.count(Search((term,)))]
+        none_has = " and ".join(filters_.in_words(term) for term in alone)
+        return f"No clip passes these filters{f': none has {none_has}' if none_has else ''}. vidnb.history() has all."
+
+    def _near(self, asked: Term) -> str:
+        """Say which prompt was probably meant by the one that no clip has; "" where none is like it."""
+        wanted = str(asked.values[0])
         words = meant(wanted, (item.prompt for item in History(self._store, self._files, limit=PROMPTS_READ)))
-        near = [replace(term, values=(words,)) if term is asked[0] else term for term in terms]
+        near = [replace(term, values=(words,)) if term is asked else term for term in self._search.terms]
         count = len(self._with(replace(self._search, terms=tuple(near)))) if words else 0
         if not count:
-            return said
+            return ""
         return f"No clip has “{shortened(wanted, 80)}” in its prompt. Did you mean “{words}” ({many(count, 'job')})?"
 
 

@@ -61,7 +61,7 @@ from vidnb.store.identity import Identity, check_beginning
 from vidnb.store.scan import Scan
 from vidnb.store.search import ANNOTATIONS, Field, Search, Sql, Term
 from vidnb.store.shared_time import SharedTime
-from vidnb.store.tables import JOBS, MEASURES, UNFINISHED, UPLOADS, flat, job_of, job_row, rows_of
+from vidnb.store.tables import ANNOTATED, JOBS, MEASURES, SWEEPS, UNFINISHED, UPLOADS, flat, job_of, job_row, rows_of
 
 PAYING = (State.INTENDED, State.SUBMITTING)
 """States whose entry means that a POST which costs money follows."""
@@ -621,6 +621,24 @@ class Store:
         """The names of all purses that a person gave: those of the ledger, and those of jobs from before it."""
         names = {purse.name for purse in self.purses()} | set(self.known("purse"))
         return sorted(name for name in names if name and not name.startswith(("client:", "process:")))
+
+    def tag_names(self) -> list[str]:
+        """The tags that any job has."""
+        with self.reading() as connection:
+            lists = connection.execute(select(JOBS.c.tags).where(ANNOTATED).distinct()).scalars().all()
+        return sorted({tag for tags in lists for tag in tags})
+
+    def sweep_titles(self) -> dict[str, str]:
+        """The titles of all sweeps that were run here by their ids, the newest first."""
+        with self.reading() as connection:
+            rows = connection.execute(select(SWEEPS.c.id, SWEEPS.c.title).order_by(SWEEPS.c.created_at.desc()))
+            return {row.id: row.title for row in rows}
+
+    def has_id(self, start: str) -> bool:
+        """Whether any job's id starts so, in the trash or not."""
+        starts = JOBS.c.id.startswith(storable(start), autoescape=True)
+        with self.reading() as connection:
+            return connection.execute(select(JOBS.c.id).where(starts).limit(1)).first() is not None
 
     def param_kinds(self) -> dict[str, set[str]]:
         """The kinds of value (`int`, `real`, `text`, `bool`, `json`, `input`) that each param has in this folder."""

@@ -6,8 +6,10 @@ working directory, beside which the data folder lies.
 
 from __future__ import annotations
 
+import _thread
 import io
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -91,8 +93,17 @@ def _calls_refused(thread: threading.Thread) -> Iterator[None]:
     def ended(*code: Any, **more: Any) -> NoReturn:
         raise SystemExit(*code, *more.values())
 
-    def killed(pid: int, number: int) -> NoReturn:
+    def killed(*given: Any) -> NoReturn:
         raise SystemExit("it kills its own process")
+
+    def replaced(*given: Any) -> NoReturn:
+        raise SystemExit("it puts another program in the place of this one")
+
+    def interrupted(*given: Any, **more: Any) -> NoReturn:
+        raise SystemExit("it interrupts the main thread")
+
+    def always(*given: Any, **more: Any) -> bool:
+        return True
 
     def left_open(fd: int) -> None:
         """Do nothing."""
@@ -101,28 +112,32 @@ def _calls_refused(thread: threading.Thread) -> Iterator[None]:
         for fd in range(low, min(high, OF_STREAMS.stop)):
             if fd not in kept:
                 with suppress(OSError):
-                    before["close"](fd)
-        before["closerange"](max(low, OF_STREAMS.stop), high)
+                    before[os, "close"](fd)
+        before[os, "closerange"](max(low, OF_STREAMS.stop), high)
 
     def not_put_there(fd: int, fd2: int, inheritable: bool = True) -> int:
         return fd2
 
-    harms: dict[str, tuple[Callable[..., bool], Callable[..., Any]]] = {
-        "_exit": (lambda *code, **more: True, ended),
-        "abort": (lambda: True, ended),
-        "kill": (lambda pid, number: pid == process and number, killed),
-        "close": (lambda fd: fd in kept, left_open),
-        "closerange": (lambda low, high: low < OF_STREAMS.stop, others_closed),
-        "dup2": (lambda fd, fd2, inheritable=True: fd2 in kept, not_put_there),
+    harms: dict[tuple[Any, str], tuple[Callable[..., bool], Callable[..., Any]]] = {
+        (os, "_exit"): (always, ended),
+        (os, "abort"): (always, ended),
+        (os, "execv"): (always, replaced),
+        (os, "execve"): (always, replaced),
+        (os, "kill"): (lambda pid, number: pid == process and number, killed),
+        (os, "close"): (lambda fd: fd in kept, left_open),
+        (os, "closerange"): (lambda low, high: low < OF_STREAMS.stop, others_closed),
+        (os, "dup2"): (lambda fd, fd2, inheritable=True: fd2 in kept, not_put_there),
+        (signal, "raise_signal"): (always, killed),
+        (_thread, "interrupt_main"): (always, interrupted),
     }
-    before = {name: getattr(os, name) for name in harms}
-    for name, (harmful, answer) in harms.items():
-        setattr(os, name, instead(before[name], harmful, answer))
+    before = {place: getattr(*place) for place in harms}
+    for place, (harmful, answer) in harms.items():
+        setattr(*place, instead(before[place], harmful, answer))
     try:
         yield
     finally:
-        for name, call in before.items():
-            setattr(os, name, call)
+        for place, call in before.items():
+            setattr(*place, call)
 
 
 def _is_open(fd: int) -> bool:

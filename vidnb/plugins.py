@@ -6,8 +6,9 @@ Three groups, each with a provider's name as the name of an entry:
     vidnb.catalogues    `vidnb_acme:models.toml`, a file in that package; found without importing it
     vidnb.emulated      `vidnb_acme.emulated:AcmeService`, a subclass of `vidnb.emulator.Service`
 
-vidnb's own providers come through the same functions. A class is imported at its first use, in a thread: a package that
-raises, exits or hangs while it is imported, or while its class makes an object, costs a sentence, never the process.
+vidnb's own providers come through the same functions. A class is imported at its first use, first in a process of its
+own (`rehearsal`), then in a thread: a package that raises, exits, crashes or hangs while it is imported, or while its
+class makes an object, costs a sentence, never the process.
 What it prints meanwhile goes to the error output, as the standard output may be read by a program.
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -24,7 +26,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vidnb import forking, guarded
+from vidnb import forking, guarded, rehearsal
 from vidnb.errors import ConfigError
 
 log = logging.getLogger("vidnb")
@@ -59,6 +61,8 @@ BUILT_IN = {
 }
 _warned: set[str] = set()
 _attempts: dict[tuple[str, str, str], _Attempt] = {}
+_unfit: dict[str, str] = {}
+"""Why a module must not be imported in this process; "" where it may."""
 _one_at_a_time = threading.Lock()
 _here = threading.local()
 """Knows in a thread whether it imports a plug-in; that may ask for another one meanwhile."""
@@ -99,6 +103,12 @@ def load(group: str, name: str) -> Any:
     if name in BUILT_IN.get(group, {}):
         with forking.crossing.inside():  # a fork in the middle of an import leaves a child that waits for its lock
             return points(group)[name].load()
+    module = points(group)[name].module
+    with nullcontext() if getattr(_here, "is_importing", False) else _one_at_a_time:
+        if module not in _unfit and module not in sys.modules:
+            _unfit[module] = rehearsal.unfit(module, IMPORT_S)
+    if why := _unfit.get(module):
+        raise ConfigError(f"{_title(group, name)} is broken: importing it {why}")
     return _kept_to_itself(group, name, "importing it", points(group)[name].load)
 
 

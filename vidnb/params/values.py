@@ -93,7 +93,10 @@ def is_given(value: Any) -> bool:
 
 def _is_seen(letter: str) -> bool:
     """False for spaces, for marks that change another letter, and for letters that only fill a place."""
-    is_mark = unicodedata.category(letter) in ("Mn", "Me")
+    category = unicodedata.category(letter)
+    if category == "Cs":  # half an emoji: `_text` joins two, and says so of one
+        return True
+    is_mark = category in ("Mn", "Me")
     return letter.isprintable() and not letter.isspace() and letter not in FILLERS and not is_mark
 
 

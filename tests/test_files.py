@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import pickle
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections import namedtuple
@@ -199,14 +201,12 @@ async def test_nobody_sees_a_file_before_its_check(files: Files) -> None:
 
 
 async def test_the_check_does_not_block_the_loop(files: Files) -> None:
-    entered, left = anyio.Event(), anyio.Event()
+    entered, left = anyio.Event(), threading.Event()
+    running = asyncio.get_running_loop()
 
     def wait(path: Path) -> bool:
-        from anyio import from_thread
-
-        from_thread.run_sync(entered.set)
-        from_thread.run(left.wait)
-        return True
+        running.call_soon_threadsafe(entered.set)
+        return left.wait(30)
 
     async with anyio.create_task_group() as group:
         group.start_soon(files.receive, pieces(), "mp4", wait)

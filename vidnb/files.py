@@ -24,11 +24,12 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter
 
 from vidnb.clock import Clock
 from vidnb.errors import ConfigError, StoreError, VidnbError
 from vidnb.records import redact
+from vidnb.threads import until_over
 
 log = logging.getLogger("vidnb")
 
@@ -177,9 +178,8 @@ class Files:
                     raise StoreError(f"the download passed {LARGEST_BYTES // 2**30} GB and was stopped")
                 digest.update(chunk)
                 self._write(file, chunk)
-            result = await to_thread.run_sync(
-                self._finish, path, file, digest.hexdigest(), suffix, check, limiter=self._checks
-            )
+            async with self._checks:
+                result = await until_over(self._finish, path, file, digest.hexdigest(), suffix, check)
         return digest.hexdigest(), result
 
     def put(self, data: bytes, suffix: str) -> str:

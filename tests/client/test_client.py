@@ -27,7 +27,7 @@ from vidnb.client.asynchronous import AsyncClient
 from vidnb.client.names import VERBS
 from vidnb.client.verbs import Client
 from vidnb.emulator import Emulator
-from vidnb.errors import JobTimeoutError
+from vidnb.errors import ConfigError, JobTimeoutError
 from vidnb.records import State
 
 
@@ -245,6 +245,39 @@ def test_a_script_that_ends_right_after_submit_has_sent_its_jobs(tmp_path: Path,
     with Client(tmp_path) as later:
         assert [job.state for job in later.jobs(limit=None)] == [State.RUNNING] * count
         assert later.wait(later.jobs()[0]).job.state is State.DONE
+
+
+GOES_ON = """
+    import sys, threading, vidnb
+    from vidnb.emulator import Emulator
+    client = vidnb.Client(sys.argv[1], emulator=Emulator(sys.argv[1] + "/emulator", latency_s=0.2))
+    def work(number, ended=threading.main_thread().join):
+        ended()
+        for seed in (number, number + 1):
+            print(client.generate("a koala", model="leonardo/motion_2.0", seed=seed).seed)
+        vidnb.Client(sys.argv[1] + "/other").submit("a fox")  # nobody holds this one
+    for number in (1, 3):
+        threading.Thread(target=work, args=(number,)).start()
+    threading.Thread(target=client.generate, args=("a heron",), daemon=True).start()
+"""
+
+
+def test_threads_go_on_generating_when_the_main_one_has_ended_and_a_daemon_ends_without_a_word(tmp_path: Path) -> None:
+    ends = [sys.executable, "-c", textwrap.dedent(GOES_ON), str(tmp_path)]
+    done = subprocess.run(ends, capture_output=True, text=True, check=True, timeout=120)
+    assert done.stderr == ""
+    assert sorted(done.stdout.split()) == ["1", "2", "3", "4"]
+    with Client(tmp_path / "other") as later:
+        assert [job.remote_id is not None for job in later.jobs()] == [True]
+
+
+def test_a_closed_client_says_so_and_begins_no_job(tmp_path: Path) -> None:
+    client = Client(tmp_path)
+    client.close()
+    for verb in (client.submit, client.generate):
+        with pytest.raises(ConfigError, match="this client was closed"):
+            verb("a koala", model="leonardo/motion_2.0", seed=1)
+    assert client.jobs() == []
 
 
 def test_an_error_shows_in_a_notebook_as_the_users_line_and_the_message() -> None:

@@ -37,6 +37,7 @@ from vidnb.cli import (
     work,
 )
 from vidnb.cli.terminal import INTERRUPTED, complain, exit_code, say
+from vidnb.client import interrupt
 from vidnb.errors import VidnbError
 
 EPILOG = """
@@ -66,8 +67,14 @@ class Commands(TyperGroup):
             complain(error)
             raise typer.Exit(exit_code(error)) from None
         except KeyboardInterrupt:
-            say("Interrupted. Jobs that were begun go on: vidnb resume takes them up.", style="yellow")
+            with interrupt.unheard():
+                say("Interrupted. Jobs that were begun go on: vidnb resume takes them up.", style="yellow")
+            interrupt.let_the_next_end_all()
             raise typer.Exit(INTERRUPTED) from None
+        except typer.Exit as ending:
+            if ending.exit_code == INTERRUPTED:
+                interrupt.let_the_next_end_all()
+            raise
 
 
 def _write_anything() -> None:

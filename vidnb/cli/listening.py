@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -102,6 +103,8 @@ def _server(config: uvicorn.Config, stopping: Callable[[], None] | None) -> uvic
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             if stopping is not None:
                 stopping()
+            if self.should_exit:  # asked twice: the frames of what is cut off would tell nobody anything
+                logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             super().handle_exit(sig, frame)
 
     return Server(config)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 from typing import Annotated
 
 import typer
 
 from vidnb.cli import listening
+from vidnb.cli.terminal import INTERRUPTED, say
 
 ABOUT = """Register {base}/mcp with the agent, with the header Authorization: Bearer TOKEN.
 The token lies in {token}; whoever has it can spend up to the caps."""
@@ -29,7 +32,13 @@ def mcp(
 
     server = mcp_server(purse=listening.checked_purse(purse))
     if not http:
-        server.run("stdio")
+        try:
+            server.run("stdio")
+        except KeyboardInterrupt:
+            say("Interrupted. Jobs that were begun go on: vidnb resume takes them up.", style="yellow")
+            # A thread waits for the next line of stdin and cannot be woken; the process would wait for it.
+            atexit._run_exitfuncs()
+            os._exit(INTERRUPTED)
         return
     from vidnb.serve.guard import Guard
 

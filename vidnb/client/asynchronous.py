@@ -160,7 +160,6 @@ class AsyncClient:
         self._transport = transport
         self._prices = PriceReader(lambda: self.store, transport)
         self._opening = threading.RLock()
-        self.is_closed = False
         in_child(self._begin_anew)
 
     def __repr__(self) -> str:
@@ -1035,8 +1034,10 @@ class AsyncClient:
         """Return what drives the jobs; the database, which may make one wait, was opened in a thread.
 
         Raises:
-            ConfigError: this process was forked inside a coroutine, whose event loop is the parent's.
+            ConfigError: the client was closed, or this process was forked inside a coroutine, whose event loop is the
+                parent's.
         """
+        self._runners.check_open()
         if not _has_loop():
             raise ConfigError(
                 "this process was forked inside a coroutine, and the event loop of that is its parent's: nothing was "
@@ -1190,6 +1191,11 @@ class AsyncClient:
         return self._max_in_flight
 
     @property
+    def is_closed(self) -> bool:
+        """True once it was closed."""
+        return self._runners.is_closed
+
+    @property
     def is_busy(self) -> bool:
         """True while this process drives any job."""
         return len(self._runners) > 0
@@ -1209,7 +1215,7 @@ class AsyncClient:
 
     async def aclose(self) -> None:
         """Stop polling (the jobs go on), close connections and the database."""
-        self.is_closed = True
+        self._runners.is_closed = True
         await self._prices.aclose()
         await self._runners.stop_all()
         await self._connections.aclose()

@@ -8,16 +8,17 @@ in a script, a cell, a widget callback on whatever thread the kernel chose, and 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import concurrent.futures
 import contextvars
 import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from vidnb.client.interrupt import quieted
+from vidnb.client.interrupt import quieted, unheard
 from vidnb.errors import VidnbError
 from vidnb.forking import call_in_child
-from vidnb.threads import started_pool
+from vidnb.threads import StandingPool
 
 T = TypeVar("T")
 
@@ -27,6 +28,7 @@ THREADS = 6
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 _thread: threading.Thread | None = None
+_is_ending = False
 _running: set[concurrent.futures.Future[Any]] = set()
 """The tasks that still run. The loop keeps only weak references, so they are held here."""
 
@@ -36,11 +38,47 @@ def loop() -> asyncio.AbstractEventLoop:
     global _loop, _thread
     with _lock:
         if _loop is None or _loop.is_closed():
+            pool = _pool()
             _loop = asyncio.new_event_loop()
-            _loop.set_default_executor(started_pool(THREADS, "vidnb-aside"))
+            _loop.set_default_executor(pool)
             _thread = threading.Thread(target=_loop.run_forever, name=THREAD_NAME, daemon=True)
             _thread.start()
     return _loop
+
+
+def _pool() -> StandingPool:
+    try:
+        return StandingPool(THREADS, "vidnb-aside")
+    except RuntimeError:
+        raise VidnbError(
+            "the main program has ended, and from then on Python starts no thread, which vidnb needs; let the main "
+            "program wait for this one (thread.join()), or make the first call of vidnb before it ends"
+        ) from None
+
+
+def _end_silently() -> None:
+    if _is_ending and threading.current_thread().daemon:
+        threading.Event().wait()  # it ends with the process
+
+
+def begin_to_end() -> None:
+    """Let no daemon thread complain that its client is closed while the process ends."""
+    global _is_ending
+    _is_ending = True
+
+
+@atexit.register
+def _park() -> None:
+    """Let nothing happen on the loop any more: the databases are closed next, and a job that goes on would complain."""
+    if _loop is not None and _thread is not None and _thread.is_alive():
+        parked = threading.Event()
+
+        def stay() -> None:
+            parked.set()
+            threading.Event().wait()
+
+        _loop.call_soon_threadsafe(stay)
+        parked.wait(1)
 
 
 @call_in_child
@@ -60,7 +98,11 @@ def spawn(
     The caller's context goes along, so that output written by the coroutine lands in the caller's cell.
     """
     result: concurrent.futures.Future[T] = concurrent.futures.Future()
-    running, context = on or loop(), contextvars.copy_context()
+    try:
+        running, context = on or loop(), contextvars.copy_context()
+    except VidnbError:
+        coroutine.close()
+        raise
     _running.add(result)
     result.add_done_callback(_running.discard)
 
@@ -109,11 +151,14 @@ def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
                 if future.done():
                     raise
     except VidnbError as error:
+        _end_silently()
         # Foreseen, and told in full by its message: the frames of two threads below would only bury it in a cell.
         raise error.with_traceback(None)  # noqa: B904
     except KeyboardInterrupt as interrupt:
-        future.cancel()
+        with unheard():
+            future.cancel()
         raise quieted(interrupt) from None
     except BaseException:
+        _end_silently()
         future.cancel()
         raise

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Container, Iterator
 
 from vidnb import display
-from vidnb.errors import StoreError
+from vidnb.errors import ConfigError, StoreError
 from vidnb.jobs.engine import Engine
 from vidnb.records import Job
 
@@ -26,6 +26,8 @@ class Runners:
         """The newest row of each job that has a task."""
         self._watchers: dict[str, list[asyncio.Queue[Job]]] = {}
         self._decisions: dict[str, asyncio.Event] = {}
+        self.is_closed = False
+        """Whether the client was closed: no job is started any more."""
         self._store_told: set[str] = set()
         """What was logged of database and files since a job last went on."""
 
@@ -39,7 +41,12 @@ class Runners:
         return len(self._tasks)
 
     def start(self, job: Job) -> asyncio.Task[Job]:
-        """Return the task that drives the job, started if nobody drives it yet."""
+        """Return the task that drives the job, started if nobody drives it yet.
+
+        Raises:
+            ConfigError: the client was closed.
+        """
+        self.check_open()
         task = self._tasks.get(job.id)
         if task is None or (task.done() and not job.is_terminal):
             name = f"vidnb job {job.id[:8]}"
@@ -47,6 +54,11 @@ class Runners:
             self._rows[job.id] = job
             task.add_done_callback(lambda done: self._ended(job.id, done))
         return task
+
+    def check_open(self) -> None:
+        """Refuse to begin anything once the client was closed: its connections are gone, and its database is let go."""
+        if self.is_closed:
+            raise ConfigError("this client was closed, so it sends and follows no job; go on with a new one")
 
     def row(self, job_id: str) -> Job | None:
         """Return the newest row of a job that is driven here; None of any other."""

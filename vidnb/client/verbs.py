@@ -7,12 +7,8 @@ Type checkers read `verbs.pyi`, which `tests/support/stubs.py` writes.
 from __future__ import annotations
 
 import atexit
-import concurrent.futures.thread  # noqa: F401  # see below
 import contextlib
 import functools
-import signal
-import sys
-import threading
 import weakref
 from pathlib import Path
 from types import TracebackType
@@ -22,12 +18,16 @@ from vidnb import catalog, display
 from vidnb.client import faces, loop
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.client.home import home_in_force
+from vidnb.client.interrupt import let_the_next_end_all
+from vidnb.errors import VidnbError
 from vidnb.history.measuring import measures_frame
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _clients: weakref.WeakSet[Client] = weakref.WeakSet()
+_senders: weakref.WeakSet[AsyncClient] = weakref.WeakSet()
+"""What sends the jobs of all clients; it lives on while it has jobs, though nobody may hold its client any more."""
 
 
 class Client:
@@ -49,6 +49,12 @@ class Client:
     def __init__(self, home: str | Path | None = None, **options: Any) -> None:
         self.asynchronous = AsyncClient(home, **options)
         _clients.add(self)
+        _senders.add(self.asynchronous)
+        with contextlib.suppress(VidnbError):  # other threads may begin their first verb when this one has ended
+            loop.loop()
+        # What was registered last is called first: before a temporary data folder that is older is removed.
+        atexit.unregister(_leave)
+        atexit.register(_leave)
 
     def __repr__(self) -> str:
         return f"<Client {self.asynchronous.home}>"
@@ -68,22 +74,12 @@ class Client:
 
 def _leave() -> None:
     """Wait for the replies to paid requests before the process ends, as after a script whose last line is `submit`."""
-    try:
-        for client in list(_clients):
-            if client.asynchronous.is_busy:
-                with contextlib.suppress(Exception):
-                    loop.run_sync(client.asynchronous.leave())
-    except KeyboardInterrupt:  # asked for twice: the process ends now, without the frames of what it still does
-        for stream in (sys.stdout, sys.stderr):
+    let_the_next_end_all()
+    loop.begin_to_end()
+    for sender in list(_senders):
+        if sender.is_busy:
             with contextlib.suppress(Exception):
-                stream.flush()
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        signal.raise_signal(signal.SIGINT)
-
-
-# Before the executors are shut down, without which nothing can be sent any more; `atexit` itself comes too late. What
-# was registered last is called first, so `concurrent.futures.thread`, which ends the executors, is imported above.
-getattr(threading, "_register_atexit", atexit.register)(_leave)
+                loop.run_sync(sender.leave())
 
 
 @functools.cache

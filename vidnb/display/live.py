@@ -6,6 +6,7 @@ in another cell or nowhere. A process that nobody watches (no notebook, no termi
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import logging
 import sys
@@ -146,7 +147,8 @@ class ProgressLine:
             self._sink = self._open(*self._shown)
         if self._sink is not None:
             ticking = contextvars.copy_context()  # its output belongs to the cell that opened it
-            threading.Thread(target=ticking.run, args=(self._tick,), name="vidnb-progress", daemon=True).start()
+            with contextlib.suppress(RuntimeError):  # the interpreter is ending, and starts no thread
+                threading.Thread(target=ticking.run, args=(self._tick,), name="vidnb-progress", daemon=True).start()
         return self
 
     def __exit__(

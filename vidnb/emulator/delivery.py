@@ -33,7 +33,11 @@ async def deliver(ask: Ask, job: EmulatedJob, *, poster: bool = False) -> Respon
         return CutShort(path.read_bytes(), media_type=kind)
     if slow := ask.fault("slow_download"):
         return slow_file(path, seconds=slow.seconds or DEFAULT_SLOW_S, media_type=kind)
-    return FileResponse(path, media_type=kind)
+    response = FileResponse(path, media_type=kind, stat_result=path.stat())
+    if ask.request.method == "HEAD" or "range" in ask.request.headers:
+        return response
+    # Read at once: a file response reads in threads that it starts, which an ending interpreter does not allow.
+    return Response(await asyncio.to_thread(path.read_bytes), headers=dict(response.headers))
 
 
 def signature(core: Core, *parts: str) -> str:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from vidnb.emulator.checks import UUID
 from vidnb.emulator.emulator import Emulator
 from vidnb.emulator.transport import DROP
-from vidnb.threads import started_pool
+from vidnb.threads import StandingPool
 
 log = logging.getLogger("vidnb.emulator")
 
@@ -65,7 +65,7 @@ class _Server(uvicorn.Server):
     started_event: threading.Event | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        asyncio.get_running_loop().set_default_executor(started_pool(THREADS, "vidnb-emulator"))
+        asyncio.get_running_loop().set_default_executor(StandingPool(THREADS, "vidnb-emulator"))
         await super().startup(sockets)
         if self.started_event:
             self.started_event.set()

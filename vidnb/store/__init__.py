@@ -7,7 +7,6 @@ and a lease has one owner. `tables` says what a row holds, `database` opens and 
 
 from __future__ import annotations
 
-import atexit
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -101,11 +100,14 @@ class Charge:
 _open_stores: weakref.WeakSet[Store] = weakref.WeakSet()
 
 
-@atexit.register
 def _close_all() -> None:
     """Leave whole database files behind, whoever forgot to close."""
     for store in list(_open_stores):
         store.close()
+
+
+# As a finalizer, and so after all that `atexit` calls: there the last jobs are still being sent.
+weakref.finalize(_open_stores, _close_all)
 
 
 class Store:

@@ -15,12 +15,11 @@ import contextvars
 import functools
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any, ParamSpec, TypeVar, cast
 
 from vidnb.errors import LockedError, StoreError
-from vidnb.threads import started_pool
+from vidnb.threads import StandingPool, whole
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -49,7 +48,7 @@ class Aside:
         """Says how many may call soon, as the jobs do that are driven here."""
         self._gathered: dict[asyncio.AbstractEventLoop, list[_Waiting]] = {}
         self._here = threading.local()
-        self._threads: ThreadPoolExecutor | None = None
+        self._threads: StandingPool | None = None
 
     @property
     def may_wait(self) -> bool:
@@ -71,7 +70,7 @@ class Aside:
             finally:
                 self._here.trying = False
         work = functools.partial(contextvars.copy_context().run, call, *args, **kwargs)
-        return await _whole(asyncio.get_running_loop().run_in_executor(self._pool(), work))
+        return await whole(asyncio.get_running_loop().run_in_executor(self._pool(), work))
 
     async def together(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what the call returns, committed together with others where many are made at a time.
@@ -87,7 +86,7 @@ class Aside:
                 self._gathered[loop] = []
                 loop.call_later(GATHER_S, self._make_all, loop)
             self._gathered[loop].append(one)
-            if await _whole(one.is_made):
+            if await whole(one.is_made):
                 return cast(T, one.outcome())
         return await self(call, *args, **kwargs)
 
@@ -118,21 +117,11 @@ class Aside:
             self._threads.shutdown(wait=False)
             self._threads = None
 
-    def _pool(self) -> ThreadPoolExecutor:
+    def _pool(self) -> StandingPool | None:
         if self._threads is None:
-            self._threads = started_pool(THREADS, "vidnb-store")
+            with suppress(RuntimeError):  # the interpreter is ending; the loop has threads already
+                self._threads = StandingPool(THREADS, "vidnb-store")
         return self._threads
-
-
-async def _whole(future: asyncio.Future[T]) -> T:
-    """Return the future's result; a caller that is cancelled stays until it is there."""
-    try:
-        return await asyncio.shield(future)
-    except asyncio.CancelledError:
-        await asyncio.wait([future])
-        if not future.cancelled():
-            future.exception()  # it was looked at
-        raise
 
 
 class _Waiting:

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from typing import Any
 
@@ -15,6 +14,7 @@ from vidnb.emulator.clips.landscape import landscape_painter
 from vidnb.emulator.clips.music import AUDIO_RATE, music
 from vidnb.emulator.clips.pictures import picture_painter
 from vidnb.emulator.clips.scene import Scene
+from vidnb.threads import StandingPool
 
 # One thread: x264 writes its thread count into the stream; left to itself the bytes would depend on the machine.
 # No psy, no mbtree: both spend bits on what looks sharp and let slow, soft movement freeze and jump.
@@ -54,12 +54,13 @@ def poster(scene: Scene) -> bytes:
 
 def ahead(pictures: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
     """Yield the pictures, each next one being painted while the last one is encoded."""
-    with ThreadPoolExecutor(1, "vidnb-painter") as painter:
-        try:
-            coming = painter.submit(next, pictures, None)
-        except RuntimeError:  # the interpreter is ending, and no thread can be started any more
-            yield from pictures
-            return
+    try:
+        pool = StandingPool(1, "vidnb-painter")
+    except RuntimeError:  # the interpreter is ending, and no thread can be started any more
+        yield from pictures
+        return
+    with pool as painter:
+        coming = painter.submit(next, pictures, None)
         while (picture := coming.result()) is not None:
             coming = painter.submit(next, pictures, None)
             yield picture

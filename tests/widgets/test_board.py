@@ -46,6 +46,16 @@ def test_repeats_stand_across_and_the_other_axes_down() -> None:
     assert cell_words(sweep.plan, 0).startswith("koala · snow · weight 0.3 · Motion 2.0 · seed 1756299776")
 
 
+def test_columns_that_are_no_seeds_have_their_names_above_them() -> None:
+    def heads(**values: Any) -> tuple[tuple[str, ...], int]:
+        grid = laid_out(vidnb.sweep("a {animal}", **values).plan)
+        return grid.blocks, grid.block
+
+    assert heads(animal=["koala", "heron"]) == (("koala", "heron"), 1)
+    assert heads(animal=[f"koala {n}" for n in range(13)]) == (("13 animals",), 13)
+    assert heads(animal=["koala", "heron"], takes=3) == (("3 takes",), 3)
+
+
 async def test_the_page_is_told_of_each_cell_as_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with emulated(tmp_path) as client:
         sweep = vidnb.sweep("a {animal}", animal=["koala", "heron", "koala"], **QUICK, client=client)

@@ -14,6 +14,9 @@ REPEATS = (("seed",), ("take",))
 MOST_ACROSS = 48
 """A second axis stands across, too, as long as no more columns than this come of it."""
 
+MOST_NAMED = 12
+"""Up to so many columns that are no seeds have their names above them."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -57,6 +60,8 @@ def laid_out(plan: Plan) -> Grid:
         rows = [(*before, step) for before in rows for step in _steps(axes[n])]
     repeats = ", ".join(counted(axes[n]) for n in across)
     blocks = [repeats] if second is None else [f"{step}, {repeats}" for step in _steps(axes[second], named=True)]
+    if second is None and inner <= MOST_NAMED and [axes[n].names for n in across if axes[n].names not in REPEATS]:
+        blocks, inner = _steps(axes[across[0]], named=True), 1  # what differs is no seed, so each column has its name
     groups = math.prod(len(axes[n]) for n in down[1:])
     return Grid(tuple(rows), max(cols, 1), tuple(blocks), max(inner, 1), max(groups, 1), places)
 

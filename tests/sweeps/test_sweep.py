@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import re
 import subprocess
 import sys
@@ -15,10 +16,12 @@ import httpx
 import pytest
 from databases import database, postgres_server
 from fakes import QUICK, EmulatorBehind, emulated, picture, short_rest
+from rich.console import Console
 from sqlalchemy import Connection, event
 from sweeping import posts, quick, watched
 
 import vidnb
+from vidnb.cli import sweep as sweep_command
 from vidnb.client.asynchronous import AsyncClient
 from vidnb.emulator import Emulator, VirtualClock
 from vidnb.errors import ConfigError, ParamsError
@@ -323,6 +326,17 @@ def test_three_interrupts_of_a_script_print_one_line(tmp_path: Path) -> None:
     assert re.fullmatch(r"Interrupted: .* on (their|its) way.*\. s\.run\(\) goes on\.", line)
     with closing(Store(tmp_path / "vidnb-data")) as store:
         assert not {State.FAILED, State.CANCELLED} & set(store.states())
+
+
+def test_a_narrow_terminal_shows_the_bar_and_all_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Console(file=io.StringIO(), force_terminal=True, width=40)
+    monkeypatch.setattr(sweep_command, "console", lambda **_: screen)
+    progress = RunProgress([None] * 30, "budget", "1 job more would pass the cap (vidnb.budget('mine', jobs=...)).")
+    with sweep_command._display(vidnb.sweep("a koala", takes=30)) as draw:
+        draw(progress)
+    told = " ".join(re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]", " ", screen.file.getvalue()).split())  # type: ignore[attr-defined]
+    assert "0/30" in told
+    assert "1 job more would pass the cap (vidnb budget mine --jobs ...). · 30 to run" in told
 
 
 def test_claims_are_one_a_cell_in_every_database(database: str, tmp_path: Path) -> None:

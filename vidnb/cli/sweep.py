@@ -178,16 +178,24 @@ def _display(chosen: Sweep) -> Iterator[Callable[[RunProgress], None]]:
 
         yield line
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.console import Group as Lines
+    from rich.live import Live
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
+    from rich.text import Text
 
-    text = TextColumn("{task.description}", markup=False)
-    with Bar(BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), text, console=screen, transient=True) as bar:
-        task = bar.add_task("", total=len(chosen.plan.jobs))
+    bar = Bar(BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    task, said = bar.add_task("", total=len(chosen.plan.jobs)), ""
 
-        def draw(progress: RunProgress) -> None:
-            bar.update(task, completed=progress.counts()[Group.DONE], description=showing.progress_text(progress))
+    def drawn() -> Lines:  # the counts stand below: beside the bar they were cut, and left it no room
+        return Lines(bar.make_tasks_table(bar.tasks), Text(said))
 
+    def draw(progress: RunProgress) -> None:
+        nonlocal said
+        said = as_commands(showing.progress_text(progress))
+        bar.update(task, completed=progress.counts()[Group.DONE])
+
+    with Live(get_renderable=drawn, console=screen, transient=True):
         yield draw
 
 

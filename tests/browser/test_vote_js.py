@@ -68,6 +68,8 @@ def test_both_play_in_step_and_nothing_names_them(widget_page: Open, video: byte
         assert word not in text
     expect(shown.root.get_by_text("Which one <b>moves</b> more naturally?")).to_be_visible()
     expect(shown.root.get_by_text("17 votes, about 13 to go")).to_be_visible()
+    shown.set(_people=2)  # who sees that it is everybody's count is not surprised when it jumps
+    expect(shown.root.get_by_text("17 votes by 2 people, about 13 to go")).to_be_visible()
     # The strip at the head of an emulated clip, which names model and seed, is outside of what is seen.
     cut = shown.page.evaluate(
         "() => [...document.querySelectorAll('video')].map((one) =>"

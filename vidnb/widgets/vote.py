@@ -42,6 +42,8 @@ class Vote(Live, part="vote"):
     """
 
     votes = traitlets.Int(0).tag(sync=True)
+    _people = traitlets.Int(0).tag(sync=True)
+    """How many people they are of."""
     _head = traitlets.Dict().tag(sync=True)
 
     def __init__(self, ballot: Ballot) -> None:
@@ -54,7 +56,7 @@ class Vote(Live, part="vote"):
             "voter": ballot.voter,
             "wanted": votes_wanted(len(ballot.items)),
         }
-        self.votes = ballot.counted[0]
+        self._count()
 
     def _in_a_line(self) -> str:
         return f"{self._ballot.question} {many(self.votes, 'vote')} so far; .result says what they tell"
@@ -106,8 +108,11 @@ class Vote(Live, part="vote"):
             for place, clip in enumerate((pair.first, pair.second)):
                 self._spawn(self._send_bytes(pair.number, place, clip))
 
+    def _count(self) -> None:
+        self.votes, self._people = self._ballot.counted
+
     def _after(self, said: str) -> None:
-        self.votes = self._ballot.counted[0]
+        self._count()
         self.save_output()
         self._spawn(self._send_pair(said))
 

@@ -17,9 +17,9 @@ const KEYS = [
   ["?", "These keys"],
 ];
 
-/** "17 votes, about 13 to go". */
-export function progressWords(votes, wanted, enough) {
-  const said = votes === 1 ? "1 vote" : `${votes} votes`;
+/** "17 votes by 2 people, about 13 to go": all share what is to be done. */
+export function progressWords(votes, people, wanted, enough) {
+  const said = `${votes === 1 ? "1 vote" : `${votes} votes`}${people > 1 ? ` by ${people} people` : ""}`;
   if (enough) return `${said}. Enough: more votes would hardly change the order.`;
   return `${said}, about ${Math.max(wanted - votes, 1)} to go`;
 }
@@ -176,7 +176,7 @@ function render({ model, el }) {
   function draw() {
     const votes = model.get("votes");
     const wanted = toGo === null ? head.wanted : votes + toGo;
-    number.textContent = progressWords(votes, wanted, enough);
+    number.textContent = progressWords(votes, model.get("_people"), wanted, enough);
     bar.style.width = `${Math.min(100, (100 * votes) / Math.max(wanted, 1))}%`;
     showButton.className = enough ? "vidnb-primary" : "";
   }
@@ -453,6 +453,7 @@ function render({ model, el }) {
   }
 
   watch("votes", draw);
+  watch("_people", draw);
   const sizes = new ResizeObserver(fit);
   sizes.observe(stage);
   draw();

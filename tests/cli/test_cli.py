@@ -24,6 +24,7 @@ import anyio
 import httpx
 import PIL.Image
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -788,3 +789,16 @@ def test_a_console_that_knows_few_characters_shows_the_history_all_the_same(enco
     done = subprocess.run(command, capture_output=True, check=False, env=environment, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert b"a koala" in done.stdout
+
+
+def test_a_wrong_number_is_told_in_plain_words_whatever_the_option() -> None:
+    tried = 0
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        for option in (param for param in command.params if param.type_descriptor.annotation in (int, float)):
+            outcome = vidnb(name, option.opts[0], "nope")
+            assert re.search("give a (whole )?number", outcome.output), outcome.output
+            assert "parse" not in outcome.output
+            tried += 1
+    assert tried > 10
+    assert "give 65535 or less" in vidnb("serve", "--port", "99999").output
+    assert "give 0 or more" in vidnb("generate", "koala", "--timeout", "nan").output

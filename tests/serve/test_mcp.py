@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -251,6 +254,24 @@ async def test_over_stdio_nothing_but_the_protocol_is_on_stdout_and_a_killed_ser
         assert (await call("submit", quote_token=token))["jobs"] == [job]
         assert (await call("wait", job=job))["state"] == "done"
         assert (await call("history"))["all"] == 1
+
+
+def test_an_interrupt_ends_the_server_while_its_stdin_stays_open(tmp_path: Path) -> None:
+    command, environment = [sys.executable, "-m", "vidnb", "mcp"], os.environ | {"VIDNB_HOME": str(tmp_path)}
+    hello = {
+        "jsonrpc": "2.0", "id": 1, "method": "initialize",
+        "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "me", "version": "1"}},
+    }  # fmt: skip
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        print(json.dumps(hello), file=server.stdin, flush=True)
+        assert "serverInfo" in server.stdout.readline()
+        server.send_signal(signal.SIGINT)
+        assert server.wait(60) == 0
+        assert server.stderr is not None
+        assert "Traceback" not in server.stderr.read()
 
 
 @pytest.mark.long

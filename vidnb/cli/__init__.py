@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import sys
 import warnings
 from typing import Annotated, Any
@@ -55,6 +56,18 @@ VIDNB_HOME, else in vidnb-data in the working directory.
 """
 
 
+WORDS = (
+    ("Input should be a valid integer.*", "give a whole number"),
+    ("Input should be a valid number.*", "give a number"),
+    ("Input should be a finite number", "give a number that is not infinite"),
+    ("Input should be greater than or equal to (.*)", r"give \1 or more"),
+    ("Input should be greater than (.*)", r"give more than \1"),
+    ("Input should be less than or equal to (.*)", r"give \1 or less"),
+    ("Input should be less than (.*)", r"give less than \1"),
+)
+"""What the library says of a number that cannot be read, and what a person is told."""
+
+
 class Commands(TyperGroup):
     """The subcommands; what they raise on purpose becomes a message on stderr and an exit code."""
 
@@ -71,6 +84,10 @@ class Commands(TyperGroup):
                 say("Interrupted. Jobs that were begun go on: vidnb resume takes them up.", style="yellow")
             interrupt.let_the_next_end_all()
             raise typer.Exit(INTERRUPTED) from None
+        except typer.BadParameter as error:
+            for library, ours in WORDS:
+                error.message = re.sub(library, ours, error.message)
+            raise
         except typer.Exit as ending:
             if ending.exit_code == INTERRUPTED:
                 interrupt.let_the_next_end_all()

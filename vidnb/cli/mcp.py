@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import atexit
+import contextlib
+import io
 import os
-from typing import Annotated
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import Annotated, BinaryIO
 
 import typer
 
 from vidnb.cli import listening
-from vidnb.cli.terminal import INTERRUPTED, say
 
 ABOUT = """Register {base}/mcp with the agent, with the header Authorization: Bearer TOKEN.
 The token lies in {token}; whoever has it can spend up to the caps."""
+
+PIECE_BYTES = 2**16
 
 
 def mcp(
@@ -32,13 +38,9 @@ def mcp(
 
     server = mcp_server(purse=listening.checked_purse(purse))
     if not http:
-        try:
-            server.run("stdio")
-        except KeyboardInterrupt:
-            say("Interrupted. Jobs that were begun go on: vidnb resume takes them up.", style="yellow")
-            # A thread waits for the next line of stdin and cannot be woken; the process would wait for it.
-            atexit._run_exitfuncs()
-            os._exit(INTERRUPTED)
+        # Whoever reads stdin cannot be woken while no line comes, so an interrupt closes what is read instead.
+        sys.stdin = io.TextIOWrapper(_until_interrupted(sys.stdin.fileno()), encoding="utf-8")
+        server.run("stdio")
         return
     from vidnb.serve.guard import Guard
 
@@ -46,3 +48,22 @@ def mcp(
     # The SDK knows the names of this machine only; the guard knows those that were given, too.
     app = Guard(server.streamable_http_app(host=""), token=token, open_paths=(), hosts=allow_host or ())
     listening.run(app, host, port, lambda base: ABOUT.format(base=base, token=file))
+
+
+def _until_interrupted(source: int) -> BinaryIO:
+    """Return a stream with what comes in, which ends where the source ends or at Ctrl-C."""
+    out, into = os.pipe()
+    writer = os.fdopen(into, "wb", 0)
+
+    def pass_on() -> None:
+        with contextlib.suppress(OSError, ValueError), writer:  # closed by the interrupt
+            while data := os.read(source, PIECE_BYTES):
+                writer.write(data)
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        writer.close()
+
+    signal.signal(signal.SIGINT, interrupt)
+    threading.Thread(target=pass_on, name="vidnb stdin", daemon=True).start()
+    return os.fdopen(out, "rb")

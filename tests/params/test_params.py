@@ -268,5 +268,10 @@ def test_a_prompt_without_ink_is_none(prompt: str) -> None:
     assert checked("leonardo/motion_2.0", prompt=f"{prompt}é").params["prompt"] == f"{prompt}é"
 
 
+def test_a_prompt_of_one_emoji_in_two_halves_is_that_emoji_and_one_half_is_named() -> None:
+    assert checked("leonardo/motion_2.0", prompt="\ud83d\ude00").params["prompt"] == "\U0001f600"
+    assert "half of an emoji" in problems("leonardo/motion_2.0", prompt="\ud83d")["prompt"]
+
+
 def test_a_zero_byte_is_refused_before_it_is_paid_for() -> None:
     assert "it holds a zero byte" in problems("leonardo/motion_2.0", prompt="a \0 koala")["prompt"]

@@ -5,6 +5,9 @@ the same call would pay again. So each process keeps one empty file in `files/se
 POST that it began; to give it another name is all that a job costs. The folder lies with the clips because those are
 what a backup of a large folder leaves out. An older file that comes back with such a backup does no harm: the newest
 counts.
+
+What cannot be noticed: a whole data folder that is put back, this file with it, and a server's database, PostgreSQL,
+that is put back between two kernels. After that look in the service's own list before the same calls are made again.
 """
 
 from __future__ import annotations

@@ -79,20 +79,28 @@ class Limiter(Pace):
 
     async def may_submit(self, job: Job) -> None:
         """Return once the job has a place at the service and it is its turn."""
-        async with self._turn:  # one of this process looks; the others come after it in their order
-            place = await self._place(job)
+        place = None
+        if not self._turn.locked():  # nobody of this process waits for a place to become free
+            place = await self._aside.together(self._asked, job)
+        if place is None:
+            async with self._turn:  # one of this process looks; the others come after it in their order
+                place = await self._place(job)
         await self._wait(place, "submit")
 
     async def _place(self, job: Job) -> Turn:
         """Return the turn of a job once it has a place at the service, its own or one that became free."""
         while True:
-            place = await self._aside(
-                self._rows.submit_turn, self._lane, job, {job.id, *self._sending}, self._at_once, *self._submit
-            )
+            place = await self._aside(self._asked, job)
             if place is not None:
-                self._refused = place.refused
                 return place
             await self._clock.sleep(random.uniform(*LOOK_S))
+
+    def _asked(self, job: Job) -> Turn | None:
+        """Return the turn of a job; None while the service has no place for it."""
+        place = self._rows.submit_turn(self._lane, job, {job.id, *self._sending}, self._at_once, *self._submit)
+        if place is not None:
+            self._refused = place.refused
+        return place
 
     async def may_read(self, *, urgent: bool = False) -> None:
         """Return once it is the turn of one more poll, or of another call that costs nothing; see `Pace`."""

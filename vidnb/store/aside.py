@@ -92,12 +92,14 @@ class Aside:
 
     def _make_all(self, loop: asyncio.AbstractEventLoop) -> None:
         """Make all calls that were gathered on a loop in one transaction, and tell those who wait for them."""
-        gathered, self._here.trying, is_made = self._gathered.pop(loop), True, False
+        gathered, is_made = self._gathered.pop(loop), False
+        self._here.trying = True
         try:
-            with self._one_transaction():
-                for one in gathered:
-                    one.make()
-            is_made = True
+            if len(gathered) > 1:
+                with self._one_transaction():
+                    for one in gathered:
+                        one.make()
+                is_made = True
         except StoreError:
             pass  # nothing was written, so each is made alone, and may wait
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -119,7 +119,7 @@ async def test_what_many_jobs_write_at_a_time_is_one_transaction(tmp_path: Path)
         assert len(said) == len(ids), "a few jobs do not wait for each other"
 
 
-async def test_a_call_that_is_refused_is_taken_back_alone(tmp_path: Path) -> None:
+async def test_a_call_that_is_refused_is_refused_alone(tmp_path: Path) -> None:
     with crowded(tmp_path) as (store, ids):
         store.move(ids[0], State.CANCELLED)
         store.set_cap("lesson", "JOBS", 0)
@@ -145,11 +145,19 @@ async def test_calls_that_cannot_be_one_transaction_are_made_alone(tmp_path: Pat
         def full() -> None:
             raise StoreError("the disk is full")
 
+        def half() -> None:
+            with suppress(ZeroDivisionError), store.writing() as connection:
+                connection.exec_driver_sql("UPDATE jobs SET note = 'half a step'")
+                print(1 / 0)
+
         others = [store.aside.together(store.move, job_id, State.RUNNING) for job_id in ids[:3]]
         *moved, error = await asyncio.gather(*others, store.aside.together(full), return_exceptions=True)
         assert [row.state for row in moved if isinstance(row, Job)] == [State.RUNNING] * 3
         assert str(error) == "the disk is full"
-        assert [len(store.events(job_id)) for job_id in ids] == [3] * 3 + [2] * 3, "each was written once"
+        others = [store.aside.together(store.move, job_id, State.RUNNING) for job_id in ids[3:]]
+        await asyncio.gather(*others, store.aside.together(half))
+        assert [len(store.events(job_id)) for job_id in ids] == [3] * 6, "each was written once"
+        assert {store.get(job_id).note for job_id in ids} == {""}
 
 
 async def test_a_post_among_other_steps_is_remembered_for_a_copy_put_back(tmp_path: Path) -> None:

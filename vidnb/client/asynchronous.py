@@ -297,6 +297,8 @@ class AsyncClient:
                     raise refusal(error) from None
                 await self.clock.wait(UNKNOWN_PRICE_LOOK_S)  # Leonardo says it in the reply to the submit
                 continue
+            if is_new:
+                self.ledger.reserved(job)
             if is_new or not fresh:  # another process may have had the same next take a moment before
                 return job
 

@@ -50,6 +50,7 @@ class Ledger:
         self._store = store
         self._say = say
         self._prices: dict[str, tuple[float, Reservation]] = {}
+        self._reserved_here: set[str] = set()
         self._lock = threading.Lock()
         for job in store.unpriced():
             cost = quotes.quote_of(store, job).cost
@@ -106,12 +107,19 @@ class Ledger:
         Raises:
             BudgetError: a purse has no room; nothing is sent.
         """
+        if job.id in self._reserved_here:
+            self._reserved_here.discard(job.id)  # for its first POST
+            return
         if self._store.is_reserved(job.id):
             return
         try:
             self._store.reserve(job.id, self.reservation(job, (job.purse,) if job.purse else (), accepted=accepted))
         except CapReachedError as error:
             raise refusal(error) from None
+
+    def reserved(self, job: Job) -> None:
+        """Know that the row of a new job came with its reservation; the database refuses a POST without one anyway."""
+        self._reserved_here.add(job.id)
 
     def look_at_charge(self, job: Job) -> None:
         """Say so where a service charged more than was reserved; it is booked, and the caps count it."""

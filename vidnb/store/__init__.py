@@ -52,7 +52,6 @@ from vidnb.store.database import (
     insert_of,
     mapped_errors,
     open_engine,
-    part_of,
     reading,
     writing,
 )
@@ -152,7 +151,8 @@ class Store:
                 self._engine.dispose()
                 raise
             self._here = threading.local()
-            """`connection`: of the transaction that all calls on this thread are parts of now."""
+            """`connection`: that of the transaction which all calls on this thread are parts of now, if there is one;
+            `is_spoilt`: whether any of them raised."""
             self.aside = Aside(is_quick=self._engine.dialect.name == "sqlite", one_transaction=self._together)
             """Makes calls of this store from an event loop: `await store.aside(store.get, job_id)`."""
             self._insert = insert_of(self._engine.dialect.name)
@@ -887,12 +887,11 @@ class Store:
     def writing(self) -> Iterator[Connection]:
         """Give a connection in a transaction that writes; it is committed where the block ends without an error."""
         if (shared := self._shared()) is not None:
-            before = len(shared.info[STEPS])
             try:
-                with mapped_errors(), part_of(shared):
+                with mapped_errors():
                     yield shared
             except BaseException:
-                del shared.info[STEPS][before:]
+                self._here.is_spoilt = True  # also where the caller goes on: what stands in it is half a step
                 raise
             return
         with forking.crossing.inside(), mapped_errors():
@@ -905,13 +904,15 @@ class Store:
 
     @contextmanager
     def _together(self) -> Iterator[None]:
-        """Make all that this thread writes in the block one transaction; a part that raises is taken back alone."""
+        """Make all that this thread writes in the block one transaction; nothing is written where any of it raises."""
         with self.writing() as connection:
-            self._here.connection = connection
+            self._here.connection, self._here.is_spoilt = connection, False
             try:
                 yield
             finally:
                 self._here.connection = None
+            if self._here.is_spoilt:
+                raise StoreError("a part of the transaction was refused")
 
     def _shared(self) -> Connection | None:
         return getattr(self._here, "connection", None)

@@ -13,13 +13,17 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar, cast
 
-from vidnb.errors import LockedError, StoreError
+from vidnb.errors import LockedError
 from vidnb.threads import StandingPool, whole
+
+log = logging.getLogger("vidnb")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,8 +41,8 @@ class Aside:
 
     Args:
         is_quick: whether a call may be tried on the loop at all.
-        one_transaction: within it, all that this thread writes is one transaction, and each call a part of it that is
-            taken back alone where the call raises.
+        one_transaction: within it, all that this thread writes is one transaction, of which nothing is written where
+            any part raises.
     """
 
     def __init__(self, *, is_quick: bool, one_transaction: Callable[[], AbstractContextManager[None]]) -> None:
@@ -75,8 +79,8 @@ class Aside:
     async def together(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what the call returns, committed together with others where many are made at a time.
 
-        It must write in one transaction, as a call of its own would. Where the database refuses the larger one (it is
-        locked, the disk is full), each call is made alone.
+        It may be made twice: where one of them is refused, or the database refuses the larger transaction (it is
+        locked, the disk is full), nothing is written, and each call is made alone.
         """
         if self._is_quick and self.callers() >= MANY:
             loop = asyncio.get_running_loop()
@@ -87,7 +91,7 @@ class Aside:
                 loop.call_later(GATHER_S, self._make_all, loop)
             self._gathered[loop].append(one)
             if await whole(one.is_made):
-                return cast(T, one.outcome())
+                return cast(T, one.result)
         return await self(call, *args, **kwargs)
 
     def _make_all(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -98,10 +102,10 @@ class Aside:
             if len(gathered) > 1:
                 with self._one_transaction():
                     for one in gathered:
-                        one.make()
+                        one.result = one.call()
                 is_made = True
-        except StoreError:
-            pass  # nothing was written, so each is made alone, and may wait
+        except Exception as error:  # noqa: BLE001  # whose it is shows when each is made alone
+            log.debug("%d calls are made one by one: %s", len(gathered), error)
         finally:
             self._here.trying = False
             for one in gathered:
@@ -126,35 +130,11 @@ class Aside:
         return self._threads
 
 
+@dataclass
 class _Waiting:
-    """A call that waits for others.
+    """A call that waits for others."""
 
-    Args:
-        call: to make.
-        is_made: gets True once what the call wrote is committed, or what it raised is sure; False where nothing is.
-    """
-
-    def __init__(self, call: Callable[[], Any], is_made: asyncio.Future[bool]) -> None:
-        self.call = call
-        self.is_made = is_made
-        self.result: Any = None
-        self.error: Exception | None = None
-
-    def make(self) -> None:
-        """Make the call, and keep what it returns or raises.
-
-        Raises:
-            StoreError: the database refuses, so that the others cannot be sure of theirs either.
-        """
-        try:
-            self.result = self.call()
-        except Exception as error:
-            if type(error) in (StoreError, LockedError):  # their subclasses say what is wrong with this call alone
-                raise
-            self.error = error
-
-    def outcome(self) -> Any:
-        """Return what the call returned, or raise what it raised."""
-        if self.error is not None:
-            raise self.error
-        return self.result
+    call: Callable[[], Any]
+    is_made: asyncio.Future[bool]
+    """Gets True once what the call wrote is committed, False where nothing is."""
+    result: Any = None

@@ -215,20 +215,6 @@ def writing(engine: Engine, busy_s: float | None = BUSY_S) -> Iterator[Connectio
         yield connection
 
 
-@contextmanager
-def part_of(connection: Connection) -> Iterator[None]:
-    """A part of a transaction on SQLite: what it wrote is taken back where the block raises, the rest stays."""
-    cursor = connection.connection.cursor()
-    cursor.execute("SAVEPOINT part")
-    try:
-        yield
-    except BaseException:
-        cursor.execute("ROLLBACK TO part")
-        raise
-    finally:
-        cursor.execute("RELEASE part")
-
-
 def _use_wal(connection: sqlite3.Connection, busy_s: float) -> None:
     """Switch to write-ahead logging, once for the life of the file; SQLite does not wait for others here."""
     deadline = time.monotonic() + busy_s

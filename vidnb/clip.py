@@ -37,15 +37,6 @@ class Clip:
         self.job = job
         self._files = files
 
-    def __eq__(self, other: object) -> bool:
-        """Whether both are the same file of the same job, whenever they were read and whatever was said of them."""
-        if not isinstance(other, Clip):
-            return NotImplemented
-        return (self.job.id, self.info.sha256) == (other.job.id, other.info.sha256)
-
-    def __hash__(self) -> int:
-        return hash((self.job.id, self.info.sha256))
-
     @property
     def model(self) -> str:
         """Id of the model."""

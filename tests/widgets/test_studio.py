@@ -88,7 +88,7 @@ def test_generate_gives_a_job_at_once_and_its_clip_comes_by_itself(make_client: 
     assert not job.is_terminal
     assert [line.job.id for line in lines(studio)] == [job.id]
     until(lambda: studio.clip)
-    assert studio.clip == studio.player.clip == studio.clips[0]
+    assert studio.clip.job.id == studio.player.clip.job.id == studio.clips[0].job.id
     assert (studio.clips[0].job.id, studio.clips[0].seed) == (job.id, 7)
     until(lambda: lines(studio) == [])
 
@@ -155,7 +155,7 @@ def test_many_jobs_run_at_once_and_the_newest_clip_comes_first(make_client: Make
         jobs.append(studio.generate().id)
     until(lambda: len(studio.clips) == 8)
     assert set(jobs) == {clip.job.id for clip in studio.clips}
-    until(lambda: studio.clip == studio.clips[0])
+    until(lambda: studio.clip.job.id == studio.clips[0].job.id)
     saved = studio.saved_html()
     assert saved.count("<img") + saved.count("<video") == 6
 
@@ -178,7 +178,7 @@ def test_a_new_clip_takes_no_words_that_are_typed_about_another_one(make_client:
     assert studio.clip.job.id == first.job.id
     assert len(studio.clips) == 2
     studio.player.engaged = False
-    assert studio.clip == studio.clips[0], "it waited"
+    assert studio.clip.job.id == studio.clips[0].job.id, "it waited"
     assert studio.player.autoplay
     assert studio.bar.note == ""
 
@@ -561,7 +561,7 @@ def test_vary_changes_the_seed_only_and_next_take_the_take_only(make_client: Mak
     studio = Studio(client=client)
     until(lambda: studio.clip)
     act(studio, "vary")
-    until(lambda: len(studio.clips) == 1 and studio.clip == studio.clips[0])
+    until(lambda: len(studio.clips) == 1 and studio.clip.job.id == studio.clips[0].job.id)
     varied = studio.clips[0]
     assert varied.seed != 3
     assert {**varied.params, "seed": 3} == first.params

@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 END_S = 20.0
 """So long the end of the process waits for calls that are under way."""
+ending = Event()
+"""Is set when the process ends; long calls whose results nobody will see look at it between two steps."""
 _pools: weakref.WeakSet[StandingPool] = weakref.WeakSet()
 
 
@@ -119,6 +121,7 @@ async def whole(future: asyncio.Future[T]) -> T:
 
 def _end_all() -> None:
     """Let no thread be cut off in the middle of other people's code, where that can end the process with a crash."""
+    ending.set()
     pools = list(_pools)
     for pool in pools:
         pool.end()

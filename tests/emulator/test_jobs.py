@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import pytest
 from lab import OTHER_LEONARDO, V1, Lab, lab
+from waiting import until
 
 from vidnb.emulator import Emulator, RealClock, VirtualClock, core
 from vidnb.emulator.ahead import Ahead
@@ -41,14 +42,15 @@ async def test_rendering_ahead_ends_without_a_word_when_the_interpreter_does(mon
     told: list[threading.ExceptHookArgs] = []
     monkeypatch.setattr(threading, "excepthook", told.append)
     async with lab(latency_s=10) as it:
-        job = it.emulator.state.job(await it.job())
-    assert job is not None
+        jobs = [it.emulator.state.job(await it.job(prompt=prompt)) for prompt in ("a koala", "a fox")]
     footage = EndingFootage()
-    Ahead(footage).expect(job)
-    for thread in threading.enumerate():
-        if thread.name == "vidnb-emulator-render":
-            thread.join()
-    assert (footage.tried, told) == ([job.id], [])
+    ahead = Ahead(footage)
+    for job in jobs:
+        assert job is not None
+        ahead.expect(job)
+        until(lambda wanted=job.id: wanted in footage.tried)
+    ahead.close()
+    assert (footage.tried, told) == ([job.id for job in jobs if job], [])
 
 
 async def test_jobs_beyond_the_slots_wait_their_turn() -> None:

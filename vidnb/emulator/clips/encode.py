@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from concurrent.futures import Future
 from fractions import Fraction
 from typing import Any
 
@@ -14,7 +15,10 @@ from vidnb.emulator.clips.landscape import landscape_painter
 from vidnb.emulator.clips.music import AUDIO_RATE, music
 from vidnb.emulator.clips.pictures import picture_painter
 from vidnb.emulator.clips.scene import Scene
-from vidnb.threads import StandingPool
+from vidnb.threads import StandingPool, ending
+
+LOOK_S = 0.5
+"""So often who waits for a picture looks whether the process ends."""
 
 # One thread: x264 writes its thread count into the stream; left to itself the bytes would depend on the machine.
 # No psy, no mbtree: both spend bits on what looks sharp and let slow, soft movement freeze and jump.
@@ -61,9 +65,18 @@ def ahead(pictures: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
         return
     with pool as painter:
         coming = painter.submit(next, pictures, None)
-        while (picture := coming.result()) is not None:
+        while (picture := _painted(coming)) is not None:
             coming = painter.submit(next, pictures, None)
             yield picture
+
+
+def _painted(coming: Future[av.VideoFrame | None]) -> av.VideoFrame | None:
+    while True:
+        try:
+            return coming.result(LOOK_S)
+        except TimeoutError:
+            if ending.is_set():  # a pool that has ended makes no more calls
+                raise RuntimeError("the interpreter is ending") from None
 
 
 def frames(scene: Scene, count: int) -> Iterator[av.VideoFrame]:
@@ -71,6 +84,8 @@ def frames(scene: Scene, count: int) -> Iterator[av.VideoFrame]:
     paint = picture_painter(scene) if scene.start_image or scene.end_image else landscape_painter(scene)
     stamp, scaler = badge(scene), VideoReformatter()
     for i in range(count):
+        if ending.is_set():  # whoever is cut off in the middle of FFmpeg's code can end the process with a crash
+            raise RuntimeError("the interpreter is ending")
         frame = av.VideoFrame.from_ndarray(paint(i / scene.fps), format="yuv420p")
         if (frame.width, frame.height) != (scene.width_px, scene.height_px):
             frame = scaler.reformat(frame, scene.width_px, scene.height_px, interpolation="BICUBIC")

@@ -28,7 +28,11 @@ def verbs() -> dict[str, Callable[..., Any]]:
 
 
 def of_client(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a verb as a method of `Client`: it waits for its coroutine, or only reads and is called directly."""
+    """Return a method of `AsyncClient` as a method of `Client`, which needs no `await`.
+
+    A coroutine's method waits and returns the result. An async generator's method returns a plain generator. Any other
+    method is called directly.
+    """
     if inspect.iscoroutinefunction(method):
         return _waiting(method)
     return _streaming(method) if inspect.isasyncgenfunction(method) else _direct(method)

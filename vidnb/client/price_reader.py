@@ -45,9 +45,10 @@ class PriceReader:
         return not where.emulated and where.provider.listed_prices([]) is not None
 
     def begin(self, where: Target) -> None:
-        """Start to read a service's price list in the background; with a transport of one's own only `wait` reads it.
+        """Start to read a service's price list in the background.
 
-        Nothing is read of what is emulated, of a service without a list, and of one whose list is of today.
+        Nothing is read from an emulated service, from a service without a price list, or where the list was read within
+        the last day. If the caller gave a transport, this method does nothing: only `wait` reads the list then.
         """
         if self._transport is None and self.has_list(where):
             self._begun(where, loop.loop())
@@ -69,7 +70,7 @@ class PriceReader:
         return reading is not None
 
     async def aclose(self) -> None:
-        """Stop reading; return once nothing of it uses the database any more."""
+        """Stop all readings of price lists, and start no more; return when each has ended, or after `WAIT_S` for each."""
         self._is_closed = True
         for task in list(self._tasks):
             with contextlib.suppress(RuntimeError):  # its loop was closed, which ended it

@@ -1,8 +1,9 @@
 """The pace of one account at one service, kept by all processes of the data folder together.
 
-A submit waits for a place at the service and for its turn, a poll for its turn; both are counted apart. What the
-service refuses (429) pauses the whole line for as long as it says, or longer each time, and makes it slower after that,
-until what passes brings the pace back.
+A submit waits for a place at the service and for its turn; a poll waits for its turn only. Submits and polls are
+counted apart. When the service refuses a call (429), all calls of the same kind pause for as long as the service says;
+where it says nothing, each refusal in a row makes the pause longer. After a pause these calls are made less often, and
+each later call brings the usual pace back by one step.
 """
 
 from __future__ import annotations
@@ -67,8 +68,9 @@ class Limiter(Pace):
     async def slot(self, job: Job) -> AsyncIterator[None]:
         """Wait for one of the slots that this process has for jobs on their way, and keep it while the block runs.
 
-        A job outside of it has no claim to a place at the service, whatever it had before: one inside would wait for
-        that place, and this job for the slot.
+        A job that is not sent yet and has no slot loses the place at the service that it may have had. Otherwise two
+        jobs could wait for each other for ever: one has a slot and waits for the place, the other has the place and
+        waits for a slot.
         """
         async with self._slots:
             self._sending[job.id] = 0

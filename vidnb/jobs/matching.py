@@ -43,9 +43,11 @@ def unlike(job: Job, remote: RemoteJob) -> str:
 
 
 def fits(job: Job, remote: RemoteJob, clock_ahead_s: float | None) -> bool:
-    """Return whether a listed job can be this one: like it in everything told, and made while it was being sent.
+    """Return whether an entry of the service's list can be our job.
 
-    One that does not tell its prompt may be anything.
+    An entry with our job's id as its tag fits. An entry without a tag fits if it has the same prompt, if nothing else
+    in it differs from our job, and if its time, where it has one, is about the time of our submit. An entry that has
+    neither a tag nor a prompt may be anybody's job, so it does not fit a job that has a prompt.
 
     Args:
         job: whose submit got no reply.

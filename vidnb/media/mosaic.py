@@ -132,15 +132,15 @@ def write_mp4(
     sound: Sound | None = None,
     options: Mapping[str, str] = X264,
 ) -> None:
-    """Write the pictures as an H.264 MP4 that starts before it is loaded.
+    """Write the pictures as an H.264 MP4 file, which a player can start before all of it is loaded.
 
     Args:
-        path: of the file.
-        frames: all of one size, with even sides.
-        fps: how many a second.
-        comment: what is kept in the file's own metadata.
-        sound: to be heard with it.
-        options: of the encoder; `STEADY` where the bytes count.
+        path: where to write the file.
+        frames: the pictures, all of one size, with an even width and an even height.
+        fps: frames per second.
+        comment: a text to keep in the file's metadata; "" for none.
+        sound: the sound of the video; None for a silent one.
+        options: for the encoder; with `STEADY` the same pictures always give the same bytes.
     """
     import av
 

@@ -172,13 +172,14 @@ class Wire:
         return await asyncio.shield(asking)
 
     async def call(self, call: Call, *, submit: bool = False, once: bool = False, gate: Ask | None = None) -> Reply:
-        """The service's answer to a call, of whatever status.
+        """Send a call and return the service's answer, whatever its status code is.
 
         Args:
             call: what to send.
-            submit: the call costs money: never send it again once it may have been received.
-            once: others wait for this answer, and can do without it: never send it again.
-            gate: asked just before the first byte leaves, at each try; what it raises keeps the request back.
+            submit: True for a call that costs money: it is sent again only where the service cannot have received it.
+            once: True to send the call at most once: the caller can do without the answer, and others wait meanwhile.
+            gate: awaited just before the first byte of each try leaves. If it raises an error, nothing is sent, and
+                the caller gets that error.
 
         Raises:
             TransportError: no complete answer came; `sent` says whether the service may have received the call.

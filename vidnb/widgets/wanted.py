@@ -46,7 +46,11 @@ class Wanted:
         return cls(filled.model.id, filled.params, fresh=filled.params.get("seed") is None)
 
     def several(self, count: int) -> list[Wanted]:
-        """Return so many of it, to be sent one by one: the seeds from the given one on, new seeds, or takes."""
+        """Return `count` clips to ask for, made from this one, in the order in which they are to be submitted.
+
+        With `fresh` they are all equal: each submit draws a new seed or makes the next take. Otherwise they have the
+        given seed and those that follow it. Without a seed that can be counted on from, the list holds this one only.
+        """
         seed, bounds = self.values.get("seed"), seeds.bounds(catalog.find(self.model))
         if count == 1 or self.fresh or not isinstance(seed, int) or bounds is None:
             return [self] * (count if self.fresh else 1)

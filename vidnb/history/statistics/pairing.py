@@ -68,7 +68,7 @@ def slopes(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def units(found: pd.DataFrame) -> np.ndarray[Any, Any]:
-    """The differences, those of one unit averaged: what the interval counts."""
+    """The mean difference of each unit (a seed or a recipe, see above); the interval is computed from these means."""
     return np.asarray(found.groupby("unit")["difference"].mean(), dtype=float)
 
 

@@ -70,7 +70,7 @@ class PriceReader:
         return reading is not None
 
     async def aclose(self) -> None:
-        """Stop all readings of price lists, and start no more; return when each has ended, or after `WAIT_S` for each."""
+        """Stop reading price lists and start no more; return when each reading ended, or after `WAIT_S` for each."""
         self._is_closed = True
         for task in list(self._tasks):
             with contextlib.suppress(RuntimeError):  # its loop was closed, which ended it

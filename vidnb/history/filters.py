@@ -226,8 +226,9 @@ def _check_purses(store: Known, value: Any) -> None:
 
 def _check_tags(store: Known, value: Any) -> None:
     """Refuse a tag that is most likely another one misspelt; one that nobody gave yet may be asked for."""
+    names = store.tag_names()
     for one in _texts(value):
-        if one not in (names := store.tag_names()) and (near := _nearest(one, names)):
+        if one not in names and (near := _nearest(one, names)):
             raise ConfigError(f"no job has the tag {one!r}{near}")
 
 

@@ -638,6 +638,8 @@ class Store:
 
     def has_id(self, start: str) -> bool:
         """Whether any job's id starts so, in the trash or not."""
+        if self.look_up(storable(start)) is not None:  # a whole one is found at once, a beginning by reading all ids
+            return True
         starts = JOBS.c.id.startswith(storable(start), autoescape=True)
         with self.reading() as connection:
             return connection.execute(select(JOBS.c.id).where(starts).limit(1)).first() is not None
